@@ -1,0 +1,34 @@
+/** A verified share as the ledger keeps it. Hex strings are lower case with `0x`. */
+export interface ShareRecord {
+  /** Lower-case `0x` address. */
+  readonly login: string;
+  readonly worker: string;
+  /** 8 bytes. */
+  readonly nonce: string;
+  /** Header hash, 32 bytes (`powHash` in the reference's words). */
+  readonly header: string;
+  /** 32 bytes; the pool's own where the miner sent none. */
+  readonly mixDigest: string;
+  readonly height: number;
+  /** Difficulty of the share in hashes. */
+  readonly shareDifficulty: bigint;
+  /** Unix time in ms, unique per login and worker: the identity of the submission. */
+  readonly timestampMs: number;
+}
+
+/** A share that met the network target and that a node accepted. */
+export interface BlockRecord extends ShareRecord {
+  /** The block's network difficulty (`roundDiff`). */
+  readonly networkDifficulty: bigint;
+}
+
+/** Per record, in the order given. On a retry a record that the earlier attempt wrote is `recorded`. */
+export type RecordOutcome = "recorded" | "duplicate";
+
+/** The write side of the ledger: atomic, and safe to send again with `retry`. Errors are those of {@link RedisPort}. */
+export interface LedgerWriter {
+  /** Writes a batch of shares in one request and one atomic step. */
+  recordShares(batch: readonly ShareRecord[], retry: boolean): Promise<RecordOutcome[]>;
+  /** Writes a block, closes the round and adds the candidate, in one atomic step. */
+  recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome>;
+}

@@ -1,0 +1,98 @@
+import type { ChainSpec } from "./chain-spec.ts";
+import type { UpstreamConfig } from "./work/upstream.ts";
+
+/** Everything that an operator can set, parsed once and frozen. Names follow open-ethereum-pool; durations are ms, difficulties hashes. */
+export interface PoolConfig {
+  /** Name of this pool in `eth:nodes`. */
+  readonly name: string;
+  /** Prefix of every Redis key, `eth` by default. */
+  readonly coin: string;
+  readonly chain: ChainSpec;
+  readonly stratum: {
+    /** Share difficulty in hashes. */
+    readonly difficulty: bigint;
+    /** A peer that sends nothing for this long is closed. */
+    readonly timeoutMs: number;
+    /** A peer that has not logged in after this long is closed. */
+    readonly loginTimeoutMs: number;
+    /** Null: every session keeps `difficulty`. */
+    readonly vardiff: VardiffConfig | null;
+  };
+  readonly getwork: { readonly limitBodySize: number; readonly limitHeadersSize: number };
+  readonly work: {
+    readonly upstreams: readonly UpstreamConfig[];
+    readonly blockRefreshIntervalMs: number;
+    readonly upstreamCheckIntervalMs: number;
+    readonly stateUpdateIntervalMs: number;
+    /** Work that no node has confirmed for this long is not handed out. */
+    readonly maxAgeMs: number;
+    /** Relay objects between the template and the sessions; 0 pushes directly. */
+    readonly jobRelays: number;
+    /** Token of `POST /notify/<token>`; null switches the route off. */
+    readonly notifyToken: string | null;
+    readonly healthCheck: boolean;
+    /** Failures in a row after which a node is sick. */
+    readonly maxFails: number;
+  };
+  readonly ledger: {
+    /** Null: the embedded ledger. */
+    readonly upstash: { readonly url: string; readonly token: string } | null;
+    /** Bearer token of the embedded ledger's REST endpoint `/redis`; null switches the route off. */
+    readonly restToken: string | null;
+    readonly commitIntervalMs: number;
+    /** How long one request to Redis may take. */
+    readonly timeoutMs: number;
+    /** Shares that the outbox of one verifier may hold. */
+    readonly outboxBound: number;
+    readonly hashrateExpirationMs: number;
+  };
+  readonly verifier: {
+    readonly shards: number;
+    /** Shares that may wait for a light cache per shard. */
+    readonly queueBound: number;
+    /** How long a share may wait for its verdict before it is answered `Work not ready`. */
+    readonly queueTimeoutMs: number;
+  };
+  readonly policy: {
+    readonly refreshIntervalMs: number;
+    readonly banning: {
+      readonly enabled: boolean;
+      readonly timeoutMs: number;
+      readonly invalidPercent: number;
+      readonly checkThreshold: number;
+      readonly malformedLimit: number;
+    };
+    readonly limits: {
+      readonly enabled: boolean;
+      readonly limit: number;
+      readonly graceMs: number;
+      readonly limitJump: number;
+    };
+  };
+  readonly api: {
+    readonly statsCollectIntervalMs: number;
+    readonly purgeIntervalMs: number;
+    readonly hashrateWindowMs: number;
+    readonly hashrateLargeWindowMs: number;
+    readonly luckWindows: readonly number[];
+    readonly payments: number;
+    readonly blocks: number;
+    /** Bearer token of `/metrics`; null switches the route off. */
+    readonly metricsToken: string | null;
+  };
+  readonly log: {
+    readonly level: "debug" | "info" | "warn" | "error";
+    /** One line a share: off by default, logs are billed. */ readonly shares: boolean;
+  };
+}
+
+export interface VardiffConfig {
+  /** Time that should lie between two shares of a connection. */
+  readonly targetTimeMs: number;
+  /** How often the difficulty is reconsidered. */
+  readonly retargetTimeMs: number;
+  /** Deviation that is tolerated, in percent of `targetTimeMs`. */
+  readonly variancePercent: number;
+  readonly minDifficulty: bigint;
+  readonly maxDifficulty: bigint;
+}

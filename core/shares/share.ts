@@ -1,0 +1,35 @@
+import type { Job } from "../work/job.ts";
+
+/** A submit that passed every check that needs no hashing. Hex strings are lower case with `0x`, as they go into the ledger. */
+export interface ShareSubmission {
+  /** Lower-case `0x` address. */
+  readonly login: string;
+  /** Worker name, 1 to 32 of `[0-9A-Za-z-_]`; `0` where the miner gave none. */
+  readonly worker: string;
+  /** 8 bytes. */
+  readonly nonce: string;
+  /** 32 bytes as claimed by the miner; null where the dialect carries none and the pool computes it. */
+  readonly mixDigest: string | null;
+  /** The job that the submit names, from the session's backlog. */
+  readonly job: Job;
+  /** Difficulty that the miner was given for this job, in hashes: what the share is worth. */
+  readonly shareDifficulty: bigint;
+  /**
+   * Unix time in ms, made unique per login and worker by the session that owns the login. With them it is the identity of
+   * the submission: a retry inside the pool carries the same one.
+   */
+  readonly timestampMs: number;
+  /** True when an earlier attempt at this submission may have been executed: `duplicate` may then mean `done`. */
+  readonly retry: boolean;
+}
+
+/** What became of a submission. Expected outcomes only; a bug throws. */
+export type ShareVerdict =
+  /** In the ledger or in the durable outbox, exactly once. `block`: it also met the network target. */
+  | { readonly kind: "accepted"; readonly block: boolean }
+  /** Nonce, header and mix were there before, from anyone. */
+  | { readonly kind: "duplicate" }
+  /** The proof of work is wrong or misses the share target. */
+  | { readonly kind: "invalid" }
+  /** The pool cannot keep or judge it now (ledger sick, cache not ready); nothing was written. `reason` is for the log. */
+  | { readonly kind: "unavailable"; readonly reason: string };

@@ -1,0 +1,26 @@
+/**
+ * One header that can be mined. Every field is what the node said, checked once where it came in.
+ * Hex strings are lower case with `0x`.
+ */
+export interface Job {
+  /** Seal hash of the block without nonce and mix digest, 32 bytes. Miners call it the header hash; it names the job. */
+  readonly header: string;
+  /** Seed hash of the epoch's light cache, 32 bytes. */
+  readonly seed: string;
+  /** Block number. */
+  readonly height: number;
+  /** Network difficulty in hashes; the network target is floor(2^256 / difficulty). */
+  readonly networkDifficulty: bigint;
+}
+
+/** What may be mined at one moment. */
+export interface WorkSnapshot {
+  /** Grows by at least one with every new current job, also over restarts: a push with a lower one is old and is dropped. */
+  readonly sequence: number;
+  /** The job that miners get. */
+  readonly current: Job;
+  /** Every job that a submit may still name, the current one included: height > current.height - 3, newest first. */
+  readonly jobs: readonly Job[];
+  /** When a node last confirmed this work, Unix time in ms; old work is answered with `Work not ready`. */
+  readonly confirmedAtMs: number;
+}

@@ -1,0 +1,83 @@
+/**
+ * The calls between the Durable Objects. Plain data only: what crosses here is structured-cloned, and during a deploy
+ * both sides may run different versions, so fields are added, never renamed.
+ */
+import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
+import type { WorkSnapshot } from "../core/work/job.ts";
+import type { GuardEvent } from "../core/policy/guard.ts";
+
+/** One object, `idFromName("main")`; relays of the same class are `relay-0` … . */
+export interface BlockTemplateRpc {
+  /** Registers a session (by login) for pushes and gives the work it should have now; null where there is none yet or it is too old. Idempotent. */
+  subscribe(login: string): Promise<WorkSnapshot | null>;
+  unsubscribe(login: string): Promise<void>;
+  /** The work without subscribing. */
+  snapshot(): Promise<WorkSnapshot | null>;
+  /** Body of a node's `--miner.notify` POST, as text. `ok: false` with a reason when it is not usable work. */
+  notify(body: string): Promise<{ ok: boolean; reason: string }>;
+  /** Cron: the poll loop runs afterwards if anyone mines. */
+  guard(): Promise<void>;
+  /** Polls at once: a block was found. */
+  refresh(): Promise<void>;
+  health(): Promise<TemplateHealth>;
+}
+
+export interface TemplateHealth {
+  readonly height: number | null;
+  readonly networkDifficulty: string | null;
+  /** ms since a node last confirmed the work; null without work. */
+  readonly ageMs: number | null;
+  readonly subscribers: number;
+  readonly polling: boolean;
+  readonly upstreams: readonly {
+    readonly name: string;
+    readonly healthy: boolean;
+    readonly height: number | null;
+    readonly lastError: string | null;
+  }[];
+}
+
+/** One object per login, `idFromName(login)`. Sockets arrive through `fetch`. */
+export interface MinerSessionRpc {
+  /** New work for every connection of this login. @returns how many connections want pushes; 0 lets the template forget the session. */
+  pushWork(work: WorkSnapshot): Promise<number>;
+  /** Closes every connection from an IP. @returns how many. */
+  disconnectIp(ip: string, reason: string): Promise<number>;
+}
+
+/** Shards, `idFromName("shard-<n>")`, by hash of login. */
+export interface ShareVerifierRpc {
+  submit(share: ShareSubmission): Promise<ShareVerdict>;
+  /** Work at this height is being mined: have its light cache, or begin to build it. Returns at once. */
+  prepare(height: number): Promise<void>;
+  /** Cron: whatever waits in the outbox is being replayed afterwards. */
+  guard(): Promise<void>;
+  health(): Promise<VerifierHealth>;
+}
+
+export interface VerifierHealth {
+  /** Shares and blocks that wait in the durable outbox. */
+  readonly outboxDepth: number;
+  readonly outboxBound: number;
+  /** Epoch of the light cache in memory, and how far the one being built is, 0 to 1. */
+  readonly cacheEpoch: number | null;
+  readonly cacheProgress: number;
+  readonly waitingShares: number;
+  /** Since the object started. */
+  readonly recordedShares: number;
+  readonly billedCommands: number;
+  readonly ledger: "ok" | "sick";
+  readonly lastError: string | null;
+}
+
+/** The ledger without Upstash: one object, `idFromName("main")`, that answers the Upstash REST protocol. */
+export interface EmbeddedRedisRpc {
+  /** `path` is ``, `pipeline` or `multi-exec`; `body` the parsed JSON body. Same result shapes as Upstash REST. */
+  rest(path: string, body: readonly unknown[]): Promise<{ status: number; body: string }>;
+}
+
+/** One object per client IP, `idFromName(ip)`. */
+export interface IpGuardRpc {
+  admit(): Promise<{ allowed: boolean; reason: string }>;
+  report(event: GuardEvent): Promise<void>;
+}

@@ -1,0 +1,142 @@
+// Entry of `npm start`, `npm test` and `npm run build`. Runs on the Node that the machine has (20 or later), brings in
+// everything else (dependencies, a current Node from the `node` package, built packages) and then hands over to that Node.
+// Plain JavaScript on purpose: nothing is installed yet when it starts.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const stampDir = join(root, "node_modules", ".edgepool");
+const currentNode = join(root, "node_modules", ".bin", process.platform === "win32" ? "node.exe" : "node");
+
+/** What each build step reads and how it is run; a step is skipped while the hash of what it reads is unchanged. */
+const BUILDS = [
+  {
+    name: "ethash-wasm",
+    inputs: ["wasm/assembly", "wasm/src", "wasm/scripts", "wasm/package.json", "wasm/tsconfig.json"],
+    output: "wasm/dist",
+    args: ["run", "build", "--silent", "-w", "ethash-wasm"],
+  },
+  {
+    name: "dashboard",
+    inputs: ["web", "package-lock.json"],
+    output: "web/dist",
+    args: ["run", "build:web", "--silent"],
+  },
+];
+
+/** What a task runs once everything is in place: arguments for the current Node. */
+const TASKS = {
+  build: () => null,
+  start: (rest) => ["--disable-warning=ExperimentalWarning", join(root, "devnet", "start.ts"), ...rest],
+  test: (rest) => [join(root, "scripts", "test.ts"), ...rest],
+  run: (rest) => ["--disable-warning=ExperimentalWarning", ...rest],
+};
+
+// Progress goes to stderr, so that `--json` and pipes keep standard output to themselves.
+const say = (text) => process.stderr.write(`edgepool: ${text}\n`);
+
+function sha(...parts) {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+}
+
+function filesBelow(path) {
+  if (!existsSync(path)) return [];
+  if (statSync(path).isFile()) return [path];
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.name !== "dist" && entry.name !== "node_modules")
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => filesBelow(join(path, entry.name)));
+}
+
+// The child is in our process group and gets Ctrl-C itself; we only wait for it.
+const ignoreSignal = () => undefined;
+
+function run(command, args, { quiet = false } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["inherit", quiet ? "pipe" : "inherit", quiet ? "pipe" : "inherit"],
+      env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH}` },
+      shell: process.platform === "win32",
+    });
+    let output = "";
+    child.stdout?.on("data", (chunk) => (output += chunk));
+    child.stderr?.on("data", (chunk) => (output += chunk));
+    // SIGTERM comes to us alone and is passed on.
+
+    const pass = () => child.kill("SIGTERM");
+    process.on("SIGINT", ignoreSignal);
+    process.on("SIGTERM", pass);
+    const finish = (code) => {
+      process.off("SIGINT", ignoreSignal);
+      process.off("SIGTERM", pass);
+      resolve({ code, output });
+    };
+    child.on("error", (error) => finish(((output += error.message), 127)));
+    child.on("exit", (code, signal) => finish(code ?? 128 + (constants.signals[signal] ?? 0)));
+  });
+}
+
+/** Runs a step that can take a while: says what it is and how long it has taken, shows its output only if it fails. */
+async function step(text, command, args) {
+  const started = Date.now();
+  const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`;
+  say(`${text} …`);
+  const ticker = process.stderr.isTTY
+    ? setInterval(() => process.stderr.write(`\redgepool: ${text} … ${seconds()} `), 1000)
+    : setInterval(() => say(`${text} … ${seconds()}`), 15_000);
+  const { code, output } = await run(command, args, { quiet: true });
+  clearInterval(ticker);
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  if (code !== 0) {
+    process.stderr.write(output);
+    say(`${text} failed (exit code ${code}): ${command} ${args.join(" ")}`);
+    process.exit(code || 1);
+  }
+  say(`${text} done in ${seconds()}`);
+}
+
+async function upToDate(name, fingerprint, work) {
+  const stamp = join(stampDir, `${name}.stamp`);
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint) return;
+  await work();
+  mkdirSync(stampDir, { recursive: true });
+  writeFileSync(stamp, fingerprint);
+}
+
+async function main() {
+  const [major] = process.versions.node.split(".").map(Number);
+  if (major < 20) {
+    say(`Node 20 or later is needed to begin with; this is ${process.version}`);
+    process.exit(1);
+  }
+  const [task = "", ...rest] = process.argv.slice(2);
+  const plan = TASKS[task];
+  if (!plan) {
+    say(`unknown task "${task}"; there are: ${Object.keys(TASKS).join(", ")}`);
+    process.exit(1);
+  }
+  const lock = readFileSync(join(root, "package-lock.json"));
+  await upToDate("dependencies", sha(lock), () =>
+    step("installing dependencies and a current Node", "npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]),
+  );
+  for (const { name, inputs, output, args } of BUILDS) {
+    const files = inputs.flatMap((input) => filesBelow(join(root, input)));
+    const fingerprint = sha(...files.flatMap((file) => [relative(root, file), readFileSync(file)]));
+    const built = existsSync(join(root, output)) ? fingerprint : `${fingerprint} missing`;
+    await upToDate(name, built, () => step(`building ${name}`, "npm", args));
+    if (built !== fingerprint) writeFileSync(join(stampDir, `${name}.stamp`), fingerprint);
+  }
+  const args = plan(rest);
+  if (!args) return;
+  const { code } = await run(currentNode, args);
+  process.exitCode = code;
+}
+
+await main();

@@ -1,0 +1,31 @@
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+// Tests whose name ends in .redis.test.ts or .browser.test.ts need a program that npm cannot bring (redis-server, Chromium).
+const further = ["**/*.redis.test.ts", "**/*.browser.test.ts", "**/node_modules/**"];
+const node = (name: string, include: string[], exclude = further) => ({
+  test: { name, include, exclude, environment: "node" },
+});
+
+export default defineConfig({
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      node("core", ["test/core/**/*.test.ts"]),
+      node("wasm", ["wasm/test/**/*.test.ts"]),
+      node("bridge", ["bridge/test/**/*.test.ts"]),
+      node("ledger", ["test/ledger/**/*.test.ts"]),
+      {
+        plugins: [cloudflareTest({ main: "./worker/index.ts", wrangler: { configPath: "./wrangler.toml" } })],
+        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
+      },
+      // Whole processes on real ports: one file at a time.
+      { test: { ...node("e2e", ["test/e2e/**/*.test.ts"]).test, fileParallelism: false, testTimeout: 180_000 } },
+      node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], ["**/node_modules/**"]),
+      {
+        test: { ...node("browser", ["test/**/*.browser.test.ts"], ["**/node_modules/**"]).test, testTimeout: 180_000 },
+      },
+    ],
+  },
+});

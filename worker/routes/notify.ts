@@ -1,0 +1,5 @@
+import type { Hono } from "hono";
+import type { Env } from "../env.ts";
+
+/** Placeholder until its part lands. */
+export function notifyRoutes(_app: Hono<{ Bindings: Env }>): void {}
