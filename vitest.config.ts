@@ -1,8 +1,9 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+// Tests whose name ends in .slow.test.ts take longer than one waits for at a desk: `vitest run --project slow`.
 // Tests whose name ends in .redis.test.ts or .browser.test.ts need a program that npm cannot bring (redis-server, Chromium).
-const further = ["**/*.redis.test.ts", "**/*.browser.test.ts", "**/node_modules/**"];
+const further = ["**/*.slow.test.ts", "**/*.redis.test.ts", "**/*.browser.test.ts", "**/node_modules/**"];
 const node = (name: string, include: string[], exclude = further) => ({
   test: { name, include, exclude, environment: "node" },
 });
@@ -23,6 +24,7 @@ export default defineConfig({
       // Whole processes on real ports: one file at a time.
       { test: { ...node("e2e", ["test/e2e/**/*.test.ts"]).test, fileParallelism: false, testTimeout: 180_000 } },
       node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], ["**/node_modules/**"]),
+      { test: { ...node("slow", ["wasm/test/**/*.slow.test.ts"], ["**/node_modules/**"]).test, testTimeout: 180_000 } },
       {
         test: { ...node("browser", ["test/**/*.browser.test.ts"], ["**/node_modules/**"]).test, testTimeout: 180_000 },
       },

@@ -1,0 +1,23 @@
+// What the host calls. Arguments and results stand in memory, at the addresses of layout.ts.
+import { MAX_SHARES } from "./layout";
+import { finishResult, finishShare, seedShare, startMix } from "./share";
+import { mixSingle } from "./single";
+
+export { fillCache, mixCache, setCacheItems } from "./cache";
+export { buildPage, setDatasetPages } from "./single";
+export { keccakAbsorb, keccakReset, seedHash } from "./sponge";
+
+/** Mix digests and results of the first `count` shares. */
+export function hashShares(count: u32): void {
+  if (count == 0 || count > MAX_SHARES) unreachable();
+  seedShare(0);
+  startMix(0);
+  mixSingle();
+  finishShare(0);
+}
+
+/** The result of share 0 from the mix digest in its slot: the cheap test, two Keccaks. */
+export function resultOfShare(): void {
+  seedShare(0);
+  finishResult(0);
+}
