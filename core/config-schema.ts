@@ -1,0 +1,210 @@
+import * as v from "valibot";
+import { parseDurationMs } from "./duration.ts";
+
+/** Settings that are lists or tables. From `.dev.vars`, `--var` or a secret they arrive as JSON text. */
+const STRUCTURED = new Set(["upstream", "stratum", "getwork", "policy", "api", "verifier", "log", "chain"]);
+
+/** Allowed-value texts are part of the error that an operator reads, so they are written where the rule is. */
+const duration = (fallback: string, { minMs = 0 }: { minMs?: number } = {}) =>
+  v.optional(
+    v.pipe(
+      v.string('a duration such as "500ms", "10s" or "3h"'),
+      v.rawTransform(({ dataset, addIssue, NEVER }) => {
+        const ms = parseDurationMs(dataset.value);
+        if (ms === undefined || ms < minMs) {
+          const least = minMs > 0 ? `, at least ${minMs} ms` : "";
+          addIssue({ message: `a duration such as "500ms", "10s" or "3h"${least}` });
+          return NEVER;
+        }
+        return ms;
+      }),
+    ),
+    fallback,
+  );
+
+const decimal = (min: number, max: number) => {
+  const allowed = `a whole number from ${min} to ${max}`;
+  return v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/))], allowed),
+    v.transform(Number),
+    v.integer(allowed),
+    v.minValue(min, allowed),
+    v.maxValue(max, allowed),
+  );
+};
+const count = (fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER) => v.optional(decimal(min, max), fallback);
+
+const DIFFICULTY = "a difficulty in hashes: a whole number from 1 to 2^63 - 1";
+const difficultyValue = v.pipe(
+  v.union([v.pipe(v.number(), v.safeInteger()), v.pipe(v.string(), v.regex(/^\d+$/))], DIFFICULTY),
+  v.transform(BigInt),
+  // Redis adds difficulties up in signed 64-bit integers.
+  v.check((difficulty) => difficulty >= 1n && difficulty < 1n << 63n, DIFFICULTY),
+);
+
+const FLAG = "true or false";
+const flag = (fallback: boolean) =>
+  v.optional(
+    v.pipe(
+      v.union([v.boolean(), v.picklist(["true", "false"])], FLAG),
+      v.transform((value) => value === true || value === "true"),
+    ),
+    fallback,
+  );
+
+const word = (allowed: string, pattern: RegExp) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
+const secret = v.optional(v.nullable(v.pipe(v.string("text"), v.minLength(16, "at least 16 characters"))), null);
+
+const HTTP_URL = "an http:// or https:// URL";
+const httpUrl = v.pipe(
+  v.string(HTTP_URL),
+  v.check((text) => /^https?:\/\//.test(text) && URL.canParse(text), HTTP_URL),
+);
+
+const upstream = v.strictObject(
+  {
+    name: word("a name of letters, digits, - and _", /^[\w-]{1,32}$/),
+    url: httpUrl,
+    timeout: duration("10s", { minMs: 100 }),
+  },
+  'a table such as { name = "main", url = "http://127.0.0.1:8545", timeout = "10s" }',
+);
+
+/** Credentials of an upstream, in the secret `UPSTREAM_SECRETS`, by the upstream's name. */
+const upstreamSecret = v.strictObject(
+  {
+    cfAccessClientId: v.optional(v.string("text")),
+    cfAccessClientSecret: v.optional(v.string("text")),
+    username: v.optional(v.string("text")),
+    password: v.optional(v.string("text")),
+  },
+  "a table with cfAccessClientId and cfAccessClientSecret, or username and password",
+);
+
+const vardiff = v.strictObject(
+  {
+    targetTime: duration("10s", { minMs: 100 }),
+    retargetTime: duration("60s", { minMs: 100 }),
+    variancePercent: count(30, 1, 99),
+    minDiff: v.optional(difficultyValue, "100000000"),
+    maxDiff: v.optional(difficultyValue, "1000000000000"),
+  },
+  "a table with targetTime, retargetTime, variancePercent, minDiff and maxDiff",
+);
+
+const banning = v.strictObject({
+  enabled: flag(true),
+  timeout: duration("30m"),
+  invalidPercent: count(30, 1, 100),
+  checkThreshold: count(30, 1),
+  malformedLimit: count(5, 1),
+});
+
+const limits = v.strictObject({
+  enabled: flag(false),
+  limit: count(30, 1),
+  grace: duration("5m"),
+  limitJump: count(10),
+});
+
+const CHAIN = "ethereum, classic, mordor, ethereum-pow, or a table { name, epochLength, ecip1099Block }";
+const chain = v.union(
+  [
+    v.picklist(["ethereum", "classic", "mordor", "ethereum-pow"]),
+    v.strictObject({
+      name: v.string(),
+      epochLength: decimal(1, 10_000_000),
+      ecip1099Block: v.optional(v.nullable(decimal(0, Number.MAX_SAFE_INTEGER)), null),
+    }),
+  ],
+  CHAIN,
+);
+
+/** The settings as an operator writes them, with the defaults of open-ethereum-pool where it has them. */
+export const settingsSchema = v.object({
+  name: v.optional(word("a name of letters, digits, - and _", /^[\w-]{1,32}$/), "main"),
+  coin: v.optional(word("a key prefix of letters, digits, - and _", /^[\w-]{1,16}$/), "eth"),
+  chain,
+  difficulty: v.optional(difficultyValue, "2000000000"),
+  hashrateExpiration: duration("3h", { minMs: 60_000 }),
+  blockRefreshInterval: duration("1s", { minMs: 100 }),
+  stateUpdateInterval: duration("3s", { minMs: 100 }),
+  upstreamCheckInterval: duration("5s", { minMs: 100 }),
+  workMaxAge: duration("60s", { minMs: 1_000 }),
+  jobRelays: count(0, 0, 256),
+  healthCheck: flag(true),
+  maxFails: count(3, 1),
+  upstream: v.pipe(
+    v.array(upstream, "a list of tables { name, url, timeout }"),
+    v.minLength(1, "at least one node"),
+    v.check((list) => new Set(list.map((node) => node.name)).size === list.length, "nodes with different names"),
+  ),
+  ledgerCommitInterval: duration("0s"),
+  ledgerTimeout: duration("5s", { minMs: 100 }),
+  outboxLimit: count(100_000, 1),
+  stratum: v.optional(
+    v.strictObject({
+      timeout: duration("120s", { minMs: 1_000 }),
+      loginTimeout: duration("10s", { minMs: 1_000 }),
+      vardiff: v.optional(v.nullable(vardiff), null),
+    }),
+    {},
+  ),
+  getwork: v.optional(
+    v.strictObject({ limitBodySize: count(256, 64, 65_536), limitHeadersSize: count(4_096, 256, 65_536) }),
+    {},
+  ),
+  verifier: v.optional(
+    v.strictObject({
+      shards: count(4, 1, 256),
+      queueLimit: count(2_000, 1),
+      queueTimeout: duration("30s", { minMs: 100 }),
+    }),
+    {},
+  ),
+  policy: v.optional(
+    v.strictObject({
+      refreshInterval: duration("60s", { minMs: 1_000 }),
+      banning: v.optional(banning, {}),
+      limits: v.optional(limits, {}),
+    }),
+    {},
+  ),
+  api: v.optional(
+    v.strictObject({
+      statsCollectInterval: duration("5s", { minMs: 100 }),
+      purgeInterval: duration("10m", { minMs: 1_000 }),
+      hashrateWindow: duration("30m", { minMs: 60_000 }),
+      hashrateLargeWindow: duration("3h", { minMs: 60_000 }),
+      luckWindow: v.optional(v.array(decimal(1, 10_000), "a list of block counts"), [64, 128, 256]),
+      payments: count(30, 1, 1_000),
+      blocks: count(50, 1, 1_000),
+    }),
+    {},
+  ),
+  log: v.optional(
+    v.strictObject({
+      level: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
+      shares: flag(false),
+    }),
+    {},
+  ),
+  UPSTASH_REDIS_REST_URL: v.optional(v.nullable(httpUrl), null),
+  UPSTASH_REDIS_REST_TOKEN: v.optional(v.nullable(v.pipe(v.string("text"), v.minLength(1, "text"))), null),
+  REDIS_TOKEN: secret,
+  NOTIFY_TOKEN: secret,
+  METRICS_TOKEN: secret,
+  UPSTREAM_SECRETS: v.optional(v.record(v.string(), upstreamSecret, "a table of credentials by upstream name"), {}),
+});
+
+/** The validated settings. */
+export type Settings = v.InferOutput<typeof settingsSchema>;
+
+/** Settings by name whose values must never be shown. Everything in capitals is a secret. */
+export const isSecretSetting = (name: string): boolean => /^[A-Z]/.test(name);
+
+/** True for settings that may arrive as JSON text. */
+export const isStructuredSetting = (name: string): boolean => STRUCTURED.has(name) || name === "UPSTREAM_SECRETS";
+
+/** Every setting's name. */
+export const settingNames: ReadonlySet<string> = new Set(Object.keys(settingsSchema.entries));

@@ -1,0 +1,207 @@
+import * as v from "valibot";
+import { chainByName, customChain, type ChainSpec } from "./chain-spec.ts";
+import { isSecretSetting, isStructuredSetting, settingNames, settingsSchema, type Settings } from "./config-schema.ts";
+import type { PoolConfig } from "./pool-config.ts";
+import type { UpstreamConfig } from "./work/upstream.ts";
+
+/** One wrong setting: which, what stood there (secrets redacted), what is allowed. */
+export interface ConfigProblem {
+  readonly variable: string;
+  readonly found: string;
+  readonly allowed: string;
+}
+
+/** The settings cannot be used. Lists every problem, so that an operator mends them in one go. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly ConfigProblem[];
+  constructor(problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ variable, found, allowed }) => `${variable}: found ${found}, allowed: ${allowed}`);
+    super(`wrong configuration\n${lines.join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+const show = (name: string, value: unknown): string => {
+  if (value === undefined) return "nothing";
+  if (isSecretSetting(name)) return "a secret that is not shown";
+  const text = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+};
+
+/** Takes the settings out of the Worker's environment; bindings and foreign variables stay behind. */
+function collect(env: Readonly<Record<string, unknown>>, problems: ConfigProblem[]): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (!settingNames.has(name)) {
+      // Settings begin in lower case and bindings do not, so this is a misspelt setting that would be ignored silently.
+      if (/^[a-z]/.test(name) && typeof value !== "function")
+        problems.push({ variable: name, found: show(name, value), allowed: `one of ${[...settingNames].join(", ")}` });
+      continue;
+    }
+    // `wrangler secret put` and `.dev.vars` cannot unset a variable: an empty text is "not set".
+    if (value === "") continue;
+    found[name] = value;
+    if (typeof value === "string" && isStructuredSetting(name) && /^\s*[[{]/.test(value)) {
+      try {
+        found[name] = JSON.parse(value);
+      } catch {
+        problems.push({ variable: name, found: show(name, value), allowed: "JSON" });
+        delete found[name];
+      }
+    }
+  }
+  return found;
+}
+
+function upstreamsOf(settings: Settings, problems: ConfigProblem[]): UpstreamConfig[] {
+  const names = new Set(settings.upstream.map((node) => node.name));
+  for (const name of Object.keys(settings.UPSTREAM_SECRETS)) {
+    if (!names.has(name))
+      problems.push({
+        variable: `UPSTREAM_SECRETS.${name}`,
+        found: "credentials for an unknown upstream",
+        allowed: `one of ${[...names].join(", ")}`,
+      });
+  }
+  return settings.upstream.map(({ name, url, timeout }) => {
+    const target = new URL(url);
+    const credentials = settings.UPSTREAM_SECRETS[name];
+    const headers: Record<string, string> = {};
+    const username = credentials?.username ?? decodeURIComponent(target.username);
+    const password = credentials?.password ?? decodeURIComponent(target.password);
+    if (username || password) {
+      const bytes = new TextEncoder().encode(`${username}:${password}`);
+      headers["authorization"] = `Basic ${btoa(String.fromCodePoint(...bytes))}`;
+    }
+    if (credentials?.cfAccessClientId) headers["cf-access-client-id"] = credentials.cfAccessClientId;
+    if (credentials?.cfAccessClientSecret) headers["cf-access-client-secret"] = credentials.cfAccessClientSecret;
+    target.username = "";
+    target.password = "";
+    return { name, url: target.href, timeoutMs: timeout, secretHeaders: headers };
+  });
+}
+
+function chainOf(setting: Settings["chain"]): ChainSpec {
+  if (typeof setting !== "string") return customChain(setting);
+  const chain = chainByName(setting);
+  if (!chain) throw new Error(`chain ${setting} is allowed by the schema but not known to ethash-wasm`);
+  return chain;
+}
+
+function upstashOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["ledger"]["upstash"] {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;
+  if (url !== null && token !== null) return { url, token };
+  if (url !== null || token !== null)
+    problems.push({
+      variable: url === null ? "UPSTASH_REDIS_REST_URL" : "UPSTASH_REDIS_REST_TOKEN",
+      found: "nothing",
+      allowed: "both UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN, or neither (embedded ledger)",
+    });
+  return null;
+}
+
+function vardiffOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["stratum"]["vardiff"] {
+  const { vardiff } = settings.stratum;
+  if (vardiff === null) return null;
+  if (vardiff.minDiff > vardiff.maxDiff)
+    problems.push({
+      variable: "stratum.vardiff.minDiff",
+      found: vardiff.minDiff.toString(),
+      allowed: `at most maxDiff, which is ${vardiff.maxDiff}`,
+    });
+  return {
+    targetTimeMs: vardiff.targetTime,
+    retargetTimeMs: vardiff.retargetTime,
+    variancePercent: vardiff.variancePercent,
+    minDifficulty: vardiff.minDiff,
+    maxDifficulty: vardiff.maxDiff,
+  };
+}
+
+function workOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["work"] {
+  return {
+    upstreams: upstreamsOf(settings, problems),
+    blockRefreshIntervalMs: settings.blockRefreshInterval,
+    upstreamCheckIntervalMs: settings.upstreamCheckInterval,
+    stateUpdateIntervalMs: settings.stateUpdateInterval,
+    maxAgeMs: settings.workMaxAge,
+    jobRelays: settings.jobRelays,
+    notifyToken: settings.NOTIFY_TOKEN,
+    healthCheck: settings.healthCheck,
+    maxFails: settings.maxFails,
+  };
+}
+
+function policyOf({ policy }: Settings): PoolConfig["policy"] {
+  const { timeout, ...banning } = policy.banning;
+  const { grace, ...limits } = policy.limits;
+  return {
+    refreshIntervalMs: policy.refreshInterval,
+    banning: { ...banning, timeoutMs: timeout },
+    limits: { ...limits, graceMs: grace },
+  };
+}
+
+function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
+  const { stratum, api, verifier } = settings;
+  return {
+    name: settings.name,
+    coin: settings.coin,
+    chain: chainOf(settings.chain),
+    stratum: {
+      difficulty: settings.difficulty,
+      timeoutMs: stratum.timeout,
+      loginTimeoutMs: stratum.loginTimeout,
+      vardiff: vardiffOf(settings, problems),
+    },
+    getwork: settings.getwork,
+    work: workOf(settings, problems),
+    ledger: {
+      upstash: upstashOf(settings, problems),
+      restToken: settings.REDIS_TOKEN,
+      commitIntervalMs: settings.ledgerCommitInterval,
+      timeoutMs: settings.ledgerTimeout,
+      outboxBound: settings.outboxLimit,
+      hashrateExpirationMs: settings.hashrateExpiration,
+    },
+    verifier: { shards: verifier.shards, queueBound: verifier.queueLimit, queueTimeoutMs: verifier.queueTimeout },
+    policy: policyOf(settings),
+    api: {
+      statsCollectIntervalMs: api.statsCollectInterval,
+      purgeIntervalMs: api.purgeInterval,
+      hashrateWindowMs: api.hashrateWindow,
+      hashrateLargeWindowMs: api.hashrateLargeWindow,
+      luckWindows: api.luckWindow,
+      payments: api.payments,
+      blocks: api.blocks,
+      metricsToken: settings.METRICS_TOKEN,
+    },
+    log: settings.log,
+  };
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}
+
+/**
+ * Turns the Worker's environment (`[vars]`, secrets, bindings) into the pool's configuration.
+ * @throws ConfigError that names every wrong variable, what was found and what is allowed
+ */
+export function parseConfig(env: Readonly<Record<string, unknown>>): PoolConfig {
+  const problems: ConfigProblem[] = [];
+  const result = v.safeParse(settingsSchema, collect(env, problems));
+  if (!result.success) {
+    for (const issue of result.issues) {
+      const variable = v.getDotPath(issue) ?? "settings";
+      const allowed = issue.type === "strict_object" ? `no such setting (${issue.message})` : issue.message;
+      problems.push({ variable, found: show(variable, issue.input), allowed });
+    }
+    throw new ConfigError(problems);
+  }
+  const config = toConfig(result.output, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return deepFreeze(config);
+}

@@ -1,0 +1,30 @@
+/**
+ * `npm test`: every test that needs nothing but npm. Says loudly what it left out and how to run it.
+ * `npm test -- PATTERN …` narrows it to some files.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const projects = ["core", "wasm", "bridge", "ledger", "workerd", "e2e"];
+const env = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" };
+const vitest = join(import.meta.dirname, "..", "node_modules", "vitest", "vitest.mjs");
+
+const { status } = spawnSync(
+  process.execPath,
+  [vitest, "run", ...projects.flatMap((name) => ["--project", name]), ...process.argv.slice(2)],
+  { stdio: "inherit", env },
+);
+
+const onPath = (program: string) =>
+  (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
+const say = (text: string) => process.stderr.write(`\nedgepool: ${text}\n`);
+const further = [
+  ["redis", "redis-server", "the ledger against a real Redis, fault injection"],
+  ["browser", "chromium", "the dashboard in a real browser"],
+] as const;
+for (const [group, program, what] of further) {
+  const how = onPath(program) ? `npm run test:${group}` : `install ${program}, then npm run test:${group}`;
+  say(`LEFT OUT: test group "${group}" (${what}). To run it: ${how}`);
+}
+process.exitCode = status ?? 1;
