@@ -37,7 +37,7 @@ const count = (fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER) => v.op
 const DIFFICULTY = "a difficulty in hashes: a whole number from 1 to 2^63 - 1";
 const difficultyValue = v.pipe(
   v.union([v.pipe(v.number(), v.safeInteger()), v.pipe(v.string(), v.regex(/^\d+$/))], DIFFICULTY),
-  v.transform(BigInt),
+  v.transform((value) => BigInt(value)),
   // Redis adds difficulties up in signed 64-bit integers.
   v.check((difficulty) => difficulty >= 1n && difficulty < 1n << 63n, DIFFICULTY),
 );

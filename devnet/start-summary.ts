@@ -1,0 +1,111 @@
+import pc from "picocolors";
+import type { LedgerTotals } from "./ledger-totals.ts";
+
+/** One moment of a local pool, as the summary shows it. */
+export interface Moment {
+  readonly elapsedMs: number;
+  /** Height of the work being mined; null without work. */
+  readonly height: number | null;
+  readonly networkDifficulty: string | null;
+  /** Verdicts that the built-in miner got; null when it is not running. */
+  readonly shares: { readonly accepted: number; readonly stale: number; readonly invalid: number } | null;
+  /** Hashes a second of the built-in miner. */
+  readonly hashrate: number;
+  /** Light cache of the built-in miner, 0 to 1. */
+  readonly minerCache: number;
+  /** Blocks that the simulated node accepted; null with a real node. */
+  readonly blocks: number | null;
+  /** Null while the ledger does not answer. */
+  readonly ledger: LedgerTotals | null;
+  /** Miners that are connected to the bridge. */
+  readonly connections: number;
+}
+
+/** Where one's own miner, browser and tools connect. */
+export interface Addresses {
+  readonly dashboard: string;
+  readonly stratum: string;
+  readonly websocket: string;
+  readonly getwork: string;
+  readonly node: string;
+}
+
+const number = (value: number | bigint): string => value.toLocaleString("en-US");
+
+/** Hashes a second with the unit that keeps it readable. */
+export function formatHashrate(hashesPerSecond: number): string {
+  const units = ["H/s", "kH/s", "MH/s", "GH/s", "TH/s"];
+  let value = hashesPerSecond;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value.toFixed(unit === 0 ? 0 : 2)} ${units[unit]}`;
+}
+
+function clock(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+}
+
+const shareText = (moment: Moment): string => {
+  if (moment.shares === null) return `${moment.connections} miner(s) connected`;
+  const { accepted, stale, invalid } = moment.shares;
+  return `${number(accepted)} accepted · ${number(stale)} stale · ${number(invalid)} invalid`;
+};
+
+const minerText = (moment: Moment): string =>
+  moment.minerCache < 1
+    ? `builds its light cache, ${Math.round(moment.minerCache * 100)} %`
+    : formatHashrate(moment.hashrate);
+
+const ledgerText = ({ ledger }: Moment): string =>
+  ledger === null
+    ? "does not answer"
+    : `open round ${number(ledger.roundTotal)} · ${ledger.candidates} candidate(s) over ${number(ledger.closedTotal)}`;
+
+const row = ([name, text]: [string, string]): string => `  ${pc.dim(name.padEnd(11))} ${text}`;
+
+/** The panel that a terminal shows and redraws. */
+export function renderPanel(moment: Moment, addresses: Addresses): string {
+  const rows: [string, string][] = [
+    ["running", clock(moment.elapsedMs)],
+    [
+      "work",
+      moment.height === null ? "none yet" : `height ${number(moment.height)}, difficulty ${moment.networkDifficulty}`,
+    ],
+    ["shares", shareText(moment)],
+    ...(moment.shares ? [["miner", minerText(moment)] satisfies [string, string]] : []),
+    ...(moment.blocks === null ? [] : [["blocks", `${moment.blocks} accepted by the node`] satisfies [string, string]]),
+    ["ledger", ledgerText(moment)],
+  ];
+  const links: [string, string][] = [
+    ["dashboard", addresses.dashboard],
+    ["your miner", `${addresses.stratum}  (user: your 0x address, e.g. 0x….rig1)`],
+    ["WebSocket", addresses.websocket],
+    ["getwork", addresses.getwork],
+    ["node", addresses.node],
+  ];
+  return [
+    pc.bold(pc.cyan("edgepool")),
+    ...rows.map(row),
+    "",
+    ...links.map(row),
+    "",
+    pc.dim("  Ctrl-C stops everything"),
+  ].join("\n");
+}
+
+/** The same in one line, for logs and pipes. */
+export function renderLine(moment: Moment): string {
+  return [
+    clock(moment.elapsedMs),
+    moment.height === null ? "no work yet" : `height ${moment.height}`,
+    `shares: ${shareText(moment)}`,
+    ...(moment.shares ? [`miner: ${minerText(moment)}`] : []),
+    ...(moment.blocks === null ? [] : [`blocks: ${moment.blocks}`]),
+    `ledger: ${ledgerText(moment)}`,
+  ].join(" | ");
+}

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+import { parseStartOptions } from "../../devnet/start-options.ts";
+import { formatHashrate, renderLine, type Moment } from "../../devnet/start-summary.ts";
+
+const moment: Moment = {
+  elapsedMs: 83_000,
+  height: 7,
+  networkDifficulty: "20000",
+  shares: { accepted: 1_234, stale: 1, invalid: 0 },
+  hashrate: 4_210,
+  minerCache: 1,
+  blocks: 2,
+  ledger: { roundTotal: 5_000n, candidates: 2, closedTotal: 41_000n },
+  connections: 1,
+};
+
+describe("the summary of npm start", () => {
+  it("says in one line what the panel shows", () => {
+    expect(renderLine(moment)).toBe(
+      "1 min 23 s | height 7 | shares: 1,234 accepted · 1 stale · 0 invalid | miner: 4.21 kH/s | blocks: 2 | " +
+        "ledger: open round 5,000 · 2 candidate(s) over 41,000",
+    );
+  });
+
+  it("says so when the ledger does not answer, and shows the miner's cache while it is built", () => {
+    const line = renderLine({ ...moment, ledger: null, minerCache: 0.4 });
+    expect(line).toContain("ledger: does not answer");
+    expect(line).toContain("builds its light cache, 40 %");
+  });
+
+  it.each([
+    [0, "0 H/s"],
+    [999, "999 H/s"],
+    [1_500, "1.50 kH/s"],
+    [2_500_000_000, "2.50 GH/s"],
+  ])("writes %d hashes a second as %s", (rate, text) => {
+    expect(formatHashrate(rate)).toBe(text);
+  });
+});
+
+describe("the command line of npm start", () => {
+  it("reads durations and ports", () => {
+    const options = parseStartOptions(["--for", "120s", "--json", "--port", "0", "--block-time", "30s"]);
+    expect(options).toMatchObject({
+      forMs: 120_000,
+      json: true,
+      port: 0,
+      blockTimeMs: 30_000,
+      miner: true,
+      geth: null,
+    });
+  });
+});
