@@ -25,7 +25,7 @@ const duration = (fallback: string, { minMs = 0 }: { minMs?: number } = {}) =>
 const decimal = (min: number, max: number) => {
   const allowed = `a whole number from ${min} to ${max}`;
   return v.pipe(
-    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/))], allowed),
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/, allowed))], allowed),
     v.transform(Number),
     v.integer(allowed),
     v.minValue(min, allowed),
@@ -36,7 +36,10 @@ const count = (fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER) => v.op
 
 const DIFFICULTY = "a difficulty in hashes: a whole number from 1 to 2^63 - 1";
 const difficultyValue = v.pipe(
-  v.union([v.pipe(v.number(), v.safeInteger()), v.pipe(v.string(), v.regex(/^\d+$/))], DIFFICULTY),
+  v.union(
+    [v.pipe(v.number(), v.safeInteger(DIFFICULTY)), v.pipe(v.string(), v.regex(/^\d+$/, DIFFICULTY))],
+    DIFFICULTY,
+  ),
   v.transform((value) => BigInt(value)),
   // Redis adds difficulties up in signed 64-bit integers.
   v.check((difficulty) => difficulty >= 1n && difficulty < 1n << 63n, DIFFICULTY),
