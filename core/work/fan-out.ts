@@ -1,0 +1,155 @@
+import type { WorkSnapshot } from "./job.ts";
+
+export interface FanOutDeps {
+  /** Delivers to one target and says how many connections stand behind it. A rejection is tried again. */
+  readonly send: (target: string, work: WorkSnapshot) => Promise<number>;
+  /** Nobody is behind that target any more. */
+  readonly onGone: (target: string) => void;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Deliveries that may be under way at once, slow ones not counted. */
+  readonly concurrency: number;
+  /** A delivery that takes longer gives its place to another target. */
+  readonly slowAfterMs: number;
+}
+
+/** Pauses before a failed delivery is tried again; after the last one it waits for the next job. */
+const RETRY_AFTER_MS = [100, 500, 2000] as const;
+
+interface Target {
+  /** Grows with every subscription: a `0` from a push of before is not believed. */
+  subscription: number;
+  connections: number;
+  sentSequence: number;
+  busy: boolean;
+  failures: number;
+}
+
+/**
+ * Brings the newest work to every target. Each target has one delivery under way at most and takes the newest work when it begins,
+ * so that no target can get an older job after a newer one, and what it could not take in time is skipped, not queued.
+ */
+export class FanOut {
+  readonly #deps: FanOutDeps;
+  readonly #targets = new Map<string, Target>();
+  readonly #waiting = new Set<string>();
+  #work: WorkSnapshot | null = null;
+  /** One entry for each delivery under way that is not slow. */
+  readonly #places = new Set<Target>();
+  #sweeping = false;
+
+  constructor(deps: FanOutDeps) {
+    this.#deps = deps;
+  }
+
+  get size(): number {
+    return this.#targets.size;
+  }
+
+  /** Connections behind all targets, by their last answers; a target that has not answered yet counts as one. */
+  get connections(): number {
+    let sum = 0;
+    for (const target of this.#targets.values()) sum += target.connections;
+    return sum;
+  }
+
+  /** True while a delivery is under way or to come. */
+  get busy(): boolean {
+    return this.#waiting.size > 0 || [...this.#targets.values()].some((target) => target.busy);
+  }
+
+  /**
+   * A target that wants pushes; one that is known already is renewed.
+   * @param sentSequence sequence of the work that it gets with the answer to its subscription
+   * @returns false when it was known
+   */
+  add(name: string, sentSequence = 0): boolean {
+    const known = this.#targets.get(name);
+    if (known !== undefined) {
+      known.subscription += 1;
+      known.connections = Math.max(known.connections, 1);
+      return false;
+    }
+    this.#targets.set(name, { subscription: 1, connections: 1, sentSequence, busy: false, failures: 0 });
+    return true;
+  }
+
+  /** @returns false when it was not known */
+  remove(name: string): boolean {
+    this.#waiting.delete(name);
+    return this.#targets.delete(name);
+  }
+
+  /** Brings `work` to all. Work that is older than what went out before is ignored; the same work again goes to all again. */
+  publish(work: WorkSnapshot): void {
+    if (this.#work !== null && work.sequence < this.#work.sequence) return;
+    this.#work = work;
+    for (const [name, target] of this.#targets) {
+      target.failures = 0;
+      if (target.busy) target.sentSequence = Math.min(target.sentSequence, work.sequence - 1);
+      else this.#waiting.add(name);
+    }
+    this.#pump();
+  }
+
+  #pump(): void {
+    for (const name of this.#waiting) {
+      if (this.#places.size >= this.#deps.concurrency) return void this.#sweep();
+      this.#waiting.delete(name);
+      const target = this.#targets.get(name);
+      if (target !== undefined && this.#work !== null) void this.#deliver(name, target, this.#work);
+    }
+  }
+
+  async #deliver(name: string, target: Target, work: WorkSnapshot): Promise<void> {
+    const { subscription } = target;
+    target.busy = true;
+    target.sentSequence = work.sequence;
+    this.#places.add(target);
+    const connections = await this.#attempt(name, work);
+    this.#places.delete(target);
+    target.busy = false;
+    this.#pump();
+    if (connections === null) await this.#pauseBeforeRetry(target, work);
+    else {
+      target.failures = 0;
+      target.connections = connections;
+    }
+    if (this.#targets.get(name) !== target) return;
+    if (connections === 0 && target.subscription === subscription) {
+      this.remove(name);
+      this.#deps.onGone(name);
+    } else if (!target.busy && this.#work !== null && target.sentSequence < this.#work.sequence) {
+      this.#waiting.add(name);
+      this.#pump();
+    }
+  }
+
+  /** Null: it failed. */
+  async #attempt(name: string, work: WorkSnapshot): Promise<number | null> {
+    try {
+      return await this.#deps.send(name, work);
+    } catch {
+      return null;
+    }
+  }
+
+  /** While all places are taken: whoever has held one for `slowAfterMs` loses it. One timer, however many deliveries. */
+  async #sweep(): Promise<void> {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    const before = [...this.#places];
+    await this.#deps.wait(this.#deps.slowAfterMs);
+    this.#sweeping = false;
+    for (const target of before) this.#places.delete(target);
+    this.#pump();
+  }
+
+  async #pauseBeforeRetry(target: Target, work: WorkSnapshot): Promise<void> {
+    const pauseMs = RETRY_AFTER_MS[target.failures];
+    target.failures += 1;
+    if (pauseMs === undefined) return;
+    await this.#deps.wait(pauseMs);
+    // Newer work may have gone out meanwhile: that is then what counts.
+    if (!target.busy && target.sentSequence === work.sequence) target.sentSequence = work.sequence - 1;
+  }
+}

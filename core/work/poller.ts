@@ -1,0 +1,96 @@
+import { nodeFailure } from "./json-rpc.ts";
+import type { NodeClient, PollResult } from "./node-client.ts";
+import type { SeedCheck } from "./seed-check.ts";
+import type { WorkOffer } from "./template.ts";
+import type { HealthEvent, UpstreamHealth } from "./upstream-health.ts";
+
+export interface PollerDeps {
+  readonly nodes: readonly NodeClient[];
+  readonly health: UpstreamHealth;
+  readonly seedCheck: SeedCheck;
+  readonly nowMs: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Every node is asked at least this often, sick or in reserve. */
+  readonly checkIntervalMs: number;
+  /** After so long without an answer the next node is asked as well. */
+  readonly patienceMs: number;
+  /** Height of the current work; null where there is none. */
+  readonly bestHeight: () => number | null;
+  readonly onWork: (offer: WorkOffer) => void;
+  readonly onEvents: (events: readonly HealthEvent[]) => void;
+}
+
+interface Flight {
+  readonly askedAtMs: number;
+  /** Never rejects. */
+  readonly done: Promise<PollResult>;
+}
+
+/**
+ * Asks the nodes for work. Each tick asks the first well node; when that fails, dawdles or lies behind what is known already, the
+ * next one is asked in the same tick, so that one bad node never costs freshness. A node has one poll under way at most.
+ */
+export class Poller {
+  readonly #deps: PollerDeps;
+  readonly #flights = new Map<string, Flight>();
+  readonly #askedAtMs = new Map<string, number>();
+
+  constructor(deps: PollerDeps) {
+    this.#deps = deps;
+  }
+
+  /** One round. Resolves as soon as the round has the best work there is, at the latest after `patienceMs` a node. */
+  async tick(): Promise<void> {
+    const { nodes, health, nowMs, wait, patienceMs, checkIntervalMs, bestHeight } = this.#deps;
+    for (const node of nodes) {
+      const flight = this.#flights.get(node.name);
+      if (flight !== undefined) this.#countLate(node.name, nowMs() - flight.askedAtMs);
+      else if (nowMs() - (this.#askedAtMs.get(node.name) ?? -Infinity) >= checkIntervalMs) this.#ask(node);
+    }
+    for (const name of health.order()) {
+      const node = nodes.find((candidate) => candidate.name === name);
+      if (node === undefined) continue;
+      const flight = this.#ask(node);
+      const patienceLeftMs = flight.askedAtMs + patienceMs - nowMs();
+      if (patienceLeftMs <= 0) continue;
+      const answer = await Promise.race([flight.done, wait(patienceLeftMs)]);
+      if (answer?.kind === "work" && answer.job.height >= (bestHeight() ?? 0)) return;
+    }
+  }
+
+  /** Joins the poll that is under way, or begins one. */
+  #ask(node: NodeClient): Flight {
+    const underWay = this.#flights.get(node.name);
+    if (underWay !== undefined) return underWay;
+    const askedAtMs = this.#deps.nowMs();
+    const flight: Flight = { askedAtMs, done: this.#poll(node, askedAtMs) };
+    this.#askedAtMs.set(node.name, askedAtMs);
+    this.#flights.set(node.name, flight);
+    return flight;
+  }
+
+  async #poll(node: NodeClient, askedAtMs: number): Promise<PollResult> {
+    const { health, nowMs, onWork, onEvents } = this.#deps;
+    const result = this.#checked(await node.poll());
+    this.#flights.delete(node.name);
+    if (result.kind === "work") {
+      onEvents(health.answered(node.name, result.job, nowMs()));
+      onWork({ job: result.job, node: node.name, via: "poll", askedAtMs });
+    } else {
+      onEvents(health.failed(node.name, result, nowMs()));
+    }
+    return result;
+  }
+
+  #checked(result: PollResult): PollResult {
+    const problem = result.kind === "work" ? this.#deps.seedCheck(result.job) : null;
+    return problem === null ? result : nodeFailure("wrongSeed", problem);
+  }
+
+  /** A poll that hangs counts in every round, so that a node is not well just because its time-out is long. */
+  #countLate(name: string, ageMs: number): void {
+    if (ageMs < this.#deps.patienceMs) return;
+    const { health, nowMs, onEvents } = this.#deps;
+    onEvents(health.failed(name, nodeFailure("timeout", `no answer for ${this.#deps.patienceMs} ms and more`), nowMs()));
+  }
+}

@@ -1,0 +1,176 @@
+import type { NodeFailure } from "./json-rpc.ts";
+
+/** A node so many blocks behind the others is out of sync at once … */
+export const MOST_BLOCKS_BEHIND = 3;
+/** … and one that is behind at all, after this long: blocks travel between peers in seconds. */
+export const LONGEST_BEHIND_MS = 15_000;
+/** With 13 s between blocks a height lasts this long once in 10^10 blocks. */
+export const STALLED_AFTER_MS = 300_000;
+/** Answers in a row that a sick node must give, doubled for each relapse up to the last figure. */
+const WELL_AFTER = 3;
+const WELL_AFTER_AT_MOST = 24;
+const RELAPSE_WITHIN_MS = 600_000;
+
+export interface HealthRules {
+  /** Failures in a row after which a node is sick. */
+  readonly maxFails: number;
+  /** False: the operator's order holds whatever happens. */
+  readonly enabled: boolean;
+  /** What a node said longer ago than this is not compared with. */
+  readonly forgetHeightAfterMs: number;
+}
+
+/** Something that happened to a node, once. */
+export interface HealthEvent {
+  readonly node: string;
+  readonly kind: "sick" | "well" | "stalled" | "moving";
+  readonly reason: string;
+}
+
+/** What is known of one node. Times are Unix ms. */
+export interface NodeStatus {
+  readonly name: string;
+  readonly healthy: boolean;
+  /** Height that it mines, by its last answer; null before the first. */
+  readonly height: number | null;
+  readonly networkDifficulty: bigint | null;
+  readonly answeredAtMs: number | null;
+  /** Why its last poll failed or it is sick; null when all is well. */
+  readonly lastError: string | null;
+}
+
+interface NodeRecord {
+  readonly name: string;
+  healthy: boolean;
+  height: number | null;
+  networkDifficulty: bigint | null;
+  heightSinceMs: number;
+  answeredAtMs: number | null;
+  behindSinceMs: number | null;
+  stalled: boolean;
+  failures: number;
+  answers: number;
+  wellAfter: number;
+  wellSinceMs: number;
+  lastError: string | null;
+}
+
+/** Judges the nodes by failures in a row, by their height beside the others', and by the age of their work. */
+export class UpstreamHealth {
+  readonly #nodes: readonly NodeRecord[];
+  readonly #rules: HealthRules;
+
+  /** @param names in the operator's order; every node is taken for well to begin with */
+  constructor(names: readonly string[], rules: HealthRules) {
+    this.#rules = rules;
+    this.#nodes = names.map((name) => ({
+      name,
+      healthy: true,
+      height: null,
+      networkDifficulty: null,
+      heightSinceMs: 0,
+      answeredAtMs: null,
+      behindSinceMs: null,
+      stalled: false,
+      failures: 0,
+      answers: 0,
+      wellAfter: WELL_AFTER,
+      wellSinceMs: -Infinity,
+      lastError: null,
+    }));
+  }
+
+  /** Names, the best first: well ones before stalled ones before sick ones, each in the operator's order. */
+  order(): string[] {
+    const penalty = (node: NodeRecord) => (this.#rules.enabled ? (node.healthy ? 0 : 2) + (node.stalled ? 1 : 0) : 0);
+    return this.#nodes.toSorted((a, b) => penalty(a) - penalty(b)).map((node) => node.name);
+  }
+
+  /** Position in {@link order}; past the end for a name that is not configured. */
+  rankOf(name: string): number {
+    const position = this.order().indexOf(name);
+    return position < 0 ? this.#nodes.length : position;
+  }
+
+  statuses(): NodeStatus[] {
+    return this.#nodes.map(({ name, healthy, height, networkDifficulty, answeredAtMs, lastError }) => ({
+      name,
+      healthy,
+      height,
+      networkDifficulty,
+      answeredAtMs,
+      lastError,
+    }));
+  }
+
+  /** The node gave usable work. */
+  answered(name: string, work: { height: number; networkDifficulty: bigint }, nowMs: number): HealthEvent[] {
+    const node = this.#find(name);
+    if (node.height !== work.height) node.heightSinceMs = nowMs;
+    node.height = work.height;
+    node.networkDifficulty = work.networkDifficulty;
+    node.answeredAtMs = nowMs;
+    node.failures = 0;
+    node.answers += 1;
+    if (node.healthy) node.lastError = null;
+    const events = this.#judgeHeights(nowMs);
+    if (!node.healthy && node.behindSinceMs === null && node.answers >= node.wellAfter) {
+      node.healthy = true;
+      node.wellSinceMs = nowMs;
+      node.lastError = null;
+      events.push({ node: name, kind: "well", reason: `${node.answers} answers in a row, height ${work.height}` });
+    }
+    return this.#rules.enabled ? events : [];
+  }
+
+  /** The node gave nothing usable, or has not answered in time. Work of another chain makes it sick at once. */
+  failed(name: string, failure: Pick<NodeFailure, "failure" | "reason">, nowMs: number): HealthEvent[] {
+    const node = this.#find(name);
+    node.failures += 1;
+    node.answers = 0;
+    node.lastError = failure.reason;
+    const isSick = node.failures >= this.#rules.maxFails || failure.failure === "wrongSeed";
+    const events = isSick ? this.#fallSick(node, failure.reason, nowMs) : [];
+    return this.#rules.enabled ? events : [];
+  }
+
+  #judgeHeights(nowMs: number): HealthEvent[] {
+    const isCurrent = (node: NodeRecord) =>
+      node.answeredAtMs !== null && nowMs - node.answeredAtMs <= this.#rules.forgetHeightAfterMs;
+    const judged = this.#nodes.filter((node) => node.height !== null && isCurrent(node));
+    const best = Math.max(...judged.map((node) => node.height ?? 0));
+    return judged.flatMap((node) => {
+      const behind = best - (node.height ?? 0);
+      node.behindSinceMs = behind > 0 ? (node.behindSinceMs ?? nowMs) : null;
+      const isLost = behind >= MOST_BLOCKS_BEHIND || (behind > 0 && nowMs - (node.behindSinceMs ?? nowMs) > LONGEST_BEHIND_MS);
+      if (behind > 0) node.answers = 0;
+      const reason = `at height ${node.height}, ${behind} behind the others`;
+      return [...this.#judgeAge(node, nowMs), ...(isLost ? this.#fallSick(node, reason, nowMs) : [])];
+    });
+  }
+
+  #judgeAge(node: NodeRecord, nowMs: number): HealthEvent[] {
+    const stalled = nowMs - node.heightSinceMs > STALLED_AFTER_MS;
+    if (stalled === node.stalled) return [];
+    node.stalled = stalled;
+    const reason = stalled ? `at height ${node.height} for ${STALLED_AFTER_MS / 60_000} minutes: is it in sync?` : `at height ${node.height}`;
+    if (stalled) node.lastError = reason;
+    return [{ node: node.name, kind: stalled ? "stalled" : "moving", reason }];
+  }
+
+  #fallSick(node: NodeRecord, reason: string, nowMs: number): HealthEvent[] {
+    node.lastError = reason;
+    if (!node.healthy) return [];
+    node.healthy = false;
+    node.answers = 0;
+    const isRelapse = nowMs - node.wellSinceMs < RELAPSE_WITHIN_MS;
+    node.wellAfter = isRelapse ? Math.min(node.wellAfter * 2, WELL_AFTER_AT_MOST) : WELL_AFTER;
+    return [{ node: node.name, kind: "sick", reason }];
+  }
+
+  #find(name: string): NodeRecord {
+    const node = this.#nodes.find((candidate) => candidate.name === name);
+    if (node === undefined) throw new RangeError(`no upstream is called ${name}`);
+    return node;
+  }
+}
