@@ -59,17 +59,16 @@ export class FanOut {
 
   /**
    * A target that wants pushes; one that is known already is renewed.
-   * @param sentSequence sequence of the work that it gets with the answer to its subscription
    * @returns false when it was known
    */
-  add(name: string, sentSequence = 0): boolean {
+  add(name: string): boolean {
     const known = this.#targets.get(name);
     if (known !== undefined) {
       known.subscription += 1;
       known.connections = Math.max(known.connections, 1);
       return false;
     }
-    this.#targets.set(name, { subscription: 1, connections: 1, sentSequence, busy: false, failures: 0 });
+    this.#targets.set(name, { subscription: 1, connections: 1, sentSequence: 0, busy: false, failures: 0 });
     return true;
   }
 

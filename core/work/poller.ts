@@ -91,6 +91,8 @@ export class Poller {
   #countLate(name: string, ageMs: number): void {
     if (ageMs < this.#deps.patienceMs) return;
     const { health, nowMs, onEvents } = this.#deps;
-    onEvents(health.failed(name, nodeFailure("timeout", `no answer for ${this.#deps.patienceMs} ms and more`), nowMs()));
+    onEvents(
+      health.failed(name, nodeFailure("timeout", `no answer for ${this.#deps.patienceMs} ms and more`), nowMs()),
+    );
   }
 }

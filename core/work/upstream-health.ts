@@ -139,21 +139,26 @@ export class UpstreamHealth {
       node.answeredAtMs !== null && nowMs - node.answeredAtMs <= this.#rules.forgetHeightAfterMs;
     const judged = this.#nodes.filter((node) => node.height !== null && isCurrent(node));
     const best = Math.max(...judged.map((node) => node.height ?? 0));
-    return judged.flatMap((node) => {
+    const events: HealthEvent[] = [];
+    for (const node of judged) {
       const behind = best - (node.height ?? 0);
       node.behindSinceMs = behind > 0 ? (node.behindSinceMs ?? nowMs) : null;
-      const isLost = behind >= MOST_BLOCKS_BEHIND || (behind > 0 && nowMs - (node.behindSinceMs ?? nowMs) > LONGEST_BEHIND_MS);
       if (behind > 0) node.answers = 0;
-      const reason = `at height ${node.height}, ${behind} behind the others`;
-      return [...this.#judgeAge(node, nowMs), ...(isLost ? this.#fallSick(node, reason, nowMs) : [])];
-    });
+      events.push(...this.#judgeAge(node, nowMs));
+      if (behind >= MOST_BLOCKS_BEHIND || nowMs - (node.behindSinceMs ?? nowMs) > LONGEST_BEHIND_MS) {
+        events.push(...this.#fallSick(node, `at height ${node.height}, ${behind} behind the others`, nowMs));
+      }
+    }
+    return events;
   }
 
   #judgeAge(node: NodeRecord, nowMs: number): HealthEvent[] {
     const stalled = nowMs - node.heightSinceMs > STALLED_AFTER_MS;
     if (stalled === node.stalled) return [];
     node.stalled = stalled;
-    const reason = stalled ? `at height ${node.height} for ${STALLED_AFTER_MS / 60_000} minutes: is it in sync?` : `at height ${node.height}`;
+    const reason = stalled
+      ? `at height ${node.height} for ${STALLED_AFTER_MS / 60_000} minutes: is it in sync?`
+      : `at height ${node.height}`;
     if (stalled) node.lastError = reason;
     return [{ node: node.name, kind: stalled ? "stalled" : "moving", reason }];
   }
