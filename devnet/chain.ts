@@ -1,0 +1,177 @@
+import { targetOf } from "ethash-wasm";
+import type { ChainSpec } from "ethash-wasm/chain-spec";
+import { ProofOfWork } from "./proof-of-work.ts";
+
+/** How the simulated chain begins and how hard it is. */
+export interface ChainOptions {
+  readonly spec: ChainSpec;
+  /** Height of the first block to be mined. */
+  readonly startHeight: number;
+  /** Network difficulty in hashes. */
+  readonly difficulty: bigint;
+  /** Headers are Keccak-256 of this, the height and a counter: two chains with one seed give the same work. */
+  readonly seed: string;
+  /** Clock for block times and the record of what was accepted. */
+  readonly now: () => number;
+  /** Called for each block that `eth_submitWork` brings in, when the chain has moved on already. */
+  readonly onAccepted: (block: AcceptedBlock) => void;
+}
+
+/** One header that the node would seal. Hex strings are lower case with `0x`. */
+export interface Work {
+  readonly header: string;
+  readonly seedHash: string;
+  readonly height: number;
+  /** Network difficulty in hashes. */
+  readonly difficulty: bigint;
+  readonly target: bigint;
+  readonly timeMs: number;
+}
+
+/** A block that the node took through `eth_submitWork`. */
+export interface AcceptedBlock extends Work {
+  readonly nonce: string;
+  readonly mixDigest: string;
+  /** When it was accepted, Unix time in ms. */
+  readonly acceptedAtMs: number;
+  /** False: the height had a block already, this one is an uncle at best. The node said `true` all the same. */
+  readonly canonical: boolean;
+}
+
+/** A height that is closed: by one of our blocks, or by somebody else's when the timer ran out. */
+export interface ChainBlock {
+  readonly height: number;
+  readonly hash: string;
+  readonly parentHash: string;
+  readonly timeMs: number;
+  readonly difficulty: bigint;
+  readonly totalDifficulty: bigint;
+  readonly mined: AcceptedBlock | null;
+}
+
+/** Age in heights up to which a node still takes a header (protocol.md, 6). */
+export const MAX_WORK_AGE = 7;
+/** Closed heights that can be asked for. */
+const KEPT_BLOCKS = 10_000;
+const ZERO_HASH = `0x${"0".repeat(64)}`;
+
+/** The chain of one simulated node: current work, work still good, closed heights. No sockets, no timers. */
+export class DevChain {
+  readonly pow: ProofOfWork;
+  readonly #options: ChainOptions;
+  readonly #accepted: AcceptedBlock[] = [];
+  readonly #blocks = new Map<number, ChainBlock>();
+  readonly #works = new Map<string, Work>();
+  #head: ChainBlock;
+  #current: Work;
+  #difficulty: bigint;
+  #counter = 0;
+
+  constructor(options: ChainOptions) {
+    this.#options = options;
+    this.#difficulty = options.difficulty;
+    this.pow = new ProofOfWork(options.spec);
+    this.#head = {
+      height: options.startHeight - 1,
+      hash: this.pow.keccak(`${options.seed}/genesis`),
+      parentHash: ZERO_HASH,
+      timeMs: options.now(),
+      difficulty: options.difficulty,
+      totalDifficulty: options.difficulty,
+      mined: null,
+    };
+    this.#blocks.set(this.#head.height, this.#head);
+    this.#current = this.#commit();
+  }
+
+  /** What `eth_getWork` gives now. */
+  get current(): Work {
+    return this.#current;
+  }
+
+  get head(): ChainBlock {
+    return this.#head;
+  }
+
+  /** Every block accepted by `eth_submitWork`, oldest first. */
+  get accepted(): readonly AcceptedBlock[] {
+    return this.#accepted;
+  }
+
+  block(height: number): ChainBlock | undefined {
+    return this.#blocks.get(height);
+  }
+
+  /** Holds from the next work on. */
+  setDifficulty(difficulty: bigint): void {
+    this.#difficulty = difficulty;
+  }
+
+  /** New header for the same height, as a node makes when its transactions changed. Older headers of the height stay good. */
+  recommit(): Work {
+    this.#current = this.#commit();
+    return this.#current;
+  }
+
+  /** Somebody else found the block: the height is closed and the next one is worked on. */
+  advance(): Work {
+    return this.#close(this.#current.difficulty, null);
+  }
+
+  /** Goes on at another height, for tests that cross an epoch boundary. Work of before is forgotten. */
+  jumpTo(height: number): Work {
+    this.#works.clear();
+    this.#head = { ...this.#head, height: height - 1 };
+    this.#blocks.set(this.#head.height, this.#head);
+    return this.recommit();
+  }
+
+  /**
+   * `eth_submitWork`: true for a valid proof of work on a header up to {@link MAX_WORK_AGE} heights old, also when it was
+   * submitted before or the header was sealed already; false for everything else. Arguments are lower-case hex with `0x`.
+   */
+  async submit(nonce: string, header: string, mixDigest: string): Promise<boolean> {
+    const work = this.#works.get(header);
+    if (work === undefined) return false;
+    if (!(await this.pow.check({ header, nonce, mixDigest, height: work.height, target: work.target }))) return false;
+    if (this.#accepted.some((block) => block.header === header)) return true;
+    const canonical = work.height === this.#current.height;
+    const block = { ...work, nonce, mixDigest, acceptedAtMs: this.#options.now(), canonical };
+    this.#accepted.push(block);
+    if (canonical) this.#close(work.difficulty, block);
+    this.#options.onAccepted(block);
+    return true;
+  }
+
+  #close(difficulty: bigint, mined: AcceptedBlock | null): Work {
+    const { height } = this.#current;
+    const sealed = mined === null ? `${this.#options.seed}/${height}/others` : `${mined.header}/${mined.nonce}`;
+    this.#head = {
+      height,
+      hash: this.pow.keccak(sealed),
+      parentHash: this.#head.hash,
+      timeMs: this.#options.now(),
+      difficulty,
+      totalDifficulty: this.#head.totalDifficulty + difficulty,
+      mined,
+    };
+    this.#blocks.set(height, this.#head);
+    this.#blocks.delete(height - KEPT_BLOCKS);
+    return this.recommit();
+  }
+
+  #commit(): Work {
+    const height = this.#head.height + 1;
+    const work: Work = {
+      header: this.pow.keccak(`${this.#options.seed}/${height}/${this.#counter++}`),
+      seedHash: this.pow.seedHash(height),
+      height,
+      difficulty: this.#difficulty,
+      target: targetOf(this.#difficulty),
+      timeMs: this.#options.now(),
+    };
+    this.#works.set(work.header, work);
+    for (const [header, old] of this.#works) if (old.height < height - MAX_WORK_AGE) this.#works.delete(header);
+    return work;
+  }
+}
