@@ -1,0 +1,112 @@
+import type { RedisPort } from "../ledger/redis-port.ts";
+import { hashrate, isOffline, ledgerKey, seconds, type ApiConfig } from "./api-config.ts";
+import { paymentEntries, type PaymentEntry } from "./entries.ts";
+import { HashrateWindow } from "./hashrate-window.ts";
+import { emptyRecord, parseInteger } from "./json.ts";
+import { countingPort, type MinerEntry } from "./pool-stats.ts";
+import { asCount, asHash, asScored, asStatistics, asText } from "./replies.ts";
+
+/** A worker in `/api/accounts/<login>`. */
+export interface WorkerEntry extends MinerEntry {
+  /** Hashes per second over the large window. */
+  readonly hr2: number;
+}
+
+/** The body of `/api/accounts/<login>`, in the reference's shape. */
+export interface AccountSnapshot {
+  /** Hashes per second over the small window, all workers. */
+  readonly currentHashrate: number;
+  /** Hashes per second over the large window, all workers. */
+  readonly hashrate: number;
+  readonly pageSize: number;
+  readonly payments: readonly PaymentEntry[];
+  readonly paymentsTotal: number;
+  readonly roundShares: number | bigint;
+  readonly stats: Readonly<Record<string, number | bigint | string>>;
+  readonly workers: Readonly<Record<string, WorkerEntry>>;
+  readonly workersOffline: number;
+  readonly workersOnline: number;
+  readonly workersTotal: number;
+}
+
+/** Seconds of a bucket of one login's hashrate window, which is six times longer than the pool's. */
+const BUCKET_S = 60;
+
+/** Reads one login's account from the ledger: 6 to 8 commands, whatever the number of shares kept. */
+export class AccountStats {
+  readonly #config: ApiConfig;
+  readonly #login: string;
+  readonly #window: HashrateWindow;
+
+  /** @param login lower-case `0x` address */
+  constructor(config: ApiConfig, login: string) {
+    this.#config = config;
+    this.#login = login;
+    this.#window = new HashrateWindow({
+      key: ledgerKey(config, "hashrate", login),
+      smallWindowS: seconds(config.api.hashrateWindowMs),
+      largeWindowS: Math.max(seconds(config.api.hashrateLargeWindowMs), seconds(config.api.hashrateWindowMs)),
+      bucketS: BUCKET_S,
+    });
+  }
+
+  /**
+   * @param budget hashrate entries to read at most beyond the first page
+   * @returns null when the ledger does not know the login
+   * @throws RedisUnreachableError
+   */
+  async read(
+    redis: RedisPort,
+    nowMs: number,
+    budget: number,
+  ): Promise<{ readonly account: AccountSnapshot | null; readonly commands: number }> {
+    const counting = countingPort(redis);
+    const nowS = seconds(nowMs);
+    const plan = this.#window.plan(nowS);
+    const pageSize = this.#config.api.payments;
+    const key = (...parts: string[]) => ledgerKey(this.#config, ...parts);
+    const [miner, payments, paymentsTotal, roundShares, ...windowReplies] = await counting.port.pipeline([
+      ["HGETALL", key("miners", this.#login)],
+      ["ZREVRANGE", key("payments", this.#login), 0, pageSize - 1, "WITHSCORES"],
+      ["ZCARD", key("payments", this.#login)],
+      ["HGET", key("shares", "roundCurrent"), this.#login],
+      ...plan.commands,
+    ]);
+    const stats = asHash(miner);
+    if (stats.size === 0) return { account: null, commands: counting.count() };
+    await this.#window.absorb(plan, windowReplies, counting.port, nowS, budget);
+    const { currentHashrate, hashrate: total, ...workers } = this.#workers(nowS);
+    const account = {
+      currentHashrate,
+      hashrate: total,
+      pageSize,
+      payments: paymentEntries(asScored(payments)),
+      paymentsTotal: asCount(paymentsTotal),
+      roundShares: parseInteger(asText(roundShares) ?? undefined) ?? 0,
+      stats: asStatistics(stats),
+      ...workers,
+    };
+    return { account, commands: counting.count() };
+  }
+
+  #workers(nowS: number) {
+    const smallS = seconds(this.#config.api.hashrateWindowMs);
+    const largeS = Math.max(seconds(this.#config.api.hashrateLargeWindowMs), smallS);
+    const coveredS = this.#window.coveredS(nowS);
+    const workers = emptyRecord<WorkerEntry>();
+    const sums = { currentHashrate: 0, hashrate: 0, workers, workersOffline: 0, workersOnline: 0, workersTotal: 0 };
+    const activities = [...this.#window.activities(nowS)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    for (const [id, { smallSum, largeSum, firstTs, lastTs }] of activities) {
+      // As in the reference, both windows count from the first share in the large one.
+      const hr = hashrate(smallSum, firstTs, nowS, smallS, coveredS);
+      const hr2 = hashrate(largeSum, firstTs, nowS, largeS, coveredS);
+      const offline = isOffline(lastTs, nowS, smallS);
+      workers[id] = { lastBeat: lastTs, hr, offline, hr2 };
+      sums.currentHashrate += hr;
+      sums.hashrate += hr2;
+      sums[offline ? "workersOffline" : "workersOnline"] += 1;
+      sums.workersTotal += 1;
+    }
+    return sums;
+  }
+}

@@ -1,0 +1,219 @@
+import type { RedisCommand, RedisPort } from "../ledger/redis-port.ts";
+import { hashrate, isOffline, ledgerKey, seconds, type ApiConfig } from "./api-config.ts";
+import {
+  blockEntries,
+  candidateEntries,
+  luckWindows,
+  nodeEntries,
+  paymentEntries,
+  type BlockEntry,
+  type Luck,
+  type PaymentEntry,
+} from "./entries.ts";
+import { HashrateWindow } from "./hashrate-window.ts";
+import { emptyRecord } from "./json.ts";
+import { asCount, asHash, asScored, asStatistics } from "./replies.ts";
+
+/** A login in `/api/miners`. */
+export interface MinerEntry {
+  /** Last share, Unix time in seconds. */
+  readonly lastBeat: number;
+  /** Hashes per second over the small window. */
+  readonly hr: number;
+  readonly offline: boolean;
+}
+
+/** The lists of the ledger that only change when a block or a payment does. */
+interface Books {
+  readonly candidates: readonly BlockEntry[];
+  readonly immature: readonly BlockEntry[];
+  readonly matured: readonly BlockEntry[];
+  readonly payments: readonly PaymentEntry[];
+  readonly luck: Readonly<Record<string, Luck>>;
+}
+
+/** Everything that the pool's routes show, read from the ledger at one moment. */
+export interface PoolSnapshot extends Books {
+  readonly takenAtMs: number;
+  readonly nodes: readonly Readonly<Record<string, string>>[];
+  readonly stats: Readonly<Record<string, number | bigint | string>>;
+  readonly miners: Readonly<Record<string, MinerEntry>>;
+  readonly minersTotal: number;
+  readonly hashrate: number;
+  readonly candidatesTotal: number;
+  readonly immatureTotal: number;
+  readonly maturedTotal: number;
+  readonly paymentsTotal: number;
+  /** Commands that reading it took. */
+  readonly commands: number;
+}
+
+/** Candidates and immature blocks shown at most, newest first; the totals count all of them. Without an unlocker they would only grow. */
+export const MAX_OPEN_BLOCKS = 1000;
+
+/** The books are read again at least this often, even if nothing seems to have changed: an operator may have edited them. */
+const BOOKS_MAX_AGE_MS = 60_000;
+
+/** Seconds of a bucket of the pool's hashrate window. */
+const BUCKET_S = 20;
+
+const NO_BOOKS: Books = { candidates: [], immature: [], matured: [], payments: [], luck: {} };
+
+/** What the routes show while there is nothing to show. */
+export const EMPTY_SNAPSHOT: PoolSnapshot = {
+  ...NO_BOOKS,
+  takenAtMs: 0,
+  nodes: [],
+  stats: {},
+  miners: {},
+  minersTotal: 0,
+  hashrate: 0,
+  candidatesTotal: 0,
+  immatureTotal: 0,
+  maturedTotal: 0,
+  paymentsTotal: 0,
+  commands: 0,
+};
+
+/**
+ * Reads the pool's statistics from the ledger. A reading costs 8 or 9 commands (at most 4 more after a block or payment), whatever the
+ * number of miners, of shares kept and of blocks: the hashrate window is kept folded (see {@link HashrateWindow}), and the lists of
+ * blocks and payments are read again only when their sizes changed. Every move of a block changes a size, as matured blocks only grow.
+ */
+export class PoolStats {
+  readonly #config: ApiConfig;
+  readonly #window: HashrateWindow;
+  #books = NO_BOOKS;
+  #booksSizes = "";
+  #booksReadAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(config: ApiConfig) {
+    this.#config = config;
+    const windowS = seconds(config.api.hashrateWindowMs);
+    const key = ledgerKey(config, "hashrate");
+    this.#window = new HashrateWindow({ key, smallWindowS: windowS, largeWindowS: windowS, bucketS: BUCKET_S });
+  }
+
+  /**
+   * @param budget hashrate entries to read at most beyond the first page
+   * @throws RedisUnreachableError
+   */
+  async read(redis: RedisPort, nowMs: number, budget: number): Promise<PoolSnapshot> {
+    const counting = countingPort(redis);
+    const nowS = seconds(nowMs);
+    const plan = this.#window.plan(nowS);
+    const key = (...parts: string[]) => ledgerKey(this.#config, ...parts);
+    const [nodes, stats, candidates, immature, matured, payments, ...windowReplies] = await counting.port.pipeline([
+      ["HGETALL", key("nodes")],
+      ["HGETALL", key("stats")],
+      ["ZCARD", key("blocks", "candidates")],
+      ["ZCARD", key("blocks", "immature")],
+      ["ZCARD", key("blocks", "matured")],
+      ["ZCARD", key("payments", "all")],
+      ...plan.commands,
+    ]);
+    const sizes = [candidates, immature, matured, payments].map((reply) => asCount(reply));
+    await this.#readBooks(counting.port, sizes.join(), nowMs);
+    await this.#window.absorb(plan, windowReplies, counting.port, nowS, budget);
+    const [candidatesTotal = 0, immatureTotal = 0, maturedTotal = 0, paymentsTotal = 0] = sizes;
+    return {
+      ...this.#books,
+      ...this.#miners(nowS),
+      candidatesTotal,
+      immatureTotal,
+      maturedTotal,
+      paymentsTotal,
+      takenAtMs: nowMs,
+      nodes: nodeEntries(asHash(nodes)),
+      stats: asStatistics(asHash(stats)),
+      commands: counting.count(),
+    };
+  }
+
+  async #readBooks(redis: RedisPort, sizes: string, nowMs: number): Promise<void> {
+    if (sizes === this.#booksSizes && nowMs - this.#booksReadAtMs < BOOKS_MAX_AGE_MS) return;
+    const { blocks, payments, luckWindows: windows } = this.#config.api;
+    const key = (...parts: string[]) => ledgerKey(this.#config, ...parts);
+    // Luck looks back further than the list of matured blocks may show.
+    const maturedCount = Math.max(blocks, ...windows);
+    const [candidateList, immatureList, maturedList, paymentList] = await redis.pipeline([
+      newest(key("blocks", "candidates"), MAX_OPEN_BLOCKS),
+      newest(key("blocks", "immature"), MAX_OPEN_BLOCKS),
+      newest(key("blocks", "matured"), maturedCount),
+      newest(key("payments", "all"), payments),
+    ]);
+    const immature = blockEntries(asScored(immatureList));
+    const matured = blockEntries(asScored(maturedList));
+    this.#books = {
+      candidates: candidateEntries(asScored(candidateList)),
+      immature,
+      matured: matured.slice(0, blocks),
+      payments: paymentEntries(asScored(paymentList)),
+      luck: windows.length === 0 ? {} : luckWindows([...immature, ...matured], windows),
+    };
+    this.#booksSizes = sizes;
+    this.#booksReadAtMs = nowMs;
+  }
+
+  #miners(nowS: number): Pick<PoolSnapshot, "miners" | "minersTotal" | "hashrate"> {
+    const windowS = seconds(this.#config.api.hashrateWindowMs);
+    const coveredS = this.#window.coveredS(nowS);
+    const miners = emptyRecord<MinerEntry>();
+    let total = 0;
+    const activities = [...this.#window.activities(nowS)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    for (const [login, { smallSum, firstTs, lastTs }] of activities) {
+      const hr = hashrate(smallSum, firstTs, nowS, windowS, coveredS);
+      miners[login] = { lastBeat: lastTs, hr, offline: isOffline(lastTs, nowS, windowS) };
+      total += hr;
+    }
+    return { miners, minersTotal: activities.length, hashrate: total };
+  }
+}
+
+/** The members of a sorted set with the highest scores, highest first. */
+function newest(key: string, count: number): RedisCommand {
+  return ["ZREVRANGE", key, 0, count - 1, "WITHSCORES"];
+}
+
+/** Counts the commands that go through a port: what Upstash bills. */
+export function countingPort(redis: RedisPort): { readonly port: RedisPort; count(): number } {
+  let count = 0;
+  const port: RedisPort = {
+    command: (command) => ((count += 1), redis.command(command)),
+    pipeline: (commands) => ((count += commands.length), redis.pipeline(commands)),
+  };
+  return { port, count: () => count };
+}
+
+/** The bodies of the pool's routes, in the reference's shapes. `nowMs` is the moment of the answer, not of the reading. */
+export const poolRoutes = {
+  stats: (pool: PoolSnapshot, nowMs: number) => ({
+    candidatesTotal: pool.candidatesTotal,
+    hashrate: pool.hashrate,
+    immatureTotal: pool.immatureTotal,
+    maturedTotal: pool.maturedTotal,
+    minersTotal: pool.minersTotal,
+    nodes: pool.nodes,
+    now: nowMs,
+    stats: pool.stats,
+  }),
+  miners: (pool: PoolSnapshot, nowMs: number) => ({
+    hashrate: pool.hashrate,
+    miners: pool.miners,
+    minersTotal: pool.minersTotal,
+    now: nowMs,
+  }),
+  blocks: (pool: PoolSnapshot, _nowMs: number) => ({
+    candidates: pool.candidates,
+    candidatesTotal: pool.candidatesTotal,
+    immature: pool.immature,
+    immatureTotal: pool.immatureTotal,
+    luck: pool.luck,
+    matured: pool.matured,
+    maturedTotal: pool.maturedTotal,
+  }),
+  payments: (pool: PoolSnapshot, _nowMs: number) => ({ payments: pool.payments, paymentsTotal: pool.paymentsTotal }),
+} as const;
+
+/** One of the pool's routes. */
+export type PoolRoute = keyof typeof poolRoutes;

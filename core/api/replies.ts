@@ -1,0 +1,56 @@
+import { RedisReplyError, type RedisValue } from "../ledger/redis-port.ts";
+import { emptyRecord, parseInteger } from "./json.ts";
+
+/** One reply of a pipeline; a refused command (say WRONGTYPE on a key that something else wrote) counts as missing data. */
+export type Reply = RedisValue | RedisReplyError | undefined;
+
+/** A member of a sorted set with its score. */
+export interface Scored {
+  readonly member: string;
+  /** Integers in this ledger: a height, or a Unix time in seconds. */
+  readonly score: number;
+}
+
+function asList(reply: Reply): readonly RedisValue[] {
+  return Array.isArray(reply) ? (reply as readonly RedisValue[]) : [];
+}
+
+/** Integer reply (ZCARD, ZCOUNT); 0 when missing. */
+export function asCount(reply: Reply): number {
+  const count = typeof reply === "string" ? Number(reply) : reply;
+  return typeof count === "number" && Number.isFinite(count) ? count : 0;
+}
+
+/** String reply, or null. */
+export function asText(reply: Reply): string | null {
+  return typeof reply === "string" ? reply : typeof reply === "number" ? String(reply) : null;
+}
+
+/** HGETALL: names and values in turn. */
+export function asHash(reply: Reply): Map<string, string> {
+  const flat = asList(reply);
+  const hash = new Map<string, string>();
+  for (let i = 0; i + 1 < flat.length; i += 2) hash.set(String(flat[i]), String(flat[i + 1]));
+  return hash;
+}
+
+/** A range WITHSCORES: members and scores in turn. */
+export function asScored(reply: Reply): Scored[] {
+  const flat = asList(reply);
+  const scored: Scored[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    const score = Math.trunc(Number(flat[i + 1]));
+    if (Number.isFinite(score)) scored.push({ member: String(flat[i]), score });
+  }
+  return scored;
+}
+
+/** The reference's conversion of a hash: whatever reads as a 64-bit integer becomes a number, the rest stays text. */
+export function asStatistics(hash: ReadonlyMap<string, string>): Record<string, number | bigint | string> {
+  const statistics = emptyRecord<number | bigint | string>();
+  for (const name of [...hash.keys()].toSorted()) {
+    const text = hash.get(name) ?? "";
+    statistics[name] = parseInteger(text) ?? text;
+  }
+  return statistics;
+}

@@ -1,0 +1,19 @@
+import { AccountStats } from "../../core/api/account-stats.ts";
+import { encodeJson } from "../../core/api/json.ts";
+import { PoolStats, poolRoutes } from "../../core/api/pool-stats.ts";
+import type { RedisPort } from "../../core/ledger/redis-port.ts";
+import { A, API_CONFIG, FIXED_LEDGER, NOW_MS } from "./api-ledger.ts";
+
+/** Every route's JSON text from the fixed ledger, read through a port that holds nothing else. */
+export async function answersFrom(redis: RedisPort): Promise<Record<string, string>> {
+  for (const reply of await redis.pipeline(FIXED_LEDGER)) if (reply instanceof Error) throw reply;
+  const pool = await new PoolStats(API_CONFIG).read(redis, NOW_MS, 100_000);
+  const { account } = await new AccountStats(API_CONFIG, A).read(redis, NOW_MS, 100_000);
+  return {
+    stats: encodeJson(poolRoutes.stats(pool, NOW_MS)),
+    miners: encodeJson(poolRoutes.miners(pool, NOW_MS)),
+    blocks: encodeJson(poolRoutes.blocks(pool, NOW_MS)),
+    payments: encodeJson(poolRoutes.payments(pool, NOW_MS)),
+    account: encodeJson(account ?? {}),
+  };
+}
