@@ -22,8 +22,12 @@ export interface BlockRecord extends ShareRecord {
   readonly networkDifficulty: bigint;
 }
 
-/** Per record, in the order given. On a retry a record that the earlier attempt wrote is `recorded`. */
-export type RecordOutcome = "recorded" | "duplicate";
+/**
+ * Per record, in the order given. On a retry a record that the earlier attempt wrote is `recorded`. `unresolved`, on a retry only: the
+ * record is so old that every trace of the earlier attempt may have expired; nothing was written, because crediting twice would be worse,
+ * and the caller keeps the record for the operator (docs/decisions/exactly-once.md).
+ */
+export type RecordOutcome = "recorded" | "duplicate" | "unresolved";
 
 /** The write side of the ledger: atomic, and safe to send again with `retry`. Errors are those of {@link RedisPort}. */
 export interface LedgerWriter {
@@ -31,4 +35,6 @@ export interface LedgerWriter {
   recordShares(batch: readonly ShareRecord[], retry: boolean): Promise<RecordOutcome[]>;
   /** Writes a block, closes the round and adds the candidate, in one atomic step. */
   recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome>;
+  /** Commands that Upstash bills for what this writer had answered since it was made: EVALSHA or EVAL and every command inside. */
+  readonly billedCommands: number;
 }

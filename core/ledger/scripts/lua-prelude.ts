@@ -1,0 +1,72 @@
+/**
+ * What both scripts begin with.
+ *
+ * `run` carries out a list of steps and takes back the ones that were done when one fails. Redis does not roll a script back, and an
+ * operator's wrong-typed key or a sum beyond 64 bits must not leave a share half written.
+ * `add` sums decimal strings: a Lua number is a double and rounds beyond 2^53, a round's total does pass that.
+ */
+export const LUA_PRELUDE = String.raw`
+local billed = 1
+local function call(...)
+  billed = billed + 1
+  return redis.pcall(...)
+end
+local function failed(reply) return type(reply) == 'table' and reply.err ~= nil end
+
+local function run(steps)
+  for i = 1, #steps do
+    local step = steps[i]
+    local reply = call(unpack(step.command))
+    if failed(reply) then
+      for j = i - 1, 1, -1 do
+        local undo = steps[j].undo
+        local back = undo and undo(steps[j].reply)
+        if back then redis.pcall(unpack(back)) end
+      end
+      return reply
+    end
+    step.reply = reply
+  end
+  return nil
+end
+local function increment(key, field, by)
+  return {
+    command = { 'HINCRBY', key, field, by },
+    undo = function(after)
+      if string.format('%.0f', after) == by then return { 'HDEL', key, field } end
+      return { 'HINCRBY', key, field, '-' .. by }
+    end,
+  }
+end
+local function append(key, pairs_, option)
+  local command, removal = { 'ZADD', key }, { 'ZREM', key }
+  if option then command[3] = option end
+  for i = 1, #pairs_, 2 do
+    command[#command + 1] = pairs_[i]
+    command[#command + 1] = pairs_[i + 1]
+    removal[#removal + 1] = pairs_[i + 1]
+  end
+  return { command = command, undo = function() return removal end }
+end
+
+local function chunk(digits, last)
+  if last <= 0 then return 0 end
+  return tonumber(string.sub(digits, math.max(1, last - 13), last))
+end
+local function add(a, b)
+  local sum, carry, i, j = '', 0, #a, #b
+  while i > 0 or j > 0 or carry > 0 do
+    local part = chunk(a, i) + chunk(b, j) + carry
+    carry = part >= 1e14 and 1 or 0
+    sum = string.format('%014.0f', part - carry * 1e14) .. sum
+    i, j = i - 14, j - 14
+  end
+  sum = string.gsub(sum, '^0+', '')
+  if sum == '' then return '0' end
+  return sum
+end
+local function natural(value) return string.find(value, '^%d+$') ~= nil end
+local function fits(sum) return #sum < 19 or (#sum == 19 and sum <= '9223372036854775807') end
+local NOT_INTEGER = { err = 'ERR hash value is not an integer' }
+local OVERFLOW = { err = 'ERR increment or decrement would overflow' }
+`;

@@ -1,0 +1,86 @@
+import { LUA_PRELUDE } from "./lua-prelude.ts";
+import type { LedgerScript } from "./script.ts";
+
+const text = `-- record-block: writes the share of a block, closes the round and adds the candidate, in one atomic step.
+--
+-- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:hashrate:<login>
+--       6 <coin>:miners:<login>  7 <coin>:finders  8 <coin>:shares:round<height>:<nonce>  9 <coin>:blocks:candidates
+-- ARGV  1 retry: 1 when an earlier attempt may have been executed, else 0   2 sweep: members of pow with a lower height go; empty = no sweep
+--       3 expiration of <coin>:hashrate:<login>, seconds   4 evidence since, Unix ms (see record-shares)
+--       5 login  6 nonce:powHash:mixDigest  7 height  8 share difficulty  9 worker  10 ms  11 ts  12 network difficulty of the block
+-- Output  billed commands, then the code: 0 duplicate  1 recorded, by this or (retry) by an earlier attempt
+--         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
+-- Errors  Redis' own text; then nothing is written.
+-- The closed round itself is evidence too: it outlives the hashrate entry, and RENAME must never overwrite one.
+${LUA_PRELUDE}
+local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
+local pow, round, hashrate, stats, own, miner, finders, closed, candidates = unpack(KEYS)
+local login, member, height, diff, worker, ms, ts, networkDiff = unpack(ARGV, 5)
+local DUPLICATE, RECORDED, UNRESOLVED = 0, 1, 2
+local evidence = diff .. ':' .. worker .. ':' .. ms
+
+if sweep ~= '' then
+  local swept = call('ZREMRANGEBYSCORE', pow, '-inf', '(' .. sweep)
+  if failed(swept) then return swept end
+end
+
+local kept = call('EXISTS', closed)
+if kept == 1 then return { billed, retry and RECORDED or DUPLICATE } end
+if retry then
+  local score = call('ZSCORE', own, evidence)
+  if failed(score) then return score end
+  if score then return { billed, RECORDED } end
+  local seen = call('ZSCORE', pow, member)
+  if failed(seen) then return seen end
+  local old = tonumber(ms) < since
+  if seen then return { billed, old and RECORDED or DUPLICATE } end
+  if old then return { billed, UNRESOLVED } end
+end
+
+local added = call('ZADD', pow, 'NX', height, member)
+if failed(added) then return added end
+if added == 0 then return { billed, DUPLICATE } end
+local function abort(reply)
+  redis.pcall('ZREM', pow, member)
+  return reply
+end
+
+-- The round as it will be closed: what is there and this share.
+local rows = call('HGETALL', round)
+if failed(rows) then return abort(rows) end
+local total, mine = diff, diff
+for i = 1, #rows, 2 do
+  if not natural(rows[i + 1]) then return abort(NOT_INTEGER) end
+  total = add(total, rows[i + 1])
+  if rows[i] == login then mine = add(mine, rows[i + 1]) end
+end
+if not fits(mine) then return abort(OVERFLOW) end
+
+local candidate = member .. ':' .. ts .. ':' .. networkDiff .. ':' .. total
+local problem = run({
+  increment(round, login, diff),
+  append(hashrate, { ts, diff .. ':' .. login .. ':' .. worker .. ':' .. ms }),
+  append(own, { ts, evidence }),
+  { command = { 'EXPIRE', own, expiration } },
+  append(candidates, { height, candidate }),
+  { command = { 'ZINCRBY', finders, '1', login }, undo = function(after)
+    if after == '1' then return { 'ZREM', finders, login } end
+    return { 'ZINCRBY', finders, '-1', login }
+  end },
+  increment(miner, 'blocksFound', '1'),
+  { command = { 'HSET', stats, 'lastBlockFound', ts } },
+  -- From here on nothing can fail: the source exists and both hashes have just been written.
+  { command = { 'RENAME', round, closed } },
+  { command = { 'HSET', miner, 'lastShare', ts } },
+  { command = { 'HDEL', stats, 'roundShares' } },
+})
+if problem then return abort(problem) end
+return { billed, RECORDED }
+`;
+
+/** Writes a found block, its share, the closed round and the candidate. KEYS, ARGV, output and codes stand at the head of the text. */
+export const RECORD_BLOCK: LedgerScript = {
+  name: "record-block",
+  text,
+  sha1: "39859814eca97cff6906a38bab604dec1729a7cb",
+};

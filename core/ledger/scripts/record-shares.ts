@@ -1,0 +1,175 @@
+import { LUA_PRELUDE } from "./lua-prelude.ts";
+import type { LedgerScript } from "./script.ts";
+
+/*
+ * Every key is in KEYS. The shebang `#!lua flags=allow-key-locking`, which would let Upstash lock only these keys, is left out on purpose:
+ * Redis 7 refuses a script with a flag that it does not know ("Unexpected flag in script shebang"), and one text must run everywhere.
+ */
+const text = `-- record-shares: writes a batch of shares, each exactly once, in one atomic step.
+--
+-- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats
+--       then per login: <coin>:hashrate:<login>, <coin>:miners:<login>
+-- ARGV  1 retry: 1 when an earlier attempt at these shares may have been executed, else 0
+--       2 sweep: members of pow with a lower score (height) go; empty = no sweep
+--       3 expiration of <coin>:hashrate:<login>, seconds
+--       4 evidence since: a share with an earlier ms may have lost its hashrate entry (expired, purged), Unix ms
+--       5 number of logins; then per login: login, 1 when the expiration is to be refreshed
+--       then per share: login's index from 1, nonce:powHash:mixDigest, height, difficulty, worker, ms, ts
+-- Output  billed commands (this one and every inner one), then a code per share in the order given:
+--         0 duplicate, nothing written   1 recorded, by this or (retry) by an earlier attempt
+--         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
+-- Errors  Redis' own text; then nothing is written (of several logins, some may keep a lastShare that is too new).
+${LUA_PRELUDE}
+local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
+local pow, round, hashrate, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local DUPLICATE, RECORDED, UNRESOLVED = 0, 1, 2
+
+local logins, at = {}, 6
+for l = 1, tonumber(ARGV[5]) do
+  logins[l] = { name = ARGV[at], expire = ARGV[at + 1] == '1', hashrate = KEYS[3 + 2 * l], miner = KEYS[4 + 2 * l], shares = {} }
+  at = at + 2
+end
+local shares = {}
+for i = at, #ARGV, 7 do
+  local login = logins[tonumber(ARGV[i])]
+  local share = {
+    index = #shares + 1, login = login, pow = ARGV[i + 1], height = ARGV[i + 2], diff = ARGV[i + 3],
+    tail = ARGV[i + 4] .. ':' .. ARGV[i + 5], ms = tonumber(ARGV[i + 5]), ts = ARGV[i + 6],
+  }
+  share.evidence = share.diff .. ':' .. share.tail
+  shares[share.index] = share
+  login.shares[#login.shares + 1] = share
+end
+
+local codes = {}
+local function answer()
+  return { billed, unpack(codes) }
+end
+
+if sweep ~= '' then
+  local swept = call('ZREMRANGEBYSCORE', pow, '-inf', '(' .. sweep)
+  if failed(swept) then return swept end
+end
+
+if retry then
+  for _, login in ipairs(logins) do
+    local members = {}
+    for i, share in ipairs(login.shares) do members[i] = share.evidence end
+    local scores = call('ZMSCORE', login.hashrate, unpack(members))
+    if failed(scores) then return scores end
+    for i, share in ipairs(login.shares) do
+      if scores[i] then codes[share.index] = RECORDED end
+    end
+  end
+end
+
+-- A lone first attempt is checked by the NX of the ZADD that has to be sent anyway.
+local lone = #shares == 1 and not retry
+local steps, fresh = {}, {}
+if lone then
+  local added = call('ZADD', pow, 'NX', shares[1].height, shares[1].pow)
+  if failed(added) then return added end
+  if added == 0 then
+    codes[1] = DUPLICATE
+    return answer()
+  end
+  fresh[1] = shares[1]
+else
+  local members, present = {}, {}
+  for i, share in ipairs(shares) do members[i] = share.pow end
+  local scores = call('ZMSCORE', pow, unpack(members))
+  if failed(scores) then return scores end
+  for i, share in ipairs(shares) do
+    if scores[i] then present[share.pow] = true end
+  end
+  for i, share in ipairs(shares) do
+    if codes[i] == nil then
+      local old = retry and share.ms < since
+      if present[share.pow] then codes[i] = old and RECORDED or DUPLICATE
+      elseif old then codes[i] = UNRESOLVED
+      else
+        present[share.pow] = true
+        fresh[#fresh + 1] = share
+      end
+    end
+  end
+  if #fresh == 0 then return answer() end
+end
+
+local total, hashrateEntries, powEntries, credited = '0', {}, {}, {}
+for _, share in ipairs(fresh) do
+  codes[share.index] = RECORDED
+  local login = share.login
+  if not login.sum then
+    login.sum, login.entries, login.ts = '0', {}, share.ts
+    credited[#credited + 1] = login
+  end
+  total = add(total, share.diff)
+  login.sum = add(login.sum, share.diff)
+  if tonumber(share.ts) > tonumber(login.ts) then login.ts = share.ts end
+  powEntries[#powEntries + 1] = share.height
+  powEntries[#powEntries + 1] = share.pow
+  hashrateEntries[#hashrateEntries + 1] = share.ts
+  hashrateEntries[#hashrateEntries + 1] = share.diff .. ':' .. login.name .. ':' .. share.tail
+  login.entries[#login.entries + 1] = share.ts
+  login.entries[#login.entries + 1] = share.evidence
+end
+
+local undoLone = { 'ZREM', pow, shares[1].pow }
+local function abort(reply)
+  if lone then redis.pcall(unpack(undoLone)) end
+  return reply
+end
+if not lone then steps[1] = append(pow, powEntries) end
+if #credited <= 2 then
+  for _, login in ipairs(credited) do steps[#steps + 1] = increment(round, login.name, login.sum) end
+else
+  local names, before = {}, nil
+  for i, login in ipairs(credited) do names[i] = login.name end
+  before = call('HMGET', round, unpack(names))
+  if failed(before) then return abort(before) end
+  local write, restore, remove = { 'HSET', round }, { 'HSET', round }, { 'HDEL', round }
+  for i, login in ipairs(credited) do
+    local old = before[i]
+    local sum = login.sum
+    if old then
+      if not natural(old) then return abort(NOT_INTEGER) end
+      sum = add(old, sum)
+      restore[#restore + 1] = login.name
+      restore[#restore + 1] = old
+    else
+      remove[#remove + 1] = login.name
+    end
+    if not fits(sum) then return abort(OVERFLOW) end
+    write[#write + 1] = login.name
+    write[#write + 1] = sum
+  end
+  steps[#steps + 1] = {
+    command = write,
+    undo = function()
+      if #remove > 2 then redis.pcall(unpack(remove)) end
+      return #restore > 2 and restore or nil
+    end,
+  }
+end
+steps[#steps + 1] = append(hashrate, hashrateEntries)
+for _, login in ipairs(credited) do
+  steps[#steps + 1] = append(login.hashrate, login.entries)
+  if login.expire then steps[#steps + 1] = { command = { 'EXPIRE', login.hashrate, expiration } } end
+end
+steps[#steps + 1] = increment(stats, 'roundShares', total)
+for _, login in ipairs(credited) do
+  steps[#steps + 1] = { command = { 'HSET', login.miner, 'lastShare', login.ts } }
+end
+
+local problem = run(steps)
+if problem then return abort(problem) end
+return answer()
+`;
+
+/** Writes a batch of shares exactly once. KEYS, ARGV, output and codes stand at the head of the text. */
+export const RECORD_SHARES: LedgerScript = {
+  name: "record-shares",
+  text,
+  sha1: "78d78ee5f949f83b60931548a437f35b5d58cdd4",
+};
