@@ -1,0 +1,353 @@
+import type { Socket } from "node:net";
+import { BackOff } from "./back-off.ts";
+import type { MinerStats } from "./bridge-stats.ts";
+import { LineSplitter } from "./line-splitter.ts";
+import type { Login } from "./miner-line.ts";
+import { MinerWriter } from "./miner-writer.ts";
+import type { BridgeLog, BridgeTimings } from "./options.ts";
+import type { LinkEnd, LinkHandlers, PoolLink } from "./pool-link.ts";
+import type { PoolRoster, PoolState } from "./pool-roster.ts";
+import { SessionBook, type PoolOutcome } from "./session-book.ts";
+import type { UnclaimedShares } from "./unclaimed-shares.ts";
+
+/** The pool bans whoever sends a longer line (protocol.md, section 1), and all miners of a site share one address. */
+const MAX_MINER_LINE_BYTES = 1024;
+/** Requests without an answer: beyond, the miner is not read until some are answered. */
+const PENDING_HIGH = 256;
+const PENDING_LOW = 128;
+/** A connection that lasted this long was a good one: the next failure is a new story. */
+const GOOD_LINK_MS = 5_000;
+const DRAIN_MS = 10_000;
+const DEFERRED_MS = 1_000;
+/** Errors after which the pool keeps the connection: `Work not ready` and `Duplicate share`. */
+const HARMLESS_ERRORS = new Set<number | null>([0, 22]);
+
+/** What a miner needs from the bridge around it. */
+export interface MinerSurroundings {
+  readonly roster: PoolRoster;
+  readonly claims: UnclaimedShares;
+  readonly timings: BridgeTimings;
+  readonly log: BridgeLog;
+  dial(pool: PoolState, login: Login | null, handlers: LinkHandlers): PoolLink;
+  /** The miner has gone and all its shares are answered or given up. */
+  onFinished(miner: CarriedMiner): void;
+}
+
+interface Side {
+  readonly link: PoolLink;
+  readonly pool: PoolState;
+  openedAt: number;
+  timer: NodeJS.Timeout | undefined;
+  /** The last line was an error after which pools hang up. */
+  parting: boolean;
+}
+
+/** One miner: its TCP connection, which stays, and the connections to pools, which come and go behind it. */
+export class CarriedMiner {
+  readonly #socket: Socket;
+  readonly #around: MinerSurroundings;
+  readonly #log: BridgeLog;
+  readonly #book: SessionBook;
+  readonly #writer: MinerWriter;
+  readonly #lines = new LineSplitter(MAX_MINER_LINE_BYTES);
+  readonly #backOff: BackOff;
+  readonly #sides = new Map<number, Side>();
+  readonly #avoided = new Set<number>();
+  readonly #remote: string;
+  readonly #connectedAtMs = Date.now();
+  #nextSide = 1;
+  #active: number | null = null;
+  #dialling: number | null = null;
+  #retry: NodeJS.Timeout | undefined;
+  #deferral: NodeJS.Timeout | undefined;
+  #homeward: NodeJS.Timeout | undefined;
+  #linger: NodeJS.Timeout | undefined;
+  #gone = false;
+  #finished = false;
+  #counts = { accepted: 0, rejected: 0, reconnects: 0 };
+  #lastShareAtMs: number | null = null;
+
+  constructor(socket: Socket, around: MinerSurroundings) {
+    this.#socket = socket;
+    this.#around = around;
+    this.#log = around.log;
+    this.#book = new SessionBook(around.claims);
+    this.#backOff = new BackOff(around.timings.backoffMinMs, around.timings.backoffMaxMs);
+    this.#remote = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
+    this.#writer = new MinerWriter(socket, around.timings.jobGapMs, () => this.#drop("does not read what it is sent"));
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 30_000);
+    socket.setTimeout(around.timings.firstLineTimeoutMs, () => this.#drop("says nothing"));
+    socket.on("data", (chunk) => this.#onBytes(chunk));
+    socket.on("error", (error) =>
+      this.#log.debug({ ...this.#who(), reason: error.message }, "miner connection failed"),
+    );
+    socket.on("close", () => this.#onMinerGone());
+    this.#log.debug(this.#who(), "miner connected");
+  }
+
+  get stats(): MinerStats {
+    const active = this.#active === null ? undefined : this.#sides.get(this.#active);
+    return {
+      remote: this.#remote,
+      login: this.#book.login?.address ?? null,
+      worker: this.#book.login?.worker ?? null,
+      state: this.#gone
+        ? "gone"
+        : active === undefined
+          ? "connecting"
+          : this.#book.loggedIn
+            ? "mining"
+            : "waiting for login",
+      pool: active?.pool.address.label ?? null,
+      connectedAtMs: this.#connectedAtMs,
+      lastShareAtMs: this.#lastShareAtMs,
+      pendingShares: this.#book.pendingShares,
+      reportedHashrate: this.#book.hashrate,
+      ...this.#counts,
+    };
+  }
+
+  /** A pool of this rank is well again: go there, at a random moment, if it is preferred to the one in use. */
+  returnTo(rank: number): void {
+    this.#avoided.delete(rank);
+    const active = this.#active === null ? undefined : this.#sides.get(this.#active);
+    if (active === undefined || active.pool.rank <= rank || this.#homeward !== undefined) return;
+    this.#homeward = setTimeout(() => this.#goHome(), Math.random() * this.#around.timings.returnSpreadMs);
+  }
+
+  /** Ends everything now. */
+  close(): void {
+    this.#gone = true;
+    this.#socket.destroy();
+    this.#finish();
+  }
+
+  #onBytes(chunk: Buffer): void {
+    if (this.#gone) return;
+    const { lines, tooLong } = this.#lines.push(chunk);
+    const broken = lines.findIndex((line) => !this.#book.accept(line));
+    if (lines.length > 0) this.#socket.setTimeout(0);
+    if (this.#sides.size === 0 && this.#retry === undefined && this.#book.pending > 0) this.#dial();
+    else this.#flush();
+    // Neither ever reaches the pool: it would ban the address, and with it every other rig of the site.
+    if (broken !== -1) this.#drop("sent a line that is not a JSON object");
+    else if (tooLong) this.#drop(`sent a line of more than ${MAX_MINER_LINE_BYTES} bytes`);
+  }
+
+  #dial(): void {
+    this.#retry = undefined;
+    if (this.#finished || this.#dialling !== null) return;
+    const pool = this.#around.roster.choose(this.#backOff.failures, this.#avoided);
+    const id = this.#nextSide;
+    this.#nextSide += 1;
+    this.#dialling = id;
+    const link = this.#around.dial(pool, this.#book.login, {
+      onOpen: () => this.#onOpen(id),
+      onLine: (line) => this.#onLine(id, line),
+      onEnd: (end) => this.#onEnd(id, end),
+      onDrain: () => this.#throttle(),
+      isWaiting: () => this.#book.unansweredOn(id) > 0,
+    });
+    this.#sides.set(id, { link, pool, openedAt: 0, timer: undefined, parting: false });
+  }
+
+  #onOpen(id: number): void {
+    const side = this.#sides.get(id);
+    if (side === undefined) return;
+    side.openedAt = performance.now();
+    side.timer = setTimeout(() => this.#onUnanswered(id), this.#around.timings.loginTimeoutMs);
+    for (const line of this.#book.open(id)) side.link.send(line);
+    if (this.#book.ready(id)) this.#activate(id, side);
+  }
+
+  #onUnanswered(id: number): void {
+    if (this.#book.ready(id) && this.#book.unansweredOn(id) === 0) return;
+    this.#abandon(id, "the pool does not answer the login");
+  }
+
+  #onLine(id: number, text: string): void {
+    const side = this.#sides.get(id);
+    if (side === undefined || this.#finished) return;
+    const outcome = this.#book.fromPool(id, text);
+    if (outcome.refused !== undefined) {
+      this.#abandon(id, `the pool does not take the session over: ${outcome.refused}`);
+      return;
+    }
+    if (outcome.resumed === true) this.#activate(id, side);
+    if (id === this.#active) this.#onServing(side);
+    side.parting = outcome.error !== undefined && !HARMLESS_ERRORS.has(outcome.error.code);
+    for (const line of outcome.toMiner) this.#writer.write(line);
+    this.#account(outcome);
+    if (outcome.deferred === true) this.#deferral ??= setTimeout(() => this.#onDeferralOver(), DEFERRED_MS);
+    if (id !== this.#active && this.#active !== null && this.#book.unansweredOn(id) === 0) this.#retire(id);
+    this.#flush();
+  }
+
+  #onServing(side: Side): void {
+    if (side.timer === undefined) return;
+    clearTimeout(side.timer);
+    side.timer = undefined;
+    this.#avoided.delete(side.pool.rank);
+    this.#around.roster.succeeded(side.pool.rank);
+  }
+
+  /** Make before break: the old connection stays until it has answered what was sent on it. */
+  #activate(id: number, side: Side): void {
+    const toMiner = this.#book.activate(id);
+    const old = this.#active;
+    this.#active = id;
+    this.#dialling = null;
+    if (toMiner === null) {
+      this.#drop("cannot be given a new extranonce; it has to connect again");
+      return;
+    }
+    for (const line of toMiner) this.#writer.write(line);
+    if (old !== null) {
+      const before = this.#sides.get(old);
+      if (this.#book.unansweredOn(old) === 0) this.#retire(old);
+      else if (before !== undefined) before.timer = setTimeout(() => this.#retire(old), DRAIN_MS);
+    }
+    const level = this.#book.loggedIn ? "info" : "debug";
+    this.#log[level](
+      { ...this.#who(), pool: side.pool.address.label },
+      this.#book.loggedIn ? "session resumed" : "connected to the pool",
+    );
+    this.#flush();
+  }
+
+  /** Closes a connection that is not needed any more. */
+  #retire(id: number): void {
+    this.#sides.get(id)?.link.close();
+    this.#forget(id);
+    this.#flush();
+  }
+
+  /** Gives a connection up that is open but of no use. */
+  #abandon(id: number, reason: string): void {
+    const side = this.#sides.get(id);
+    if (side === undefined) return;
+    side.link.close();
+    this.#avoided.add(side.pool.rank);
+    if (this.#avoided.size >= this.#around.roster.states.length) this.#avoided.clear();
+    this.#onEnd(id, { reason, how: "lost", neverOpen: false });
+  }
+
+  #forget(id: number): void {
+    clearTimeout(this.#sides.get(id)?.timer);
+    this.#sides.delete(id);
+    this.#book.close(id);
+    if (this.#active === id) this.#active = null;
+    if (this.#dialling === id) this.#dialling = null;
+  }
+
+  #onEnd(id: number, end: LinkEnd): void {
+    const side = this.#sides.get(id);
+    if (side === undefined || this.#finished) return;
+    this.#forget(id);
+    const context = { ...this.#who(), pool: side.pool.address.label, reason: end.reason };
+    if (end.neverOpen) this.#around.roster.failed(side.pool.rank, end.reason);
+    if (this.#active !== null || this.#dialling !== null) {
+      this.#flush();
+      return;
+    }
+    if (end.how === "refused" || (end.how === "closed" && side.parting)) {
+      this.#log.warn(context, "the pool turned the miner away");
+      this.#drop("turned away by the pool");
+      this.#finish();
+      return;
+    }
+    if (side.openedAt > 0 && performance.now() - side.openedAt > GOOD_LINK_MS) this.#backOff.reset();
+    const waitMs = this.#backOff.next();
+    if (side.openedAt > 0) this.#counts.reconnects += 1;
+    this.#log.warn(
+      { ...context, retryInMs: Math.round(waitMs) },
+      side.openedAt > 0 ? "pool connection lost" : "cannot connect to the pool",
+    );
+    this.#retry = setTimeout(() => this.#dial(), waitMs);
+  }
+
+  #goHome(): void {
+    this.#homeward = undefined;
+    const active = this.#active === null ? undefined : this.#sides.get(this.#active);
+    const better = this.#around.roster.choose(0, this.#avoided);
+    if (active === undefined || better.rank >= active.pool.rank) return;
+    this.#log.info({ ...this.#who(), pool: better.address.label }, "returning to the preferred pool");
+    this.#dial();
+  }
+
+  #account({ share, error }: PoolOutcome): void {
+    if (share === undefined) return;
+    this.#lastShareAtMs = Date.now();
+    if (share.accepted) {
+      this.#counts.accepted += 1;
+      if (this.#gone) this.#around.claims.add(share.claim);
+    } else {
+      this.#counts.rejected += 1;
+      this.#log.info({ ...this.#who(), reason: error?.message ?? "stale or invalid" }, "share not accepted");
+    }
+  }
+
+  #onDeferralOver(): void {
+    this.#deferral = undefined;
+    this.#book.releaseDeferred();
+    this.#flush();
+  }
+
+  #flush(): void {
+    const side = this.#active === null ? undefined : this.#sides.get(this.#active);
+    if (side !== undefined) {
+      const { toPool, toMiner } = this.#book.take();
+      for (const line of toPool) side.link.send(line);
+      for (const line of toMiner) this.#writer.write(line);
+    }
+    if (this.#gone && this.#book.pendingShares === 0) this.#finish();
+    else this.#throttle();
+  }
+
+  #throttle(): void {
+    if (this.#gone) return;
+    const congested = this.#active !== null && this.#sides.get(this.#active)?.link.congested === true;
+    if (congested || this.#book.pending >= PENDING_HIGH) this.#socket.pause();
+    else if (this.#socket.isPaused() && this.#book.pending < PENDING_LOW) this.#socket.resume();
+  }
+
+  /** Ends the miner's connection; what was written to it still goes out. */
+  #drop(reason: string): void {
+    if (this.#gone) return;
+    this.#log.warn({ ...this.#who(), reason }, "miner disconnected by the bridge");
+    this.#socket.destroySoon();
+    this.#onMinerGone();
+  }
+
+  /** Its shares are not lost with it: they are still carried to the pool for a while. */
+  #onMinerGone(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#writer.stop();
+    this.#book.keepOnlyShares();
+    this.#log.debug(this.#who(), "miner gone");
+    if (this.#book.pendingShares === 0) this.#finish();
+    else this.#linger = setTimeout(() => this.#finish(), this.#around.timings.lingerMs);
+  }
+
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    for (const timer of [this.#retry, this.#deferral, this.#homeward, this.#linger]) clearTimeout(timer);
+    for (const [id, side] of this.#sides) {
+      side.link.close();
+      this.#forget(id);
+    }
+    this.#around.onFinished(this);
+  }
+
+  #who(): Record<string, unknown> {
+    const login = this.#book.login;
+    return {
+      miner: this.#remote,
+      ...(login === null ? {} : { login: login.address }),
+      ...(login?.worker ? { worker: login.worker } : {}),
+    };
+  }
+}

@@ -1,0 +1,130 @@
+import { readFileSync } from "node:fs";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { minerExamples } from "./miner-examples.ts";
+import { BridgeOptionError, type BridgeOptions, type ListenAddress } from "./options.ts";
+
+/** What the command line asks for. */
+export interface CommandLine {
+  readonly bridge: BridgeOptions;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  /** `auto`: a table on a terminal, lines elsewhere. */
+  readonly display: "auto" | "lines" | "json";
+  /** How often the state is shown, ms. */
+  readonly statusIntervalMs: number;
+}
+
+interface Flags {
+  readonly listen: readonly ListenAddress[];
+  readonly listenTls: readonly ListenAddress[];
+  readonly listenGetwork: readonly ListenAddress[];
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly ca?: string;
+  readonly allowInsecure: boolean;
+  readonly proxy?: string | false;
+  readonly maxMiners: number;
+  readonly logLevel: CommandLine["logLevel"];
+  readonly display: CommandLine["display"];
+  readonly statusInterval: number;
+}
+
+/** Where miners find the bridge when nothing else is said. */
+const DEFAULT_LISTEN: ListenAddress = { port: 8008 };
+
+/**
+ * Reads the arguments. `--help` and `--version` print and end the process, as does an argument that cannot be used.
+ * @throws BridgeOptionError for files that cannot be read and options that do not fit together.
+ */
+export function parseCommandLine(argv: readonly string[], version: string): CommandLine {
+  const command = describe(version);
+  command.parse([...argv], { from: "user" });
+  const flags = command.opts<Flags>();
+  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
+    throw new BridgeOptionError("tls-cert", "--tls-cert and --tls-key belong together");
+  }
+  const listensSomewhere = flags.listen.length + flags.listenTls.length + flags.listenGetwork.length > 0;
+  return {
+    bridge: {
+      pools: command.args,
+      stratum: listensSomewhere ? flags.listen : [DEFAULT_LISTEN],
+      stratumTls: flags.listenTls,
+      getwork: flags.listenGetwork,
+      allowInsecure: flags.allowInsecure,
+      maxMiners: flags.maxMiners,
+      ...(flags.tlsCert === undefined || flags.tlsKey === undefined
+        ? {}
+        : { tls: { cert: readPem("tls-cert", flags.tlsCert), key: readPem("tls-key", flags.tlsKey) } }),
+      ...(flags.ca === undefined ? {} : { ca: readPem("ca", flags.ca) }),
+      ...(flags.proxy === undefined ? {} : { proxy: flags.proxy === false ? null : flags.proxy }),
+    },
+    logLevel: flags.logLevel,
+    display: flags.display,
+    statusIntervalMs: flags.statusInterval * 1000,
+  };
+}
+
+function describe(version: string): Command {
+  return new Command("edgepool-bridge")
+    .description(
+      "Lets the miners of a LAN mine on an edgepool: stratum over TCP or TLS and HTTP getwork on this side, WebSockets over TLS to the pool.",
+    )
+    .version(version)
+    .argument(
+      "<pool...>",
+      "pools in order of preference, such as wss://pool.example; the next one takes over when one fails",
+    )
+    .option("-l, --listen <[host:]port>", "TCP stratum port, repeatable (default: 8008)", collectAddress, [])
+    .option("--listen-tls <[host:]port>", "TLS stratum port, repeatable", collectAddress, [])
+    .option("--listen-getwork <[host:]port>", "plain HTTP getwork port, repeatable", collectAddress, [])
+    .option("--tls-cert <file>", "certificate for --listen-tls, PEM (default: a self-signed one)")
+    .option("--tls-key <file>", "its key, PEM")
+    .option("--ca <file>", "certificate authority that signs for the pool, PEM, besides the usual ones")
+    .option(
+      "--allow-insecure",
+      "accept pools without TLS (ws://), where everybody on the way can read and change everything",
+      false,
+    )
+    .option(
+      "--proxy <url>",
+      "http://, https:// or socks5:// proxy to the pools (default: HTTPS_PROXY, ALL_PROXY, NO_PROXY)",
+    )
+    .option("--no-proxy", "no proxy, whatever the environment says")
+    .option("--max-miners <n>", "miners at one time", positiveInteger, 4096)
+    .addOption(
+      new Option("--log-level <level>", "how much is logged")
+        .choices(["debug", "info", "warn", "error"])
+        .default("info"),
+    )
+    .addOption(
+      new Option("--display <how>", "auto: a live table on a terminal, lines elsewhere")
+        .choices(["auto", "lines", "json"])
+        .default("auto"),
+    )
+    .option("--status-interval <seconds>", "how often the state is logged where there is no table", positiveInteger, 60)
+    .addHelpText("after", minerExamples());
+}
+
+/** `8008`, `192.168.1.2:8008` or `[::1]:8008`. */
+function collectAddress(text: string, previous: readonly ListenAddress[]): readonly ListenAddress[] {
+  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new InvalidArgumentError("write a port, or host:port.");
+  const host = match[1] ?? match[2];
+  return [...previous, host === undefined ? { port } : { host, port }];
+}
+
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("write a whole number from 1 on.");
+  return Number(text);
+}
+
+function readPem(option: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new BridgeOptionError(
+      option,
+      `--${option}: cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}

@@ -1,0 +1,69 @@
+import type { Socket } from "node:net";
+import type { ToMiner } from "./session-book.ts";
+
+/** Answers that a miner may leave unread before it is taken for broken. */
+const MAX_UNREAD_BYTES = 64 * 1024;
+
+/**
+ * Writes to a miner, one line a write. Of jobs only the newest counts: ethminer takes the first of two that it reads
+ * together and drops the other, so they are kept apart by a gap, and a miner that reads slowly gets none in between.
+ */
+export class MinerWriter {
+  readonly #socket: Socket;
+  readonly #gapMs: number;
+  readonly #onTooSlow: () => void;
+  #heldJob: string | null = null;
+  #jobAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param onTooSlow called when the miner does not read its answers. */
+  constructor(socket: Socket, gapMs: number, onTooSlow: () => void) {
+    this.#socket = socket;
+    this.#gapMs = gapMs;
+    this.#onTooSlow = onTooSlow;
+    socket.on("drain", () => this.#release());
+  }
+
+  write({ text, kind }: ToMiner): void {
+    if (kind === "job") {
+      this.#heldJob = text;
+      this.#release();
+      return;
+    }
+    // A setting holds for the jobs after it, not for the one before.
+    if (kind === "setting") this.#flushJob();
+    if (kind === "work") this.#jobAt = performance.now();
+    this.#put(text);
+    if (this.#socket.writableLength > MAX_UNREAD_BYTES) this.#onTooSlow();
+  }
+
+  /** Nothing is written any more. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#heldJob = null;
+  }
+
+  #release(): void {
+    if (this.#heldJob === null || this.#socket.writableNeedDrain) return;
+    const waitMs = this.#jobAt + this.#gapMs - performance.now();
+    if (waitMs <= 0) this.#flushJob();
+    else this.#timer ??= setTimeout(() => this.#onGapOver(), waitMs);
+  }
+
+  #onGapOver(): void {
+    this.#timer = undefined;
+    this.#release();
+  }
+
+  #flushJob(): void {
+    if (this.#heldJob === null) return;
+    const job = this.#heldJob;
+    this.#heldJob = null;
+    this.#jobAt = performance.now();
+    this.#put(job);
+  }
+
+  #put(text: string): void {
+    if (this.#socket.writable) this.#socket.write(Buffer.from(`${text}\n`, "latin1"));
+  }
+}

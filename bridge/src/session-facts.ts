@@ -1,0 +1,64 @@
+import type { MinerRequest } from "./miner-line.ts";
+import { elementsOf, isObject, textOf, type JsonObject } from "./json.ts";
+
+const REMEMBERED_JOBS = 64;
+
+/** What the miner was told about its nonces: EthereumStratum has the pool choose the first bytes. */
+export class SessionFacts {
+  /** Hex digits that the miner puts before its own; null where the dialect has none. */
+  extranonce: string | null = null;
+  /** The miner said that it takes `mining.set_extranonce`. */
+  takesExtranonce = false;
+  /** EthereumStratum/2: settings come by `mining.set`, and a submit is `[job, tail, token]`. */
+  version2 = false;
+  /** The extranonce that held when a job was given out: a new one holds only from the next job on. */
+  readonly #jobs = new Map<string, string>();
+
+  /** The miner's login was answered with yes. */
+  learnLogin(request: MinerRequest, body: JsonObject): void {
+    if (request.method === "mining.hello") this.version2 = true;
+    if (request.method === "mining.extranonce.subscribe") this.takesExtranonce = true;
+    if (request.method === "mining.subscribe") this.extranonce = subscribedExtranonce(body) ?? this.extranonce;
+  }
+
+  /** A push goes to the miner. */
+  learnPush(body: JsonObject): void {
+    this.extranonce = pushedExtranonce(body) ?? this.extranonce;
+    if (methodOf(body) !== "mining.notify" || this.extranonce === null) return;
+    const job = textOf(elementsOf(body["params"])[0]);
+    this.#jobs.delete(job);
+    this.#jobs.set(job, this.extranonce);
+    const oldest = this.#jobs.keys().next();
+    if (this.#jobs.size > REMEMBERED_JOBS && !oldest.done) this.#jobs.delete(oldest.value);
+  }
+
+  /** Extranonce that a submit was mined with; null where the submit carries its whole nonce. */
+  extranonceOf(request: MinerRequest): string | null {
+    if (request.method !== "mining.submit" || this.extranonce === null) return null;
+    const job = textOf(request.params[this.version2 ? 0 : 1]);
+    return this.#jobs.get(job) ?? this.extranonce;
+  }
+}
+
+/** Second element of `[["mining.notify", session, protocol], extranonce]`, if the answer has that shape. */
+export function subscribedExtranonce(body: JsonObject): string | null {
+  return hexOrNull(elementsOf(body["result"])[1]);
+}
+
+/** Of `mining.set_extranonce` (version 1) and `mining.set` (version 2). */
+export function pushedExtranonce(body: JsonObject): string | null {
+  const method = methodOf(body);
+  const first = elementsOf(body["params"])[0];
+  if (method === "mining.set_extranonce") return hexOrNull(first);
+  // EIP-1571 writes params as an object; some pools wrap it in an array.
+  const settings = first ?? body["params"];
+  return method === "mining.set" && isObject(settings) ? hexOrNull(settings["extranonce"]) : null;
+}
+
+function methodOf(body: JsonObject): string {
+  return textOf(body["method"]).toLowerCase();
+}
+
+function hexOrNull(value: unknown): string | null {
+  return typeof value === "string" && /^[0-9a-f]*$/i.test(value) ? value.toLowerCase() : null;
+}

@@ -1,0 +1,98 @@
+import { afterEach } from "vitest";
+import { startBridge, type Bridge, type BridgeOptions } from "../src/index.ts";
+import { isObject } from "../src/json.ts";
+import { parseMinerLine } from "../src/miner-line.ts";
+import { ScriptedPool, type PoolConnection } from "./scripted-pool.ts";
+import { TcpMiner } from "./tcp-miner.ts";
+
+/** Times that a test can wait for. Nothing is asserted about them. */
+export const QUICK = {
+  connectTimeoutMs: 2_000,
+  loginTimeoutMs: 1_000,
+  pingIntervalMs: 200,
+  waitingPingMs: 100,
+  pongTimeoutMs: 300,
+  backoffMinMs: 5,
+  backoffMaxMs: 50,
+  probeIntervalMs: 40,
+  returnAfterMs: 60,
+  returnSpreadMs: 20,
+  firstLineTimeoutMs: 5_000,
+  lingerMs: 5_000,
+  jobGapMs: 5,
+} as const;
+
+export const ADDRESS = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
+export const LOGIN = { id: 1, jsonrpc: "2.0", method: "eth_submitLogin", params: [ADDRESS, "x"], worker: "rig-1" };
+
+const cleanups: (() => Promise<void> | void)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+/** A bridge on a free port that ends with the test. */
+export async function bridgeTo(pools: readonly string[], options: Partial<BridgeOptions> = {}): Promise<Bridge> {
+  const bridge = await startBridge({
+    pools,
+    stratum: [{ host: "127.0.0.1", port: 0 }],
+    allowInsecure: true,
+    proxy: null,
+    timings: QUICK,
+    ...options,
+  });
+  cleanups.push(() => bridge.close());
+  return bridge;
+}
+
+export async function poolThat(
+  onLine: (line: string, connection: PoolConnection) => void,
+  port = 0,
+): Promise<ScriptedPool> {
+  const pool = await ScriptedPool.start(onLine, port);
+  cleanups.push(() => pool.kill());
+  return pool;
+}
+
+export async function minerOf(bridge: Bridge): Promise<TcpMiner> {
+  const miner = await TcpMiner.connect(bridge.ports.stratum[0] ?? 0);
+  cleanups.push(() => miner.close());
+  return miner;
+}
+
+/** The request that a line holds. */
+export function requestOf(line: string): Request {
+  const parsed = parseMinerLine(line);
+  if (parsed === null || parsed.kind === "answer") throw new Error(`no request: ${line}`);
+  return { id: parsed.request.id, method: parsed.request.method, params: parsed.request.params };
+}
+
+export interface Request {
+  readonly id: unknown;
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+/** Answers like the pool does: logins with yes, shares as told; undefined keeps silent, an object is an error. */
+export function answer(
+  line: string,
+  connection: PoolConnection,
+  submit: (share: Request) => unknown = () => true,
+): void {
+  const request = requestOf(line);
+  const result = /submitwork/i.test(request.method) ? submit(request) : true;
+  if (result === undefined) return;
+  const outcome = isObject(result) ? { result: null, error: result } : { result };
+  connection.send(`${JSON.stringify({ id: request.id, jsonrpc: "2.0", ...outcome })}\n`);
+}
+
+/** The n-th share of a miner, told apart by its nonce. */
+export function share(n: number, id: unknown = 40 + n): Request & { readonly worker: string } {
+  const nonce = `0x${n.toString(16).padStart(16, "0")}`;
+  return {
+    id,
+    method: "eth_submitWork",
+    params: [nonce, `0x${"ab".repeat(32)}`, `0x${"cd".repeat(32)}`],
+    worker: "rig-1",
+  };
+}

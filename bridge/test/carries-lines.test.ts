@@ -1,0 +1,154 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat } from "./bench-of-three.ts";
+
+const job = (n: number): string => `{"id":0,"jsonrpc":"2.0","result":["0x${n}","0xseed","0xtarget"]}\n`;
+const notify = (n: number): string =>
+  JSON.stringify({ id: null, method: "mining.notify", params: [`job${n}`, "s", "h", true] });
+
+test("opens the route of the login that the first line names, and sends that line unchanged", async () => {
+  const pool = await poolThat(answer);
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  const line = `{"id":1,"method":"eth_submitLogin","params":["${ADDRESS.toUpperCase().replace("0X", "0x")}.rig2", "x"], "worker":""}`;
+  miner.socket.write(`${line}\n`);
+  await miner.untilLines(1);
+  expect(pool.connections[0]?.path).toBe(`/stratum/${ADDRESS}/rig2`);
+  expect(pool.lines).toEqual([line]);
+  expect(miner.lines).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
+});
+
+test.each([
+  ["mining.subscribe", ["ethminer/0.19", "EthereumStratum/1.0.0"]],
+  ["mining.hello", { agent: "ethminer/0.19", host: "pool", port: "1", proto: "EthereumStratum/2.0.0" }],
+])("opens the route without a login when %s comes first", async (method, params) => {
+  const pool = await poolThat(answer);
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  miner.say({ id: 1, method, params });
+  await miner.untilLines(1);
+  miner.say({ id: 3, method: "mining.authorize", params: [`${ADDRESS}.rig`, "x"] });
+  await miner.untilLines(2);
+  expect(pool.connections.map(({ path }) => path)).toEqual(["/stratum"]);
+});
+
+test("loses, adds and changes no byte in either direction, however the bytes are cut", async () => {
+  const pool = await poolThat(answer);
+  const bridge = await bridgeTo([pool.url]);
+  const text = fc.string({ unit: "grapheme", maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(text, { minLength: 1, maxLength: 8 }),
+      fc.array(fc.nat(300), { maxLength: 12 }),
+      async (names, cuts) => {
+        const before = pool.connections.length;
+        const miner = await minerOf(bridge);
+        // Methods that nobody knows, so that the bridge has no reason of its own to touch them.
+        const lines = [
+          JSON.stringify(LOGIN),
+          ...names.map((name, id) => JSON.stringify({ id: id + 2, method: "x", params: [name] })),
+        ];
+        const bytes = Buffer.from(`${lines.join("\n")}\n`);
+        const edges = [0, ...cuts.map((cut) => cut % bytes.length).toSorted((a, b) => a - b), bytes.length];
+        edges.forEach((edge, n) => miner.socket.write(bytes.subarray(edges[n - 1] ?? 0, edge)));
+        await pool.until(() => pool.connections[before]?.lines.length === lines.length);
+        const latin1 = lines.map((line) => Buffer.from(line).toString("latin1"));
+        expect(pool.connections[before]?.lines).toEqual(latin1);
+        await miner.untilLines(lines.length);
+        // And back: the same bytes as settings of the pool, cut into frames of text and binary at will.
+        const settings = Buffer.from(
+          names.map((name) => `${JSON.stringify({ id: null, method: "say", params: [name] })}\n`).join(""),
+        );
+        const frames = [0, ...cuts.map((cut) => cut % settings.length).toSorted((a, b) => a - b), settings.length];
+        frames.forEach((edge, n) => pool.connections[before]?.socket.send(settings.subarray(frames[n - 1] ?? 0, edge)));
+        await miner.untilLines(lines.length + names.length);
+        expect(`${miner.lines.slice(lines.length).join("\n")}\n`).toBe(settings.toString("latin1"));
+        miner.close();
+      },
+    ),
+    { seed: 5, numRuns: 25 },
+  );
+});
+
+test("loses nothing that the miner says before the pool is connected", async () => {
+  const pool = await poolThat(answer);
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  const polls = Array.from({ length: 50 }, (_, n) => ({ id: n + 2, method: "eth_getWork", params: [] }));
+  miner.say(LOGIN, ...polls);
+  await miner.untilLines(51);
+  expect(pool.lines).toEqual([LOGIN, ...polls].map((value) => JSON.stringify(value)));
+});
+
+test("gives the miner one job a read, and only the newest of several", async () => {
+  const pool = await poolThat((line, connection) => {
+    answer(line, connection);
+    connection.send(job(1) + job(2) + job(3));
+    connection.send(job(4));
+  });
+  const miner = await minerOf(await bridgeTo([pool.url], { timings: { jobGapMs: 60 } }));
+  miner.say(LOGIN);
+  await miner.until((lines) => lines.at(-1) === job(4).trim());
+  expect(miner.lines).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}', job(1).trim(), job(4).trim()]);
+  for (const read of miner.reads) expect(read.match(/result":\[/g)?.length ?? 0).toBeLessThanOrEqual(1);
+});
+
+test("never lets a difficulty change overtake the job before it", async () => {
+  const set = JSON.stringify({ id: null, method: "mining.set_difficulty", params: [2] });
+  const pool = await poolThat((line, connection) => {
+    answer(line, connection);
+    connection.send([notify(1), notify(2), set, notify(3), ""].join("\n"));
+  });
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  miner.say({ id: 3, method: "mining.authorize", params: [`${ADDRESS}.rig`, "x"] });
+  await miner.until((lines) => lines.at(-1) === notify(3));
+  expect(miner.lines.slice(1)).toEqual([notify(1), notify(2), set, notify(3)]);
+});
+
+test.each([
+  ["a line that is no JSON", "GET / HTTP/1.1\n"],
+  ["a JSON array", "[1]\n"],
+  ["a line over 1,024 bytes", `${JSON.stringify({ id: 1, method: "x".repeat(1024) })}\n`],
+  ["an endless line", "x".repeat(5000)],
+])("disconnects a miner that sends %s, and the pool never sees it", async (_, bytes) => {
+  const pool = await poolThat(answer);
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  miner.say(LOGIN);
+  await miner.untilLines(1);
+  miner.socket.write(bytes);
+  await miner.untilClosed();
+  await pool.until(() => pool.connections.every(({ socket }) => socket.readyState >= 2));
+  expect(pool.lines).toEqual([JSON.stringify(LOGIN)]);
+});
+
+test("carries a line of exactly 1,024 bytes", async () => {
+  const pool = await poolThat(answer);
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  const line = JSON.stringify({ id: 1, method: "" }).replace('""', `"${"x".repeat(1024 - 20)}"`);
+  miner.socket.write(`${line.padEnd(1024)}\n`);
+  await miner.untilLines(1);
+  expect(pool.lines[0]).toHaveLength(1024);
+});
+
+test("closes the miner's connection with what the pool said when the pool turns it away", async () => {
+  const refusal = '{"id":1,"jsonrpc":"2.0","result":null,"error":{"code":-1,"message":"Invalid login"}}';
+  const pool = await poolThat((_, connection) => {
+    connection.send(`${refusal}\n`);
+    connection.socket.close(1000);
+  });
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  miner.say({ ...LOGIN, params: ["0xnobody"] });
+  await miner.untilClosed();
+  expect(miner.lines).toEqual([refusal]);
+  expect(pool.connections).toHaveLength(1);
+});
+
+test("refuses miners beyond the limit and keeps those that it has", async () => {
+  const pool = await poolThat(answer);
+  const bridge = await bridgeTo([pool.url], { maxMiners: 1 });
+  const first = await minerOf(bridge);
+  first.say(LOGIN);
+  await first.untilLines(1);
+  const second = await minerOf(bridge);
+  await second.untilClosed();
+  first.say({ ...LOGIN, id: 2 });
+  await first.untilLines(2);
+  expect(bridge.stats().miners).toHaveLength(1);
+});
