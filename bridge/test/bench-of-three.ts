@@ -7,7 +7,7 @@ import { TcpMiner } from "./tcp-miner.ts";
 
 /** Times that a test can wait for. Nothing is asserted about them. */
 export const QUICK = {
-  connectTimeoutMs: 2_000,
+  connectTimeoutMs: 500,
   loginTimeoutMs: 1_000,
   pingIntervalMs: 200,
   waitingPingMs: 100,
