@@ -1,4 +1,6 @@
 import { Hono } from "hono";
+import { ConfigError } from "../core/parse-config.ts";
+import { loadConfig } from "../durable-objects/config.ts";
 import type { Env } from "./env.ts";
 import { apiRoutes } from "./routes/api.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -13,6 +15,18 @@ export { MinerSession } from "../durable-objects/miner-session.ts";
 export { ShareVerifier } from "../durable-objects/share-verifier.ts";
 
 const app = new Hono<{ Bindings: Env }>();
+
+// A pool that is configured wrongly serves nothing but the explanation: half-working, it would cost miners' shares.
+app.use(async (context, next) => {
+  try {
+    loadConfig(context.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (context.req.path === "/health") return context.text(`${error.message}\n`, 500);
+    return context.text("the pool is not configured; see /health\n", 503);
+  }
+  return next();
+});
 for (const routes of [healthRoutes, notifyRoutes, apiRoutes, redisRoutes, stratumRoutes]) routes(app);
 
 export default {

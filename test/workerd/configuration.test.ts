@@ -1,0 +1,29 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { expect, it } from "vitest";
+import worker from "../../worker/index.ts";
+
+async function get(path: string, settings: Record<string, unknown>) {
+  const context = createExecutionContext();
+  const response = await worker.fetch(new Request(`https://pool.example${path}`), { ...env, ...settings }, context);
+  await waitOnExecutionContext(context);
+  return { status: response.status, text: await response.text() };
+}
+
+const wrong = { difficulty: "many", NOTIFY_TOKEN: "hunter2" };
+
+it("names every wrong variable on /health, with status 500 and without showing secrets", async () => {
+  const { status, text } = await get("/health", wrong);
+  expect(status).toBe(500);
+  expect(text).toContain('difficulty: found "many", allowed: a difficulty in hashes');
+  expect(text).toContain("NOTIFY_TOKEN: found a secret that is not shown, allowed: at least 16 characters");
+  expect(text).not.toContain("hunter2");
+});
+
+it("serves nothing else while a setting is wrong, and does not show settings there", async () => {
+  for (const path of ["/stratum", "/api/stats", "/notify/hunter2", "/metrics"]) {
+    const { status, text } = await get(path, wrong);
+    expect(status).toBe(503);
+    expect(text).toBe("the pool is not configured; see /health\n");
+  }
+});
