@@ -4,7 +4,7 @@
  */
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
-import type { GuardEvent } from "../core/policy/guard.ts";
+import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
 
 /** One object, `idFromName("main")`; relays of the same class are `relay-0` … . */
 export interface BlockTemplateRpc {
@@ -43,6 +43,18 @@ export interface MinerSessionRpc {
   pushWork(work: WorkSnapshot): Promise<number>;
   /** Closes every connection from an IP. @returns how many. */
   disconnectIp(ip: string, reason: string): Promise<number>;
+  /** One HTTP getwork request of this login. @returns the JSON-RPC answer, always to be sent with status 200. */
+  getwork(request: GetworkRequest): Promise<string>;
+}
+
+export interface GetworkRequest {
+  /** Lower-case `0x` address. */
+  readonly login: string;
+  /** Worker in the URL, empty where it names none. */
+  readonly worker: string;
+  readonly ip: string;
+  /** Body of the POST. */
+  readonly body: string;
 }
 
 /** Shards, `idFromName("shard-<n>")`, by hash of login. */
@@ -79,5 +91,6 @@ export interface EmbeddedRedisRpc {
 /** One object per client IP, `idFromName(ip)`. */
 export interface IpGuardRpc {
   admit(): Promise<{ allowed: boolean; reason: string }>;
-  report(event: GuardEvent): Promise<void>;
+  /** `times` events of one kind; 1 when left out. */
+  report(event: GuardEvent, times?: number): Promise<GuardVerdict>;
 }

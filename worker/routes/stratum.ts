@@ -1,5 +1,56 @@
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
+import { parseLogin } from "../../core/policy/login.ts";
+import { loadConfig } from "../../durable-objects/config.ts";
+import { GuardClient } from "../../durable-objects/guard-client.ts";
+import { handoverRequest } from "../../durable-objects/session-handover.ts";
 import type { Env } from "../env.ts";
+import { answerGetwork } from "../getwork.ts";
+import { openLobby } from "../lobby.ts";
 
-/** Placeholder until its part lands. */
-export function stratumRoutes(_app: Hono<{ Bindings: Env }>): void {}
+type RouteContext = Context<{ Bindings: Env }>;
+
+/** Client address. `CF-Connecting-IP` only: Cloudflare sets it, while X-Forwarded-For is whatever the client likes. */
+export function clientIp(request: Request): string {
+  return request.headers.get("cf-connecting-ip") ?? "0.0.0.0";
+}
+
+/** Stratum over WebSockets and HTTP getwork. */
+export function stratumRoutes(app: Hono<{ Bindings: Env }>): void {
+  for (const path of ["/stratum", "/stratum/:login", "/stratum/:login/:worker"]) app.all(path, connect);
+  for (const path of ["/:login{0x[^/]*}", "/:login{0x[^/]*}/:worker"]) app.all(path, getwork);
+}
+
+async function connect(c: RouteContext): Promise<Response> {
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") return howToConnect(c);
+  const { env } = c;
+  const ip = clientIp(c.req.raw);
+  const named = c.req.param("login");
+  const login = named === undefined ? null : parseLogin(named);
+  if (named !== undefined && login === null) return c.text("Invalid login: a 20-byte hex address is expected\n", 400);
+  const { allowed, reason } = await new GuardClient(env).admit(ip);
+  if (!allowed) return c.text(`${reason}\n`, 403);
+  const worker = c.req.param("worker") ?? login?.suffix ?? "";
+  if (login === null) return openLobby(env, loadConfig(env), ip);
+  const owner = login.address;
+  return await env.MINER_SESSION.getByName(owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
+}
+
+function howToConnect(c: RouteContext): Response {
+  const { host, protocol } = new URL(c.req.url);
+  const url = `${protocol === "https:" ? "wss" : "ws"}://${host}/stratum`;
+  const text = `This is a stratum endpoint: it takes WebSocket connections.
+
+  ${url}                    the login comes in the first line
+  ${url}/<0xaddress>[/<worker>]
+
+TCP miners connect through a bridge on their own network:
+
+  npx edgepool-bridge --help
+  websocat -b tcp-l:127.0.0.1:8008 ${url}/<0xaddress>
+`;
+  return c.text(text, 426, { Upgrade: "websocket", Connection: "Upgrade" });
+}
+
+async function getwork(c: RouteContext): Promise<Response> {
+  return await answerGetwork(c.env, c.req.raw, c.req.param("login") ?? "", c.req.param("worker") ?? "", clientIp(c.req.raw));
+}

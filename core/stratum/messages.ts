@@ -1,0 +1,191 @@
+import { parseLine, type RpcRequest } from "./json-rpc.ts";
+
+/** The dialects that a session can speak, as its first line told. */
+export type DialectName = "ethProxy" | "es1" | "es2" | "stratum";
+
+/** One request, read by the dialect of its session. `id` is the JSON text to echo. */
+export type ClientMessage =
+  /** `user` is the login with or without a worker, `worker` the member beside `params`. */
+  | {
+      readonly method: "login";
+      readonly id: string;
+      readonly user: string;
+      readonly password: string;
+      readonly worker: string;
+    }
+  | { readonly method: "getWork"; readonly id: string }
+  /** `job` is a header (lower case, `0x`) or a job id, `nonce` 16 hex digits without `0x`. */
+  | {
+      readonly method: "submit";
+      readonly id: string;
+      readonly job: string;
+      readonly nonce: string;
+      readonly mixDigest: string | null;
+      readonly worker: string;
+    }
+  | { readonly method: "hashrate"; readonly id: string }
+  | { readonly method: "hello"; readonly id: string; readonly protocol: string }
+  | { readonly method: "subscribe"; readonly id: string }
+  | { readonly method: "extranonceSubscribe"; readonly id: string }
+  | { readonly method: "noop"; readonly id: string }
+  | { readonly method: "bye" }
+  /** A known method with params of the wrong count or shape. */
+  | { readonly method: "illFormed"; readonly id: string; readonly reason: "invalidParams" | "malformedPow" }
+  | { readonly method: "unknown"; readonly id: string };
+
+/** Which dialect a connection's first request belongs to; null when none knows it. */
+export function detectDialect(request: RpcRequest): DialectName | null {
+  switch (request.method) {
+    case "mining.hello":
+      return "es2";
+    case "mining.subscribe":
+      return request.params.some((param) => typeof param === "string" && /^EthereumStratum\/1\./i.test(param))
+        ? "es1"
+        : "stratum";
+    case "mining.authorize":
+      return "stratum";
+    case "eth_submitlogin":
+    case "eth_login":
+    case "eth_getwork":
+    case "eth_submitwork":
+    case "eth_submithashrate":
+      return "ethProxy";
+    default:
+      return null;
+  }
+}
+
+/**
+ * Reads a request in a dialect.
+ * @param extranonce what the session's nonces begin with, hex without `0x`; empty where the dialect has none
+ */
+export function readMessage(request: RpcRequest, dialect: DialectName, extranonce: string): ClientMessage {
+  const { id } = request;
+  const unknown = { method: "unknown", id } as const;
+  if (request.method === "eth_submithashrate") return { method: "hashrate", id };
+  if (dialect === "ethProxy") {
+    switch (request.method) {
+      case "eth_submitlogin":
+      case "eth_login":
+        return readLogin(request);
+      case "eth_getwork":
+        return { method: "getWork", id };
+      case "eth_submitwork":
+        return readEthProxySubmit(request);
+      default:
+        return unknown;
+    }
+  }
+  switch (request.method) {
+    case "mining.hello":
+      return dialect === "es2"
+        ? { method: "hello", id, protocol: textOf(request.named["proto"] ?? request.params[0]) }
+        : unknown;
+    case "mining.subscribe":
+      return { method: "subscribe", id };
+    case "mining.extranonce.subscribe":
+      return { method: "extranonceSubscribe", id };
+    case "mining.authorize":
+      return readLogin(request);
+    case "mining.submit":
+      if (dialect === "es1") return readEs1Submit(request, extranonce);
+      return dialect === "es2" ? readEs2Submit(request, extranonce) : readStratumSubmit(request);
+    case "mining.hashrate":
+      return { method: "hashrate", id };
+    case "mining.noop":
+    case "mining.ping":
+      return { method: "noop", id };
+    case "mining.bye":
+      return { method: "bye" };
+    default:
+      return unknown;
+  }
+}
+
+/** The login that a line names, in any dialect, unchecked; null when it is no login. For choosing a route before a session exists. */
+export function loginOf(line: string): string | null {
+  const parsed = parseLine(line);
+  if (parsed.kind !== "request" || !["eth_submitlogin", "eth_login", "mining.authorize"].includes(parsed.request.method)) {
+    return null;
+  }
+  const [user] = parsed.request.params;
+  return typeof user === "string" ? user : null;
+}
+
+const NONCE = /^[0-9a-f]{16}$/;
+const HASH = /^0x[0-9a-f]{64}$/;
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** The params in lower case when all are strings and their number fits. */
+function lowerParams(request: RpcRequest, atLeast: number, atMost: number): string[] | null {
+  const { params } = request;
+  if (params.length < atLeast || params.length > atMost) return null;
+  const texts = params.filter((param) => typeof param === "string").map((param) => param.toLowerCase());
+  return texts.length === params.length ? texts : null;
+}
+
+function illFormed(id: string, reason: "invalidParams" | "malformedPow"): ClientMessage {
+  return { method: "illFormed", id, reason };
+}
+
+function readLogin(request: RpcRequest): ClientMessage {
+  const [user, password] = request.params;
+  if (typeof user !== "string") return illFormed(request.id, "invalidParams");
+  return { method: "login", id: request.id, user, password: textOf(password), worker: request.worker };
+}
+
+function readEthProxySubmit(request: RpcRequest): ClientMessage {
+  const params = lowerParams(request, 3, 3);
+  if (!params) return illFormed(request.id, "invalidParams");
+  const [nonce = "", header = "", mix = ""] = params;
+  return pow(request, nonce.startsWith("0x") ? nonce.slice(2) : "", header, mix);
+}
+
+/** `[user, job, nonce, header, mix]` as ethminer's plain stratum mode sends it; the header names the job. */
+function readStratumSubmit(request: RpcRequest): ClientMessage {
+  const params = lowerParams(request, 5, 5);
+  if (!params) return illFormed(request.id, "invalidParams");
+  const [, , nonce = "", header = "", mix = ""] = params;
+  const worker = workerSuffix(textOf(request.params[0]));
+  return pow(request, bare(nonce), `0x${bare(header)}`, `0x${bare(mix)}`, worker);
+}
+
+function pow(request: RpcRequest, nonce: string, header: string, mixDigest: string, fallback = ""): ClientMessage {
+  if (!NONCE.test(nonce) || !HASH.test(header) || !HASH.test(mixDigest)) {
+    return illFormed(request.id, "malformedPow");
+  }
+  const worker = request.worker === "" ? fallback : request.worker;
+  return { method: "submit", id: request.id, job: header, nonce, mixDigest, worker };
+}
+
+function readEs1Submit(request: RpcRequest, extranonce: string): ClientMessage {
+  const params = lowerParams(request, 3, 5);
+  if (!params) return illFormed(request.id, "invalidParams");
+  return tail(request, params[1] ?? "", params[2] ?? "", extranonce, workerSuffix(textOf(request.params[0])));
+}
+
+function readEs2Submit(request: RpcRequest, extranonce: string): ClientMessage {
+  const params = lowerParams(request, 3, 3);
+  if (!params) return illFormed(request.id, "invalidParams");
+  return tail(request, params[0] ?? "", params[1] ?? "", extranonce, textOf(request.params[2]));
+}
+
+function tail(request: RpcRequest, job: string, rest: string, extranonce: string, worker: string): ClientMessage {
+  const digits = bare(rest);
+  // Some miners send the whole nonce; it must then begin with what they were given.
+  const nonce = digits.length === 16 && digits.startsWith(extranonce) ? digits : `${extranonce}${digits}`;
+  if (!NONCE.test(nonce)) return illFormed(request.id, "malformedPow");
+  return { method: "submit", id: request.id, job: bare(job), nonce, mixDigest: null, worker };
+}
+
+function bare(hex: string): string {
+  return hex.startsWith("0x") ? hex.slice(2) : hex;
+}
+
+/** The worker in `0xaddress.worker`. */
+function workerSuffix(user: string): string {
+  return /[./](.*)$/.exec(user)?.[1] ?? "";
+}

@@ -1,0 +1,142 @@
+import type { GuardEvent } from "../core/policy/guard.ts";
+import type { PoolConfig } from "../core/pool-config.ts";
+import { newSession } from "../core/stratum/handle.ts";
+import type { PendingShare, SessionContext } from "../core/stratum/session.ts";
+import type { ShareVerdict } from "../core/shares/share.ts";
+import type { WorkSnapshot } from "../core/work/job.ts";
+import type { Env } from "../worker/env.ts";
+import { loadConfig } from "./config.ts";
+import { GuardClient } from "./guard-client.ts";
+import { accessLists } from "./lists.ts";
+import { type SessionAttachment, writeAttachment } from "./session-attachment.ts";
+import { SessionConnection, type SessionHost } from "./session-connection.ts";
+import type { SessionHandover } from "./session-handover.ts";
+import { ShareSubmitter } from "./share-submitter.ts";
+import { WorkFeed } from "./work-feed.ts";
+
+/** All connections of one login and what they share: the work, the way to the verifier, the guard. */
+export class SessionRoom implements SessionHost {
+  readonly guard: GuardClient;
+  readonly #ctx: DurableObjectState;
+  readonly #env: Env;
+  readonly #config: PoolConfig;
+  readonly #connections = new Map<WebSocket, SessionConnection>();
+  readonly #feed: WorkFeed;
+  readonly #submitter: ShareSubmitter;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    this.#ctx = ctx;
+    this.#env = env;
+    this.#config = loadConfig(env);
+    this.#feed = new WorkFeed(env);
+    this.#submitter = new ShareSubmitter(env);
+    this.guard = new GuardClient(env);
+  }
+
+  /** Takes a new socket in. @returns when it must have logged in */
+  enter(ws: WebSocket, { owner, ip, worker, begun }: SessionHandover, nowMs: number): number {
+    this.#ctx.acceptWebSocket(ws);
+    const fresh = newSession(begun?.id ?? crypto.randomUUID(), worker, this.#config.stratum.difficulty);
+    const attachment: SessionAttachment = {
+      version: 1,
+      ip,
+      owner,
+      openedAtMs: nowMs,
+      heardAtMs: nowMs,
+      partial: new Uint8Array(0),
+      state: begun ? { ...fresh, dialect: begun.dialect, extranonce: begun.extranonce } : fresh,
+    };
+    writeAttachment(ws, attachment);
+    this.#connections.set(ws, new SessionConnection(ws, attachment, this));
+    return nowMs + this.#config.stratum.loginTimeoutMs;
+  }
+
+  /** The connection of a socket, restored after hibernation; a socket whose attachment cannot be read is closed. */
+  connection(ws: WebSocket): SessionConnection | null {
+    const known = this.#connections.get(ws);
+    if (known) return known;
+    const restored = SessionConnection.restore(ws, this);
+    if (restored) this.#connections.set(ws, restored);
+    else if (ws.readyState === WebSocket.OPEN) ws.close(1012, "Please reconnect");
+    return restored;
+  }
+
+  /** Connections that are open from our side. */
+  live(): SessionConnection[] {
+    return this.#ctx
+      .getWebSockets()
+      .map((ws) => this.connection(ws))
+      .filter((connection) => connection !== null && !connection.state.closed);
+  }
+
+  /** A socket is gone. */
+  async leave(ws: WebSocket): Promise<void> {
+    const ip = this.connection(ws)?.attachment.ip;
+    this.#connections.delete(ws);
+    const others = this.live().some((other) => other.ws !== ws && other.attachment.ip === ip);
+    if (ip !== undefined && !others) await this.guard.flush(ip);
+  }
+
+  /** Closes who has been silent for too long or has not logged in. @returns the next deadline, null when nobody is left */
+  sweep(nowMs: number): number | null {
+    let next: number | null = null;
+    for (const connection of this.live()) {
+      const deadlineMs = this.#deadlineOf(connection);
+      if (deadlineMs > nowMs) next = Math.min(next ?? deadlineMs, deadlineMs);
+      else connection.close(connection.state.login === null ? "No login" : "Silent for too long");
+    }
+    return next;
+  }
+
+  /** Work pushed by the template. @returns how many connections wanted it */
+  async push(work: WorkSnapshot): Promise<number> {
+    if (this.#feed.offer(work)) await this.#announce();
+    return this.live().filter(({ state }) => state.login !== null).length;
+  }
+
+  context(owner: string): SessionContext {
+    const { chain, stratum, work } = this.#config;
+    const { difficulty, vardiff, timeoutMs } = stratum;
+    return { work: this.#feed.work, maxWorkAgeMs: work.maxAgeMs, difficulty, vardiff, chain, timeoutMs, owner };
+  }
+
+  async ready(owner: string): Promise<void> {
+    const nowMs = Date.now();
+    if (this.#feed.isDue(nowMs) && (await this.#feed.refresh(owner, nowMs))) await this.#announce();
+  }
+
+  async authenticate(login: string): Promise<boolean> {
+    const [blacklisted] = await Promise.all([this.isBlacklisted(login), this.#feed.refresh(login, Date.now())]);
+    return !blacklisted;
+  }
+
+  async isBlacklisted(login: string): Promise<boolean> {
+    return (await accessLists(this.#env, Date.now())).isBlacklisted(login);
+  }
+
+  async allocateExtranonce(): Promise<string | null> {
+    return null;
+  }
+
+  async verify(share: PendingShare): Promise<ShareVerdict> {
+    return await this.#submitter.submit(share, Date.now());
+  }
+
+  async report(ip: string, event: GuardEvent): Promise<boolean> {
+    return (await this.guard.report(ip, event)).allowed;
+  }
+
+  background(task: Promise<void>): void {
+    this.#ctx.waitUntil(task);
+  }
+
+  /** Gives the new job to every connection that wants it. */
+  async #announce(): Promise<void> {
+    for (const connection of this.live()) await connection.feed({ kind: "work" });
+  }
+
+  #deadlineOf({ attachment, state }: SessionConnection): number {
+    const { timeoutMs, loginTimeoutMs } = this.#config.stratum;
+    return state.login === null ? attachment.openedAtMs + loginTimeoutMs : attachment.heardAtMs + timeoutMs;
+  }
+}

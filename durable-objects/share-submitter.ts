@@ -1,0 +1,57 @@
+import type { PendingShare } from "../core/stratum/session.ts";
+import { shardOf } from "../core/shares/shard-of.ts";
+import type { ShareVerdict } from "../core/shares/share.ts";
+import type { Env } from "../worker/env.ts";
+import { loadConfig } from "./config.ts";
+
+/** Waits between the attempts of one submission. */
+const RETRY_WAITS_MS = [50, 250, 1_000];
+/** Above this many workers, time stamps that lie in the past are forgotten. */
+const REMEMBERED_WORKERS = 1_024;
+
+/** Brings shares of one login to its verifier. */
+export class ShareSubmitter {
+  readonly #env: Env;
+  readonly #lastMs = new Map<string, number>();
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  /**
+   * Submits until there is an answer. Every attempt carries the same time stamp, which with login and worker is the identity of
+   * the submission, and every further one `retry`: what an earlier attempt recorded then counts as accepted, not as duplicate.
+   */
+  async submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
+    const submission = { ...share, timestampMs: this.#uniqueMs(share.worker, nowMs) };
+    const shard = shardOf(share.login, loadConfig(this.#env).verifier.shards);
+    let reason = "";
+    for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {
+      try {
+        // A new stub each time: after an exception the old one may stay broken.
+        return await this.#env.SHARE_VERIFIER.getByName(`shard-${shard}`).submit({ ...submission, retry: attempt > 0 });
+      } catch (error) {
+        reason = error instanceof Error ? error.message : String(error);
+        // An overloaded object has refused before running anything, and more requests would only keep it so.
+        if (isOverloaded(error)) break;
+      }
+      const wait = RETRY_WAITS_MS[attempt];
+      if (wait !== undefined) await scheduler.wait(wait);
+    }
+    return { kind: "unavailable", reason: `verifier shard-${shard}: ${reason}` };
+  }
+
+  /** Unix time in ms, different for every share of a worker even within one millisecond (the reference merges them). */
+  #uniqueMs(worker: string, nowMs: number): number {
+    if (this.#lastMs.size > REMEMBERED_WORKERS) {
+      for (const [name, lastMs] of this.#lastMs) if (lastMs < nowMs) this.#lastMs.delete(name);
+    }
+    const unique = Math.max(nowMs, (this.#lastMs.get(worker) ?? 0) + 1);
+    this.#lastMs.set(worker, unique);
+    return unique;
+  }
+}
+
+function isOverloaded(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "overloaded" in error && error.overloaded === true;
+}

@@ -1,0 +1,59 @@
+import type { WorkSnapshot } from "../core/work/job.ts";
+import type { Env } from "../worker/env.ts";
+import { loadConfig } from "./config.ts";
+
+/** After an answer that brought nothing newer, the template is left alone for this long. */
+const ASK_AGAIN_MS = 1_000;
+
+/** The work of one login's object: pushed by the template, asked for when it is missing or has not been confirmed lately. */
+export class WorkFeed {
+  readonly #env: Env;
+  #work: WorkSnapshot | null = null;
+  #asking: Promise<boolean> | null = null;
+  #quietUntilMs = 0;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  /** The newest work seen, however old. */
+  get work(): WorkSnapshot | null {
+    return this.#work;
+  }
+
+  /** Takes work from any source. @returns false for work that is not newer: a late push never overtakes. */
+  offer(work: WorkSnapshot): boolean {
+    const known = this.#work;
+    if (known && work.sequence < known.sequence) return false;
+    if (known && work.sequence === known.sequence && work.confirmedAtMs <= known.confirmedAtMs) return false;
+    this.#work = work;
+    return known?.current.header !== work.current.header;
+  }
+
+  /** True when the work at hand will not do for long: none since the object woke, or not confirmed for half its allowed age. */
+  isDue(nowMs: number): boolean {
+    if (nowMs < this.#quietUntilMs) return false;
+    return !this.#work || nowMs - this.#work.confirmedAtMs > loadConfig(this.#env).work.maxAgeMs / 2;
+  }
+
+  /**
+   * Subscribes at the template, which answers with the work of now. It forgets nobody who listens, so this also mends a
+   * subscription that was lost. Never rejects: without the template the work at hand stays until it is too old.
+   * @returns whether there is a new job
+   */
+  async refresh(login: string, nowMs: number): Promise<boolean> {
+    this.#asking ??= this.#ask(login, nowMs).finally(() => (this.#asking = null));
+    return await this.#asking;
+  }
+
+  async #ask(login: string, nowMs: number): Promise<boolean> {
+    this.#quietUntilMs = nowMs + ASK_AGAIN_MS;
+    try {
+      const work = await this.#env.BLOCK_TEMPLATE.getByName("main").subscribe(login);
+      return work !== null && this.offer(work);
+    } catch (error) {
+      console.warn(`no answer from the block template: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { parseLogin } from "../core/policy/login.ts";
+import { getworkRefusal, readGetwork } from "../core/stratum/getwork.ts";
+import { loadConfig } from "../durable-objects/config.ts";
+import type { Env } from "./env.ts";
+
+/**
+ * HTTP getwork. Every JSON-RPC answer is status 200 with `Content-Length`: ethminer crashes on chunked bodies and reconnects
+ * hundreds of times a second on any other status (protocol.md, section 3).
+ */
+export async function answerGetwork(
+  env: Env,
+  request: Request,
+  login: string,
+  worker: string,
+  ip: string,
+): Promise<Response> {
+  if (request.method !== "POST") return plain(405, "HTTP getwork takes POST\n", { Allow: "POST" });
+  const { limitBodySize, limitHeadersSize } = loadConfig(env).getwork;
+  if (headersSize(request) > limitHeadersSize) return plain(431, `Headers over ${limitHeadersSize} bytes\n`);
+  const body = await readBody(request, limitBodySize);
+  if (body === null) return plain(413, `Body over ${limitBodySize} bytes\n`);
+  const parsed = parseLogin(login);
+  if (!parsed) return jsonRpc(getworkRefusal(readGetwork(body).id, "invalidLogin"));
+  const name = worker === "" ? parsed.suffix : worker;
+  const session = env.MINER_SESSION.getByName(parsed.address);
+  try {
+    return jsonRpc(await session.getwork({ login: parsed.address, worker: name, ip, body }));
+  } catch (error) {
+    // A deploy, an overloaded object: the miner waits and comes back.
+    console.warn(`getwork failed: ${error instanceof Error ? error.message : String(error)}`);
+    return jsonRpc(getworkRefusal(readGetwork(body).id, "notReady"));
+  }
+}
+
+function jsonRpc(line: string): Response {
+  return plain(200, line, { "Content-Type": "application/json" });
+}
+
+function plain(status: number, text: string, headers: Record<string, string> = {}): Response {
+  const body = new TextEncoder().encode(text);
+  return new Response(body, {
+    status,
+    headers: { "Content-Type": "text/plain; charset=utf-8", ...headers, "Content-Length": String(body.length) },
+  });
+}
+
+/** Bytes of the headers as they came over the wire, `name: value\r\n` each. */
+function headersSize(request: Request): number {
+  let size = 0;
+  for (const [name, value] of request.headers) size += name.length + value.length + 4;
+  return size;
+}
+
+/** The body as text; null when it is longer than the limit, of which no more than the limit has been read. */
+async function readBody(request: Request, limit: number): Promise<string | null> {
+  if (Number(request.headers.get("content-length") ?? 0) > limit) return null;
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > limit) return null;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
