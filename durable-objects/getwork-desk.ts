@@ -1,10 +1,4 @@
-import {
-  getworkRefusal,
-  getworkResult,
-  pendingBlock,
-  readGetwork,
-  type GetworkCall,
-} from "../core/stratum/getwork.ts";
+import { getworkRefusal, getworkResult, pendingBlock, readGetwork, type GetworkCall } from "../core/stratum/getwork.ts";
 import { workTriple } from "../core/stratum/dialects.ts";
 import { REJECTIONS, type RejectReason } from "../core/stratum/rejections.ts";
 import { currentJob, type SessionContext } from "../core/stratum/session.ts";

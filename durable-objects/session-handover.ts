@@ -36,7 +36,9 @@ const schema = v.object({
 
 /** The upgrade request to the object. */
 export function handoverRequest(handover: SessionHandover): Request {
-  return new Request("https://miner-session/", { headers: { Upgrade: "websocket", [HEADER]: JSON.stringify(handover) } });
+  return new Request("https://miner-session/", {
+    headers: { Upgrade: "websocket", [HEADER]: JSON.stringify(handover) },
+  });
 }
 
 /** Reads it on the object's side. @throws when the request is not one of ours */

@@ -7,6 +7,7 @@ import { loginOf } from "../core/stratum/messages.ts";
 import type { SessionContext, SessionEffect, SessionInput, SessionState } from "../core/stratum/session.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { GuardClient } from "../durable-objects/guard-client.ts";
+import type { BlockTemplateRpc } from "../durable-objects/rpc.ts";
 import { handoverRequest } from "../durable-objects/session-handover.ts";
 import type { Env } from "./env.ts";
 
@@ -101,7 +102,9 @@ class Lobby {
   async #context(): Promise<SessionContext> {
     const { chain, stratum, work } = this.#config;
     const { difficulty, vardiff, timeoutMs } = stratum;
-    this.#work ??= await this.#env.BLOCK_TEMPLATE.getByName("main").snapshot();
+    const template: unknown = this.#env.BLOCK_TEMPLATE.getByName("main");
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the class lands with its part
+    this.#work ??= await (template as BlockTemplateRpc).snapshot();
     return { work: this.#work, maxWorkAgeMs: work.maxAgeMs, difficulty, vardiff, chain, timeoutMs, owner: null };
   }
 

@@ -34,8 +34,6 @@ export function parseLogin(text: string): Login | null {
  */
 export function workerName(address: string, ...candidates: readonly string[]): string {
   const usable = (name: string): boolean =>
-    WORKER.test(name) &&
-    !PLACEHOLDER.test(name) &&
-    !(name.length >= MIN_TAIL && address.endsWith(name.toLowerCase()));
+    WORKER.test(name) && !PLACEHOLDER.test(name) && !(name.length >= MIN_TAIL && address.endsWith(name.toLowerCase()));
   return candidates.find(usable) ?? DEFAULT_WORKER;
 }

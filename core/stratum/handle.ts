@@ -159,19 +159,16 @@ function onLogin(
   };
 }
 
-function onAuthenticated(
-  state: SessionState,
-  allowed: boolean,
-  context: SessionContext,
-  nowMs: number,
-): SessionStep {
+function onAuthenticated(state: SessionState, allowed: boolean, context: SessionContext, nowMs: number): SessionStep {
   const { waiting, dialect } = state;
   if (waiting?.for !== "login" || dialect === null) return { state, effects: [] };
   const answered = { ...state, waiting: null };
   if (!allowed) return reject(answered, waiting.id, "blacklisted");
   const { id, address: login, worker, password } = waiting;
   const fixed = fixedDifficulty(password, context.difficulty, context.vardiff);
-  const entered = { ...answered, login, worker, vardiff: { ...state.vardiff, fixed } };
+  // Before the first login no share counts, so the difficulty of work that was asked for early binds nobody.
+  const job = state.login === null ? null : state.job;
+  const entered = { ...answered, login, worker, job, vardiff: { ...state.vardiff, fixed } };
   // Some miners never ask for work and live on pushes: a job follows at once.
   const { state: given, effects } = announce(entered, context, nowMs);
   const granted = dialect === "es2" ? `"${worker}"` : "true";

@@ -3,7 +3,7 @@ export const MAX_LINE_BYTES = 1024;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 const NOTHING = new Uint8Array(0);
 
 /** What a chunk completed, and what waits for the next one. */

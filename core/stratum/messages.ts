@@ -105,7 +105,10 @@ export function readMessage(request: RpcRequest, dialect: DialectName, extranonc
 /** The login that a line names, in any dialect, unchecked; null when it is no login. For choosing a route before a session exists. */
 export function loginOf(line: string): string | null {
   const parsed = parseLine(line);
-  if (parsed.kind !== "request" || !["eth_submitlogin", "eth_login", "mining.authorize"].includes(parsed.request.method)) {
+  if (
+    parsed.kind !== "request" ||
+    !["eth_submitlogin", "eth_login", "mining.authorize"].includes(parsed.request.method)
+  ) {
     return null;
   }
   const [user] = parsed.request.params;

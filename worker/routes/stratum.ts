@@ -16,8 +16,8 @@ export function clientIp(request: Request): string {
 
 /** Stratum over WebSockets and HTTP getwork. */
 export function stratumRoutes(app: Hono<{ Bindings: Env }>): void {
-  for (const path of ["/stratum", "/stratum/:login", "/stratum/:login/:worker"]) app.all(path, connect);
-  for (const path of ["/:login{0x[^/]*}", "/:login{0x[^/]*}/:worker"]) app.all(path, getwork);
+  for (const path of ["/stratum", "/stratum/:login", "/stratum/:login/:worker"]) app.all(path, (c) => connect(c));
+  for (const path of ["/:login{0x[^/]*}", "/:login{0x[^/]*}/:worker"]) app.all(path, (c) => getwork(c));
 }
 
 async function connect(c: RouteContext): Promise<Response> {
@@ -52,5 +52,11 @@ TCP miners connect through a bridge on their own network:
 }
 
 async function getwork(c: RouteContext): Promise<Response> {
-  return await answerGetwork(c.env, c.req.raw, c.req.param("login") ?? "", c.req.param("worker") ?? "", clientIp(c.req.raw));
+  return await answerGetwork(
+    c.env,
+    c.req.raw,
+    c.req.param("login") ?? "",
+    c.req.param("worker") ?? "",
+    clientIp(c.req.raw),
+  );
 }
