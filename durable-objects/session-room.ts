@@ -17,7 +17,6 @@ import { WorkFeed } from "./work-feed.ts";
 export class SessionRoom implements SessionHost {
   readonly guard: GuardClient;
   readonly #ctx: DurableObjectState;
-  readonly #env: Env;
   readonly #config: PoolConfig;
   readonly #connections = new Map<WebSocket, SessionConnection>();
   readonly #feed: WorkFeed;
@@ -25,7 +24,6 @@ export class SessionRoom implements SessionHost {
 
   constructor(ctx: DurableObjectState, env: Env) {
     this.#ctx = ctx;
-    this.#env = env;
     this.#config = loadConfig(env);
     this.#feed = new WorkFeed(env);
     this.#submitter = new ShareSubmitter(env);

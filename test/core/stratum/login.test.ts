@@ -2,6 +2,10 @@ import { describe, expect, it } from "vitest";
 import { parseLogin, workerName } from "../../../core/policy/login.ts";
 import { LOGIN, PoolDriver } from "./pool-driver.ts";
 
+const share = (worker: string) =>
+  `{"id":4,"method":"eth_submitWork","params":["0x0123456789abcdef","0x${"a".repeat(64)}","0x${"e".repeat(64)}"]${worker}}`;
+const login = (user: string, worker: string) => `{"id":1,"method":"eth_submitLogin","params":["${user}"]${worker}}`;
+
 describe("logins", () => {
   for (const [text, suffix] of [
     [LOGIN, ""],
@@ -45,9 +49,6 @@ describe("worker names", () => {
     it(what, () => expect(workerName(LOGIN, ...candidates)).toBe(name));
   }
 
-  const share = (worker: string) =>
-    `{"id":4,"method":"eth_submitWork","params":["0x0123456789abcdef","0x${"a".repeat(64)}","0x${"e".repeat(64)}"]${worker}}`;
-  const login = (user: string, worker: string) => `{"id":1,"method":"eth_submitLogin","params":["${user}"]${worker}}`;
   const credited: [what: string, url: string, login: string, submit: string, name: string][] = [
     ["the login's own", "", login(LOGIN, ',"worker":"rig-1"'), share(""), "rig-1"],
     ["one that the submit names", "", login(LOGIN, ',"worker":"rig-1"'), share(',"worker":"rig-2"'), "rig-2"],
