@@ -209,8 +209,8 @@ const SHAPES = [
   ["mixDigest", /^0x[0-9a-f]{64}$/, "32 bytes, lower-case hex with 0x"],
 ] as const;
 
-/** Members are joined with `:` and compared as text: a field of another shape would be credited to somebody else or twice. */
-function checkRecord(share: ShareRecord): void {
+/** Members are joined with `:` and compared as text: a field of another shape would be credited to somebody else or twice. @throws LedgerRecordError */
+export function checkRecord(share: ShareRecord): void {
   for (const [field, shape, wanted] of SHAPES) if (!shape.test(share[field])) throw fault(field, share[field], wanted);
   for (const field of ["height", "timestampMs"] as const) {
     const value = share[field];

@@ -1,0 +1,22 @@
+/** Time as an argument: core never reads a clock or sets a timer itself. */
+export interface Clock {
+  /** Unix time in ms. */
+  nowMs(): number;
+  /** Runs `work` once after `delayMs`, unless the returned function is called before. */
+  after(delayMs: number, work: () => void): () => void;
+}
+
+/** Resolves after `delayMs`. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(delayMs, resolve);
+  });
+}
+
+/** The value of `promise`, or `late` when it has not settled after `delayMs`. A later failure of `promise` stays with whoever else awaits it. */
+export function within<T, L>(clock: Clock, delayMs: number, promise: Promise<T>, late: L): Promise<T | L> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(delayMs, () => resolve(late));
+    promise.then(resolve, reject).finally(cancel);
+  });
+}

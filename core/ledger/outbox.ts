@@ -1,0 +1,200 @@
+import type { Clock } from "../clock.ts";
+import { backOffMs } from "./back-off.ts";
+import { recordsOf, type LedgerWrite, type OutboxEntry, type OutboxRow, type OutboxStore } from "./outbox-store.ts";
+import { identityOf } from "./record-codec.ts";
+import type { LedgerWriter, RecordOutcome, ShareRecord } from "./records.ts";
+import { LedgerRecordError } from "./ledger-writer.ts";
+import { RedisReplyError, RedisUnreachableError } from "./redis-port.ts";
+
+/** The most shares of one write: about 330 KB of script arguments, a few ms of Redis' time. */
+export const LARGEST_WRITE = 1000;
+
+/** Why a record goes to the operator after an `unresolved`. */
+export const TOO_OLD = "too old to tell whether an earlier attempt wrote it";
+
+/** Whether a write that ended in `error` may have been executed. Only a refusal in Redis' own words or a request that never left is certain. */
+export function mayHaveExecuted(error: unknown): boolean {
+  if (error instanceof LedgerRecordError) return false;
+  if (error instanceof RedisUnreachableError) return error.executed === "unknown";
+  return !(error instanceof RedisReplyError && /^[A-Z]+ /.test(error.message));
+}
+
+/** Sends one write. @throws what the writer throws, and when the answer does not fit the write */
+export async function sendWrite(writer: LedgerWriter, write: LedgerWrite, retry: boolean): Promise<RecordOutcome[]> {
+  if (write.kind === "block") return [await writer.recordBlock(write.record, retry)];
+  const outcomes = await writer.recordShares(write.records, retry);
+  if (outcomes.length !== write.records.length)
+    throw new Error(`the ledger gave ${outcomes.length} outcomes for ${write.records.length} shares`);
+  return outcomes;
+}
+
+/**
+ * Accepted work that the ledger does not have yet, in order, in durable storage. Its index for duplicates keeps a header's
+ * nonces only (a verified share has one mix digest), because an outbox at its bound must fit beside a light cache.
+ */
+export class Outbox {
+  readonly #store: OutboxStore;
+  readonly #writer: LedgerWriter;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  /** Header -> nonce -> row. */
+  readonly #index = new Map<string, Map<string, number>>();
+  #depth = 0;
+  #failures = 0;
+  #nextAttemptAtMs = 0;
+  #attemptedUpTo: number;
+  #duplicates = 0;
+
+  constructor(store: OutboxStore, writer: LedgerWriter, clock: Clock, random: () => number) {
+    this.#store = store;
+    this.#writer = writer;
+    this.#clock = clock;
+    this.#random = random;
+    this.#attemptedUpTo = store.attemptedUpTo();
+    for (let from = 0; ;) {
+      const rows = store.rows(from, Number.MAX_SAFE_INTEGER, 100);
+      for (const row of rows) this.#enter(row.id, recordsOf(row.write));
+      const last = rows.at(-1);
+      if (!last) break;
+      from = last.id + 1;
+    }
+  }
+
+  /** Shares and blocks that wait. */
+  get depth(): number {
+    return this.#depth;
+  }
+
+  /** Replayed shares that somebody else's identical submission had preceded in the ledger. */
+  get duplicates(): number {
+    return this.#duplicates;
+  }
+
+  /** Whether the latest write failed. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** Unix time in ms before which the ledger is left alone. */
+  get nextAttemptAtMs(): number {
+    return this.#nextAttemptAtMs;
+  }
+
+  /** Whose submission of this header and nonce waits here: its identity. */
+  find(header: string, nonce: string): string | undefined {
+    const id = this.#index.get(header)?.get(nonce);
+    const row = id === undefined ? undefined : this.#store.rows(id, id)[0];
+    const record = row && recordsOf(row.write).find((one) => one.header === header && one.nonce === nonce);
+    return record && identityOf(record);
+  }
+
+  /** Makes a write durable behind the others and drops what was held for it. @returns the row's id @throws when storage refuses; then nothing is kept */
+  append(write: LedgerWrite, uncertain: boolean, dropHeld: readonly number[]): number {
+    const id = this.#store.append(write, uncertain, dropHeld);
+    this.#enter(id, recordsOf(write));
+    return id;
+  }
+
+  /** Sends the oldest writes once. Never throws. @returns what went wrong, if anything; the next attempt is set then */
+  async replay(): Promise<unknown> {
+    const leading = this.#leading();
+    const [first, last] = [leading[0], leading.at(-1)];
+    if (!first || !last) return null;
+    const rows = this.#store.rows(first.id, last.id);
+    const write = merge(rows);
+    const uncertain = this.#isUncertain(first);
+    const before = this.#attemptedUpTo;
+    try {
+      if (!uncertain) {
+        // Durable before the request leaves: after a crash nobody else could say that it had left.
+        this.#store.markAttempted(last.id);
+        await this.#store.durable();
+      }
+      const outcomes = await sendWrite(this.#writer, write, uncertain);
+      this.settled(rows, outcomes);
+      return null;
+    } catch (error) {
+      if (error instanceof LedgerRecordError) {
+        // No later attempt can do better, and everything behind it would wait for ever.
+        this.#remove(rows, `refused: ${error.message}`);
+        return error;
+      }
+      if (!uncertain) this.#attemptedUpTo = mayHaveExecuted(error) ? last.id : before;
+      this.failed();
+      return error;
+    }
+  }
+
+  /** The ledger answered to the write of these rows. */
+  settled(rows: readonly OutboxRow[], outcomes: readonly RecordOutcome[]): void {
+    const records = rows.flatMap((row) => recordsOf(row.write));
+    const unresolved = records.filter((_, at) => outcomes[at] === "unresolved");
+    this.#store.settle(
+      rows.map((row) => row.id),
+      unresolved.map((record) => ({ record, reason: TOO_OLD })),
+      this.#clock.nowMs(),
+    );
+    this.#duplicates += outcomes.filter((outcome) => outcome === "duplicate").length;
+    this.#leave(records);
+    this.#failures = 0;
+    this.#nextAttemptAtMs = 0;
+  }
+
+  /** The ledger could not be written: it is left alone for a while. */
+  failed(): void {
+    this.#failures += 1;
+    this.#nextAttemptAtMs = this.#clock.nowMs() + backOffMs(this.#failures, this.#random());
+  }
+
+  #remove(rows: readonly OutboxRow[], reason: string): void {
+    const records = rows.flatMap((row) => recordsOf(row.write));
+    this.#store.settle(
+      rows.map((row) => row.id),
+      records.map((record) => ({ record, reason })),
+      this.#clock.nowMs(),
+    );
+    this.#leave(records);
+  }
+
+  /** One block, or as many of the oldest share writes as are equally certain and fit one request. */
+  #leading(): OutboxEntry[] {
+    const chosen: OutboxEntry[] = [];
+    let shares = 0;
+    for (const entry of this.#store.entries(LARGEST_WRITE)) {
+      const first = chosen[0] ?? entry;
+      shares += entry.shares;
+      if (entry.kind !== first.kind || this.#isUncertain(entry) !== this.#isUncertain(first)) break;
+      if (chosen.length > 0 && (entry.kind === "block" || shares > LARGEST_WRITE)) break;
+      chosen.push(entry);
+    }
+    return chosen;
+  }
+
+  #isUncertain(entry: OutboxEntry): boolean {
+    return entry.uncertain || entry.id <= this.#attemptedUpTo;
+  }
+
+  #enter(id: number, records: readonly ShareRecord[]): void {
+    this.#depth += records.length;
+    for (const { header, nonce } of records) {
+      let nonces = this.#index.get(header);
+      if (!nonces) this.#index.set(header, (nonces = new Map()));
+      nonces.set(nonce, id);
+    }
+  }
+
+  #leave(records: readonly ShareRecord[]): void {
+    this.#depth -= records.length;
+    for (const { header, nonce } of records) {
+      const nonces = this.#index.get(header);
+      nonces?.delete(nonce);
+      if (nonces?.size === 0) this.#index.delete(header);
+    }
+  }
+}
+
+/** Share writes as one; a block stands alone. */
+function merge(rows: readonly OutboxRow[]): LedgerWrite {
+  const first = rows[0]?.write;
+  return first?.kind === "block" ? first : { kind: "shares", records: rows.flatMap((row) => recordsOf(row.write)) };
+}

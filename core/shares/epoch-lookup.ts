@@ -1,0 +1,13 @@
+import { epochOf, type ChainSpec, type Epoch } from "../chain-spec.ts";
+
+/** The epoch of a height. The last two answers are kept: the sizes of an epoch take a search for primes. */
+export function createEpochLookup(chain: ChainSpec): (height: number) => Epoch {
+  let recent: Epoch[] = [];
+  return (height) => {
+    const known = recent.find((epoch) => epoch.firstBlock <= height && height <= epoch.lastBlock);
+    if (known) return known;
+    const epoch = epochOf(chain, height);
+    recent = [epoch, ...recent].slice(0, 2);
+    return epoch;
+  };
+}

@@ -1,0 +1,45 @@
+import type { Clock } from "../../../core/clock.ts";
+import { Outbox } from "../../../core/ledger/outbox.ts";
+import { OutboxStore } from "../../../core/ledger/outbox-store.ts";
+import type { SqlPort } from "../../../core/ledger/sql-port.ts";
+import { GroupCommit } from "../../../core/shares/group-commit.ts";
+import type { FaultyLedger } from "../../support/faulty-ledger.ts";
+
+/** One life of a verifier's writing half: it ends at any instant, and the next one begins from what is durable. */
+export class Life {
+  readonly store: OutboxStore;
+  readonly outbox: Outbox;
+  readonly commit: GroupCommit;
+  readonly failures: unknown[] = [];
+  #alive = true;
+
+  constructor(sql: SqlPort, ledger: FaultyLedger, clock: Clock, random: () => number, commitIntervalMs = 0) {
+    const own: Clock = {
+      nowMs: () => clock.nowMs(),
+      after: (delayMs, work) => clock.after(delayMs, () => this.#alive && work()),
+    };
+    const writer = ledger.connect(() => this.#alive);
+    // A superseded Durable Object cannot reach its storage any more.
+    const exec: SqlPort["exec"] = (statement, ...parameters) => {
+      if (!this.#alive) throw new Error("this life is over");
+      return sql.exec(statement, ...parameters);
+    };
+    this.store = new OutboxStore({ ...sql, exec });
+    this.outbox = new Outbox(this.store, writer, own, random);
+    this.commit = new GroupCommit({
+      writer,
+      store: this.store,
+      outbox: this.outbox,
+      clock: own,
+      commitIntervalMs,
+      answerWithinMs: 1_000,
+      wakeAt: (atMs) => void own.after(atMs - own.nowMs(), () => this.commit.wake()),
+      onFailure: (error) => void this.failures.push(error),
+    });
+    this.commit.wake();
+  }
+
+  kill(): void {
+    this.#alive = false;
+  }
+}

@@ -1,0 +1,120 @@
+import type { Clock } from "../../core/clock.ts";
+import { identityOf } from "../../core/ledger/record-codec.ts";
+import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../../core/ledger/records.ts";
+import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/redis-port.ts";
+
+/** What may happen to one request between the pool and Redis. */
+export type Fault =
+  | { readonly kind: "none"; readonly delayMs: number }
+  /** Connection refused: it certainly did not run. */
+  | { readonly kind: "refused" }
+  /** Redis says no (out of memory, read-only replica, quota): nothing was written. */
+  | { readonly kind: "denied" }
+  /** Lost on the way there. */
+  | { readonly kind: "lostBefore"; readonly delayMs: number }
+  /** Executed, and the answer lost. */
+  | { readonly kind: "lostAfter"; readonly delayMs: number }
+  /** Given up by the client and executed later all the same. */
+  | { readonly kind: "late"; readonly delayMs: number; readonly executedAfterMs: number };
+
+const powKey = (record: ShareRecord): string => `${record.nonce}:${record.header}:${record.mixDigest}`;
+
+/** Books in memory that keep the contract of {@link LedgerWriter} to the letter, behind a line that fails as it is told. */
+export class FaultyLedger {
+  /** Who was credited last for which proof of work. */
+  readonly credited = new Map<string, string>();
+  /** Identities in the order in which they were credited; one that is there twice was paid twice. */
+  readonly credits: string[] = [];
+  readonly candidates: string[] = [];
+  /** Requests that arrived at the same time, at most. */
+  mostInFlight = 0;
+  requests = 0;
+  #inFlight = 0;
+  readonly #evidence = new Set<string>();
+  /** Proof of work by height, swept below eight heights as the real one is. */
+  readonly #pow = new Map<string, number>();
+  readonly #clock: Clock;
+  readonly #nextFault: () => Fault;
+
+  constructor(clock: Clock, nextFault: () => Fault) {
+    this.#clock = clock;
+    this.#nextFault = nextFault;
+  }
+
+  /** Sum of the credited difficulties, per login. */
+  readonly totals = new Map<string, bigint>();
+
+  /** A connection; what is sent over it after `alive()` has become false never comes back, but may be executed. */
+  connect(alive: () => boolean = () => true): LedgerWriter {
+    return {
+      billedCommands: 0,
+      recordShares: (batch, retry) =>
+        this.#send(alive, () => {
+          if (!retry) this.sweep(Math.min(...batch.map((share) => share.height)));
+          return batch.map((share) => this.#share(share, retry));
+        }),
+      recordBlock: (block, retry) => this.#send(alive, () => this.#block(block, retry)),
+    };
+  }
+
+  #share(share: ShareRecord, retry: boolean): RecordOutcome {
+    const key = powKey(share);
+    if (retry && this.#evidence.has(identityOf(share))) return "recorded";
+    if (this.#pow.has(key)) return "duplicate";
+    this.#pow.set(key, share.height);
+    this.credited.set(key, identityOf(share));
+    this.credits.push(identityOf(share));
+    this.#evidence.add(identityOf(share));
+    this.totals.set(share.login, (this.totals.get(share.login) ?? 0n) + share.shareDifficulty);
+    return "recorded";
+  }
+
+  #block(block: BlockRecord, retry: boolean): RecordOutcome {
+    const known = this.candidates.includes(powKey(block));
+    const outcome = this.#share(block, retry);
+    if (outcome === "recorded" && !known) this.candidates.push(powKey(block));
+    return outcome;
+  }
+
+  /** What the write of any shard at this height does to the proofs of work of old heights. */
+  sweep(height: number): void {
+    for (const [key, at] of this.#pow) if (at < height - 8) this.#pow.delete(key);
+  }
+
+  async #send<T>(alive: () => boolean, execute: () => T): Promise<T> {
+    this.requests += 1;
+    if (!alive()) return new Promise(() => undefined);
+    this.mostInFlight = Math.max(this.mostInFlight, ++this.#inFlight);
+    try {
+      return await this.#line(execute);
+    } finally {
+      this.#inFlight -= 1;
+      if (!alive()) await new Promise(() => undefined);
+    }
+  }
+
+  async #line<T>(execute: () => T): Promise<T> {
+    const fault = this.#nextFault();
+    const pause = (delayMs: number) => new Promise<void>((resolve) => void this.#clock.after(delayMs, resolve));
+    switch (fault.kind) {
+      case "none":
+        await pause(fault.delayMs);
+        return execute();
+      case "refused":
+        throw new RedisUnreachableError("connection refused", "no");
+      case "denied":
+        throw new RedisReplyError("OOM command not allowed when used memory > 'maxmemory'.");
+      case "lostBefore":
+        await pause(fault.delayMs);
+        throw new RedisUnreachableError("connection reset", "unknown");
+      case "lostAfter":
+        execute();
+        await pause(fault.delayMs);
+        throw new RedisUnreachableError("connection reset", "unknown");
+      case "late":
+        this.#clock.after(fault.executedAfterMs, execute);
+        await pause(fault.delayMs);
+        throw new RedisUnreachableError("timed out", "unknown");
+    }
+  }
+}
