@@ -172,13 +172,13 @@ export class GroupCommit {
     const { outbox, onFailure } = this.#options;
     onFailure(error);
     outbox.failed();
-    if (!batch.row) this.#park(batch, batch.retry || mayHaveExecuted(error));
+    if (!batch.row) this.#parkOrReject(batch, batch.retry || mayHaveExecuted(error));
     this.#parkWaiting();
   }
 
   /** The ledger is slow: what is on its way becomes durable and is acknowledged, and the rest goes behind it. */
   #parkInFlight(batch: Batch): void {
-    this.#park(batch, true);
+    this.#parkOrReject(batch, true);
     this.#parkWaiting();
   }
 
@@ -191,17 +191,25 @@ export class GroupCommit {
     });
   }
 
-  /** Moves everything that waits into the outbox, or answers that it is there already. */
+  /** Moves everything that waits into the outbox, or answers that it is there already. Never throws. */
   #parkWaiting(): void {
     while (this.#waiting.length > 0) {
       const batch = this.#nextBatch();
-      const seen = new Map<string, string>();
-      const fresh = batch.waiting.filter((one) => !this.#answeredByOutbox(one, seen));
-      if (fresh.length === 0) continue;
-      const write: LedgerWrite =
-        batch.write.kind === "block" ? batch.write : { kind: "shares", records: fresh.map((one) => one.entry.record) };
-      this.#park({ ...batch, write, waiting: fresh }, batch.retry);
+      try {
+        this.#park(this.#withoutKnown(batch), batch.retry);
+      } catch (error) {
+        this.#refuse(batch, error);
+      }
     }
+  }
+
+  /** The batch without what the outbox has already, which is answered. */
+  #withoutKnown(batch: Batch): Batch {
+    const seen = new Map<string, string>();
+    const waiting = batch.waiting.filter((one) => !this.#answeredByOutbox(one, seen));
+    const write: LedgerWrite =
+      batch.write.kind === "block" ? batch.write : { kind: "shares", records: waiting.map((one) => one.entry.record) };
+    return { ...batch, write, waiting };
   }
 
   /** @param seen the same batch's submissions so far */
@@ -218,18 +226,27 @@ export class GroupCommit {
     return true;
   }
 
+  /** @throws when durable storage refuses; nothing is kept then */
   #park(batch: Batch, uncertain: boolean): void {
-    const { outbox, clock, wakeAt, onFailure } = this.#options;
+    if (batch.waiting.length === 0) return;
+    const { outbox, clock, wakeAt } = this.#options;
     const held = batch.waiting.flatMap(({ entry }) => (entry.heldId === null ? [] : [entry.heldId]));
-    try {
-      batch.row = { id: outbox.append(batch.write, uncertain, held), write: batch.write };
-      // In the same turn as the row, so that no row is ever durable without an alarm.
-      wakeAt(Math.max(outbox.nextAttemptAtMs, clock.nowMs()));
-    } catch (error) {
-      onFailure(error);
-      for (const one of batch.waiting) one.reject(error);
-      return;
-    }
+    batch.row = { id: outbox.append(batch.write, uncertain, held), write: batch.write };
+    // In the same turn as the row, so that no row is ever durable without an alarm.
+    wakeAt(Math.max(outbox.nextAttemptAtMs, clock.nowMs()));
     for (const one of batch.waiting) one.resolve("recorded");
+  }
+
+  #parkOrReject(batch: Batch, uncertain: boolean): void {
+    try {
+      this.#park(batch, uncertain);
+    } catch (error) {
+      this.#refuse(batch, error);
+    }
+  }
+
+  #refuse(batch: Batch, error: unknown): void {
+    this.#options.onFailure(error);
+    for (const one of batch.waiting) one.reject(error);
   }
 }
