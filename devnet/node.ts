@@ -1,9 +1,9 @@
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { customChain, type ChainSpec } from "ethash-wasm/chain-spec";
 import { DevChain, type Work } from "./chain.ts";
 import { noFaults, type NodeFaults } from "./faults.ts";
+import { HttpListener, readBody, reply } from "./http-listener.ts";
 import { answerRpc, type RpcMethod } from "./json-rpc.ts";
 import { LostReply, nodeMethods, workItems } from "./node-methods.ts";
 
@@ -55,8 +55,8 @@ export interface DevNode {
   close(): Promise<void>;
 }
 
-/** A block every 10 to 20 seconds where the built-in miner does some 2,000 hashes a second. */
-export const DEFAULT_DIFFICULTY = 30_000n;
+/** A block every 10 to 20 seconds where the built-in miner does 300 to 600 hashes a second, as beside a pool on two processors. */
+export const DEFAULT_DIFFICULTY = 6_000n;
 const DEFAULT_RECOMMIT_MS = 3_000;
 /** geth's limit of a request body. */
 const BODY_LIMIT = 5 * 1024 * 1024;
@@ -75,16 +75,15 @@ class SimulatedNode implements DevNode {
   readonly calls = new Map<string, number>();
   readonly #options: NodeOptions;
   readonly #methods: ReadonlyMap<string, RpcMethod>;
-  readonly #host: string;
-  #port: number;
-  #server: Server | null = null;
+  readonly #listener: HttpListener;
   #blockTimer: NodeJS.Timeout | undefined;
   #recommitTimer: NodeJS.Timeout | undefined;
 
   constructor(options: NodeOptions) {
     this.#options = options;
-    this.#host = options.host ?? "127.0.0.1";
-    this.#port = options.port ?? 0;
+    this.#listener = new HttpListener(options.host ?? "127.0.0.1", options.port ?? 0, (request, response) => {
+      void this.#serve(request, response);
+    });
     const now = options.now ?? Date.now;
     this.chain = new DevChain({
       spec: options.spec ?? customChain({ name: "devnet" }),
@@ -106,11 +105,11 @@ class SimulatedNode implements DevNode {
   }
 
   get port(): number {
-    return this.#port;
+    return this.#listener.port;
   }
 
   get url(): string {
-    return `http://${this.#host}:${this.#port}`;
+    return this.#listener.url;
   }
 
   advance(): void {
@@ -128,24 +127,12 @@ class SimulatedNode implements DevNode {
     this.#published("request");
   }
 
-  async startListening(): Promise<void> {
-    if (this.#server !== null) return;
-    const server = createServer((request, response) => void this.#serve(request, response));
-    server.listen(this.#port, this.#host);
-    await once(server, "listening");
-    const address = server.address();
-    if (typeof address === "object" && address !== null) this.#port = address.port;
-    this.#server = server;
+  startListening(): Promise<void> {
+    return this.#listener.start();
   }
 
-  async stopListening(): Promise<void> {
-    const server = this.#server;
-    if (server === null) return;
-    this.#server = null;
-    const closed = once(server, "close");
-    server.close();
-    server.closeAllConnections();
-    await closed;
+  stopListening(): Promise<void> {
+    return this.#listener.stop();
   }
 
   async close(): Promise<void> {
@@ -160,7 +147,7 @@ class SimulatedNode implements DevNode {
     const { flap } = faults;
     if (flap !== null && (count - 1) % (flap.up + flap.down) >= flap.up) return void request.socket.destroy();
     try {
-      const body = await readBody(request);
+      const body = await readBody(request, BODY_LIMIT);
       if (faults.delayMs > 0) await sleep(faults.delayMs);
       if (faults.hang) return;
       if (faults.status !== 0) return reply(response, faults.status, "text/plain", "the node is unwell\n");
@@ -237,19 +224,4 @@ class SimulatedNode implements DevNode {
       this.#options.onEvent?.({ kind: "notifyFailed", url, reason });
     }
   }
-}
-
-async function readBody(request: IncomingMessage): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length <= BODY_LIMIT) chunks.push(chunk);
-  }
-  return length > BODY_LIMIT ? null : Buffer.concat(chunks).toString("utf8");
-}
-
-function reply(response: ServerResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
-  response.end(body);
 }
