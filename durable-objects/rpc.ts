@@ -11,10 +11,15 @@ export interface BlockTemplateRpc {
   /** Registers a session (by login) for pushes and gives the work it should have now; null where there is none yet or it is too old. Idempotent. */
   subscribe(login: string): Promise<WorkSnapshot | null>;
   unsubscribe(login: string): Promise<void>;
-  /** The work without subscribing. */
+  /** The work without subscribing. Keeps the loop running for a minute: HTTP getwork asks for it again and again. */
   snapshot(): Promise<WorkSnapshot | null>;
-  /** Body of a node's `--miner.notify` POST, as text. `ok: false` with a reason when it is not usable work. */
-  notify(body: string): Promise<{ ok: boolean; reason: string }>;
+  /**
+   * Body of a node's `--miner.notify` POST, as text, and the upstream's name where the notify URL carries it.
+   * `ok: false` with a reason when it is not usable work.
+   */
+  notify(body: string, upstream?: string | null): Promise<{ ok: boolean; reason: string }>;
+  /** From the root to a relay. @returns how many connections there are behind it; 0 lets the root forget it. */
+  pushWork(work: WorkSnapshot): Promise<number>;
   /** Cron: the poll loop runs afterwards if anyone mines. */
   guard(): Promise<void>;
   /** Polls at once: a block was found. */

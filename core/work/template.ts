@@ -67,10 +67,7 @@ export function acceptWork(
   context: TemplateContext,
 ): { readonly state: TemplateState; readonly outcome: OfferOutcome } {
   const current = state.jobs[0];
-  if (current === undefined || isExpired(state, context)) {
-    const known = current?.header === offer.job.header ? state.jobs : [];
-    return promote({ ...state, jobs: known }, offer, context);
-  }
+  if (current === undefined || isExpired(state, context)) return promote(state, offer, context);
   if (offer.job.height < current.height) return { state, outcome: "older" };
   if (offer.job.height > current.height) return promote(state, offer, context);
   // From here on the height is the current one. Any node at this height confirms that the chain is no further.

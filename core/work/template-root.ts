@@ -1,0 +1,278 @@
+import type { Logger } from "../log.ts";
+import type { FanOut } from "./fan-out.ts";
+import type { WorkSnapshot } from "./job.ts";
+import type { NodeClient } from "./node-client.ts";
+import type { NodeState, NodeStateWriter } from "./node-state.ts";
+import { parseNotify } from "./node-work.ts";
+import { OnceLog } from "./once-log.ts";
+import { Poller } from "./poller.ts";
+import type { SeedCheck } from "./seed-check.ts";
+import { acceptWork, snapshotOf, type OfferOutcome, type TemplateState, type WorkOffer } from "./template.ts";
+import type { HealthEvent, NodeStatus, UpstreamHealth } from "./upstream-health.ts";
+
+/** What survives a restart of the object. Every write is a billed row. */
+export interface TemplateStore {
+  load(): TemplateState;
+  save(state: TemplateState): void;
+  subscribers(): string[];
+  addSubscriber(name: string): void;
+  removeSubscriber(name: string): void;
+}
+
+/** The alarm of the object: it makes `tick` run, also when the object was restarted meanwhile. */
+export interface AlarmPort {
+  /** @param atMs Unix time; replaces the one set before */
+  set(atMs: number): void;
+  /** Unix time in ms; null for none. */
+  get(): Promise<number | null>;
+}
+
+export interface TemplateRootDeps {
+  readonly store: TemplateStore;
+  readonly alarm: AlarmPort;
+  readonly fanOut: FanOut;
+  readonly health: UpstreamHealth;
+  readonly nodes: readonly NodeClient[];
+  readonly seedCheck: SeedCheck;
+  /** Null: nothing is written. */
+  readonly nodeState: NodeStateWriter | null;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Another height than before is being mined: verifiers may want its light cache. */
+  readonly onHeight: (height: number) => void;
+  readonly poolName: string;
+  readonly refreshIntervalMs: number;
+  readonly checkIntervalMs: number;
+  readonly maxAgeMs: number;
+}
+
+/** How the work is, for `/health`. */
+export interface WorkHealth {
+  readonly height: number | null;
+  readonly networkDifficulty: string | null;
+  /** ms since a node last confirmed the work; null without work. */
+  readonly ageMs: number | null;
+  /** Sessions that get pushes, or relays. */
+  readonly subscribers: number;
+  readonly polling: boolean;
+  readonly upstreams: readonly Pick<NodeStatus, "name" | "healthy" | "height" | "lastError">[];
+}
+
+/** Somebody who asks for work without subscribing (HTTP getwork) keeps the loop running for so long. */
+export const INTEREST_MS = 60_000;
+/** How long the first miner waits for the first poll before hearing that there is no work yet; ethminer's patience is 2 s. */
+const FIRST_POLL_MS = 1000;
+/** Without an answer for so long, the next node is asked as well. */
+const PATIENCE_MS = { least: 250, most: 1000 } as const;
+/** An alarm so late is lost. */
+const LOST_ALARM_MS = 10_000;
+
+/** The pool's one source of work: takes it from nodes, keeps it, hands it out. The loop runs while anyone mines. */
+export class TemplateRoot {
+  readonly #deps: TemplateRootDeps;
+  readonly #poller: Poller;
+  readonly #once: OnceLog;
+  #state: TemplateState;
+  /** Work is written before anyone gets it, and not at all while nobody does. */
+  #isSaved = true;
+  #height: number | null = null;
+  #publishedAtMs = -Infinity;
+  #interestUntilMs = -Infinity;
+  #isRunning = false;
+  #firstRound: Promise<void> | null = null;
+
+  constructor(deps: TemplateRootDeps) {
+    const { nodes, health, seedCheck, nowMs, wait, checkIntervalMs } = deps;
+    this.#deps = deps;
+    this.#once = new OnceLog(deps.log);
+    this.#state = deps.store.load();
+    for (const name of deps.store.subscribers()) deps.fanOut.add(name);
+    this.#poller = new Poller({
+      nodes,
+      health,
+      seedCheck,
+      nowMs,
+      wait,
+      checkIntervalMs,
+      patienceMs: Math.min(Math.max(deps.refreshIntervalMs, PATIENCE_MS.least), PATIENCE_MS.most),
+      bestHeight: () => this.#fresh()?.current.height ?? null,
+      onWork: (offer) => void this.#offer(offer),
+      onEvents: (events) => events.forEach((event) => this.#report(event)),
+    });
+  }
+
+  /** @param name a login, or a relay @returns the work of now; null where there is none yet or it is too old */
+  async subscribe(name: string): Promise<WorkSnapshot | null> {
+    if (this.#deps.fanOut.add(name)) this.#deps.store.addSubscriber(name);
+    return await this.#workNow();
+  }
+
+  unsubscribe(name: string): void {
+    if (this.#deps.fanOut.remove(name)) this.#deps.store.removeSubscriber(name);
+  }
+
+  /** The same work without pushes. Keeps the loop running for {@link INTEREST_MS}. */
+  async snapshot(): Promise<WorkSnapshot | null> {
+    this.#interestUntilMs = this.#deps.nowMs() + INTEREST_MS;
+    return await this.#workNow();
+  }
+
+  /**
+   * Work that a node pushed.
+   * @param body of the node's POST
+   * @param node the upstream's name where the notify URL says it
+   */
+  notify(body: string, node: string | null): { ok: boolean; reason: string } {
+    const { nodes, seedCheck, nowMs } = this.#deps;
+    const parsed = parseNotify(body);
+    const problem = !parsed.ok
+      ? parsed.reason
+      : node !== null && !nodes.some(({ name }) => name === node)
+        ? `the notify URL names an upstream that is not configured; there are: ${nodes.map(({ name }) => name).join(", ")}`
+        : seedCheck(parsed.job);
+    if (!parsed.ok || problem !== null) {
+      const reason = problem ?? "";
+      this.#once.problem("notify", "refused", "pushed work was refused", { reason, upstream: node });
+      return { ok: false, reason };
+    }
+    this.#once.solved("notify", "pushed work is usable again");
+    return { ok: true, reason: this.#offer({ job: parsed.job, node, via: "push", askedAtMs: nowMs() }) };
+  }
+
+  /** One round of the loop. Calls for the next one first, so that the loop goes on whatever happens in this one. */
+  async tick(): Promise<void> {
+    if (!this.#isWanted()) {
+      this.#isRunning = false;
+      return;
+    }
+    this.#callNextRound();
+    if (!this.#isRunning) this.#begin();
+    else await this.#round();
+    await this.#firstRound;
+  }
+
+  /** Cron: brings a loop that should run and does not back to life. */
+  async guard(): Promise<void> {
+    if (!this.#isWanted()) return;
+    const { alarm, nowMs } = this.#deps;
+    const atMs = await alarm.get();
+    if (atMs !== null && atMs > nowMs() - LOST_ALARM_MS) return;
+    this.#deps.log.warn("the poll loop had stopped; cron starts it again");
+    alarm.set(nowMs());
+  }
+
+  /** Polls at once. */
+  async refresh(): Promise<void> {
+    if (this.#isWanted()) await this.#round();
+  }
+
+  get health(): WorkHealth {
+    const fresh = this.#fresh();
+    const current = this.#state.jobs[0];
+    return {
+      height: fresh?.current.height ?? null,
+      networkDifficulty: fresh?.current.networkDifficulty.toString() ?? null,
+      ageMs: current === undefined ? null : this.#deps.nowMs() - this.#state.confirmedAtMs,
+      subscribers: this.#deps.fanOut.size,
+      polling: this.#isRunning,
+      upstreams: this.#deps.health
+        .statuses()
+        .map(({ name, healthy, height, lastError }) => ({ name, healthy, height, lastError })),
+    };
+  }
+
+  async #workNow(): Promise<WorkSnapshot | null> {
+    if (!this.#isRunning) {
+      this.#callNextRound();
+      this.#begin();
+    }
+    if (this.#firstRound !== null) await Promise.race([this.#firstRound, this.#deps.wait(FIRST_POLL_MS)]);
+    return this.#handOut();
+  }
+
+  #isWanted(): boolean {
+    return this.#deps.fanOut.size > 0 || this.#deps.nowMs() < this.#interestUntilMs;
+  }
+
+  #callNextRound(): void {
+    this.#deps.alarm.set(this.#deps.nowMs() + this.#deps.refreshIntervalMs);
+  }
+
+  /** The loop starts in this instance: whoever subscribed before a restart may have missed work that was on its way. */
+  #begin(): void {
+    this.#isRunning = true;
+    this.#publish();
+    this.#firstRound = this.#round().finally(() => (this.#firstRound = null));
+  }
+
+  async #round(): Promise<void> {
+    await this.#poller.tick();
+    const { nowMs, maxAgeMs, nodeState } = this.#deps;
+    const fresh = this.#fresh();
+    if (fresh === null) this.#once.problem("work", "none", "no node gives work: miners hear `Work not ready`");
+    else this.#once.solved("work", "there is work again", { height: fresh.current.height });
+    // Sessions judge the age of their work by themselves: where a block takes long, they hear that it is still right.
+    if (nowMs() - this.#publishedAtMs > maxAgeMs / 3) this.#publish();
+    void nodeState?.offer(this.#nodeStates(fresh), nowMs(), this.#once);
+  }
+
+  #offer(offer: WorkOffer): OfferOutcome {
+    const { nowMs, maxAgeMs, health, log } = this.#deps;
+    const rankOf = (node: string) => health.rankOf(node);
+    const { state, outcome } = acceptWork(this.#state, offer, { nowMs: nowMs(), maxAgeMs, rankOf });
+    this.#state = state;
+    if (outcome !== "current") return outcome;
+    this.#isSaved = false;
+    const { header, height } = offer.job;
+    log.debug("new work", { height, header, via: offer.via, upstream: offer.node, sequence: state.sequence });
+    if (this.#isWanted()) this.#publish();
+    return outcome;
+  }
+
+  #publish(): void {
+    const work = this.#handOut();
+    if (work === null) return;
+    this.#publishedAtMs = this.#deps.nowMs();
+    this.#deps.fanOut.publish(work);
+    if (work.current.height === this.#height) return;
+    this.#height = work.current.height;
+    this.#deps.onHeight(this.#height);
+  }
+
+  #handOut(): WorkSnapshot | null {
+    const fresh = this.#fresh();
+    if (fresh !== null && !this.#isSaved) {
+      this.#deps.store.save(this.#state);
+      this.#isSaved = true;
+    }
+    return fresh;
+  }
+
+  #fresh(): WorkSnapshot | null {
+    return snapshotOf(this.#state, { nowMs: this.#deps.nowMs(), maxAgeMs: this.#deps.maxAgeMs });
+  }
+
+  #report({ node, kind, reason }: HealthEvent): void {
+    if (kind === "well" || kind === "moving") {
+      this.#once.solved(`upstream ${node}`, `upstream is ${kind} again`, { upstream: node, reason });
+    } else {
+      this.#once.problem(`upstream ${node}`, kind, `upstream is ${kind}`, { upstream: node, reason });
+    }
+  }
+
+  /** This pool under its own name, and beside it the nodes that have answered. */
+  #nodeStates(fresh: WorkSnapshot | null): NodeState[] {
+    const { poolName, health } = this.#deps;
+    const states: NodeState[] = [];
+    if (fresh !== null) {
+      const { height, networkDifficulty } = fresh.current;
+      states.push({ name: poolName, height, networkDifficulty, lastBeatMs: fresh.confirmedAtMs });
+    }
+    for (const { name, height, networkDifficulty, answeredAtMs } of health.statuses()) {
+      if (name === poolName || height === null || networkDifficulty === null || answeredAtMs === null) continue;
+      states.push({ name, height, networkDifficulty, lastBeatMs: answeredAtMs });
+    }
+    return states;
+  }
+}

@@ -1,0 +1,23 @@
+/** Name of the object that holds the work. */
+export const ROOT_NAME = "main";
+
+/** Most relays that can be configured. */
+export const MOST_RELAYS = 256;
+
+export const relayName = (index: number): string => `relay-${index}`;
+
+export const isRelayName = (name: string): boolean => name.startsWith("relay-");
+
+/**
+ * The object of class BlockTemplate that a session subscribes at: the root, or with relays always the same one for a login.
+ * @param relays how many there are; 0 for none
+ */
+export function templateNameFor(login: string, relays: number): string {
+  if (relays === 0) return ROOT_NAME;
+  // FNV-1a: logins are hex of a hash already, any mixing spreads them evenly.
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < login.length; index += 1) {
+    hash = Math.imul(hash ^ login.charCodeAt(index), 0x01000193);
+  }
+  return relayName((hash >>> 0) % relays);
+}
