@@ -28,7 +28,7 @@ export interface MinerStats extends ShareCounts {
   readonly remote: string;
   readonly login: string | null;
   readonly worker: string | null;
-  readonly state: "waiting for login" | "connecting" | "mining" | "gone";
+  readonly state: "waiting for login" | "connecting" | "mining" | "getwork" | "gone";
   /** Label of the pool that carries the session; null while none does. */
   readonly pool: string | null;
   readonly connectedAtMs: number;

@@ -1,13 +1,22 @@
+import { Server as HttpServer } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import type { BridgeStats } from "./bridge-stats.ts";
-import { CarriedMiner } from "./carried-miner.ts";
-import { fingerprint, selfSigned } from "./certificate.ts";
+import { CarriedMiner, type MinerSurroundings } from "./carried-miner.ts";
+import { fingerprint, selfSigned, type KeyPair } from "./certificate.ts";
+import { GetworkCarrier } from "./getwork-carrier.ts";
+import { GetworkServer } from "./getwork-server.ts";
 import { listen } from "./listeners.ts";
-import { BridgeOptionError, DEFAULT_TIMINGS, SILENT, type BridgeOptions } from "./options.ts";
+import {
+  BridgeOptionError,
+  DEFAULT_TIMINGS,
+  SILENT,
+  type BridgeLog,
+  type BridgeOptions,
+  type ListenAddress,
+} from "./options.ts";
+import { PoolAccess } from "./pool-access.ts";
 import { PoolAddress } from "./pool-address.ts";
-import { PoolLink } from "./pool-link.ts";
-import { proxyAgent } from "./pool-proxy.ts";
 import { PoolRoster } from "./pool-roster.ts";
 import { UnclaimedShares } from "./unclaimed-shares.ts";
 
@@ -45,79 +54,75 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
 class RunningBridge implements Bridge {
   readonly ports = { stratum: [] as number[], stratumTls: [] as number[], getwork: [] as number[] };
   readonly #options: BridgeOptions;
+  readonly #log: BridgeLog;
+  readonly #pools: readonly PoolAccess[];
+  readonly #roster: PoolRoster;
+  readonly #around: MinerSurroundings;
+  readonly #carrier: GetworkCarrier;
+  readonly #getwork: GetworkServer;
   readonly #servers: Server[] = [];
   readonly #miners = new Set<CarriedMiner>();
+  readonly #maxMiners: number;
   readonly #startedAtMs = Date.now();
   readonly #departed = { accepted: 0, rejected: 0, reconnects: 0 };
-  readonly #around;
-  readonly #roster: PoolRoster;
   #connections = 0;
 
   constructor(options: BridgeOptions) {
     const log = options.log ?? SILENT;
     const timings = { ...DEFAULT_TIMINGS, ...options.timings };
-    const pools = options.pools.map((pool) => PoolAddress.parse(pool, options.allowInsecure ?? false));
-    if (pools.length === 0) throw new BridgeOptionError("pool", "no pool is given; write wss://pool.example");
-    const dialOptions = pools.map((pool) => ({
-      timings,
-      ca: options.ca,
-      agent: proxyAgent(options.proxy, pool.label),
-    }));
-    const dial = (rank: number, url: string, handlers: ConstructorParameters<typeof PoolLink>[2]): PoolLink => {
-      const chosen = dialOptions[rank];
-      if (chosen === undefined) throw new Error(`no pool of rank ${rank}`);
-      return new PoolLink(url, chosen, handlers);
-    };
+    const addresses = options.pools.map((pool) => PoolAddress.parse(pool, options.allowInsecure ?? false));
+    if (addresses.length === 0) throw new BridgeOptionError("pool", "no pool is given; write wss://pool.example");
     this.#options = options;
+    this.#log = log;
+    this.#maxMiners = options.maxMiners ?? DEFAULT_MAX_MINERS;
+    this.#pools = addresses.map((address) => new PoolAccess(address, options, timings));
     this.#roster = new PoolRoster(
-      pools,
+      addresses,
       timings,
       log,
-      (pool) => probe((handlers) => dial(pools.indexOf(pool), pool.stratumUrl(null), handlers)),
+      ({ rank }) => this.#access(rank).probe(),
       (rank) => this.#miners.forEach((miner) => miner.returnTo(rank)),
     );
+    const shared = { roster: this.#roster, claims: new UnclaimedShares(), timings, log };
     this.#around = {
-      roster: this.#roster,
-      claims: new UnclaimedShares(),
-      timings,
-      log,
-      dial: (pool, login, handlers) => dial(pool.rank, pool.address.stratumUrl(login), handlers),
+      ...shared,
+      dial: ({ rank, address }, login, handlers) => this.#access(rank).dial(address.stratumUrl(login), handlers),
       onFinished: (miner) => this.#onFinished(miner),
-    } satisfies ConstructorParameters<typeof CarriedMiner>[1];
+    };
+    this.#carrier = new GetworkCarrier({ ...shared, upstream: ({ rank }) => this.#access(rank).getwork });
+    this.#getwork = new GetworkServer(this.#carrier, this.#maxMiners);
   }
 
   async listen(): Promise<void> {
-    const { stratum = [], stratumTls = [] } = this.#options;
+    const { stratum = [], stratumTls = [], getwork = [] } = this.#options;
     for (const address of stratum) {
-      this.ports.stratum.push(
-        await this.#open(
-          createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket)),
-          "listen",
-          address,
-        ),
-      );
+      const server = createServer((socket) => this.#accept(socket));
+      this.ports.stratum.push(await this.#open(server, "listen", address));
+    }
+    for (const address of getwork) {
+      this.ports.getwork.push(await this.#open(this.#getwork.createServer(), "listen-getwork", address));
     }
     if (stratumTls.length === 0) return;
     const pair = this.#options.tls ?? (await selfSigned());
-    this.#around.log.info({ sha256: fingerprint(pair.cert) }, "certificate for miners");
     for (const address of stratumTls) {
-      const server = createTlsServer({ ...pair, handshakeTimeout: TLS_HANDSHAKE_MS }, (socket) => this.#accept(socket));
-      server.on("tlsClientError", (error) => this.#around.log.debug({ reason: error.message }, "TLS handshake failed"));
-      this.ports.stratumTls.push(await this.#open(server, "listen-tls", address));
+      this.ports.stratumTls.push(await this.#open(this.#tlsServer(pair), "listen-tls", address));
     }
+    this.#log.info({ sha256: fingerprint(pair.cert) }, "certificate for miners");
   }
 
   stats(): BridgeStats {
-    const miners = [...this.#miners].map((miner) => miner.stats);
+    const carried = [...this.#miners].map((miner) => miner.stats);
+    const miners = [...carried, ...this.#getwork.rigs];
+    const departed = [this.#departed, { ...this.#getwork.departed, reconnects: 0 }];
     const sum = (key: "accepted" | "rejected" | "reconnects"): number =>
-      miners.reduce((total, miner) => total + miner[key], this.#departed[key]);
+      [...miners, ...departed].reduce((total, counts) => total + counts[key], 0);
     return {
       startedAtMs: this.#startedAtMs,
       pools: this.#roster.states.map(({ address, state, lastError }) => ({
         url: address.label,
         state,
         lastError,
-        miners: miners.filter((miner) => miner.pool === address.label).length,
+        miners: carried.filter((miner) => miner.pool === address.label).length,
       })),
       miners,
       totals: {
@@ -125,31 +130,47 @@ class RunningBridge implements Bridge {
         rejected: sum("rejected"),
         reconnects: sum("reconnects"),
         connections: this.#connections,
-        getworkRequests: 0,
+        getworkRequests: this.#getwork.requests,
       },
     };
   }
 
   async close(): Promise<void> {
     this.#roster.close();
+    this.#carrier.stop();
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const server of this.#servers) if (server instanceof HttpServer) server.closeAllConnections();
     for (const miner of this.#miners) miner.close();
+    for (const pool of this.#pools) pool.close();
     await Promise.all(closed);
   }
 
-  async #open(
-    server: Server,
-    option: string,
-    address: { readonly host?: string; readonly port: number },
-  ): Promise<number> {
+  #access(rank: number): PoolAccess {
+    const access = this.#pools[rank];
+    if (access === undefined) throw new Error(`there is no pool of rank ${rank}`);
+    return access;
+  }
+
+  #tlsServer(pair: KeyPair): Server {
+    try {
+      const server = createTlsServer({ ...pair, handshakeTimeout: TLS_HANDSHAKE_MS }, (socket) => this.#accept(socket));
+      server.on("tlsClientError", (error) => this.#log.debug({ reason: error.message }, "TLS handshake failed"));
+      return server;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new BridgeOptionError("tls-cert", `the certificate or its key cannot be used: ${reason}`);
+    }
+  }
+
+  async #open(server: Server, option: string, address: ListenAddress): Promise<number> {
     const port = await listen(server, option, address);
     this.#servers.push(server);
     return port;
   }
 
   #accept(socket: Socket): void {
-    if (this.#miners.size >= (this.#options.maxMiners ?? DEFAULT_MAX_MINERS)) {
-      this.#around.log.warn({ miner: socket.remoteAddress }, "too many miners; connection refused");
+    if (this.#miners.size >= this.#maxMiners) {
+      this.#log.warn({ miner: socket.remoteAddress }, "too many miners; connection refused");
       socket.destroy();
       return;
     }
@@ -164,20 +185,4 @@ class RunningBridge implements Bridge {
     this.#departed.rejected += rejected;
     this.#departed.reconnects += reconnects;
   }
-}
-
-/** Opens a connection and closes it again. */
-function probe(dial: (handlers: ConstructorParameters<typeof PoolLink>[2]) => PoolLink): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const link = dial({
-      onOpen: () => {
-        link.close();
-        resolve();
-      },
-      onLine: () => undefined,
-      onEnd: ({ reason }) => reject(new Error(reason)),
-      onDrain: () => undefined,
-      isWaiting: () => false,
-    });
-  });
 }

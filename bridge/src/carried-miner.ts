@@ -230,7 +230,7 @@ export class CarriedMiner {
     side.link.close();
     this.#avoided.add(side.pool.rank);
     if (this.#avoided.size >= this.#around.roster.states.length) this.#avoided.clear();
-    this.#onEnd(id, { reason, how: "lost", neverOpen: false });
+    this.#onEnd(id, { reason, deliberate: false, neverOpen: false });
   }
 
   #forget(id: number): void {
@@ -251,7 +251,8 @@ export class CarriedMiner {
       this.#flush();
       return;
     }
-    if (end.how === "refused" || (end.how === "closed" && side.parting)) {
+    // Without a word why (a time-out, a ban of the whole address) it is for the back-off and the other pools.
+    if (end.deliberate && side.parting) {
       this.#log.warn(context, "the pool turned the miner away");
       this.#drop("turned away by the pool");
       this.#finish();

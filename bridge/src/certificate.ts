@@ -16,6 +16,7 @@ export async function selfSigned(): Promise<KeyPair> {
     keyType: "ec",
     curve: "P-256",
     notAfterDate,
+    extensions: [{ name: "subjectAltName", altNames: [hostname(), "localhost"].map((value) => ({ type: 2, value })) }],
   });
   return { cert: made.cert, key: made.private };
 }

@@ -17,6 +17,8 @@ export interface BridgeTimings {
   readonly waitingPingMs: number;
   /** A ping unanswered for this long: the connection is dead even though it looks open. */
   readonly pongTimeoutMs: number;
+  /** A miner may be silent for longer than a pool allows: after this long the pool gets an empty line, which keeps the session. */
+  readonly keepAliveMs: number;
   /** First and longest pause between two attempts of one miner; each is drawn at random below a doubling bound. */
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
@@ -30,6 +32,9 @@ export interface BridgeTimings {
   readonly firstLineTimeoutMs: number;
   /** How long shares of a miner that has gone are still carried to the pool. */
   readonly lingerMs: number;
+  /** How long an HTTP getwork poll waits for a pool, and how long a share does; polls come again anyway. */
+  readonly pollPatienceMs: number;
+  readonly sharePatienceMs: number;
   /** Shortest time between two jobs to one miner: ethminer drops the second of two jobs that it reads together. */
   readonly jobGapMs: number;
 }
@@ -40,6 +45,7 @@ export const DEFAULT_TIMINGS: BridgeTimings = {
   pingIntervalMs: 20_000,
   waitingPingMs: 3_000,
   pongTimeoutMs: 8_000,
+  keepAliveMs: 45_000,
   backoffMinMs: 250,
   backoffMaxMs: 30_000,
   probeIntervalMs: 10_000,
@@ -47,6 +53,8 @@ export const DEFAULT_TIMINGS: BridgeTimings = {
   returnSpreadMs: 10_000,
   firstLineTimeoutMs: 30_000,
   lingerMs: 60_000,
+  pollPatienceMs: 4_000,
+  sharePatienceMs: 30_000,
   jobGapMs: 40,
 };
 

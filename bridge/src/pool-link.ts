@@ -11,8 +11,8 @@ const HIGH_WATER_BYTES = 64 * 1024;
 /** Why a connection ended. */
 export interface LinkEnd {
   readonly reason: string;
-  /** `refused`: the pool shut the door (close code 1008, or 4000 and up); `closed`: it said goodbye (1000); `lost`: all else. */
-  readonly how: "refused" | "closed" | "lost";
+  /** The pool ended it on purpose (close code 1000, 1008, or 4000 and up), not an accident or a restart. */
+  readonly deliberate: boolean;
   /** The connection never came about. */
   readonly neverOpen: boolean;
 }
@@ -42,6 +42,7 @@ export class PoolLink {
   readonly #lines = new LineSplitter(MAX_POOL_LINE_BYTES);
   #heartbeat: NodeJS.Timeout | undefined;
   #heardAt = performance.now();
+  #saidAt = performance.now();
   #pingedAt: number | null = null;
   #reason = "";
   #opened = false;
@@ -76,6 +77,7 @@ export class PoolLink {
   /** Sends one line; the `\n` is added. The bytes are those of the latin1 text. */
   send(line: string): void {
     if (this.#ended || this.#socket.readyState !== WebSocket.OPEN) return;
+    this.#saidAt = performance.now();
     this.#socket.send(Buffer.from(`${line}\n`, "latin1"), { binary: true }, () => this.#onWritten());
     if (this.#socket.bufferedAmount > HIGH_WATER_BYTES) this.#congested = true;
   }
@@ -90,7 +92,8 @@ export class PoolLink {
   #onOpen(): void {
     this.#opened = true;
     this.#onHeard();
-    const period = Math.min(this.#timings.pingIntervalMs, this.#timings.waitingPingMs, this.#timings.pongTimeoutMs);
+    const { pingIntervalMs, waitingPingMs, pongTimeoutMs, keepAliveMs } = this.#timings;
+    const period = Math.min(pingIntervalMs, waitingPingMs, pongTimeoutMs, keepAliveMs);
     this.#heartbeat = setInterval(() => this.#beat(), Math.max(period / 2, 10));
     this.#handlers.onOpen();
   }
@@ -118,6 +121,7 @@ export class PoolLink {
   /** TCP alone takes minutes to notice that the other side has vanished; shares would be sent into the void meanwhile. */
   #beat(): void {
     const now = performance.now();
+    if (now - this.#saidAt > this.#timings.keepAliveMs) this.send("");
     if (this.#pingedAt !== null) {
       if (now - this.#pingedAt > this.#timings.pongTimeoutMs) this.#fail("the pool does not answer pings");
       return;
@@ -132,7 +136,7 @@ export class PoolLink {
     if (this.#ended) return;
     this.#end();
     this.#socket.terminate();
-    this.#handlers.onEnd({ reason, how: "lost", neverOpen: false });
+    this.#handlers.onEnd({ reason, deliberate: false, neverOpen: false });
   }
 
   #onClose(code: number, text: string): void {
@@ -141,7 +145,7 @@ export class PoolLink {
     const closed = `the pool closed the connection (${code}${text === "" ? "" : ` ${text}`})`;
     this.#handlers.onEnd({
       reason: this.#reason || closed,
-      how: code === 1008 || code >= 4000 ? "refused" : code === 1000 || code === 1005 ? "closed" : "lost",
+      deliberate: code === 1000 || code === 1005 || code === 1008 || code >= 4000,
       neverOpen: !this.#opened,
     });
   }

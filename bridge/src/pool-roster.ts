@@ -25,7 +25,7 @@ interface Entry {
 const FAILURES_UNTIL_DOWN = 2;
 
 /** Tries whether a pool takes connections; rejects when it does not. */
-export type Probe = (pool: PoolAddress) => Promise<void>;
+export type Probe = (pool: PoolState) => Promise<void>;
 
 /**
  * The ordered pools, shared by all miners: which one to go to, and when the preferred one is well again. A pool that is
@@ -122,7 +122,7 @@ export class PoolRoster {
 
   async #probeOne(entry: Entry): Promise<void> {
     try {
-      await this.#probe(entry.address);
+      await this.#probe(entry);
     } catch (error) {
       entry.state = "down";
       entry.lastError = error instanceof Error ? error.message : String(error);

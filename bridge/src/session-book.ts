@@ -2,6 +2,7 @@ import { textOf, type JsonObject } from "./json.ts";
 import { parseMinerLine, type Login, type MinerRequest } from "./miner-line.ts";
 import { errorOf, idKeyOf, parsePoolLine } from "./pool-line.ts";
 import { PoolSide, type Tracked } from "./pool-side.ts";
+import { isDuplicate, isNotReady, shareClaim, shareVerdict } from "./share-answers.ts";
 import { pushedExtranonce, SessionFacts } from "./session-facts.ts";
 
 /** How a line has to be written to the miner. */
@@ -36,8 +37,6 @@ export interface Claims {
 const MAX_SENDS = 12;
 const MAX_DEFERRALS = 30;
 const RECENT_SHARES = 512;
-const DUPLICATE_SHARE = 22;
-const WORK_NOT_READY = 0;
 /** Ids of the bridge's own: beyond what miners count through, within 32 bits. */
 const FIRST_BRIDGE_ID = 1_500_000_000;
 const NOTHING: PoolOutcome = { toMiner: [] };
@@ -193,7 +192,8 @@ export class SessionBook {
     this.#waiting = [];
     for (const tracked of waiting) {
       const stale = tracked.extranonce !== null && side.extranonce !== null && tracked.extranonce !== side.extranonce;
-      if (stale || tracked.sends >= MAX_SENDS) toMiner.push({ text: notAccepted(tracked), kind: "answer" });
+      if (stale || tracked.sends >= MAX_SENDS)
+        toMiner.push({ text: givenUp(tracked, this.#facts.version2), kind: "answer" });
       // A resumed EthereumStratum/2 session learns its extranonce by a push: until then nobody knows whether the share still fits.
       else if (tracked.extranonce !== null && side.extranonce === null) this.#waiting.push(tracked);
       else toPool.push(this.#send(side, tracked));
@@ -244,20 +244,23 @@ export class SessionBook {
 
   #answerShare(tracked: Tracked, shareKey: string, toMiner: readonly ToMiner[], body: JsonObject): PoolOutcome {
     const error = errorOf(body);
-    const claim = `${this.#login?.address ?? ""}:${tracked.extranonce ?? ""}:${shareKey}`;
+    const claim = shareClaim(this.#login, tracked.extranonce, shareKey);
     const resent = tracked.sends > 1 || tracked.deferrals > 0;
-    if (resent && error?.code === WORK_NOT_READY && tracked.deferrals < MAX_DEFERRALS) {
+    if (resent && isNotReady(error) && tracked.deferrals < MAX_DEFERRALS) {
       tracked.deferrals += 1;
       this.#deferred.push(tracked);
       return { toMiner: [], deferred: true };
     }
     // The first sending was recorded and only its answer was lost: to this miner the share is new, and it counts.
-    const recorded =
-      error?.code === DUPLICATE_SHARE && ((resent && !this.#recent.has(claim)) || this.#claims.take(claim));
+    const recorded = isDuplicate(error) && ((resent && !this.#recent.has(claim)) || this.#claims.take(claim));
     const accepted = recorded || (error === null && body["result"] === true);
     if (accepted) this.#remember(claim);
     const share = { accepted, claim };
-    if (recorded) return { toMiner: [{ text: verdict(tracked.parsed.request, true), kind: "answer" }], share };
+    if (recorded)
+      return {
+        toMiner: [{ text: shareVerdict(tracked.parsed.request, true, this.#facts.version2), kind: "answer" }],
+        share,
+      };
     return error === null ? { toMiner, share } : { toMiner, share, error };
   }
 
@@ -323,21 +326,9 @@ function withId(body: JsonObject, id: unknown): string {
   return JSON.stringify("id" in body ? { ...body, id } : { id, ...body });
 }
 
-function notAccepted(tracked: Tracked): string {
-  const { request, kind } = { request: tracked.parsed.request, kind: tracked.parsed.kind };
-  if (kind === "submit") return verdict(request, false);
-  const id = request.id ?? null;
-  return JSON.stringify({
-    id,
-    jsonrpc: "2.0",
-    result: null,
-    error: { code: 0, message: "The pool cannot be reached" },
-  });
-}
-
-/** An answer to a submit in the dialect that it came in. */
-function verdict(request: MinerRequest, accepted: boolean): string {
-  const id = request.id ?? null;
-  if (request.method !== "mining.submit") return JSON.stringify({ id, jsonrpc: "2.0", result: accepted });
-  return JSON.stringify({ id, result: accepted, error: accepted ? null : [21, "Stale share", null] });
+/** The bridge's own answer, after which a request is not asked again. */
+function givenUp({ parsed: { kind, request } }: Tracked, version2: boolean): string {
+  if (kind === "submit") return shareVerdict(request, false, version2);
+  const error = { code: 0, message: "The pool cannot be reached" };
+  return JSON.stringify({ id: request.id ?? null, jsonrpc: "2.0", result: null, error });
 }

@@ -12,6 +12,7 @@ export const QUICK = {
   pingIntervalMs: 200,
   waitingPingMs: 100,
   pongTimeoutMs: 300,
+  keepAliveMs: 45_000,
   backoffMinMs: 5,
   backoffMaxMs: 50,
   probeIntervalMs: 40,
@@ -19,6 +20,8 @@ export const QUICK = {
   returnSpreadMs: 20,
   firstLineTimeoutMs: 5_000,
   lingerMs: 5_000,
+  pollPatienceMs: 300,
+  sharePatienceMs: 10_000,
   jobGapMs: 5,
 } as const;
 

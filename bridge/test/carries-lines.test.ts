@@ -152,3 +152,62 @@ test("refuses miners beyond the limit and keeps those that it has", async () => 
   await first.untilLines(2);
   expect(bridge.stats().miners).toHaveLength(1);
 });
+
+test("keeps a silent miner's session alive with empty lines", async () => {
+  const pool = await poolThat((line, connection) => line !== "" && answer(line, connection));
+  const bridge = await bridgeTo([pool.url], { timings: { pingIntervalMs: 40, keepAliveMs: 30 } });
+  const miner = await minerOf(bridge);
+  miner.say(LOGIN);
+  await pool.until(() => pool.lines.length >= 3);
+  expect(pool.lines.slice(0, 3)).toEqual([JSON.stringify(LOGIN), "", ""]);
+  expect(miner.lines).toHaveLength(1);
+});
+
+test("connects again when the pool closes without saying why", async () => {
+  const pool = await poolThat((line, connection) => {
+    answer(line, connection);
+    if (pool.connections.length === 1) connection.socket.close(1008, "Silent for too long");
+  });
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  miner.say(LOGIN);
+  await pool.until(() => pool.connections[1]?.lines.length === 1);
+  expect(miner.closed).toBe(false);
+  expect(miner.lines).toHaveLength(1);
+});
+
+test("stops reading a miner that says more than the pool answers, and loses none of it", async () => {
+  let silent = true;
+  const kept: string[] = [];
+  const pool = await poolThat((line, connection) => {
+    if (silent && line !== JSON.stringify(LOGIN)) kept.push(line);
+    else answer(line, connection);
+  });
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  miner.say(LOGIN);
+  await miner.untilLines(1);
+  const padding = "x".repeat(700);
+  const count = 4000;
+  miner.say(...Array.from({ length: count }, (_, n) => ({ id: n + 2, method: "m", params: [padding] })));
+  await pool.until(() => kept.length >= 256);
+  // The bridge reads on at most to the end of what one read of its socket brought.
+  expect(kept.length).toBeLessThan(count);
+  silent = false;
+  const connection = pool.connections[0];
+  if (connection !== undefined) for (const line of kept) answer(line, connection);
+  await miner.untilLines(count + 1);
+  expect(pool.lines).toHaveLength(count + 1);
+});
+
+test("disconnects a miner that never reads what it is told", async () => {
+  const flood = `${JSON.stringify({ id: null, method: "say", params: ["x".repeat(900)] })}\n`.repeat(1000);
+  const pool = await poolThat((line, connection) => {
+    answer(line, connection);
+    for (let n = 0; n < 20; n++) connection.send(flood);
+  });
+  const bridge = await bridgeTo([pool.url]);
+  const miner = await minerOf(bridge);
+  miner.socket.pause();
+  miner.say(LOGIN);
+  await pool.until(() => pool.connections.some(({ socket }) => socket.readyState === 3));
+  expect(bridge.stats().miners).toEqual([]);
+});

@@ -207,7 +207,7 @@ test("gives an EthereumStratum/1 miner its new extranonce, and answers the share
   expect(after.slice(0, 3).toSorted()).toEqual(
     [
       '{"id":null,"method":"mining.set_extranonce","params":["0b0b"]}',
-      '{"id":4,"result":false,"error":[21,"Stale share",null]}',
+      '{"id":4,"result":null,"error":[21,"Job not found",null]}',
       '{"id":null,"method":"mining.notify","params":["job-0b0b","seed","header",true]}',
     ].toSorted(),
   );

@@ -1,0 +1,167 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { MinerStats } from "./bridge-stats.ts";
+import { refusal, type GetworkCarrier } from "./getwork-carrier.ts";
+import { parseObject } from "./json.ts";
+import { parseLogin, parseMinerLine, type Login } from "./miner-line.ts";
+
+/** A request is some 270 bytes. */
+const MAX_BODY_BYTES = 4096;
+/** From the first byte to the last of a request. */
+const REQUEST_MS = 10_000;
+/** HTTP miners poll twice a second; one that has not come back for this long has left. */
+const FORGET_AFTER_MS = 60_000;
+
+interface Rig {
+  readonly remote: string;
+  readonly login: Login;
+  readonly connectedAtMs: number;
+  seenAtMs: number;
+  lastShareAtMs: number | null;
+  accepted: number;
+  rejected: number;
+  pendingShares: number;
+}
+
+/**
+ * Plain HTTP getwork for the LAN. ethminer, for one, speaks HTTP/1.0 without TLS, cannot read chunked bodies, and takes any
+ * status but 200 as a reason to connect again at once, hundreds of times a second (protocol.md, section 3).
+ */
+export class GetworkServer {
+  readonly #carrier: GetworkCarrier;
+  readonly #rigs = new Map<string, Rig>();
+  readonly #departed = { accepted: 0, rejected: 0 };
+  readonly #maxConnections: number;
+  #requests = 0;
+
+  constructor(carrier: GetworkCarrier, maxConnections: number) {
+    this.#carrier = carrier;
+    this.#maxConnections = maxConnections;
+  }
+
+  /** A server that is not listening yet. */
+  createServer(): Server {
+    const server = createServer(
+      { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, maxHeaderSize: 8192 },
+      (request, response) => this.#onRequest(request, response),
+    );
+    server.maxConnections = this.#maxConnections;
+    return server;
+  }
+
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** Shares of rigs that have left. */
+  get departed(): { readonly accepted: number; readonly rejected: number } {
+    return this.#departed;
+  }
+
+  /** The rigs that have been here of late. */
+  get rigs(): readonly MinerStats[] {
+    this.#forgetOld();
+    return [...this.#rigs.values()].map((rig) => ({
+      remote: rig.remote,
+      login: rig.login.address,
+      worker: rig.login.worker,
+      state: "getwork",
+      pool: null,
+      connectedAtMs: rig.connectedAtMs,
+      lastShareAtMs: rig.lastShareAtMs,
+      pendingShares: rig.pendingShares,
+      reconnects: 0,
+      reportedHashrate: null,
+      accepted: rig.accepted,
+      rejected: rig.rejected,
+    }));
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method !== "POST") {
+      answer(response, 405, "HTTP getwork takes POST /<0xaddress>[/<worker>]\n");
+      return;
+    }
+    let body = "";
+    request.setEncoding("latin1");
+    request.on("data", (chunk: string) => (body += body.length > MAX_BODY_BYTES ? "" : chunk));
+    request.on("error", () => response.destroy());
+    request.on("end", () => {
+      if (body.length > MAX_BODY_BYTES) answer(response, 413, `Body over ${MAX_BODY_BYTES} bytes\n`);
+      else void this.#onBody(request, response, Buffer.from(body, "latin1").toString());
+    });
+  }
+
+  async #onBody(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+    this.#requests += 1;
+    const login = readPath(request.url ?? "");
+    const call = parseMinerLine(body);
+    if (call === null || call.kind === "answer") {
+      answer(response, 200, refusal(parseObject(body)?.["id"], -1, "Malformed request"));
+    } else if (login === null) {
+      answer(response, 200, refusal(call.request.id, -1, "Invalid login"));
+    } else {
+      const rig = this.#rig(request.socket.remoteAddress ?? "?", login);
+      const submits = call.kind === "submit" ? 1 : 0;
+      rig.pendingShares += submits;
+      const { body: reply, accepted } = await this.#carrier.carry(login, call, body, () => response.destroyed);
+      rig.pendingShares -= submits;
+      if (accepted !== null) {
+        rig.lastShareAtMs = Date.now();
+        if (accepted) rig.accepted += 1;
+        else rig.rejected += 1;
+      }
+      answer(response, 200, reply);
+    }
+  }
+
+  #rig(remote: string, login: Login): Rig {
+    this.#forgetOld();
+    const key = `${remote} ${login.address} ${login.worker ?? ""}`;
+    const nowMs = Date.now();
+    const rig = this.#rigs.get(key) ?? {
+      remote,
+      login,
+      connectedAtMs: nowMs,
+      seenAtMs: nowMs,
+      lastShareAtMs: null,
+      accepted: 0,
+      rejected: 0,
+      pendingShares: 0,
+    };
+    rig.seenAtMs = nowMs;
+    // The map is in the order of the last visit.
+    this.#rigs.delete(key);
+    this.#rigs.set(key, rig);
+    return rig;
+  }
+
+  #forgetOld(): void {
+    const oldestMs = Date.now() - FORGET_AFTER_MS;
+    for (const [key, rig] of this.#rigs) {
+      if (rig.seenAtMs >= oldestMs) return;
+      if (rig.pendingShares > 0) continue;
+      this.#departed.accepted += rig.accepted;
+      this.#departed.rejected += rig.rejected;
+      this.#rigs.delete(key);
+    }
+  }
+}
+
+/** `/<0xaddress>[.worker]` or `/<0xaddress>/<worker>`. */
+function readPath(path: string): Login | null {
+  try {
+    return parseLogin(decodeURIComponent(path.split("?")[0] ?? "").slice(1));
+  } catch {
+    return null;
+  }
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  if (response.destroyed) return;
+  const headers = {
+    "Content-Type": status === 200 ? "application/json" : "text/plain",
+    "Content-Length": Buffer.byteLength(text),
+    ...(status === 405 ? { Allow: "POST" } : {}),
+  };
+  response.writeHead(status, headers).end(text);
+}

@@ -1,0 +1,59 @@
+import { Agent as HttpAgent, request as httpRequest, type Agent } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+
+/** An answer of a pool is a few hundred bytes. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+
+/** Posts JSON-RPC to one pool over connections that stay open. */
+export class GetworkUpstream {
+  readonly #agent: Agent;
+  readonly #secure: boolean;
+  readonly #timeoutMs: number;
+
+  /**
+   * @param secure whether the pool is reached by TLS.
+   * @param proxy agent that goes through a proxy; undefined connects directly.
+   * @param ca further authorities, PEM.
+   * @param timeoutMs how long one request may take in all.
+   */
+  constructor(secure: boolean, proxy: Agent | undefined, ca: string | undefined, timeoutMs: number) {
+    this.#secure = secure;
+    this.#timeoutMs = timeoutMs;
+    const options = { keepAlive: true, maxFreeSockets: 32, scheduling: "lifo" } as const;
+    const direct = secure
+      ? new HttpsAgent({ ...options, ...(ca === undefined ? {} : { ca }) })
+      : new HttpAgent(options);
+    this.#agent = proxy ?? direct;
+  }
+
+  /**
+   * @returns the body of the answer.
+   * @throws when no answer came, it was not status 200, or it was too long.
+   */
+  post(url: string, body: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+      const send = this.#secure ? httpsRequest : httpRequest;
+      const signal = AbortSignal.timeout(this.#timeoutMs);
+      const request = send(url, { method: "POST", agent: this.#agent, headers, signal }, (response) => {
+        let text = "";
+        response.setEncoding("utf8");
+        response.on("data", (chunk: string) => {
+          text += chunk;
+          if (text.length > MAX_ANSWER_BYTES) request.destroy(new Error("the pool's answer is too long"));
+        });
+        response.on("error", reject);
+        response.on("end", () => {
+          if (response.statusCode === 200) resolve(text);
+          else reject(new Error(`the pool answered with status ${response.statusCode}`));
+        });
+      });
+      request.on("error", (error) => reject(signal.aborted ? new Error("the pool did not answer in time") : error));
+      request.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}

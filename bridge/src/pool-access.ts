@@ -1,0 +1,44 @@
+import { GetworkUpstream } from "./getwork-upstream.ts";
+import type { BridgeOptions, BridgeTimings } from "./options.ts";
+import type { PoolAddress } from "./pool-address.ts";
+import { PoolLink, type DialOptions, type LinkHandlers } from "./pool-link.ts";
+import { proxyAgent } from "./pool-proxy.ts";
+
+/** The ways to one pool: WebSockets for stratum, HTTPS for getwork, through the same proxy and with the same authorities. */
+export class PoolAccess {
+  readonly address: PoolAddress;
+  readonly getwork: GetworkUpstream;
+  readonly #dialOptions: DialOptions;
+
+  constructor(address: PoolAddress, { proxy, ca }: Pick<BridgeOptions, "proxy" | "ca">, timings: BridgeTimings) {
+    const agent = proxyAgent(proxy, address.label);
+    this.address = address;
+    this.#dialOptions = { timings, ca, agent };
+    this.getwork = new GetworkUpstream(address.secure, agent, ca, timings.loginTimeoutMs);
+  }
+
+  /** Begins a WebSocket; what comes of it is told to the handlers. */
+  dial(url: string, handlers: LinkHandlers): PoolLink {
+    return new PoolLink(url, this.#dialOptions, handlers);
+  }
+
+  /** Opens a WebSocket and closes it again; rejects with the reason when that is not possible. */
+  probe(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const link = this.dial(this.address.stratumUrl(null), {
+        onOpen: () => {
+          link.close();
+          resolve();
+        },
+        onLine: () => undefined,
+        onEnd: ({ reason }) => reject(new Error(reason)),
+        onDrain: () => undefined,
+        isWaiting: () => false,
+      });
+    });
+  }
+
+  close(): void {
+    this.getwork.close();
+  }
+}
