@@ -89,8 +89,8 @@ export interface VerifierHealth {
 
 /** The ledger without Upstash: one object, `idFromName("main")`, that answers the Upstash REST protocol. */
 export interface EmbeddedRedisRpc {
-  /** `path` is ``, `pipeline` or `multi-exec`; `body` the parsed JSON body. Same result shapes as Upstash REST. */
-  rest(path: string, body: readonly unknown[]): Promise<{ status: number; body: string }>;
+  /** `path` is ``, `pipeline` or `multi-exec`; `body` the parsed JSON body. Same result shapes as Upstash REST. `base64`: strings encoded. */
+  rest(path: string, body: readonly unknown[], base64?: boolean): Promise<{ status: number; body: string }>;
 }
 
 /** One object per client IP, `idFromName(ip)`. */
