@@ -1,5 +1,50 @@
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
+import { parseExactJson } from "../../core/ledger/exact-json.ts";
+import { loadConfig } from "../../durable-objects/config.ts";
 import type { Env } from "../env.ts";
+import { sameSecret } from "../same-secret.ts";
 
-/** Placeholder until its part lands. */
-export function redisRoutes(_app: Hono<{ Bindings: Env }>): void {}
+/** As Upstash has it. */
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+
+/**
+ * The embedded ledger as an Upstash REST endpoint, so that any `@upstash/redis` client can read the books: `POST /redis` with a command,
+ * `/redis/pipeline`, `/redis/multi-exec` with several. Off (404) without a token, and where the books are at Upstash anyway.
+ */
+export function redisRoutes(app: Hono<{ Bindings: Env }>): void {
+  app.all("/redis", (context) => answer(context, ""));
+  app.all("/redis/", (context) => answer(context, ""));
+  app.all("/redis/:path", (context) => answer(context, context.req.param("path")));
+}
+
+async function answer(context: Context<{ Bindings: Env }>, path: string): Promise<Response> {
+  const { restToken, upstash } = loadConfig(context.env).ledger;
+  if (restToken === null || upstash !== null) return refusal(404, "there is no embedded ledger to read here");
+  const [scheme, token = ""] = (context.req.header("Authorization") ?? "").split(" ");
+  if (scheme?.toLowerCase() !== "bearer" || !(await sameSecret(token, restToken)))
+    return refusal(401, "WRONGPASS invalid or missing auth token");
+  if (context.req.method !== "POST" && context.req.method !== "PUT")
+    return refusal(405, "ERR commands are sent with POST, as a JSON array");
+  const body = await bodyOf(context.req.raw);
+  if (body instanceof Response) return body;
+  const base64 = context.req.header("Upstash-Encoding") === "base64";
+  const ledger = context.env.EMBEDDED_REDIS.getByName("main");
+  const { status, body: reply } = await ledger.rest(path, body, base64);
+  return new Response(reply, { status, headers: { "Content-Type": "application/json" } });
+}
+
+async function bodyOf(request: Request): Promise<unknown[] | Response> {
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength > MAX_BODY_BYTES) return refusal(413, "ERR max request size exceeded");
+  try {
+    const body = parseExactJson(new TextDecoder().decode(bytes));
+    if (Array.isArray(body)) return body;
+  } catch {
+    // Falls through: what was sent may hold secrets and is not quoted.
+  }
+  return refusal(400, "ERR failed to parse command: the body is no JSON array");
+}
+
+function refusal(status: number, error: string): Response {
+  return Response.json({ error }, { status });
+}

@@ -1,0 +1,163 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { Redis } from "@upstash/redis";
+import { Hono } from "hono";
+import { expect, test, vi } from "vitest";
+import { EmbeddedEngine } from "../../core/ledger/embedded/engine.ts";
+import { answerRest } from "../../core/ledger/embedded/rest.ts";
+import type { SqlValue } from "../../core/ledger/embedded/sql-port.ts";
+import { createLedgerWriter } from "../../core/ledger/ledger-writer.ts";
+import { embeddedPort } from "../../durable-objects/ledger-client.ts";
+import { rawPort } from "../../durable-objects/upstash-port.ts";
+import type { Env } from "../../worker/env.ts";
+import { redisRoutes } from "../../worker/routes/redis.ts";
+
+const login = `0x${"ab".repeat(20)}`;
+let serial = 0;
+const share = (worker = "1234") => {
+  serial += 1;
+  return {
+    login,
+    worker,
+    nonce: `0x${serial.toString(16).padStart(16, "0")}`,
+    header: `0x${"01".repeat(32)}`,
+    mixDigest: `0x${"02".repeat(32)}`,
+    height: 100,
+    shareDifficulty: 2_000_000_000n,
+    timestampMs: 1_795_334_381_000 + serial,
+  };
+};
+
+test("the embedded ledger records shares and a block in workerd, and says so again on a retry", async () => {
+  const redis = embeddedPort(env.EMBEDDED_REDIS.getByName("books"), 5_000);
+  const writer = createLedgerWriter({
+    redis,
+    coin: "eth",
+    hashrateExpirationMs: 10_800_000,
+    nowMs: () => 1_795_334_381_000,
+  });
+  const first = share();
+  expect(await writer.recordShares([first, share("rig"), first], false)).toEqual(["recorded", "recorded", "duplicate"]);
+  expect(await writer.recordShares([first], true)).toEqual(["recorded"]);
+  const block = { ...share(), networkDifficulty: 10n ** 19n };
+  expect(await writer.recordBlock(block, false)).toBe("recorded");
+  expect(await writer.recordBlock(block, true)).toBe("recorded");
+  expect(await redis.command(["HGETALL", "eth:shares:round100:" + block.nonce])).toEqual([login, "6000000000"]);
+  expect(await redis.command(["ZRANGE", "eth:blocks:candidates", 0, -1, "WITHSCORES"])).toEqual([
+    `${block.nonce}:${block.header}:${block.mixDigest}:1795334381:10000000000000000000:6000000000`,
+    "100",
+  ]);
+});
+
+test("replies keep their types: digits stay text and 64-bit integers stay exact", async () => {
+  const redis = embeddedPort(env.EMBEDDED_REDIS.getByName("types"), 5_000);
+  await redis.command(["HSET", "h", "1234", "007", "json", '{"a":12345678901234567890}', "true", "null"]);
+  expect(await redis.command(["HGETALL", "h"])).toEqual([
+    "1234",
+    "007",
+    "json",
+    '{"a":12345678901234567890}',
+    "true",
+    "null",
+  ]);
+  expect(await redis.command(["HINCRBY", "h", "sum", "9223372036854775807"])).toBe("9223372036854775807");
+  expect(await redis.command(["HINCRBY", "h", "small", "5"])).toBe(5);
+  expect(
+    await redis.pipeline([
+      ["HGET", "h", "sum"],
+      ["INCR", "h"],
+      ["ZADD", "z", "-inf", "m"],
+      ["ZSCORE", "z", "m"],
+    ]),
+  ).toEqual([
+    "9223372036854775807",
+    expect.objectContaining({ message: "WRONGTYPE Operation against a key holding the wrong kind of value" }),
+    1,
+    "-inf",
+  ]);
+});
+
+test("a share writes six rows of storage once its keys are there", async () => {
+  const rows = await runInDurableObject(env.EMBEDDED_REDIS.getByName("rows"), async (_, state) => {
+    let written = 0;
+    const engine = new EmbeddedEngine({
+      sql: {
+        query(statement, ...parameters) {
+          const cursor = state.storage.sql.exec(statement, ...parameters);
+          const result = [...cursor.raw<SqlValue[]>()];
+          written += cursor.rowsWritten;
+          return result;
+        },
+        transaction: (work) => state.storage.transactionSync(work),
+      },
+      nowMs: () => 1_795_334_381_000,
+      random: () => 0,
+    });
+    const writer = createLedgerWriter({
+      redis: rawPort(async (path, body) => JSON.parse(answerRest(engine, path.join("/"), body, false).body)),
+      coin: "eth",
+      hashrateExpirationMs: 10_800_000,
+      nowMs: () => 1_795_334_381_000,
+    });
+    await writer.recordShares([share()], false);
+    written = 0;
+    await writer.recordShares([share()], false);
+    const lone = written;
+    await writer.recordShares(
+      Array.from({ length: 100 }, () => share()),
+      false,
+    );
+    return { lone, batch: written - lone };
+  });
+  // pow, hashrate and hashrate:<login> take a row a share; the round, the stats and lastShare one a batch.
+  expect(rows).toEqual({ lone: 6, batch: 303 });
+});
+
+const token = "read-the-books-of-the-pool";
+const app = new Hono<{ Bindings: Env }>();
+redisRoutes(app);
+const call = async (path: string, init: RequestInit, settings: Record<string, string> = { REDIS_TOKEN: token }) =>
+  app.request(`http://pool.test/redis${path}`, init, { ...env, ...settings });
+
+test("any @upstash/redis client can read the books through /redis, base64 encoding included", async () => {
+  const redis = new Redis({
+    url: "http://pool.test/redis",
+    token: token,
+    automaticDeserialization: false,
+    enableTelemetry: false,
+    retry: { retries: 0 },
+  });
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = new Request(input, init);
+    return app.fetch(request, { ...env, REDIS_TOKEN: token });
+  });
+  try {
+    expect(await redis.set("k", "ü OK")).toBe("OK");
+    expect(await redis.get("k")).toBe("ü OK");
+    expect(await redis.multi().hset("h", { OK: "OK" }).hgetall("h").exec()).toEqual([1, ["OK", "OK"]]);
+    expect(
+      await redis.pipeline().zadd("z", { score: 1.5, member: "a" }).zrange("z", 0, -1, { withScores: true }).exec(),
+    ).toEqual([1, ["a", "1.5"]]);
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
+test("/redis without its token says nothing about the books", async () => {
+  for (const headers of [{}, { Authorization: "Bearer wrong" }, { Authorization: `Basic ${token}` }]) {
+    const response = await call("", { method: "POST", headers, body: '["GET","k"]' });
+    expect(response.status).toBe(401);
+    expect(await response.json()).toEqual({ error: "WRONGPASS invalid or missing auth token" });
+  }
+});
+
+test("/redis answers requests that are no commands with an error and status 400", async () => {
+  const headers = { Authorization: `Bearer ${token}` };
+  for (const body of ["", "{}", "[", "[]", '[["GET","k"]]', "[null]", '["NOSUCH"]', '["GET"]']) {
+    const response = await call("", { method: "POST", headers, body });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({ error: expect.stringMatching(/^ERR /) });
+  }
+  expect((await call("/nowhere", { method: "POST", headers, body: '["PING"]' })).status).toBe(404);
+  expect((await call("", { method: "GET", headers })).status).toBe(405);
+});
