@@ -184,36 +184,3 @@ export function countingPort(redis: RedisPort): { readonly port: RedisPort; coun
   };
   return { port, count: () => count };
 }
-
-/** The bodies of the pool's routes, in the reference's shapes. `nowMs` is the moment of the answer, not of the reading. */
-export const poolRoutes = {
-  stats: (pool: PoolSnapshot, nowMs: number) => ({
-    candidatesTotal: pool.candidatesTotal,
-    hashrate: pool.hashrate,
-    immatureTotal: pool.immatureTotal,
-    maturedTotal: pool.maturedTotal,
-    minersTotal: pool.minersTotal,
-    nodes: pool.nodes,
-    now: nowMs,
-    stats: pool.stats,
-  }),
-  miners: (pool: PoolSnapshot, nowMs: number) => ({
-    hashrate: pool.hashrate,
-    miners: pool.miners,
-    minersTotal: pool.minersTotal,
-    now: nowMs,
-  }),
-  blocks: (pool: PoolSnapshot, _nowMs: number) => ({
-    candidates: pool.candidates,
-    candidatesTotal: pool.candidatesTotal,
-    immature: pool.immature,
-    immatureTotal: pool.immatureTotal,
-    luck: pool.luck,
-    matured: pool.matured,
-    maturedTotal: pool.maturedTotal,
-  }),
-  payments: (pool: PoolSnapshot, _nowMs: number) => ({ payments: pool.payments, paymentsTotal: pool.paymentsTotal }),
-} as const;
-
-/** One of the pool's routes. */
-export type PoolRoute = keyof typeof poolRoutes;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AccountStats } from "../../core/api/account-stats.ts";
-import { encodeJson } from "../../core/api/json.ts";
-import { PoolStats, poolRoutes } from "../../core/api/pool-stats.ts";
+import { EncodedRoutes } from "../../core/api/pool-routes.ts";
+import { PoolStats } from "../../core/api/pool-stats.ts";
 import { answersFrom } from "../support/api-golden.ts";
 import { API_CONFIG, B, FIXED_LEDGER, GOLDEN, NOW_MS } from "../support/api-ledger.ts";
 import { MemoryRedis } from "../support/memory-redis.ts";
@@ -13,16 +13,15 @@ describe("the API", () => {
 
   it("gives empty structures from an empty ledger", async () => {
     const pool = await new PoolStats(API_CONFIG).read(new MemoryRedis(), NOW_MS, 1000);
-    expect(encodeJson(poolRoutes.stats(pool, NOW_MS))).toBe(
+    const routes = new EncodedRoutes(pool);
+    expect(routes.body("stats", NOW_MS)).toBe(
       '{"candidatesTotal":0,"hashrate":0,"immatureTotal":0,"maturedTotal":0,"minersTotal":0,"nodes":[],"now":1700000000500,"stats":{}}',
     );
-    expect(encodeJson(poolRoutes.miners(pool, NOW_MS))).toBe(
-      '{"hashrate":0,"miners":{},"minersTotal":0,"now":1700000000500}',
-    );
-    expect(encodeJson(poolRoutes.blocks(pool, NOW_MS))).toBe(
+    expect(routes.body("miners", NOW_MS)).toBe('{"hashrate":0,"miners":{},"minersTotal":0,"now":1700000000500}');
+    expect(routes.body("blocks", NOW_MS)).toBe(
       '{"candidates":[],"candidatesTotal":0,"immature":[],"immatureTotal":0,"luck":{"0":{"luck":0,"orphanRate":0,"uncleRate":0}},"matured":[],"maturedTotal":0}',
     );
-    expect(encodeJson(poolRoutes.payments(pool, NOW_MS))).toBe('{"payments":[],"paymentsTotal":0}');
+    expect(routes.body("payments", NOW_MS)).toBe('{"payments":[],"paymentsTotal":0}');
   });
 
   it("takes a key of the wrong type and members of a foreign format for missing data", async () => {

@@ -1,6 +1,7 @@
 import { AccountStats } from "../../core/api/account-stats.ts";
 import { encodeJson } from "../../core/api/json.ts";
-import { PoolStats, poolRoutes } from "../../core/api/pool-stats.ts";
+import { EncodedRoutes } from "../../core/api/pool-routes.ts";
+import { PoolStats } from "../../core/api/pool-stats.ts";
 import type { RedisPort } from "../../core/ledger/redis-port.ts";
 import { A, API_CONFIG, FIXED_LEDGER, NOW_MS } from "./api-ledger.ts";
 
@@ -9,11 +10,12 @@ export async function answersFrom(redis: RedisPort): Promise<Record<string, stri
   for (const reply of await redis.pipeline(FIXED_LEDGER)) if (reply instanceof Error) throw reply;
   const pool = await new PoolStats(API_CONFIG).read(redis, NOW_MS, 100_000);
   const { account } = await new AccountStats(API_CONFIG, A).read(redis, NOW_MS, 100_000);
+  const routes = new EncodedRoutes(pool);
   return {
-    stats: encodeJson(poolRoutes.stats(pool, NOW_MS)),
-    miners: encodeJson(poolRoutes.miners(pool, NOW_MS)),
-    blocks: encodeJson(poolRoutes.blocks(pool, NOW_MS)),
-    payments: encodeJson(poolRoutes.payments(pool, NOW_MS)),
+    stats: routes.body("stats", NOW_MS),
+    miners: routes.body("miners", NOW_MS),
+    blocks: routes.body("blocks", NOW_MS),
+    payments: routes.body("payments", NOW_MS),
     account: encodeJson(account ?? {}),
   };
 }
