@@ -2,6 +2,8 @@
  * The calls between the Durable Objects. Plain data only: what crosses here is structured-cloned, and during a deploy
  * both sides may run different versions, so fields are added, never renamed.
  */
+import type { PoolRoute } from "../core/api/pool-routes.ts";
+import type { Range, Verdict } from "../core/history/definitions.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
@@ -98,4 +100,37 @@ export interface IpGuardRpc {
   admit(): Promise<{ allowed: boolean; reason: string }>;
   /** `times` events of one kind; 1 when left out. */
   report(event: GuardEvent, times?: number): Promise<GuardVerdict>;
+}
+
+/** Submits by verdict since the last report, and the blocks among them. A part that is left out is 0. */
+export type SubmitCounts = Readonly<Partial<Record<Verdict | "blocks", number>>>;
+
+/** One object, `idFromName("main")`: what the API and the dashboard show of the pool. */
+export interface PoolBoardRpc {
+  /** JSON text of a route. Never fails for want of data: the last figures, or empty ones. */
+  body(route: PoolRoute): Promise<string>;
+  /** JSON text: the pool's series over a range. */
+  history(range: Range): Promise<string>;
+  /** For `/metrics`. */
+  totals(): Promise<PoolTotals>;
+  /** From the verifiers, at most once a minute each. */
+  report(counts: SubmitCounts): Promise<void>;
+  /** Cron: writes this minute into the history, if anyone mines. */
+  tick(): Promise<void>;
+}
+
+export interface PoolTotals {
+  readonly hashrate: number;
+  readonly miners: number;
+  readonly candidates: number;
+  readonly immature: number;
+  readonly matured: number;
+  /** By verdict, and `blocks`, since the object started. */
+  readonly submits: Readonly<Record<string, number>>;
+}
+
+/** One object a login, `idFromName(login)`: the account as the API shows it. */
+export interface AccountBoardRpc {
+  /** JSON text of `/api/accounts/<login>`; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
+  body(login: string): Promise<string | null>;
 }

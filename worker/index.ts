@@ -8,10 +8,12 @@ import { notifyRoutes } from "./routes/notify.ts";
 import { redisRoutes } from "./routes/redis.ts";
 import { stratumRoutes } from "./routes/stratum.ts";
 
+export { AccountBoard } from "../durable-objects/account-board.ts";
 export { BlockTemplate } from "../durable-objects/block-template.ts";
 export { EmbeddedRedis } from "../durable-objects/embedded-redis.ts";
 export { IpGuard } from "../durable-objects/ip-guard.ts";
 export { MinerSession } from "../durable-objects/miner-session.ts";
+export { PoolBoard } from "../durable-objects/pool-board.ts";
 export { ShareVerifier } from "../durable-objects/share-verifier.ts";
 
 const app = new Hono<{ Bindings: Env }>();

@@ -1,5 +1,58 @@
 import type { Hono } from "hono";
+import { isRange } from "../../core/history/definitions.ts";
+import { loadConfig } from "../../durable-objects/config.ts";
 import type { Env } from "../env.ts";
 
-/** Placeholder until its part lands. */
-export function apiRoutes(_app: Hono<{ Bindings: Env }>): void {}
+/** As the reference answers: any page may read it, nothing keeps it. */
+const HEADERS = {
+  "Content-Type": "application/json; charset=UTF-8",
+  "Access-Control-Allow-Origin": "*",
+  "Cache-Control": "no-cache",
+  "X-Content-Type-Options": "nosniff",
+} as const;
+
+const LOGIN = /^0x[0-9a-fA-F]{40}$/;
+
+const json = (body: string, status = 200) => new Response(body, { status, headers: HEADERS });
+const notFound = () => json('{"error":"not found"}\n', 404);
+
+/** What the dashboard needs to know of the configuration; nothing secret. */
+function poolFacts(env: Env): string {
+  const { name, coin, chain, stratum, api } = loadConfig(env);
+  return JSON.stringify({
+    name,
+    coin,
+    chain: chain.name,
+    /** Hashes, decimal; with vardiff only the difficulty that a session starts with. */
+    shareDifficulty: stratum.difficulty.toString(),
+    vardiff: stratum.vardiff !== null,
+    statsCollectInterval: api.statsCollectIntervalMs / 1000,
+    hashrateWindow: api.hashrateWindowMs / 1000,
+    hashrateLargeWindow: api.hashrateLargeWindowMs / 1000,
+  });
+}
+
+const board = (env: Env) => env.POOL_BOARD.getByName("main");
+
+/** The JSON that open-ethereum-pool's frontends read, field for field, and what this pool's own page needs beyond it. */
+export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
+  for (const route of ["stats", "miners", "blocks", "payments"] as const) {
+    app.get(`/api/${route}`, async ({ env }) => json(await board(env).body(route)));
+  }
+  app.get("/api/accounts/:login", async ({ env, req }) => {
+    if (!LOGIN.test(req.param("login"))) return notFound();
+    const login = req.param("login").toLowerCase();
+    // Only a ledger that cannot be asked rejects: whether the account exists is then not known, which is neither 404 nor a fault of ours.
+    const body = await env.ACCOUNT_BOARD.getByName(login)
+      .body(login)
+      .catch(() => undefined);
+    if (body === undefined) return json('{"error":"the ledger cannot be read now"}\n', 503);
+    return body === null ? notFound() : json(body);
+  });
+  app.get("/api/pool", ({ env }) => json(poolFacts(env)));
+  app.get("/api/history", async ({ env, req }) => {
+    const range = req.query("range") ?? "1d";
+    return isRange(range) ? json(await board(env).history(range)) : notFound();
+  });
+  app.all("/api/*", () => notFound());
+}

@@ -1,0 +1,39 @@
+import { DurableObject } from "cloudflare:workers";
+import { AccountStats } from "../core/api/account-stats.ts";
+import { Cached } from "../core/api/cached.ts";
+import { encodeJson } from "../core/api/json.ts";
+import type { Env } from "../worker/env.ts";
+import { loadConfig } from "./config.ts";
+import { ledgerPort } from "./ledger-client.ts";
+import type { AccountBoardRpc } from "./rpc.ts";
+
+/** Hashrate entries that one reading may catch up with beyond its first page. */
+const BUDGET = 40_000;
+
+/** One login's account as the API shows it, read at most once per `statsCollectInterval`. One object a login, `idFromName(login)`; it stores nothing. */
+export class AccountBoard extends DurableObject<Env> implements AccountBoardRpc {
+  #readings: Cached<string | null> | null = null;
+
+  async body(login: string): Promise<string | null> {
+    this.#readings ??= this.#start(login);
+    try {
+      return await this.#readings.get(Date.now());
+    } catch (error) {
+      if (this.#readings.last !== null) return this.#readings.last;
+      throw error;
+    }
+  }
+
+  #start(login: string): Cached<string | null> {
+    const config = loadConfig(this.env);
+    const redis = ledgerPort(this.env);
+    const stats = new AccountStats(config, login);
+    return new Cached(
+      async (nowMs) => {
+      const { account } = await stats.read(redis, nowMs, BUDGET);
+      return account && encodeJson(account);
+    },
+      config.api.statsCollectIntervalMs,
+    );
+  }
+}
