@@ -4,7 +4,7 @@ import { Cached } from "../core/api/cached.ts";
 import { encodeJson } from "../core/api/json.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
-import { ledgerPort } from "./ledger-client.ts";
+import { ledgerClient } from "./ledger-client.ts";
 import type { AccountBoardRpc } from "./rpc.ts";
 
 /** Hashrate entries that one reading may catch up with beyond its first page. */
@@ -26,14 +26,11 @@ export class AccountBoard extends DurableObject<Env> implements AccountBoardRpc 
 
   #start(login: string): Cached<string | null> {
     const config = loadConfig(this.env);
-    const redis = ledgerPort(this.env);
+    const redis = ledgerClient(this.env, config);
     const stats = new AccountStats(config, login);
-    return new Cached(
-      async (nowMs) => {
+    return new Cached(async (nowMs) => {
       const { account } = await stats.read(redis, nowMs, BUDGET);
       return account && encodeJson(account);
-    },
-      config.api.statsCollectIntervalMs,
-    );
+    }, config.api.statsCollectIntervalMs);
   }
 }

@@ -9,7 +9,7 @@ import { createLogger, type Logger } from "../core/log.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
-import { ledgerPort } from "./ledger-client.ts";
+import { ledgerClient } from "./ledger-client.ts";
 import { consoleSink } from "./log-sink.ts";
 import type { PoolBoardRpc, PoolTotals, SubmitCounts } from "./rpc.ts";
 
@@ -45,7 +45,7 @@ export class PoolBoard extends DurableObject<Env> implements PoolBoardRpc {
     this.#log = createLogger({ level: this.#config.log.level, sink: consoleSink, now: Date.now }).with({
       part: "board",
     });
-    this.#redis = ledgerPort(env);
+    this.#redis = ledgerClient(env, this.#config);
     this.#stats = new PoolStats(this.#config);
     this.#readings = new Cached((nowMs) => this.#read(nowMs, VIEWER_BUDGET), this.#config.api.statsCollectIntervalMs);
     this.#series = new Series(

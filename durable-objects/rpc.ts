@@ -3,6 +3,7 @@
  * both sides may run different versions, so fields are added, never renamed.
  */
 import type { PoolRoute } from "../core/api/pool-routes.ts";
+import type { HealthReport } from "../core/health/judge.ts";
 import type { Range, Verdict } from "../core/history/definitions.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
@@ -113,6 +114,8 @@ export interface PoolBoardRpc {
   history(range: Range): Promise<string>;
   /** For `/metrics`. */
   totals(): Promise<PoolTotals>;
+  /** Asks every part and judges; at most every few seconds, however often it is called. */
+  health(): Promise<HealthReport>;
   /** From the verifiers, at most once a minute each. */
   report(counts: SubmitCounts): Promise<void>;
   /** Cron: writes this minute into the history, if anyone mines. */

@@ -1,0 +1,116 @@
+import type { HealthReport, NodeHealth, ShardHealth } from "./judge.ts";
+import type { Metric, Sample } from "./prometheus.ts";
+
+/** What the API knows and `/health` does not. */
+export interface PoolFigures {
+  readonly hashrate: number;
+  readonly miners: number;
+  readonly candidates: number;
+  readonly immature: number;
+  readonly matured: number;
+  /** By verdict, and `blocks`. */
+  readonly submits: Readonly<Record<string, number>>;
+}
+
+const gauge = (name: string, help: string, ...samples: Sample[]): Metric => ({
+  name: `edgepool_${name}`,
+  help,
+  type: "gauge",
+  samples,
+});
+const counter = (name: string, help: string, ...samples: Sample[]): Metric => ({
+  name: `edgepool_${name}_total`,
+  help,
+  type: "counter",
+  samples,
+});
+
+/** Every metric of the pool. A figure that is not known now is left out rather than invented. */
+export function poolMetrics(health: HealthReport, figures: PoolFigures): Metric[] {
+  return [
+    gauge("healthy", "1 while /health answers 200.", { value: Number(health.healthy) }),
+    ...workMetrics(health),
+    ...ledgerMetrics(health),
+    ...figureMetrics(figures),
+  ];
+}
+
+const known = (value: number | null | undefined): Sample[] =>
+  value === null || value === undefined ? [] : [{ value }];
+
+function workMetrics({ work }: HealthReport): Metric[] {
+  const nodes = (value: (node: NodeHealth) => number | null): Sample[] =>
+    (work?.upstreams ?? []).flatMap((node) => {
+      const sample = value(node);
+      return sample === null ? [] : [{ labels: { node: node.name }, value: sample }];
+    });
+  const ageMs = work?.ageMs ?? null;
+  const difficulty = work?.networkDifficulty ?? null;
+  return [
+    gauge(
+      "template_age_seconds",
+      "Time since a node last confirmed the current work.",
+      ...known(ageMs === null ? null : ageMs / 1000),
+    ),
+    gauge("template_height", "Block number of the current work.", ...known(work?.height)),
+    gauge(
+      "network_difficulty_hashes",
+      "Hashes that a block takes on average.",
+      ...known(difficulty === null ? null : Number(difficulty)),
+    ),
+    gauge("template_subscribers", "Sessions that get pushed work.", ...known(work?.subscribers)),
+    gauge("node_healthy", "1 while work may come from the node.", ...nodes(({ healthy }) => Number(healthy))),
+    gauge("node_height", "Height that the node last named.", ...nodes(({ height }) => height)),
+  ];
+}
+
+function ledgerMetrics({ ledger, shards }: HealthReport): Metric[] {
+  const perShard = (value: (shard: ShardHealth) => number | null): Sample[] =>
+    shards.flatMap((shard, i) => {
+      const sample = shard && value(shard);
+      return sample === null ? [] : [{ labels: { shard: String(i) }, value: sample }];
+    });
+  return [
+    gauge("ledger_up", "1 while Redis answers and shares are written.", { value: Number(ledger.state === "ok") }),
+    gauge("outbox_records", "Shares and blocks that wait in the durable outbox.", ...perShard((s) => s.outboxDepth)),
+    gauge("outbox_bound_records", "Records that the outbox may hold.", ...perShard((s) => s.outboxBound)),
+    gauge("verifier_waiting_shares", "Shares that wait for their verdict.", ...perShard((s) => s.waitingShares)),
+    counter(
+      "verifier_recorded_shares",
+      "Shares written to the ledger since the shard started.",
+      ...perShard((s) => s.recordedShares),
+    ),
+    counter(
+      "verifier_ledger_commands",
+      "Commands that writing them was billed as.",
+      ...perShard((s) => s.billedCommands),
+    ),
+    gauge("verifier_cache_epoch", "Epoch of the light cache in memory.", ...perShard((s) => s.cacheEpoch)),
+    gauge(
+      "verifier_cache_build_ratio",
+      "Progress of the light cache that is being built, 0 to 1.",
+      ...perShard((s) => s.cacheProgress),
+    ),
+  ];
+}
+
+function figureMetrics({ hashrate, miners, candidates, immature, matured, submits }: PoolFigures): Metric[] {
+  const { blocks = 0, ...verdicts } = submits;
+  return [
+    gauge("hashrate_hashes_per_second", "Hashrate of the pool over the small window.", { value: hashrate }),
+    gauge("miners", "Logins with a share in the small window.", { value: miners }),
+    gauge(
+      "ledger_blocks",
+      "Blocks in the ledger by state.",
+      { labels: { state: "candidate" }, value: candidates },
+      { labels: { state: "immature" }, value: immature },
+      { labels: { state: "matured" }, value: matured },
+    ),
+    counter(
+      "submits",
+      "Submits by verdict since the board started.",
+      ...Object.entries(verdicts).map(([verdict, value]) => ({ labels: { verdict }, value })),
+    ),
+    counter("blocks_found", "Blocks found since the board started.", { value: blocks }),
+  ];
+}

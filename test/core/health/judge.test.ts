@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { judgeHealth, type HealthParts, type ShardHealth, type WorkHealth } from "../../../core/health/judge.ts";
+
+const SHARD: ShardHealth = {
+  outboxDepth: 0,
+  outboxBound: 100,
+  cacheEpoch: 7,
+  cacheProgress: 1,
+  waitingShares: 0,
+  recordedShares: 5,
+  billedCommands: 35,
+  ledger: "ok",
+  lastError: null,
+};
+const WORK: WorkHealth = {
+  height: 9,
+  networkDifficulty: "1000",
+  ageMs: 500,
+  subscribers: 2,
+  polling: true,
+  upstreams: [
+    { name: "a", healthy: true, height: 9, lastError: null },
+    { name: "b", healthy: false, height: 8, lastError: "time-out" },
+  ],
+};
+const PARTS: HealthParts = { work: WORK, shards: [SHARD, SHARD], ledgerError: null, maxWorkAgeMs: 60_000 };
+const problems = (parts: Partial<HealthParts>) => judgeHealth({ ...PARTS, ...parts }).problems;
+
+describe("health", () => {
+  it("is good while one node of several is well, and sums the outboxes up", () => {
+    expect(
+      judgeHealth({
+        ...PARTS,
+        shards: [
+          { ...SHARD, outboxDepth: 3 },
+          { ...SHARD, cacheEpoch: null },
+        ],
+      }),
+    ).toEqual({
+      healthy: true,
+      problems: [],
+      work: WORK,
+      ledger: { state: "ok", error: null },
+      outbox: { depth: 3, bound: 200 },
+      epochs: [7, null],
+      shards: [
+        { ...SHARD, outboxDepth: 3 },
+        { ...SHARD, cacheEpoch: null },
+      ],
+    });
+  });
+
+  it("is good for an idle pool, whose work is old and whose nodes nobody has asked", () => {
+    const idle = { ...WORK, ageMs: 9e9, subscribers: 0, polling: false };
+    expect(problems({ work: idle })).toEqual([]);
+    const fresh = { name: "a", healthy: true, height: null, lastError: null };
+    expect(problems({ work: { ...idle, ageMs: null, height: null, upstreams: [fresh] } })).toEqual([]);
+  });
+
+  it.each([
+    ["work is missing while miners wait", { work: { ...WORK, ageMs: null } }, "miners wait and there is no work"],
+    ["work is too old", { work: { ...WORK, ageMs: 60_001 } }, "the work is 60001 ms old; 60000 ms are allowed"],
+    [
+      "nothing polls",
+      { work: { ...WORK, polling: false } },
+      "miners are there and the template is not being refreshed",
+    ],
+    ["every node is sick", { work: { ...WORK, upstreams: WORK.upstreams.slice(1) } }, "no node is well (b: time-out)"],
+    ["the template is silent", { work: "reset" }, "the template does not answer: reset"],
+    ["Redis is silent", { ledgerError: "refused" }, "the ledger does not answer: refused"],
+    [
+      "a shard cannot write",
+      { shards: [{ ...SHARD, ledger: "sick" as const, lastError: "READONLY" }] },
+      "shard 0 cannot write the ledger: READONLY",
+    ],
+    [
+      "an outbox is full",
+      { shards: [SHARD, { ...SHARD, outboxDepth: 100 }] },
+      "the outbox of shard 1 is full (100 of 100)",
+    ],
+    ["a shard is silent", { shards: [SHARD, "gone"] }, "shard 1 does not answer: gone"],
+  ])("is bad when %s, and says so", (_case, parts, text) => {
+    expect(problems(parts)).toEqual([text]);
+    expect(judgeHealth({ ...PARTS, ...parts }).healthy).toBe(false);
+  });
+});
