@@ -4,14 +4,21 @@ import { EncodedRoutes, type PoolRoute } from "../core/api/pool-routes.ts";
 import { EMPTY_SNAPSHOT, PoolStats, type PoolSnapshot } from "../core/api/pool-stats.ts";
 import { POOL_SERIES, RANGES, VERDICTS, type Range } from "../core/history/definitions.ts";
 import { Series } from "../core/history/series.ts";
+import { judgeHealth, type HealthReport } from "../core/health/judge.ts";
 import type { RedisPort } from "../core/ledger/redis-port.ts";
 import { createLogger, type Logger } from "../core/log.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
+import { ROOT_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
 import { ledgerClient } from "./ledger-client.ts";
 import { consoleSink } from "./log-sink.ts";
+import { verifierShards } from "./peers.ts";
+import { sqlPort } from "./platform.ts";
 import type { PoolBoardRpc, PoolTotals, SubmitCounts } from "./rpc.ts";
+
+/** How long a judgement of the pool's health is good: whoever asks for it all the time must not cost more. */
+const HEALTH_MAX_AGE_MS = 5000;
 
 /** Hashrate entries that one reading may catch up with: a viewer must not wait long, cron may work longer. */
 const VIEWER_BUDGET = 40_000;
@@ -34,6 +41,7 @@ export class PoolBoard extends DurableObject<Env> implements PoolBoardRpc {
   readonly #redis: RedisPort;
   readonly #stats: PoolStats;
   readonly #readings: Cached<Reading>;
+  readonly #health: Cached<HealthReport>;
   readonly #series: Series;
   /** Submits since the last tick, and since this object started. */
   readonly #unsaved = new Map<string, number>();
@@ -48,13 +56,8 @@ export class PoolBoard extends DurableObject<Env> implements PoolBoardRpc {
     this.#redis = ledgerClient(env, this.#config);
     this.#stats = new PoolStats(this.#config);
     this.#readings = new Cached((nowMs) => this.#read(nowMs, VIEWER_BUDGET), this.#config.api.statsCollectIntervalMs);
-    this.#series = new Series(
-      {
-        exec: (statement, ...parameters) =>
-          ctx.storage.sql.exec<Record<string, string | number | null>>(statement, ...parameters).toArray(),
-      },
-      POOL_SERIES,
-    );
+    this.#health = new Cached(() => this.#judge(), HEALTH_MAX_AGE_MS);
+    this.#series = new Series(sqlPort(ctx.storage), POOL_SERIES);
   }
 
   async body(route: PoolRoute): Promise<string> {
@@ -72,6 +75,10 @@ export class PoolBoard extends DurableObject<Env> implements PoolBoardRpc {
       matured: pool.maturedTotal,
       submits: Object.fromEntries([...VERDICTS, "blocks"].map((name) => [name, this.#totals.get(name) ?? 0])),
     };
+  }
+
+  async health(): Promise<HealthReport> {
+    return await this.#health.get(Date.now());
   }
 
   async report(counts: SubmitCounts): Promise<void> {
@@ -96,7 +103,7 @@ export class PoolBoard extends DurableObject<Env> implements PoolBoardRpc {
 
   async tick(): Promise<void> {
     const nowMs = Date.now();
-    const work = await this.env.BLOCK_TEMPLATE.getByName("main").health();
+    const work = await this.env.BLOCK_TEMPLATE.getByName(ROOT_NAME).health();
     if (work.subscribers === 0 && this.#unsaved.size === 0 && this.#sleeping(nowMs)) return;
     const { pool } = await this.#read(nowMs, CRON_BUDGET);
     const values = {
@@ -107,6 +114,21 @@ export class PoolBoard extends DurableObject<Env> implements PoolBoardRpc {
     };
     this.#unsaved.clear();
     this.#series.add(Math.floor(nowMs / 1000), values);
+  }
+
+  async #judge(): Promise<HealthReport> {
+    const { verifier, work: settings } = this.#config;
+    const [work, ledger, ...shards] = await Promise.allSettled([
+      this.env.BLOCK_TEMPLATE.getByName(ROOT_NAME).health(),
+      this.#redis.command(["PING"]),
+      ...verifierShards(this.env, verifier.shards).map(async (shard) => await shard.health()),
+    ]);
+    return judgeHealth({
+      work: work.status === "fulfilled" ? work.value : String(work.reason),
+      ledgerError: ledger.status === "fulfilled" ? null : String(ledger.reason),
+      shards: shards.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason))),
+      maxWorkAgeMs: settings.maxAgeMs,
+    });
   }
 
   /** Nobody mines and the chart already shows it: an idle pool asks Redis nothing and writes nothing. */

@@ -1,5 +1,7 @@
+import { purgeStale } from "../core/api/purge.ts";
 import { relayName, ROOT_NAME } from "../core/work/template-tree.ts";
 import { loadConfig } from "../durable-objects/config.ts";
+import { ledgerClient } from "../durable-objects/ledger-client.ts";
 import { verifierShards } from "../durable-objects/peers.ts";
 import type { Env } from "./env.ts";
 
@@ -7,15 +9,20 @@ import type { Env } from "./env.ts";
  * Every minute: whatever should be running is running afterwards. One part that fails keeps none of the others from its guard;
  * the failures are thrown together at the end, so that the cron's log shows them.
  */
-export async function scheduled(_controller: ScheduledController, env: Env): Promise<void> {
-  const { work, verifier } = loadConfig(env);
+export async function scheduled(controller: ScheduledController, env: Env): Promise<void> {
+  const config = loadConfig(env);
+  const { work, verifier } = config;
   const templates = [ROOT_NAME];
   for (let index = 0; index < work.jobRelays; index += 1) templates.push(relayName(index));
   const guarded = [
     ...templates.map((name) => env.BLOCK_TEMPLATE.getByName(name)),
     ...verifierShards(env, verifier.shards),
   ];
-  const results = await Promise.allSettled(guarded.map(async (part) => await part.guard()));
+  const results = await Promise.allSettled([
+    ...guarded.map(async (part) => await part.guard()),
+    env.POOL_BOARD.getByName("main").tick(),
+    purgeStale(ledgerClient(env, config), config, controller.scheduledTime),
+  ]);
   const failures = results.filter((result) => result.status === "rejected");
   if (failures.length > 0)
     throw new AggregateError(

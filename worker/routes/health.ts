@@ -1,5 +1,35 @@
 import type { Hono } from "hono";
+import { poolMetrics } from "../../core/health/pool-metrics.ts";
+import { expose } from "../../core/health/prometheus.ts";
+import { loadConfig } from "../../durable-objects/config.ts";
 import type { Env } from "../env.ts";
+import { sameSecret } from "../same-secret.ts";
 
-/** Placeholder until its part lands. */
-export function healthRoutes(_app: Hono<{ Bindings: Env }>): void {}
+const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
+
+/**
+ * `GET /health`: what works and what does not, as JSON; 200 while miners get work and their shares are kept, else 503. (A wrong
+ * configuration is answered with 500 before any route is asked.) `GET /metrics`: Prometheus text, for whoever has the token.
+ */
+export function healthRoutes(app: Hono<{ Bindings: Env }>): void {
+  const board = (env: Env) => env.POOL_BOARD.getByName("main");
+  app.get("/health", async ({ env }) => {
+    const report = await board(env).health();
+    return Response.json(report, { status: report.healthy ? 200 : 503, headers: HEADERS });
+  });
+  app.get("/metrics", async (context) => {
+    const { metricsToken } = loadConfig(context.env).api;
+    if (metricsToken === null) return context.notFound();
+    const given = /^Bearer (.*)$/i.exec(context.req.header("authorization") ?? "")?.[1] ?? "";
+    if (!(await sameSecret(given, metricsToken))) {
+      return new Response("a bearer token is needed\n", {
+        status: 401,
+        headers: { ...HEADERS, "WWW-Authenticate": "Bearer" },
+      });
+    }
+    const [health, figures] = await Promise.all([board(context.env).health(), board(context.env).totals()]);
+    return new Response(expose(poolMetrics(health, figures)), {
+      headers: { ...HEADERS, "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
+    });
+  });
+}
