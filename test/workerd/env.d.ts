@@ -4,6 +4,13 @@ declare namespace Cloudflare {
   interface Env extends WorkerEnv {}
   interface GlobalProps {
     mainModule: typeof import("../../worker/index.ts");
-    durableNamespaces: "BlockTemplate" | "EmbeddedRedis" | "IpGuard" | "MinerSession" | "ShareVerifier";
+    durableNamespaces:
+      | "AccountBoard"
+      | "BlockTemplate"
+      | "EmbeddedRedis"
+      | "IpGuard"
+      | "MinerSession"
+      | "PoolBoard"
+      | "ShareVerifier";
   }
 }

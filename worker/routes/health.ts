@@ -7,12 +7,13 @@ import { sameSecret } from "../same-secret.ts";
 
 const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
 
+const board = (env: Env) => env.POOL_BOARD.getByName("main");
+
 /**
  * `GET /health`: what works and what does not, as JSON; 200 while miners get work and their shares are kept, else 503. (A wrong
  * configuration is answered with 500 before any route is asked.) `GET /metrics`: Prometheus text, for whoever has the token.
  */
 export function healthRoutes(app: Hono<{ Bindings: Env }>): void {
-  const board = (env: Env) => env.POOL_BOARD.getByName("main");
   app.get("/health", async ({ env }) => {
     const report = await board(env).health();
     return Response.json(report, { status: report.healthy ? 200 : 503, headers: HEADERS });

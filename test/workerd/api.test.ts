@@ -1,0 +1,168 @@
+import { createScheduledController, reset, runInDurableObject } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import { afterEach, describe, expect, it } from "vitest";
+import { loadConfig } from "../../durable-objects/config.ts";
+import { ledgerClient } from "../../durable-objects/ledger-client.ts";
+import { scheduled } from "../../worker/cron.ts";
+import { answersFrom } from "../support/api-golden.ts";
+import { A, B, GOLDEN } from "../support/api-ledger.ts";
+
+afterEach(async () => {
+  await reset();
+});
+
+const ledger = () => ledgerClient(env, loadConfig(env));
+
+async function get(path: string, init?: RequestInit) {
+  const response = await exports.default.fetch(`https://pool.example${path}`, init);
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text };
+}
+
+/** A ledger that is alive now: two shares of a login's two workers, and a candidate. */
+async function seedLiveLedger(): Promise<number> {
+  const nowS = Math.floor(Date.now() / 1000);
+  await ledger().pipeline([
+    ["ZADD", "eth:hashrate", nowS - 20, `6000000000:${A}:rig1:1`, nowS - 10, `6000000000:${A}:rig2:2`],
+    ["ZADD", `eth:hashrate:${A}`, nowS - 20, "6000000000:rig1:1", nowS - 10, "6000000000:rig2:2"],
+    ["HSET", `eth:miners:${A}`, "lastShare", nowS - 10],
+    ["HSET", "eth:stats", "roundShares", 12_000_000_000],
+    ["ZADD", "eth:blocks:candidates", 9, `0x1:0x2:0x3:${nowS}:1000:500`],
+  ]);
+  return nowS;
+}
+
+describe("the API", () => {
+  it("answers from the fixed ledger in the embedded Redis what the reference answers, to the byte", async () => {
+    expect(await answersFrom(ledger())).toEqual(GOLDEN);
+  });
+
+  it("gives empty structures while there is no data, and never a 500", async () => {
+    for (const [path, expected] of [
+      ["/api/stats", { hashrate: 0, minersTotal: 0, nodes: [], stats: {}, candidatesTotal: 0 }],
+      ["/api/miners", { hashrate: 0, miners: {}, minersTotal: 0 }],
+      ["/api/blocks", { candidates: [], immature: [], matured: [], maturedTotal: 0 }],
+      ["/api/payments", { payments: [], paymentsTotal: 0 }],
+    ] as const) {
+      const { status, text } = await get(path);
+      expect(status).toBe(200);
+      expect(JSON.parse(text)).toMatchObject(expected);
+    }
+  });
+
+  it("serves live figures with the reference's headers, and `now` in milliseconds", async () => {
+    await seedLiveLedger();
+    const before = Date.now();
+    const { status, headers, text } = await get("/api/stats");
+    expect(status).toBe(200);
+    expect(headers.get("content-type")).toBe("application/json; charset=UTF-8");
+    expect(headers.get("access-control-allow-origin")).toBe("*");
+    expect(headers.get("cache-control")).toBe("no-cache");
+    const stats = JSON.parse(text) as { now: number };
+    expect(stats).toMatchObject({
+      hashrate: 20_000_000,
+      minersTotal: 1,
+      candidatesTotal: 1,
+      stats: { roundShares: 12_000_000_000 },
+    });
+    expect(stats.now).toBeGreaterThanOrEqual(before);
+    expect(stats.now).toBeLessThanOrEqual(Date.now());
+  });
+
+  it("finds an account in any case, and answers 404 for one that the ledger does not know and for what is no address", async () => {
+    await seedLiveLedger();
+    const upper = `0x${A.slice(2).toUpperCase()}`;
+    for (const login of [A, upper]) {
+      const { status, text } = await get(`/api/accounts/${login}`);
+      expect(status).toBe(200);
+      expect(JSON.parse(text)).toMatchObject({ currentHashrate: 20_000_000, workersOnline: 2, workersTotal: 2 });
+    }
+    for (const path of [`/api/accounts/${B}`, "/api/accounts/0x12", "/api/accounts/%2e%2e", "/api/nothing", "/api/"]) {
+      const { status, headers } = await get(path);
+      expect(status, path).toBe(404);
+      expect(headers.get("access-control-allow-origin")).toBe("*");
+    }
+  });
+
+  it("reads the ledger once per statsCollectInterval, however many ask", async () => {
+    await seedLiveLedger();
+    await Promise.all([get("/api/stats"), get("/api/miners"), get("/api/blocks")]);
+    await ledger().command(["HSET", "eth:stats", "roundShares", "1"]);
+    expect(JSON.parse((await get("/api/stats")).text)).toMatchObject({ stats: { roundShares: 12_000_000_000 } });
+  });
+
+  it("tells the page what it needs of the configuration, and nothing secret", async () => {
+    const { text } = await get("/api/pool");
+    expect(Object.keys(JSON.parse(text) as object)).toEqual([
+      "name",
+      "coin",
+      "chain",
+      "shareDifficulty",
+      "vardiff",
+      "statsCollectInterval",
+      "hashrateWindow",
+      "hashrateLargeWindow",
+    ]);
+  });
+});
+
+describe("the pool's history", () => {
+  it("gets a point by cron while somebody mines, with the submits that the verifiers reported", async () => {
+    const board = env.POOL_BOARD.getByName("main");
+    await board.report({ accepted: 7, stale: 1 });
+    await board.report({ accepted: 3, blocks: 1 });
+    await seedLiveLedger();
+    await board.tick();
+    const history = JSON.parse((await get("/api/history?range=3h")).text) as Record<string, number[]>;
+    expect(history).toMatchObject({
+      range: "3h",
+      resolution: 60,
+      hashrate: [20_000_000],
+      miners: [1],
+      accepted: [10],
+      stale: [1],
+      invalid: [0],
+      blocks: [1],
+    });
+    expect(history["at"]?.[0]).toBe(Math.floor((history["at"]?.[0] ?? 0) / 60) * 60);
+  });
+
+  it("costs nothing while nobody mines: no command to Redis, no row", async () => {
+    const board = env.POOL_BOARD.getByName("main");
+    await board.tick();
+    const rows = await runInDurableObject(board, (_instance, state) =>
+      state.storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM pool_history").one(),
+    );
+    expect(rows.n).toBe(0);
+  });
+
+  it("survives the loss of the object", async () => {
+    const board = env.POOL_BOARD.getByName("main");
+    await board.report({ accepted: 7 });
+    await board.tick();
+    await runInDurableObject(board, (_instance, state) => state.abort("test")).catch(() => undefined);
+    const history = JSON.parse((await get("/api/history?range=3h")).text) as Record<string, number[]>;
+    expect(history["accepted"]).toEqual([7]);
+  });
+
+  it("does not know other ranges", async () => {
+    expect((await get("/api/history?range=toString")).status).toBe(404);
+  });
+});
+
+describe("cron", () => {
+  it("purges what left the hashrate window", async () => {
+    const nowS = await seedLiveLedger();
+    await ledger().command(["ZADD", "eth:hashrate", nowS - 3000, `1:${A}:rig1:0`]);
+    const interval = loadConfig(env).api.purgeIntervalMs;
+    const scheduledTime = new Date(Math.floor(Date.now() / interval) * interval);
+    await scheduled(createScheduledController({ scheduledTime, cron: "* * * * *" }), env).catch(() => undefined);
+    expect(await ledger().command(["ZCARD", "eth:hashrate"])).toBe(2);
+  });
+});
+
+describe("/metrics", () => {
+  it("is not there without a configured token", async () => {
+    expect((await get("/metrics")).status).toBe(404);
+  });
+});
