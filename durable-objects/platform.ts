@@ -18,25 +18,3 @@ export function sqlPort(storage: DurableObjectStorage): SqlPort {
     durable: () => storage.sync(),
   };
 }
-
-/** The one alarm of an object, for whoever asks for the earliest time. An alarm that is already earlier is left: each costs a row. */
-export class AlarmBell {
-  readonly #storage: DurableObjectStorage;
-  #atMs = Infinity;
-
-  constructor(storage: DurableObjectStorage) {
-    this.#storage = storage;
-  }
-
-  /** @param atMs Unix time in ms */
-  ringAt(atMs: number): void {
-    if (atMs >= this.#atMs) return;
-    this.#atMs = atMs;
-    void this.#storage.setAlarm(atMs);
-  }
-
-  /** It rang: the next request sets it again. */
-  rang(): void {
-    this.#atMs = Infinity;
-  }
-}

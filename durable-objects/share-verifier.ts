@@ -1,5 +1,108 @@
 import { DurableObject } from "cloudflare:workers";
+import { AlarmBell } from "../core/alarm-bell.ts";
+import { createLedgerWriter } from "../core/ledger/ledger-writer.ts";
+import { OutboxStore } from "../core/ledger/outbox-store.ts";
+import type { LedgerWriter } from "../core/ledger/records.ts";
+import { createLogger, type Logger } from "../core/log.ts";
+import type { PoolConfig } from "../core/pool-config.ts";
+import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
+import { ShareDesk } from "../core/shares/share-desk.ts";
+import { createNodeClient } from "../core/work/node-client.ts";
 import type { Env } from "../worker/env.ts";
+import { loadConfig } from "./config.ts";
+import { ledgerClient } from "./ledger-client.ts";
+import { lightCaches } from "./light-caches.ts";
+import { sqlPort, systemClock } from "./platform.ts";
+import type { ShareVerifierRpc, VerifierHealth } from "./rpc.ts";
 
-/** Placeholder until its part lands; implements ShareVerifierRpc then. */
-export class ShareVerifier extends DurableObject<Env> {}
+/** One shard of the pool's verification: proofs of work, the write side of the ledger, and what must survive until it is written. */
+export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRpc {
+  readonly #config: PoolConfig;
+  readonly #bell: AlarmBell;
+  readonly #writer: LedgerWriter;
+  readonly #desk: ShareDesk;
+  readonly #log: Logger;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#config = loadConfig(env);
+    this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
+    this.#log = createLogger({
+      level: this.#config.log.level,
+      sink: (line, level) => console[level](line),
+      now: () => Date.now(),
+      fields: { object: "verifier", shard: ctx.id.name ?? ctx.id.toString() },
+    });
+    this.#writer = createLedgerWriter({
+      redis: ledgerClient(env, this.#config),
+      coin: this.#config.coin,
+      hashrateExpirationMs: this.#config.ledger.hashrateExpirationMs,
+      nowMs: () => Date.now(),
+    });
+    this.#desk = this.#openDesk(ctx.storage);
+  }
+
+  submit(share: ShareSubmission): Promise<ShareVerdict> {
+    return this.#desk.submit(share);
+  }
+
+  async prepare(height: number): Promise<void> {
+    this.#desk.prepare(height);
+  }
+
+  async guard(): Promise<void> {
+    this.#desk.wake();
+  }
+
+  async health(): Promise<VerifierHealth> {
+    const { outboxDepth, waitingShares, recordedShares, ledgerSick, lastError } = this.#desk.state;
+    const { epoch, progress } = lightCaches.status;
+    return {
+      outboxDepth,
+      outboxBound: this.#config.ledger.outboxBound,
+      cacheEpoch: epoch,
+      cacheProgress: progress,
+      waitingShares,
+      recordedShares,
+      billedCommands: this.#writer.billedCommands,
+      ledger: ledgerSick ? "sick" : "ok",
+      lastError,
+    };
+  }
+
+  override async alarm(): Promise<void> {
+    this.#bell.rang();
+    this.#desk.wake();
+  }
+
+  #openDesk(storage: DurableObjectStorage): ShareDesk {
+    const { chain, ledger, verifier, work } = this.#config;
+    const nodeDeps = {
+      fetch: (url: string, init: RequestInit) => fetch(url, init),
+      timeoutSignal: (timeoutMs: number) => AbortSignal.timeout(timeoutMs),
+    };
+    return new ShareDesk({
+      chain,
+      keeper: lightCaches,
+      store: new OutboxStore(sqlPort(storage)),
+      writer: this.#writer,
+      nodes: work.upstreams.map((upstream) => createNodeClient(upstream, nodeDeps)),
+      clock: systemClock,
+      random: () => Math.random(),
+      commitIntervalMs: ledger.commitIntervalMs,
+      outboxBound: ledger.outboxBound,
+      queueBound: verifier.queueBound,
+      queueTimeoutMs: verifier.queueTimeoutMs,
+      wakeAt: (atMs) => this.#bell.ringAt(atMs),
+      onBlock: () => this.#refreshWork(),
+      log: this.#log,
+    });
+  }
+
+  /** A block was found: the template asks for the next work at once; nobody waits for it. */
+  #refreshWork(): void {
+    this.env.BLOCK_TEMPLATE.getByName("main")
+      .refresh()
+      .catch((error: unknown) => this.#log.warn("work not refreshed", { reason: String(error) }));
+  }
+}

@@ -5,6 +5,7 @@ import { Outbox } from "../ledger/outbox.ts";
 import type { HeldStage, HeldSubmission, OutboxStore } from "../ledger/outbox-store.ts";
 import { identityOf } from "../ledger/record-codec.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../ledger/records.ts";
+import type { Logger } from "../log.ts";
 import { BlockPath, type BlockNode } from "./block-path.ts";
 import type { CacheKeeper } from "./cache-keeper.ts";
 import { createEpochLookup } from "./epoch-lookup.ts";
@@ -46,15 +47,8 @@ export interface ShareDeskOptions {
   readonly wakeAt: (atMs: number) => void;
   /** A node accepted a block: there is new work. */
   readonly onBlock: () => void;
-  readonly log: ShareLog;
+  readonly log: Logger;
 }
-
-/** One event for the log; details carry no secrets. */
-export type ShareLog = (
-  level: "info" | "warn" | "error",
-  event: string,
-  details: Readonly<Record<string, string | number>>,
-) => void;
 
 const ACCEPTED: ShareVerdict = { kind: "accepted", block: false };
 const unavailable = (reason: string): ShareVerdict => ({ kind: "unavailable", reason });
@@ -104,7 +98,7 @@ export class ShareDesk {
       newestHeight: () => this.#newestHeight,
       proves: (record) => this.#prove(record),
       onAccepted: onBlock,
-      onAnswer: ({ height, nonce }, node, answer) => log("info", "block offered", { height, nonce, node, answer }),
+      onAnswer: ({ height, nonce }, node, answer) => log.info("block offered", { height, nonce, node, answer }),
     });
     for (const held of store.held()) void this.#carry(held, true);
     this.wake();
@@ -268,7 +262,7 @@ export class ShareDesk {
   /** Accepted on the strength of its claim, and the mix digest was wrong: it is not credited. */
   #refute({ login, worker, height }: BlockRecord): void {
     this.#refuted += 1;
-    this.#options.log("warn", "claimed mix digest refuted", { login, worker, height });
+    this.#options.log.warn("claimed mix digest refuted", { login, worker, height });
   }
 
   #counting(writer: LedgerWriter): LedgerWriter {
@@ -295,7 +289,7 @@ export class ShareDesk {
   #failed(event: string, error: unknown): string {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     // An outage fails in the same way again and again: said once.
-    if (reason !== this.#lastError) this.#options.log("error", event, { reason });
+    if (reason !== this.#lastError) this.#options.log.error(event, { reason });
     this.#lastError = reason;
     return reason;
   }

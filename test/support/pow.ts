@@ -4,6 +4,9 @@ import { epochOf, type ChainSpec } from "../../core/chain-spec.ts";
 import type { ShareSubmission } from "../../core/shares/share.ts";
 import type { Job } from "../../core/work/job.ts";
 
+/** Epochs of 30,000 blocks: every test height is in epoch 0. */
+export const LONG_CHAIN: ChainSpec = customChain({ name: "long" });
+
 /** A chain whose epochs are ten blocks long, so that a test can cross a boundary. Epoch 0 has a cache of 16 MiB. */
 export const SHORT_CHAIN: ChainSpec = customChain({ name: "short", epochLength: 10 });
 

@@ -14,7 +14,8 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, work: () => void): () => void {
-    const timer = { atMs: this.#nowMs + Math.max(0, delayMs), work };
+    // As real timers: no time at all is a millisecond, so that a loop that breathes comes to an end.
+    const timer = { atMs: this.#nowMs + Math.max(1, delayMs), work };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer);

@@ -4,6 +4,7 @@ import { OutboxStore } from "../../../core/ledger/outbox-store.ts";
 import type { SqlPort } from "../../../core/ledger/sql-port.ts";
 import { GroupCommit } from "../../../core/shares/group-commit.ts";
 import type { FaultyLedger } from "../../support/faulty-ledger.ts";
+import { virtualAlarm } from "../../support/virtual-alarm.ts";
 
 /** One life of a verifier's writing half: it ends at any instant, and the next one begins from what is durable. */
 export class Life {
@@ -18,6 +19,7 @@ export class Life {
       nowMs: () => clock.nowMs(),
       after: (delayMs, work) => clock.after(delayMs, () => this.#alive && work()),
     };
+    const bell = virtualAlarm(own, () => this.commit.wake());
     const writer = ledger.connect(() => this.#alive);
     // A superseded Durable Object cannot reach its storage any more.
     const exec: SqlPort["exec"] = (statement, ...parameters) => {
@@ -33,7 +35,7 @@ export class Life {
       clock: own,
       commitIntervalMs,
       answerWithinMs: 1_000,
-      wakeAt: (atMs) => void own.after(atMs - own.nowMs(), () => this.commit.wake()),
+      wakeAt: (atMs) => bell.ringAt(atMs),
       onFailure: (error) => void this.failures.push(error),
     });
     this.commit.wake();
