@@ -34,7 +34,13 @@ const stateSchema = v.object({
     current: v.bigint(),
     before: v.array(v.object({ difficulty: v.bigint(), endedBy: v.string() })),
   }),
-  vardiff: v.object({ fixed: v.nullable(v.bigint()) }),
+  vardiff: v.object({
+    fixed: v.nullable(v.bigint()),
+    sinceMs: v.number(),
+    windowShares: v.number(),
+    shares: v.number(),
+    exposure: v.number(),
+  }),
   closed: v.boolean(),
 });
 

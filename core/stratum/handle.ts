@@ -13,7 +13,7 @@ import {
   type SessionState,
   type SessionStep,
 } from "./session.ts";
-import { fixedDifficulty } from "./vardiff.ts";
+import { countShare, firstDifficulty, fixedDifficulty, NO_VARDIFF, retarget } from "./vardiff.ts";
 
 /**
  * A connection that has sent nothing yet.
@@ -32,7 +32,7 @@ export function newSession(id: string, urlWorker: string, difficulty: bigint): S
     job: null,
     told: null,
     track: startTrack(difficulty),
-    vardiff: { fixed: null },
+    vardiff: NO_VARDIFF,
     closed: false,
   };
 }
@@ -84,7 +84,7 @@ function onRequest(
     case "getWork": {
       const job = currentJob(context, nowMs);
       if (!job || !context.work) return reject(state, message.id, "notReady");
-      const given = give(state, job.header, context);
+      const given = give(state, job.header, context, nowMs);
       const difficulty = difficultyOf(given.track, job.header, context.work.jobs);
       return reply(given, dialect.result(message.id, workTriple(job, difficulty)));
     }
@@ -168,7 +168,7 @@ function onAuthenticated(state: SessionState, allowed: boolean, context: Session
   const fixed = fixedDifficulty(password, context.difficulty, context.vardiff);
   // Before the first login no share counts, so the difficulty of work that was asked for early binds nobody.
   const job = state.login === null ? null : state.job;
-  const entered = { ...answered, login, worker, job, vardiff: { ...state.vardiff, fixed } };
+  const entered = { ...answered, login, worker, job, vardiff: { ...NO_VARDIFF, sinceMs: nowMs, fixed } };
   // Some miners never ask for work and live on pushes: a job follows at once.
   const { state: given, effects } = announce(entered, context, nowMs);
   const granted = dialect === "es2" ? `"${worker}"` : "true";
@@ -203,9 +203,11 @@ function onSubmit(
 function onVerdict(state: SessionState, input: Extract<SessionInput, { kind: "verdict" }>): SessionStep {
   const { id, verdict, refused } = input;
   switch (verdict.kind) {
-    case "accepted":
+    case "accepted": {
       if (refused) return reject(state, id, "highRate");
-      return reply(state, DIALECTS[state.dialect ?? "ethProxy"].result(id, "true"));
+      const vardiff = countShare(state.vardiff, input.difficulty, state.track.current);
+      return reply({ ...state, vardiff }, DIALECTS[state.dialect ?? "ethProxy"].result(id, "true"));
+    }
     case "duplicate":
       return reject(state, id, "duplicate");
     case "invalid":
@@ -225,7 +227,7 @@ function onWork(state: SessionState, context: SessionContext, nowMs: number): Se
 function announce(state: SessionState, context: SessionContext, nowMs: number): SessionStep {
   const job = currentJob(context, nowMs);
   if (!job || !context.work || state.dialect === null) return { state, effects: [] };
-  const given = give(state, job.header, context);
+  const given = give(state, job.header, context, nowMs);
   const difficulty = difficultyOf(given.track, job.header, context.work.jobs);
   const epoch = epochOf(context.chain, job.height).number;
   const lines = DIALECTS[state.dialect].job({
@@ -239,14 +241,20 @@ function announce(state: SessionState, context: SessionContext, nowMs: number): 
 }
 
 /** Notes that the peer gets a job; the only moment at which its difficulty may change. */
-function give(state: SessionState, header: string, context: SessionContext): SessionState {
+function give(state: SessionState, header: string, context: SessionContext, nowMs: number): SessionState {
   if (header === state.job) return state;
-  const difficulty = state.vardiff.fixed ?? context.difficulty;
-  const track =
-    state.job === null
-      ? startTrack(difficulty)
-      : changeDifficulty(pruneTrack(state.track, context.work?.jobs ?? []), difficulty, header);
-  return { ...state, job: header, track };
+  const { vardiff, difficulty, work } = context;
+  if (state.job === null) {
+    const track = startTrack(firstDifficulty(state.vardiff, difficulty, vardiff));
+    return { ...state, job: header, track, vardiff: { ...state.vardiff, sinceMs: nowMs } };
+  }
+  const track = pruneTrack(state.track, work?.jobs ?? []);
+  if (state.vardiff.fixed !== null) {
+    return { ...state, job: header, track: changeDifficulty(track, state.vardiff.fixed, header) };
+  }
+  if (vardiff === null) return { ...state, job: header, track };
+  const next = retarget(state.vardiff, track.current, vardiff, nowMs);
+  return { ...state, job: header, track: changeDifficulty(track, next.difficulty, header), vardiff: next.state };
 }
 
 function send(line: string): SessionEffect {
