@@ -1,4 +1,11 @@
-import { getworkRefusal, getworkResult, pendingBlock, readGetwork, type GetworkCall } from "../core/stratum/getwork.ts";
+import {
+  getworkGranted,
+  getworkRefusal,
+  getworkResult,
+  pendingBlock,
+  readGetwork,
+  type GetworkCall,
+} from "../core/stratum/getwork.ts";
 import { workTriple } from "../core/stratum/dialects.ts";
 import { REJECTIONS, type RejectReason } from "../core/stratum/rejections.ts";
 import { currentJob, type SessionContext } from "../core/stratum/session.ts";
@@ -20,7 +27,7 @@ export class GetworkDesk {
   async answer(request: GetworkRequest, nowMs: number): Promise<string> {
     const call = readGetwork(request.body);
     if (call.method === "refuse") return this.#refuse(request, call.id, call.reason);
-    if (call.method === "hashrate") return getworkResult(call.id, "true");
+    if (call.method === "hashrate") return getworkGranted(call.id);
     await this.#host.ready(request.login);
     const context = this.#host.context(request.login);
     if (call.method === "submit") return await this.#submit(request, call, context);
@@ -53,7 +60,7 @@ export class GetworkDesk {
     switch (verdict.kind) {
       case "accepted":
         return (await this.#host.report(request.ip, "validShare"))
-          ? getworkResult(id, "true")
+          ? getworkGranted(id)
           : this.#refuse(request, id, "highRate");
       case "invalid":
         return this.#refuse(

@@ -1,7 +1,7 @@
 import type { WorkSnapshot } from "../core/work/job.ts";
+import { templateNameFor } from "../core/work/template-tree.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
-import type { BlockTemplateRpc } from "./rpc.ts";
 
 /** After an answer that brought nothing newer, the template is left alone for this long. */
 const ASK_AGAIN_MS = 1_000;
@@ -50,9 +50,8 @@ export class WorkFeed {
   async #ask(login: string, nowMs: number): Promise<boolean> {
     this.#quietUntilMs = nowMs + ASK_AGAIN_MS;
     try {
-      const template: unknown = this.#env.BLOCK_TEMPLATE.getByName("main");
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the class lands with its part
-      const work = await (template as BlockTemplateRpc).subscribe(login);
+      const template = templateNameFor(login, loadConfig(this.#env).work.jobRelays);
+      const work = await this.#env.BLOCK_TEMPLATE.getByName(template).subscribe(login);
       return work !== null && this.offer(work);
     } catch (error) {
       console.warn(`no answer from the block template: ${error instanceof Error ? error.message : String(error)}`);

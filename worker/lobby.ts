@@ -6,8 +6,8 @@ import { afterLines, joinBytes, splitLines } from "../core/stratum/line-splitter
 import { loginOf } from "../core/stratum/messages.ts";
 import type { SessionContext, SessionEffect, SessionInput, SessionState } from "../core/stratum/session.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
+import { ROOT_NAME } from "../core/work/template-tree.ts";
 import { GuardClient } from "../durable-objects/guard-client.ts";
-import type { BlockTemplateRpc } from "../durable-objects/rpc.ts";
 import { handoverRequest } from "../durable-objects/session-handover.ts";
 import type { Env } from "./env.ts";
 
@@ -102,9 +102,7 @@ class Lobby {
   async #context(): Promise<SessionContext> {
     const { chain, stratum, work } = this.#config;
     const { difficulty, vardiff, timeoutMs } = stratum;
-    const template: unknown = this.#env.BLOCK_TEMPLATE.getByName("main");
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the class lands with its part
-    this.#work ??= await (template as BlockTemplateRpc).snapshot();
+    this.#work ??= await this.#env.BLOCK_TEMPLATE.getByName(ROOT_NAME).snapshot();
     return { work: this.#work, maxWorkAgeMs: work.maxAgeMs, difficulty, vardiff, chain, timeoutMs, owner: null };
   }
 

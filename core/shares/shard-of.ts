@@ -1,6 +1,6 @@
 /**
- * Which of `shards` verifiers judges the shares of a login: FNV-1a, so that it is the same in every isolate and spreads
- * addresses that differ in a few digits.
+ * Which of `shards` objects serves a login: FNV-1a, so that it is the same in every isolate and spreads addresses that differ in
+ * a few digits.
  */
 export function shardOf(login: string, shards: number): number {
   let hash = 0x811c9dc5;

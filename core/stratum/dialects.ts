@@ -29,6 +29,8 @@ export interface Dialect {
   readonly extranonce: boolean;
   /** A granted request; `result` is JSON text. */
   result(id: string, result: string): string;
+  /** A granted request that has nothing to say but yes. */
+  granted(id: string): string;
   rejection(id: string, reason: RejectReason): string;
   /** Lines that announce a job, the job last. */
   job(notice: JobNotice): readonly string[];
@@ -48,6 +50,7 @@ const ethProxy: Dialect = {
   name: "ethProxy",
   extranonce: false,
   result: (id, result) => `{"id":${id},"jsonrpc":"2.0","result":${result}}`,
+  granted: (id) => `{"id":${id},"jsonrpc":"2.0","result":true}`,
   rejection(id, reason) {
     const { code, message } = REJECTIONS[reason];
     return code === null
@@ -59,6 +62,8 @@ const ethProxy: Dialect = {
 
 const classicResult: Dialect["result"] = (id, result) => `{"id":${id},"result":${result},"error":null}`;
 
+const classicGranted: Dialect["granted"] = (id) => `{"id":${id},"result":true,"error":null}`;
+
 const classicRejection: Dialect["rejection"] = (id, reason) => {
   const { stratumCode, message } = REJECTIONS[reason];
   return `{"id":${id},"result":null,"error":[${stratumCode},"${message}",null]}`;
@@ -69,6 +74,7 @@ const es1: Dialect = {
   name: "es1",
   extranonce: true,
   result: classicResult,
+  granted: classicGranted,
   rejection: classicRejection,
   job({ job, difficulty, told }) {
     const notify = `{"id":null,"method":"mining.notify","params":["${jobId(job.header)}","${job.seed.slice(2)}","${job.header.slice(2)}",true]}`;
@@ -82,6 +88,7 @@ const stratum: Dialect = {
   name: "stratum",
   extranonce: false,
   result: classicResult,
+  granted: classicGranted,
   rejection: classicRejection,
   job: ({ job, difficulty }) => [
     `{"id":null,"method":"mining.notify","params":["${jobId(job.header)}","${job.header}","${job.seed}","${shareTarget(difficulty)}",true]}`,
@@ -93,6 +100,8 @@ const es2: Dialect = {
   name: "es2",
   extranonce: true,
   result: (id, result) => `{"id":${id},"result":${result}}`,
+  // EIP-1571, "Responses": no result member where there is no data.
+  granted: (id) => `{"id":${id}}`,
   rejection(id, reason) {
     const { es2Code, message } = REJECTIONS[reason];
     return `{"id":${id},"error":{"code":${es2Code},"message":"${message}"}}`;

@@ -35,6 +35,11 @@ export function getworkResult(id: string, result: string): string {
   return DIALECTS.ethProxy.result(id, result);
 }
 
+/** A request that is granted and has nothing to say but yes. */
+export function getworkGranted(id: string): string {
+  return DIALECTS.ethProxy.granted(id);
+}
+
 /** A refused one, ban included: always a JSON-RPC answer, which makes miners wait and not storm (protocol.md, section 3). */
 export function getworkRefusal(id: string, reason: RejectReason): string {
   return DIALECTS.ethProxy.rejection(id, reason);

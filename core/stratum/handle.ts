@@ -93,7 +93,7 @@ function onRequest(
     case "hashrate":
     case "noop":
     case "extranonceSubscribe":
-      return reply(state, dialect.result(message.id, "true"));
+      return reply(state, dialect.granted(message.id));
     case "hello":
       return onHello(state, message.id, message.protocol, context);
     case "subscribe":
@@ -116,7 +116,7 @@ function onHello(state: SessionState, id: string, protocol: string, context: Ses
 
 function onSubscribe(state: SessionState, id: string): SessionStep {
   const dialect = DIALECTS[state.dialect ?? "stratum"];
-  if (!dialect.extranonce) return reply(state, dialect.result(id, "true"));
+  if (!dialect.extranonce) return reply(state, subscribed(state, id));
   if (state.extranonce !== "") return reply(state, subscribed(state, id));
   return { state: { ...state, waiting: { for: "extranonce", id } }, effects: [{ kind: "allocate" }] };
 }
@@ -133,10 +133,16 @@ function onExtranonce(state: SessionState, value: string | null): SessionStep {
   return reply(ready, subscribed(ready, waiting.id));
 }
 
+/** ethminer wants three members in the array of EthereumStratum/1.0.0, a string in /2.0.0 and any array in plain stratum. */
 function subscribed(state: SessionState, id: string): string {
-  return state.dialect === "es1"
-    ? DIALECTS.es1.result(id, `[["mining.notify","${state.id}","EthereumStratum/1.0.0"],"${state.extranonce}"]`)
-    : DIALECTS.es2.result(id, `"s-${state.id}"`);
+  switch (state.dialect) {
+    case "es1":
+      return DIALECTS.es1.result(id, `[["mining.notify","${state.id}","EthereumStratum/1.0.0"],"${state.extranonce}"]`);
+    case "es2":
+      return DIALECTS.es2.result(id, `"s-${state.id}"`);
+    default:
+      return DIALECTS.stratum.result(id, `[["mining.notify","${state.id}"],""]`);
+  }
 }
 
 function onLogin(
@@ -171,8 +177,9 @@ function onAuthenticated(state: SessionState, allowed: boolean, context: Session
   const entered = { ...answered, login, worker, job, vardiff: { ...NO_VARDIFF, sinceMs: nowMs, fixed } };
   // Some miners never ask for work and live on pushes: a job follows at once.
   const { state: given, effects } = announce(entered, context, nowMs);
-  const granted = dialect === "es2" ? `"${worker}"` : "true";
-  return { state: given, effects: [send(DIALECTS[dialect].result(id, granted)), ...effects] };
+  // EthereumStratum/2 names the worker by a token from now on; its name is one that outlives every restart.
+  const granted = dialect === "es2" ? DIALECTS.es2.result(id, `"${worker}"`) : DIALECTS[dialect].granted(id);
+  return { state: given, effects: [send(granted), ...effects] };
 }
 
 function onSubmit(
@@ -206,7 +213,7 @@ function onVerdict(state: SessionState, input: Extract<SessionInput, { kind: "ve
     case "accepted": {
       if (refused) return reject(state, id, "highRate");
       const vardiff = countShare(state.vardiff, input.difficulty, state.track.current);
-      return reply({ ...state, vardiff }, DIALECTS[state.dialect ?? "ethProxy"].result(id, "true"));
+      return reply({ ...state, vardiff }, DIALECTS[state.dialect ?? "ethProxy"].granted(id));
     }
     case "duplicate":
       return reject(state, id, "duplicate");

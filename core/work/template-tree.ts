@@ -1,3 +1,5 @@
+import { shardOf } from "../shares/shard-of.ts";
+
 /** Name of the object that holds the work. */
 export const ROOT_NAME = "main";
 
@@ -14,10 +16,5 @@ export const isRelayName = (name: string): boolean => name.startsWith("relay-");
  */
 export function templateNameFor(login: string, relays: number): string {
   if (relays === 0) return ROOT_NAME;
-  // FNV-1a: logins are hex of a hash already, any mixing spreads them evenly.
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < login.length; index += 1) {
-    hash = Math.imul(hash ^ login.charCodeAt(index), 0x01000193);
-  }
-  return relayName((hash >>> 0) % relays);
+  return relayName(shardOf(login, relays));
 }

@@ -1,0 +1,247 @@
+import { describe, expect, it } from "vitest";
+import { DIFFICULTY, job, LOGIN, PoolDriver, snapshot, TARGET } from "./pool-driver.ts";
+
+const JOB = "a".repeat(16);
+const [HEADER, SEED] = ["a".repeat(64), "5".repeat(64)];
+/** 2,000,000,000 / 4,295,032,833. */
+const SCALED = "0.4656541818803833";
+
+describe("EthereumStratum/1.0.0 (NiceHash)", () => {
+  const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["ethminer/0.19","EthereumStratum/1.0.0"]}';
+  const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
+
+  const ready = (context = {}) => {
+    const pool = new PoolDriver(context);
+    pool.say(SUBSCRIBE, AUTHORIZE);
+    return pool;
+  };
+  const submit = (tail: string, job = JOB) =>
+    `{"id":4,"method":"mining.submit","params":["${LOGIN}.rig","${job}","${tail}"]}`;
+
+  it("speaks the transcript of protocol.md, section 4", () => {
+    const pool = new PoolDriver();
+    expect(pool.say(SUBSCRIBE)).toEqual([
+      '{"id":1,"result":[["mining.notify","session-1","EthereumStratum/1.0.0"],"080c01"],"error":null}',
+    ]);
+    expect(pool.say('{"id":2,"method":"mining.extranonce.subscribe","params":[]}')).toEqual([
+      '{"id":2,"result":true,"error":null}',
+    ]);
+    expect(pool.say(AUTHORIZE)).toEqual([
+      '{"id":3,"result":true,"error":null}',
+      `{"id":null,"method":"mining.set_difficulty","params":[${SCALED}]}`,
+      `{"id":null,"method":"mining.notify","params":["${JOB}","${SEED}","${HEADER}",true]}`,
+    ]);
+    expect(pool.say(submit("23456789ab"))).toEqual(['{"id":4,"result":true,"error":null}']);
+    expect(pool.shares).toEqual([
+      {
+        login: LOGIN,
+        worker: "rig",
+        nonce: "0x080c0123456789ab",
+        mixDigest: null,
+        job: job("a"),
+        shareDifficulty: DIFFICULTY,
+      },
+    ]);
+  });
+
+  it("sends the difficulty again only when it changes", () => {
+    const pool = ready();
+    expect(pool.work(snapshot(2, [job("b"), job("a")]))).toEqual([
+      `{"id":null,"method":"mining.notify","params":["${"b".repeat(16)}","${SEED}","${"b".repeat(64)}",true]}`,
+    ]);
+  });
+
+  it("takes a whole nonce that begins with the extranonce, and one with 0x", () => {
+    const pool = ready();
+    pool.say(submit("080c0123456789ab"), submit("0x23456789AB"));
+    expect(pool.shares.map(({ nonce }) => nonce)).toEqual(["0x080c0123456789ab", "0x080c0123456789ab"]);
+  });
+
+  it("takes eth_submitHashrate, which ethminer sends in this dialect too", () => {
+    expect(ready().say('{"id":9,"jsonrpc":"2.0","method":"eth_submitHashrate","params":["0x1","0x2"]}')).toEqual([
+      '{"id":9,"result":true,"error":null}',
+    ]);
+  });
+
+  const errors: [what: string, line: string, reply: string][] = [
+    [
+      "a nonce outside the extranonce",
+      submit("ffffff23456789ab"),
+      '{"id":4,"result":null,"error":[20,"Malformed PoW result",null]}',
+    ],
+    ["a short nonce", submit("2345"), '{"id":4,"result":null,"error":[20,"Malformed PoW result",null]}'],
+    [
+      "an unknown job",
+      submit("23456789ab", "c".repeat(16)),
+      '{"id":4,"result":null,"error":[21,"Job not found",null]}',
+    ],
+    [
+      "too few params",
+      '{"id":4,"method":"mining.submit","params":["x"]}',
+      '{"id":4,"result":null,"error":[20,"Invalid params",null]}',
+    ],
+    [
+      "an unknown method",
+      '{"id":5,"method":"mining.nothing"}',
+      '{"id":5,"result":null,"error":[20,"Method not found",null]}',
+    ],
+    [
+      "a wrong login",
+      '{"id":3,"method":"mining.authorize","params":["x"]}',
+      '{"id":3,"result":null,"error":[24,"Invalid login",null]}',
+    ],
+  ];
+  for (const [what, line, reply] of errors) {
+    it(`answers ${what} with an error array and stays connected`, () => {
+      const pool = ready();
+      expect([pool.say(line), pool.closed]).toEqual([[reply], null]);
+    });
+  }
+
+  it("answers duplicate, invalid and unavailable shares, each with its code", () => {
+    const pool = ready();
+    const said = (["duplicate", "invalid"] as const).map((kind) => {
+      pool.verdict = () => ({ kind });
+      return pool.say(submit("23456789ab"))[0];
+    });
+    pool.verdict = () => ({ kind: "unavailable", reason: "" });
+    expect([...said, ...pool.say(submit("23456789ab"))]).toEqual([
+      '{"id":4,"result":null,"error":[22,"Duplicate share",null]}',
+      '{"id":4,"result":null,"error":[23,"Invalid share",null]}',
+      '{"id":4,"result":null,"error":[20,"Work not ready",null]}',
+    ]);
+    expect(pool.closed).toBeNull();
+  });
+
+  it("refuses a submit before authorize", () => {
+    const pool = new PoolDriver();
+    pool.say(SUBSCRIBE);
+    expect(pool.say(submit("23456789ab"))).toEqual(['{"id":4,"result":null,"error":[25,"Not subscribed",null]}']);
+  });
+
+  it("closes when no extranonce can be had, for two miners must not search the same nonces", () => {
+    const pool = new PoolDriver();
+    pool.extranonce = null;
+    expect(pool.say(SUBSCRIBE)).toEqual(['{"id":1,"result":null,"error":[20,"Work not ready",null]}']);
+    expect(pool.closed).toBe("No extranonce");
+  });
+
+  it("gives the same extranonce to a second subscribe", () => {
+    const pool = new PoolDriver();
+    const [first] = pool.say(SUBSCRIBE);
+    pool.extranonce = "ffffff";
+    expect(pool.say(SUBSCRIBE)).toEqual([first]);
+  });
+});
+
+describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
+  const HELLO =
+    '{"id":0,"method":"mining.hello","params":{"agent":"ethminer-0.19","host":"pool.example","port":"1f48","proto":"EthereumStratum/2.0.0"}}';
+  const submit = (job: string, tail: string, token: string) =>
+    `{"id":40,"method":"mining.submit","params":["${job}","${tail}","${token}"]}`;
+  const ready = () => {
+    const pool = new PoolDriver();
+    pool.say(
+      HELLO,
+      '{"id":2,"method":"mining.subscribe"}',
+      `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig-7","x"]}`,
+    );
+    return pool;
+  };
+
+  it("speaks the whole flow: hello, subscribe, authorize, set before notify, submit", () => {
+    const pool = new PoolDriver();
+    expect(pool.say(HELLO)).toEqual([
+      '{"id":0,"result":{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"0","timeout":"78","maxerrors":"5","node":"edgepool"}}',
+    ]);
+    expect(pool.say('{"id":2,"method":"mining.subscribe"}')).toEqual(['{"id":2,"result":"s-session-1"}']);
+    expect(pool.say(`{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig-7","x"]}`)).toEqual([
+      '{"id":3,"result":"rig-7"}',
+      `{"method":"mining.set","params":{"epoch":"0","target":"${TARGET.slice(2)}","algo":"ethash","extranonce":"080c01"}}`,
+      `{"method":"mining.notify","params":["${JOB}","3e8","${HEADER}","0"]}`,
+    ]);
+    expect(pool.say(submit(JOB, "23456789ab", "rig-7"))).toEqual(['{"id":40}']);
+    expect(pool.shares).toEqual([
+      {
+        login: LOGIN,
+        worker: "rig-7",
+        nonce: "0x080c0123456789ab",
+        mixDigest: null,
+        job: job("a"),
+        shareDifficulty: DIFFICULTY,
+      },
+    ]);
+    expect(
+      pool.say('{"id":16,"method":"mining.hashrate","params":["500000","rig-7"]}', '{"id":50,"method":"mining.noop"}'),
+    ).toEqual(['{"id":16}', '{"id":50}']);
+  });
+
+  it("sets only what has changed: the epoch at its boundary, before the job", () => {
+    const pool = ready();
+    expect(pool.work(snapshot(2, [job("b", 30_000)]))).toEqual([
+      '{"method":"mining.set","params":{"epoch":"1"}}',
+      `{"method":"mining.notify","params":["${"b".repeat(16)}","7530","${"b".repeat(64)}","0"]}`,
+    ]);
+    expect(pool.work(snapshot(3, [job("c", 30_001)]))).toEqual([
+      `{"method":"mining.notify","params":["${"c".repeat(16)}","7531","${"c".repeat(64)}","0"]}`,
+    ]);
+  });
+
+  it("refuses a version that it does not speak, without counting it", () => {
+    const pool = new PoolDriver();
+    const line = '{"id":0,"method":"mining.hello","params":{"proto":"EthereumStratum/3.0.0"}}';
+    expect(pool.say(line)).toEqual(['{"id":0,"error":{"code":400,"message":"Bad protocol request"}}']);
+    expect([pool.closed, pool.reports]).toEqual(["Bad protocol request", []]);
+  });
+
+  it("answers errors with EIP-1571's classes of codes", () => {
+    const pool = ready();
+    pool.verdict = () => ({ kind: "invalid" });
+    expect(pool.say(submit(JOB, "23456789ab", "rig-7"), submit("0".repeat(16), "23456789ab", "rig-7"))).toEqual([
+      '{"id":40,"error":{"code":406,"message":"Invalid share"}}',
+      '{"id":40,"error":{"code":404,"message":"Job not found"}}',
+    ]);
+    expect(pool.say('{"id":41,"method":"mining.submit","params":[]}')).toEqual([
+      '{"id":41,"error":{"code":400,"message":"Invalid params"}}',
+    ]);
+    expect(pool.closed).toBeNull();
+  });
+
+  it("refuses an authorize before subscribe, for there is no extranonce yet", () => {
+    const pool = new PoolDriver();
+    expect(pool.say(HELLO, `{"id":3,"method":"mining.authorize","params":["${LOGIN}","x"]}`)[1]).toBe(
+      '{"id":3,"error":{"code":302,"message":"Not subscribed"}}',
+    );
+  });
+
+  it("lets a peer say goodbye", () => {
+    const pool = ready();
+    expect(pool.say('{"method":"mining.bye"}')).toEqual([]);
+    expect(pool.closed).toBe("Bye");
+  });
+});
+
+describe("plain stratum", () => {
+  const [NONCE, MIX] = ["0x0123456789abcdef", `0x${"e".repeat(64)}`];
+
+  it("speaks ethminer's stratum mode: subscribe, authorize, notify with header first, submit with mix", () => {
+    const pool = new PoolDriver();
+    expect(pool.say('{"id":1,"jsonrpc":"2.0","method":"mining.subscribe","params":[]}')).toEqual([
+      '{"id":1,"result":[["mining.notify","session-1"],""],"error":null}',
+    ]);
+    expect(pool.say(`{"id":3,"jsonrpc":"2.0","method":"mining.authorize","params":["${LOGIN}.Rig-1","x"]}`)).toEqual([
+      '{"id":3,"result":true,"error":null}',
+      `{"id":null,"method":"mining.notify","params":["${JOB}","0x${HEADER}","0x${SEED}","${TARGET}",true]}`,
+    ]);
+    const submit = `{"id":40,"jsonrpc":"2.0","method":"mining.submit","params":["${LOGIN}.Rig-1","${JOB}","${NONCE}","0x${HEADER}","${MIX}"]}`;
+    expect(pool.say(submit)).toEqual(['{"id":40,"result":true,"error":null}']);
+    expect(pool.shares[0]).toMatchObject({ worker: "Rig-1", nonce: NONCE, mixDigest: MIX, job: job("a") });
+  });
+
+  it("takes authorize as the first line", () => {
+    const pool = new PoolDriver();
+    expect(pool.say(`{"id":3,"method":"mining.authorize","params":["${LOGIN}","x"]}`)[0]).toBe(
+      '{"id":3,"result":true,"error":null}',
+    );
+  });
+});
