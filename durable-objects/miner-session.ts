@@ -55,6 +55,7 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
 
   override async alarm(): Promise<void> {
     const next = this.#room.sweep(Date.now());
+    await this.#room.renewExtranonces(Date.now());
     if (next !== null) await this.ctx.storage.setAlarm(next);
   }
 
@@ -74,6 +75,10 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     this.#getworkUntilMs = nowMs + GETWORK_LISTENS_MS;
     const { allowed } = await this.#room.guard.admit(request.ip);
     if (!allowed) return getworkRefusal(readGetwork(request.body).id, "banned");
+    if (await this.#room.isBlacklisted(request.login)) {
+      this.ctx.waitUntil(this.#room.report(request.ip, "ban"));
+      return getworkRefusal(readGetwork(request.body).id, "blacklisted");
+    }
     return await this.#desk.answer(request, nowMs);
   }
 }

@@ -6,6 +6,7 @@ import type { PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport } from "../core/health/judge.ts";
 import type { Range, Verdict } from "../core/history/definitions.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
+import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
 
@@ -94,6 +95,16 @@ export interface VerifierHealth {
 export interface EmbeddedRedisRpc {
   /** `path` is ``, `pipeline` or `multi-exec`; `body` the parsed JSON body. Same result shapes as Upstash REST. `base64`: strings encoded. */
   rest(path: string, body: readonly unknown[], base64?: boolean): Promise<{ status: number; body: string }>;
+}
+
+/** One object, `idFromName("main")`, that gives every live session nonces of its own. */
+export interface ExtranonceAllocatorRpc {
+  /** An extranonce that no live session has, for a session id that is unique in the pool. */
+  acquire(session: string): Promise<number>;
+  /** Keeps extranonces for another lease. @returns those that belong to someone else by now */
+  renew(leases: readonly ExtranonceLease[]): Promise<number[]>;
+  /** Gives back what a session no longer needs. */
+  release(leases: readonly ExtranonceLease[]): Promise<void>;
 }
 
 /** One object per client IP, `idFromName(ip)`. */

@@ -14,6 +14,8 @@ export interface SessionAttachment {
   readonly openedAtMs: number;
   /** When the peer last sent anything. A push of ours does not renew it. */
   readonly heardAtMs: number;
+  /** When its extranonce was leased or the lease renewed, where it has one. */
+  readonly leasedAtMs: number;
   /** Bytes of a line whose end has not come yet. */
   readonly partial: Uint8Array;
   readonly state: SessionState;
@@ -50,6 +52,7 @@ const schema = v.object({
   owner: v.string(),
   openedAtMs: v.number(),
   heardAtMs: v.number(),
+  leasedAtMs: v.number(),
   partial: v.instance(Uint8Array),
   state: stateSchema,
 });

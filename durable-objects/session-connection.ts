@@ -21,7 +21,8 @@ export interface SessionHost {
   ready(owner: string): Promise<void>;
   /** The login may mine; also subscribes it to new work. */
   authenticate(login: string): Promise<boolean>;
-  allocateExtranonce(): Promise<string | null>;
+  /** Hex; null when none can be had. */
+  allocateExtranonce(session: string): Promise<string | null>;
   verify(share: PendingShare): Promise<ShareVerdict>;
   /** Tells the guard. @returns false when it wants the client gone. */
   report(ip: string, event: GuardEvent): Promise<boolean>;
@@ -72,6 +73,12 @@ export class SessionConnection {
     this.#save();
   }
 
+  /** Its extranonce is its own for another lease. */
+  leased(nowMs: number): void {
+    this.#attachment = { ...this.#attachment, leasedAtMs: nowMs };
+    this.#save();
+  }
+
   /** Ends the connection from our side. */
   close(reason: string): void {
     this.#attachment = { ...this.#attachment, state: { ...this.state, closed: true } };
@@ -105,7 +112,7 @@ export class SessionConnection {
           allowed: await this.#host.authenticate(effect.login),
         });
       case "allocate":
-        return await this.feed({ kind: "extranonce", value: await this.#host.allocateExtranonce() });
+        return await this.feed({ kind: "extranonce", value: await this.#host.allocateExtranonce(this.state.id) });
       case "verify":
         return this.#host.background(this.#verify(effect.id, effect.share));
     }

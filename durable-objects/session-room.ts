@@ -6,7 +6,10 @@ import type { ShareVerdict } from "../core/shares/share.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
+import { LEASE_MS } from "../core/stratum/extranonce.ts";
+import { ExtranonceClient, leaseOf } from "./extranonce-client.ts";
 import { GuardClient } from "./guard-client.ts";
+import { accessLists } from "./lists.ts";
 import { type SessionAttachment, writeAttachment } from "./session-attachment.ts";
 import { SessionConnection, type SessionHost } from "./session-connection.ts";
 import type { SessionHandover } from "./session-handover.ts";
@@ -17,16 +20,20 @@ import { WorkFeed } from "./work-feed.ts";
 export class SessionRoom implements SessionHost {
   readonly guard: GuardClient;
   readonly #ctx: DurableObjectState;
+  readonly #env: Env;
   readonly #config: PoolConfig;
   readonly #connections = new Map<WebSocket, SessionConnection>();
   readonly #feed: WorkFeed;
   readonly #submitter: ShareSubmitter;
+  readonly #extranonces: ExtranonceClient;
 
   constructor(ctx: DurableObjectState, env: Env) {
     this.#ctx = ctx;
+    this.#env = env;
     this.#config = loadConfig(env);
     this.#feed = new WorkFeed(env);
     this.#submitter = new ShareSubmitter(env);
+    this.#extranonces = new ExtranonceClient(env);
     this.guard = new GuardClient(env);
   }
 
@@ -40,6 +47,7 @@ export class SessionRoom implements SessionHost {
       owner,
       openedAtMs: nowMs,
       heardAtMs: nowMs,
+      leasedAtMs: nowMs,
       partial: new Uint8Array(0),
       state: begun ? { ...fresh, dialect: begun.dialect, extranonce: begun.extranonce } : fresh,
     };
@@ -69,7 +77,10 @@ export class SessionRoom implements SessionHost {
 
   /** A socket is gone. */
   async leave(ws: WebSocket): Promise<void> {
-    const ip = this.connection(ws)?.attachment.ip;
+    const connection = this.connection(ws);
+    const ip = connection?.attachment.ip;
+    const lease = connection && leaseOf(connection.state);
+    if (lease) await this.#extranonces.release(lease);
     this.#connections.delete(ws);
     const others = this.live().some((other) => other.ws !== ws && other.attachment.ip === ip);
     if (ip !== undefined && !others) await this.guard.flush(ip);
@@ -104,12 +115,30 @@ export class SessionRoom implements SessionHost {
   }
 
   async authenticate(login: string): Promise<boolean> {
-    await this.#feed.refresh(login, Date.now());
-    return true;
+    const [blacklisted] = await Promise.all([this.isBlacklisted(login), this.#feed.refresh(login, Date.now())]);
+    return !blacklisted;
   }
 
-  async allocateExtranonce(): Promise<string | null> {
-    return null;
+  async isBlacklisted(login: string): Promise<boolean> {
+    return (await accessLists(this.#env, Date.now())).isBlacklisted(login);
+  }
+
+  async allocateExtranonce(session: string): Promise<string | null> {
+    return await this.#extranonces.acquire(session);
+  }
+
+  /** Called with every alarm, which comes far more often than a lease runs out. */
+  async renewExtranonces(nowMs: number): Promise<void> {
+    const due = this.live().filter(({ attachment }) => nowMs - attachment.leasedAtMs > LEASE_MS / 2);
+    const leases = due.flatMap(({ state }) => leaseOf(state) ?? []);
+    const lost = leases.length === 0 ? [] : await this.#extranonces.renew(leases);
+    if (lost === null) return;
+    for (const connection of due) {
+      const lease = leaseOf(connection.state);
+      // Someone else searches these nonces by now: the miner comes back and gets others.
+      if (lease && lost.includes(lease.value)) connection.close("Extranonce lost");
+      else connection.leased(nowMs);
+    }
   }
 
   async verify(share: PendingShare): Promise<ShareVerdict> {

@@ -1,6 +1,7 @@
 import type { AccountBoard } from "../durable-objects/account-board.ts";
 import type { BlockTemplate } from "../durable-objects/block-template.ts";
 import type { EmbeddedRedis } from "../durable-objects/embedded-redis.ts";
+import type { ExtranonceAllocator } from "../durable-objects/extranonce-allocator.ts";
 import type { IpGuard } from "../durable-objects/ip-guard.ts";
 import type { MinerSession } from "../durable-objects/miner-session.ts";
 import type { PoolBoard } from "../durable-objects/pool-board.ts";
@@ -12,6 +13,7 @@ export interface Env {
   readonly BLOCK_TEMPLATE: DurableObjectNamespace<BlockTemplate>;
   readonly SHARE_VERIFIER: DurableObjectNamespace<ShareVerifier>;
   readonly EMBEDDED_REDIS: DurableObjectNamespace<EmbeddedRedis>;
+  readonly EXTRANONCE_ALLOCATOR: DurableObjectNamespace<ExtranonceAllocator>;
   readonly IP_GUARD: DurableObjectNamespace<IpGuard>;
   readonly POOL_BOARD: DurableObjectNamespace<PoolBoard>;
   readonly ACCOUNT_BOARD: DurableObjectNamespace<AccountBoard>;

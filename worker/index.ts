@@ -11,6 +11,7 @@ import { stratumRoutes } from "./routes/stratum.ts";
 export { AccountBoard } from "../durable-objects/account-board.ts";
 export { BlockTemplate } from "../durable-objects/block-template.ts";
 export { EmbeddedRedis } from "../durable-objects/embedded-redis.ts";
+export { ExtranonceAllocator } from "../durable-objects/extranonce-allocator.ts";
 export { IpGuard } from "../durable-objects/ip-guard.ts";
 export { MinerSession } from "../durable-objects/miner-session.ts";
 export { PoolBoard } from "../durable-objects/pool-board.ts";

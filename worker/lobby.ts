@@ -7,6 +7,7 @@ import { loginOf } from "../core/stratum/messages.ts";
 import type { SessionContext, SessionEffect, SessionInput, SessionState } from "../core/stratum/session.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
+import { ExtranonceClient, leaseOf } from "../durable-objects/extranonce-client.ts";
 import { GuardClient } from "../durable-objects/guard-client.ts";
 import { handoverRequest } from "../durable-objects/session-handover.ts";
 import type { Env } from "./env.ts";
@@ -33,6 +34,7 @@ class Lobby {
   readonly #ip: string;
   readonly #client: WebSocket;
   readonly #guard: GuardClient;
+  readonly #extranonces: ExtranonceClient;
   readonly #deadline: ReturnType<typeof setTimeout>;
   #state: SessionState;
   #partial: Uint8Array = NOTHING;
@@ -46,6 +48,7 @@ class Lobby {
     this.#ip = ip;
     this.#client = client;
     this.#guard = new GuardClient(env);
+    this.#extranonces = new ExtranonceClient(env);
     this.#state = newSession(crypto.randomUUID(), "", config.stratum.difficulty);
     this.#deadline = setTimeout(() => this.#close(1008, "No login"), config.stratum.loginTimeoutMs);
     client.addEventListener("message", ({ data }) => {
@@ -86,7 +89,7 @@ class Lobby {
       case "report":
         return await this.#report(effect.event);
       case "allocate":
-        return await this.#feed({ kind: "extranonce", value: null });
+        return await this.#feed({ kind: "extranonce", value: await this.#extranonces.acquire(this.#state.id) });
       case "authenticate":
       case "verify":
         // A login line never reaches this state machine, so neither do these.
@@ -126,7 +129,10 @@ class Lobby {
 
   #clientGone(code: number, reason: string): void {
     this.#close(code, reason);
-    if (this.#session) closeSocket(this.#session, code, reason);
+    if (this.#session) return closeSocket(this.#session, code, reason);
+    // The object of the login gives it back where there was one.
+    const lease = leaseOf(this.#state);
+    if (lease) void this.#extranonces.release(lease);
   }
 
   #close(code: number, reason: string): void {

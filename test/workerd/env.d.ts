@@ -8,6 +8,7 @@ declare namespace Cloudflare {
       | "AccountBoard"
       | "BlockTemplate"
       | "EmbeddedRedis"
+      | "ExtranonceAllocator"
       | "IpGuard"
       | "MinerSession"
       | "PoolBoard"

@@ -6,6 +6,11 @@ const [HEADER, SEED] = ["a".repeat(64), "5".repeat(64)];
 /** 2,000,000,000 / 4,295,032,833. */
 const SCALED = "0.4656541818803833";
 
+const es1Submit = (tail: string, jobName = JOB) =>
+  `{"id":4,"method":"mining.submit","params":["${LOGIN}.rig","${jobName}","${tail}"]}`;
+const es2Submit = (jobName: string, tail: string, token: string) =>
+  `{"id":40,"method":"mining.submit","params":["${jobName}","${tail}","${token}"]}`;
+
 describe("EthereumStratum/1.0.0 (NiceHash)", () => {
   const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["ethminer/0.19","EthereumStratum/1.0.0"]}';
   const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
@@ -15,8 +20,6 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
     pool.say(SUBSCRIBE, AUTHORIZE);
     return pool;
   };
-  const submit = (tail: string, job = JOB) =>
-    `{"id":4,"method":"mining.submit","params":["${LOGIN}.rig","${job}","${tail}"]}`;
 
   it("speaks the transcript of protocol.md, section 4", () => {
     const pool = new PoolDriver();
@@ -31,7 +34,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
       `{"id":null,"method":"mining.set_difficulty","params":[${SCALED}]}`,
       `{"id":null,"method":"mining.notify","params":["${JOB}","${SEED}","${HEADER}",true]}`,
     ]);
-    expect(pool.say(submit("23456789ab"))).toEqual(['{"id":4,"result":true,"error":null}']);
+    expect(pool.say(es1Submit("23456789ab"))).toEqual(['{"id":4,"result":true,"error":null}']);
     expect(pool.shares).toEqual([
       {
         login: LOGIN,
@@ -53,7 +56,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
 
   it("takes a whole nonce that begins with the extranonce, and one with 0x", () => {
     const pool = ready();
-    pool.say(submit("080c0123456789ab"), submit("0x23456789AB"));
+    pool.say(es1Submit("080c0123456789ab"), es1Submit("0x23456789AB"));
     expect(pool.shares.map(({ nonce }) => nonce)).toEqual(["0x080c0123456789ab", "0x080c0123456789ab"]);
   });
 
@@ -66,13 +69,13 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
   const errors: [what: string, line: string, reply: string][] = [
     [
       "a nonce outside the extranonce",
-      submit("ffffff23456789ab"),
+      es1Submit("ffffff23456789ab"),
       '{"id":4,"result":null,"error":[20,"Malformed PoW result",null]}',
     ],
-    ["a short nonce", submit("2345"), '{"id":4,"result":null,"error":[20,"Malformed PoW result",null]}'],
+    ["a short nonce", es1Submit("2345"), '{"id":4,"result":null,"error":[20,"Malformed PoW result",null]}'],
     [
       "an unknown job",
-      submit("23456789ab", "c".repeat(16)),
+      es1Submit("23456789ab", "c".repeat(16)),
       '{"id":4,"result":null,"error":[21,"Job not found",null]}',
     ],
     [
@@ -102,10 +105,10 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
     const pool = ready();
     const said = (["duplicate", "invalid"] as const).map((kind) => {
       pool.verdict = () => ({ kind });
-      return pool.say(submit("23456789ab"))[0];
+      return pool.say(es1Submit("23456789ab"))[0];
     });
     pool.verdict = () => ({ kind: "unavailable", reason: "" });
-    expect([...said, ...pool.say(submit("23456789ab"))]).toEqual([
+    expect([...said, ...pool.say(es1Submit("23456789ab"))]).toEqual([
       '{"id":4,"result":null,"error":[22,"Duplicate share",null]}',
       '{"id":4,"result":null,"error":[23,"Invalid share",null]}',
       '{"id":4,"result":null,"error":[20,"Work not ready",null]}',
@@ -116,7 +119,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
   it("refuses a submit before authorize", () => {
     const pool = new PoolDriver();
     pool.say(SUBSCRIBE);
-    expect(pool.say(submit("23456789ab"))).toEqual(['{"id":4,"result":null,"error":[25,"Not subscribed",null]}']);
+    expect(pool.say(es1Submit("23456789ab"))).toEqual(['{"id":4,"result":null,"error":[25,"Not subscribed",null]}']);
   });
 
   it("closes when no extranonce can be had, for two miners must not search the same nonces", () => {
@@ -137,8 +140,6 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
 describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
   const HELLO =
     '{"id":0,"method":"mining.hello","params":{"agent":"ethminer-0.19","host":"pool.example","port":"1f48","proto":"EthereumStratum/2.0.0"}}';
-  const submit = (job: string, tail: string, token: string) =>
-    `{"id":40,"method":"mining.submit","params":["${job}","${tail}","${token}"]}`;
   const ready = () => {
     const pool = new PoolDriver();
     pool.say(
@@ -160,7 +161,7 @@ describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
       `{"method":"mining.set","params":{"epoch":"0","target":"${TARGET.slice(2)}","algo":"ethash","extranonce":"080c01"}}`,
       `{"method":"mining.notify","params":["${JOB}","3e8","${HEADER}","0"]}`,
     ]);
-    expect(pool.say(submit(JOB, "23456789ab", "rig-7"))).toEqual(['{"id":40}']);
+    expect(pool.say(es2Submit(JOB, "23456789ab", "rig-7"))).toEqual(['{"id":40}']);
     expect(pool.shares).toEqual([
       {
         login: LOGIN,
@@ -197,7 +198,7 @@ describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
   it("answers errors with EIP-1571's classes of codes", () => {
     const pool = ready();
     pool.verdict = () => ({ kind: "invalid" });
-    expect(pool.say(submit(JOB, "23456789ab", "rig-7"), submit("0".repeat(16), "23456789ab", "rig-7"))).toEqual([
+    expect(pool.say(es2Submit(JOB, "23456789ab", "rig-7"), es2Submit("0".repeat(16), "23456789ab", "rig-7"))).toEqual([
       '{"id":40,"error":{"code":406,"message":"Invalid share"}}',
       '{"id":40,"error":{"code":404,"message":"Job not found"}}',
     ]);
