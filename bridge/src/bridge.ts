@@ -6,7 +6,7 @@ import { CarriedMiner, type MinerSurroundings } from "./carried-miner.ts";
 import { fingerprint, selfSigned, type KeyPair } from "./certificate.ts";
 import { GetworkCarrier } from "./getwork-carrier.ts";
 import { GetworkServer } from "./getwork-server.ts";
-import { listen } from "./listeners.ts";
+import { EVERYWHERE, listen } from "./listeners.ts";
 import {
   BridgeOptionError,
   DEFAULT_TIMINGS,
@@ -35,6 +35,12 @@ export interface Bridge {
 
 const DEFAULT_MAX_MINERS = 4096;
 const TLS_HANDSHAKE_MS = 10_000;
+/** What is spoken on the ports of each option. */
+const SPOKEN = {
+  listen: "listening for stratum over TCP",
+  "listen-tls": "listening for stratum over TLS",
+  "listen-getwork": "listening for getwork over HTTP",
+} as const;
 
 /**
  * Starts a bridge: miners of the LAN on one side, pools behind WebSockets on the other.
@@ -162,9 +168,10 @@ class RunningBridge implements Bridge {
     }
   }
 
-  async #open(server: Server, option: string, address: ListenAddress): Promise<number> {
+  async #open(server: Server, option: keyof typeof SPOKEN, address: ListenAddress): Promise<number> {
     const port = await listen(server, option, address);
     this.#servers.push(server);
+    this.#log.info({ host: address.host ?? EVERYWHERE, port }, SPOKEN[option]);
     return port;
   }
 

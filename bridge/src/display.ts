@@ -25,7 +25,6 @@ export class Display {
 
   /** Shows the state of a bridge until `stop`. */
   follow(bridge: Bridge, log: BridgeLog, statusIntervalMs: number): void {
-    log.info({ ...bridge.ports }, "listening");
     this.#timer = this.#live
       ? setInterval(() => this.#draw(statusTable(bridge.stats(), Date.now(), this.#out.columns)), TABLE_INTERVAL_MS)
       : setInterval(() => log.info(summary(bridge.stats()), "status"), statusIntervalMs);

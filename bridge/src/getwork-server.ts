@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { MinerStats } from "./bridge-stats.ts";
 import { refusal, type GetworkCarrier } from "./getwork-carrier.ts";
 import { parseObject } from "./json.ts";
-import { parseLogin, parseMinerLine, type Login } from "./miner-line.ts";
+import { readLogin, parseMinerLine, type Login } from "./miner-line.ts";
 
 /** A request is some 270 bytes. */
 const MAX_BODY_BYTES = 4096;
@@ -150,7 +150,7 @@ export class GetworkServer {
 /** `/<0xaddress>[.worker]` or `/<0xaddress>/<worker>`. */
 function readPath(path: string): Login | null {
   try {
-    return parseLogin(decodeURIComponent(path.split("?")[0] ?? "").slice(1));
+    return readLogin(decodeURIComponent(path.split("?")[0] ?? "").slice(1));
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@ import type { Server } from "node:net";
 import { BridgeOptionError, type ListenAddress } from "./options.ts";
 
 /** Rigs of the LAN connect. */
-const EVERYWHERE = "0.0.0.0";
+export const EVERYWHERE = "0.0.0.0";
 
 /**
  * Opens a listening port.

@@ -1,3 +1,4 @@
+import { parseLogin } from "../../core/policy/login.ts";
 import { elementsOf, parseObject, textOf, type JsonObject } from "./json.ts";
 
 /**
@@ -53,7 +54,7 @@ export function parseMinerLine(line: string): MinerLine | null {
   const method = body["method"].toLowerCase();
   const request: MinerRequest = { method, id: body["id"], params: elementsOf(body["params"]), body };
   if (LOGIN_METHODS.has(method)) {
-    return { kind: "login", request, login: NAMING_METHODS.has(method) ? readLogin(request) : null };
+    return { kind: "login", request, login: NAMING_METHODS.has(method) ? readLogin(request.params[0]) : null };
   }
   if (method === "eth_submitwork" || method === "mining.submit") {
     return { kind: "submit", request, shareKey: shareKey(request) };
@@ -62,18 +63,11 @@ export function parseMinerLine(line: string): MinerLine | null {
   return { kind: "other", request };
 }
 
-/**
- * Splits `<address>[.worker]` or `<address>[/worker]`; null when there is no 20-byte address. Only the route is picked by
- * this: the line itself reaches the pool untouched, and the pool decides who the worker is.
- */
-export function parseLogin(text: string): Login | null {
-  const match = /^(0x[0-9a-f]{40})(?:[./]([\w.-]{1,64}))?$/i.exec(text.trim());
-  if (!match?.[1]) return null;
-  return { address: match[1].toLowerCase(), worker: match[2] ?? null };
-}
-
-function readLogin(request: MinerRequest): Login | null {
-  return typeof request.params[0] === "string" ? parseLogin(request.params[0]) : null;
+/** What the pool's own rule makes of a login text, as far as a URL can carry it; null when it is no login. */
+export function readLogin(text: unknown): Login | null {
+  const login = typeof text === "string" ? parseLogin(text) : null;
+  if (login === null) return null;
+  return { address: login.address, worker: /^[\w.-]{1,64}$/.test(login.suffix) ? login.suffix : null };
 }
 
 /** Names a share within one login: every submitted field but the worker, lower case. */

@@ -1,0 +1,177 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { parseObject, type JsonObject } from "../src/json.ts";
+import { SessionBook, type ToMiner } from "../src/session-book.ts";
+import { UnclaimedShares } from "../src/unclaimed-shares.ts";
+import { LOGIN, requestOf, share } from "./bench-of-three.ts";
+
+/** What can happen to a session; numbers pick one of what there is. */
+type Step =
+  | { readonly do: "submit"; readonly id: number }
+  | { readonly do: "poll" }
+  /** The pool judges a share that has reached it. `told`: its answer goes out, now or never. */
+  | { readonly do: "judge"; readonly pick: number; readonly told: boolean }
+  | { readonly do: "answerRest" }
+  /** The connection dies; the pool keeps its ledger. */
+  | { readonly do: "cut" }
+  | { readonly do: "connect" }
+  /** Make before break: another connection opens beside the first. */
+  | { readonly do: "second" };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("submit" as const), id: fc.integer({ min: 40, max: 43 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("poll" as const) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant("judge" as const), pick: fc.nat(20), told: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("answerRest" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("cut" as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("connect" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("second" as const) }) },
+);
+
+/** A pool, a miner and the book between them, without sockets. */
+class World {
+  readonly book = new SessionBook(new UnclaimedShares());
+  readonly recorded = new Set<string>();
+  readonly submitted: { id: number; nonce: string }[] = [];
+  readonly toMiner: JsonObject[] = [];
+  /** Lines that reached the pool on each connection and have no answer. */
+  readonly inbox = new Map<number, string[]>();
+  #connections = 0;
+  #active: number | null = null;
+
+  run(action: Step): void {
+    switch (action.do) {
+      case "submit":
+        return this.submit(action.id);
+      case "poll":
+        this.book.accept(JSON.stringify({ id: 5, method: "eth_getWork", params: [] }));
+        return this.flush();
+      case "judge":
+        return this.judge(action.pick, action.told);
+      case "answerRest":
+        return this.answerRest();
+      case "cut":
+        return this.cut(this.#active);
+      case "connect":
+        return this.#active === null ? this.connect() : undefined;
+      case "second":
+        return this.connect();
+    }
+  }
+
+  connect(): void {
+    this.#connections += 1;
+    const id = this.#connections;
+    this.inbox.set(id, []);
+    for (const line of this.book.open(id)) this.reach(id, line);
+    if (this.book.ready(id)) this.activate(id);
+  }
+
+  answerRest(): void {
+    for (const [connection, lines] of this.inbox) {
+      for (const line of lines.splice(0)) this.answer(connection, line);
+    }
+  }
+
+  /** Ends with everything connected and every answer given. */
+  settle(): void {
+    for (const connection of this.inbox.keys()) if (connection !== this.#active) this.cut(connection);
+    if (this.#active === null) this.connect();
+    for (let n = 0; n < 20; n++) this.answerRest();
+  }
+
+  private submit(id: number): void {
+    const { params } = share(this.submitted.length);
+    const nonce = String(params[0]);
+    this.submitted.push({ id, nonce });
+    this.book.accept(JSON.stringify({ ...share(this.submitted.length - 1), id }));
+    this.flush();
+  }
+
+  private judge(pick: number, told: boolean): void {
+    const waiting = [...this.inbox].flatMap(([connection, lines]) => lines.map((line) => ({ connection, line })));
+    const chosen = waiting[pick % (waiting.length || 1)];
+    if (chosen === undefined) return;
+    const lines = this.inbox.get(chosen.connection) ?? [];
+    lines.splice(lines.indexOf(chosen.line), 1);
+    if (told) this.answer(chosen.connection, chosen.line);
+    else if (requestOf(chosen.line).method === "eth_submitwork") {
+      this.recorded.add(String(requestOf(chosen.line).params[0]));
+    }
+    // A connection that keeps an answer back for good is one that dies.
+    if (!told) this.cut(chosen.connection);
+  }
+
+  private cut(connection: number | null): void {
+    if (connection === null) return;
+    this.inbox.delete(connection);
+    this.book.close(connection);
+    if (this.#active === connection) this.#active = null;
+    this.flush();
+  }
+
+  private answer(connection: number, line: string): void {
+    const { id, method, params } = requestOf(line);
+    let outcome: JsonObject = { result: true };
+    if (method === "eth_getwork") outcome = { result: ["h", "s", "t"] };
+    if (method === "eth_submitwork") {
+      const nonce = String(params[0]);
+      if (this.recorded.has(nonce)) outcome = { result: null, error: { code: 22, message: "Duplicate share" } };
+      this.recorded.add(nonce);
+    }
+    const { toMiner, resumed } = this.book.fromPool(connection, JSON.stringify({ id, jsonrpc: "2.0", ...outcome }));
+    if (resumed === true) this.activate(connection);
+    this.tell(toMiner);
+    this.flush();
+  }
+
+  private activate(connection: number): void {
+    // The newest connection wins, as in the bridge.
+    if (this.#active !== null && this.#active > connection) return;
+    this.#active = connection;
+    this.tell(this.book.activate(connection) ?? []);
+    this.flush();
+  }
+
+  private flush(): void {
+    const { toPool, toMiner } = this.book.take();
+    if (this.#active !== null) for (const line of toPool) this.reach(this.#active, line);
+    else expect(toPool).toEqual([]);
+    this.tell(toMiner);
+  }
+
+  private reach(connection: number, line: string): void {
+    this.inbox.get(connection)?.push(line);
+  }
+
+  private tell(lines: readonly ToMiner[]): void {
+    for (const { text } of lines) this.toMiner.push(parseObject(text) ?? {});
+  }
+}
+
+test("whatever order shares, answers, deaths and reconnects come in, every share is recorded and answered true exactly once", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      const world = new World();
+      world.book.accept(JSON.stringify(LOGIN));
+      world.connect();
+      world.answerRest();
+      for (const action of steps) world.run(action);
+      world.settle();
+      expect(world.book.pending).toBe(0);
+      expect([...world.recorded].toSorted()).toEqual(world.submitted.map(({ nonce }) => nonce).toSorted());
+      for (let id = 40; id <= 43; id++) {
+        const answers = world.toMiner.filter((body) => body["id"] === id);
+        expect(answers.map((body) => body["result"])).toEqual(
+          world.submitted.filter((one) => one.id === id).map(() => true),
+        );
+      }
+      // The login was answered once, whatever was said again behind the miner's back.
+      expect(world.toMiner.filter((body) => body["id"] === LOGIN.id)).toHaveLength(1);
+    }),
+    { seed: 20_261_122, numRuns: 400 },
+  );
+});
