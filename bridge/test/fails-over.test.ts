@@ -39,10 +39,13 @@ test("leaves a share in flight to the pool that has it when it returns to the fi
   await again.until(() => again.lines.length === 1);
   miner.say(share(2));
   await miner.until(() => miner.answers(42).length === 1);
+  // The pool that was left still has its say on its share, but its jobs are nothing to the miner any more.
+  backup.connections[0]?.send('{"id":0,"jsonrpc":"2.0","result":["0xold","0xseed","0xtarget"]}\n');
   backup.connections[0]?.send('{"id":41,"jsonrpc":"2.0","result":true}\n');
   await miner.until(() => miner.answers(41).length === 1);
   expect(again.lines).toHaveLength(2);
   await backup.until(() => backup.connections.every(({ socket }) => socket.readyState >= 2));
+  expect(miner.lines.filter((line) => line.includes("0xold"))).toEqual([]);
 });
 
 test("goes to the next pool when the first takes connections and never answers", async () => {
