@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { customChain } from "ethash-wasm/chain-spec";
+import { Ethash } from "ethash-wasm";
+import { loadKernel } from "ethash-wasm/node";
+import { CHAINS } from "../../../../core/chain-spec.ts";
+import type { RedisPort } from "../../../../core/ledger/redis-port.ts";
+import { createLogger } from "../../../../core/log.ts";
+import { FanOut } from "../../../../core/work/fan-out.ts";
+import type { WorkSnapshot } from "../../../../core/work/job.ts";
+import { createNodeClient } from "../../../../core/work/node-client.ts";
+import { NodeStateWriter } from "../../../../core/work/node-state.ts";
+import { createSeedCheck } from "../../../../core/work/seed-check.ts";
+import { TemplateRoot, type TemplateStore } from "../../../../core/work/template-root.ts";
+import { EMPTY_TEMPLATE, type TemplateState } from "../../../../core/work/template.ts";
+import { UpstreamHealth } from "../../../../core/work/upstream-health.ts";
+
+export const keccak256 = (data: Uint8Array): Uint8Array => keccak.keccak256(data);
+const keccak = Ethash.instantiate(loadKernel());
+
+/** What an object's storage would keep, with its writes counted. */
+export class MemoryStore implements TemplateStore {
+  state: TemplateState = EMPTY_TEMPLATE;
+  readonly names = new Set<string>();
+  writes = 0;
+
+  load(): TemplateState {
+    return this.state;
+  }
+  save(state: TemplateState): void {
+    this.writes += 1;
+    this.state = state;
+  }
+  subscribers(): string[] {
+    return [...this.names];
+  }
+  addSubscriber(name: string): void {
+    this.writes += 1;
+    this.names.add(name);
+  }
+  removeSubscriber(name: string): void {
+    this.writes += 1;
+    this.names.delete(name);
+  }
+}
+
+export interface TestPoolOptions {
+  readonly upstreams: readonly { readonly name: string; readonly url: string }[];
+  readonly store?: MemoryStore;
+  readonly healthCheck?: boolean;
+  readonly redis?: RedisPort;
+}
+
+export const REFRESH_MS = 1000;
+export const CHECK_MS = 5000;
+export const MAX_AGE_MS = 60_000;
+/** How long a request may really take; a hanging node costs a test the poller's patience, a quarter of a second. */
+const TIMEOUT_MS = 20_000;
+
+/** The root of the work as it runs in the object, with a clock that `round` moves from one alarm to the next. */
+export class TestPool {
+  nowMs = 1_700_000_000_000;
+  alarmMs: number | null = null;
+  readonly store: MemoryStore;
+  readonly logs: { level: string; message: string; upstream?: string; reason?: string }[] = [];
+  readonly pushes: WorkSnapshot[] = [];
+  readonly heights: number[] = [];
+  readonly root: TemplateRoot;
+
+  constructor({ upstreams, store = new MemoryStore(), healthCheck = true, redis }: TestPoolOptions) {
+    this.store = store;
+    this.root = new TemplateRoot({
+      store,
+      alarm: { set: (atMs) => void (this.alarmMs = atMs), get: async () => this.alarmMs },
+      fanOut: new FanOut({
+        send: async (_target, work) => this.pushes.push(work),
+        onGone: (name) => store.removeSubscriber(name),
+        wait: sleep,
+        concurrency: 10,
+        slowAfterMs: 100,
+      }),
+      health: new UpstreamHealth(
+        upstreams.map(({ name }) => name),
+        { maxFails: 3, enabled: healthCheck, forgetHeightAfterMs: 30_000 },
+      ),
+      nodes: upstreams.map(({ name, url }) =>
+        createNodeClient(
+          { name, url, timeoutMs: TIMEOUT_MS, secretHeaders: {} },
+          { fetch: (to, init) => fetch(to, init), timeoutSignal: (ms) => AbortSignal.timeout(ms) },
+        ),
+      ),
+      seedCheck: createSeedCheck(customChain({ name: "devnet" }), CHAINS, keccak256),
+      nodeState: redis ? new NodeStateWriter({ redis, nodesKey: "eth:nodes", intervalMs: 3000 }) : null,
+      log: createLogger({
+        level: "info",
+        sink: (line) => void this.logs.push(JSON.parse(line)),
+        now: () => this.nowMs,
+      }),
+      nowMs: () => this.nowMs,
+      // The clock stands still within a round: only the poller's patience is waited for, and really.
+      wait: (ms) => sleep(Math.min(ms, 250)),
+      onHeight: (height) => void this.heights.push(height),
+      poolName: "pool",
+      refreshIntervalMs: REFRESH_MS,
+      checkIntervalMs: CHECK_MS,
+      maxAgeMs: MAX_AGE_MS,
+    });
+  }
+
+  /** The alarm rings: the clock is there, and one round runs. */
+  async round(): Promise<WorkSnapshot | null> {
+    this.nowMs = this.alarmMs ?? this.nowMs + REFRESH_MS;
+    this.alarmMs = null;
+    await this.root.tick();
+    return this.work;
+  }
+
+  async rounds(count: number): Promise<void> {
+    for (let round = 0; round < count; round += 1) await this.round();
+  }
+
+  /** The last work that was pushed. */
+  get work(): WorkSnapshot | null {
+    return this.pushes.at(-1) ?? null;
+  }
+
+  /** Messages of the log, with the upstream that they are about. */
+  get said(): string[] {
+    return this.logs.map(({ message, upstream }) => (upstream ? `${upstream}: ${message}` : message));
+  }
+}

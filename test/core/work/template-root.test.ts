@@ -1,0 +1,373 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { RedisUnreachableError, type RedisCommand, type RedisPort } from "../../../core/ledger/redis-port.ts";
+import { startNode, type DevNode } from "../../../devnet/node.ts";
+import type { NodeFaults } from "../../../devnet/faults.ts";
+import { MAX_AGE_MS, TestPool } from "./support/test-pool.ts";
+
+const DIFFICULTY = 30_000n;
+let first: DevNode;
+let second: DevNode;
+
+beforeEach(async () => {
+  // Nothing happens on these chains but what a test does.
+  const options = { recommitMs: null, blockTimeMs: null, startHeight: 1000, difficulty: DIFFICULTY };
+  first = await startNode({ ...options, seed: "first" });
+  second = await startNode({ ...options, seed: "second" });
+});
+
+afterEach(async () => {
+  await first.close();
+  await second.close();
+});
+
+const pairOf = () => [
+  { name: "first", url: first.url },
+  { name: "second", url: second.url },
+];
+const headerOf = (node: DevNode) => node.chain.current.header;
+const workItems = ({ chain: { current } }: DevNode) =>
+  JSON.stringify([
+    current.header,
+    current.seedHash,
+    `0x${current.target.toString(16)}`,
+    `0x${current.height.toString(16)}`,
+  ]);
+
+/** A pool that mines on both nodes, a few rounds in. */
+async function mining(): Promise<TestPool> {
+  const pool = new TestPool({ upstreams: pairOf() });
+  await pool.root.subscribe("0xa");
+  await pool.rounds(2);
+  return pool;
+}
+
+function advanceBoth(): void {
+  first.advance();
+  second.advance();
+}
+
+describe("a node that pushes", () => {
+  it("has its work with the miners at once and without a poll", async () => {
+    const pool = await mining();
+    const polls = first.calls.get("eth_getWork");
+    first.advance();
+    expect(pool.root.notify(workItems(first), null)).toEqual({ ok: true, reason: "current" });
+    expect(pool.work?.current).toMatchObject({ header: headerOf(first), height: 1001, networkDifficulty: DIFFICULTY });
+    expect(first.calls.get("eth_getWork")).toBe(polls);
+  });
+
+  it("does not take over from a better one at the same height if its URL says who it is", async () => {
+    const pool = await mining();
+    second.recommit();
+    expect(pool.root.notify(workItems(second), "second")).toEqual({ ok: true, reason: "outranked" });
+    expect(pool.work?.current.header).toBe(headerOf(first));
+  });
+
+  it("hears why its work is refused, and the log says it once", async () => {
+    const pool = await mining();
+    for (let push = 0; push < 5; push += 1) {
+      expect(pool.root.notify("{}", null)).toEqual({ ok: false, reason: expect.stringMatching(/miner.notify.full/) });
+    }
+    expect(pool.said).toEqual(["pushed work was refused"]);
+  });
+});
+
+describe("a node that only answers polls", () => {
+  it("has each new block and each new header with the miners after the next round", async () => {
+    const pool = await mining();
+    for (const change of ["block", "header", "block"]) {
+      if (change === "block") first.advance();
+      else first.recommit();
+      await pool.round();
+      expect(pool.work?.current).toMatchObject({ header: headerOf(first), height: first.chain.current.height });
+    }
+    expect(pool.heights).toEqual([1000, 1001, 1002]);
+  });
+
+  it("is asked once a round, in one request", async () => {
+    const pool = new TestPool({ upstreams: [{ name: "first", url: first.url }] });
+    await pool.root.subscribe("0xa");
+    await pool.rounds(4);
+    expect(first.calls.get("http")).toBe(5);
+    expect(pool.logs).toEqual([]);
+  });
+
+  it("pushes nothing and writes nothing while its work stays the same", async () => {
+    const pool = await mining();
+    const { writes } = pool.store;
+    const pushes = pool.pushes.length;
+    await pool.rounds(10);
+    expect([pool.store.writes, pool.pushes.length]).toEqual([writes, pushes]);
+  });
+
+  it("gives work without a height as old nodes do, and each job has the right one", async () => {
+    first.faults.threeItems = true;
+    const pool = await mining();
+    advanceBoth();
+    await pool.round();
+    expect(pool.work?.current).toMatchObject({ header: headerOf(first), height: 1001 });
+  });
+});
+
+describe("the work is always the best that there is", () => {
+  const ways: [string, Partial<NodeFaults>][] = [
+    ["answers HTML", { html: true }],
+    ["answers null", { nullResults: true }],
+    ["answers status 502", { status: 502 }],
+    ["is not mining", { noWork: true }],
+    ["gives a wrong seed hash", { wrongSeed: true }],
+    ["hangs", { hang: true }],
+    ["gives lower heights", { lowerHeights: 5 }],
+    ["cuts every other connection", { flap: { up: 1, down: 1 } }],
+  ];
+
+  it.each(ways)("when the first node %s, from the very round in which it begins", async (_way, fault) => {
+    const pool = await mining();
+    Object.assign(first.faults, fault);
+    for (let round = 0; round < 12; round += 1) {
+      advanceBoth();
+      await pool.round();
+      expect(pool.work?.current.height).toBe(second.chain.current.height);
+      expect([headerOf(first), headerOf(second)]).toContain(pool.work?.current.header);
+    }
+    expect(new Set(pool.said).size).toBe(pool.said.length);
+    expect(pool.said.length).toBeLessThanOrEqual(1);
+  });
+
+  it.each(ways)(
+    "when the only node %s for a while, it goes on where it was and never goes back",
+    async (_way, fault) => {
+      const pool = new TestPool({ upstreams: [{ name: "first", url: first.url }] });
+      await pool.root.subscribe("0xa");
+      Object.assign(first.faults, fault);
+      await pool.rounds(6);
+      expect(pool.work?.current.height).toBe(1000);
+      Object.assign(first.faults, { html: false, nullResults: false, status: 0, noWork: false, flap: null });
+      Object.assign(first.faults, { wrongSeed: false, hang: false, lowerHeights: 0 });
+      // A request that hangs is given up only after its time-out: the socket is cut here.
+      if (fault.hang) {
+        await first.stopListening();
+        await first.startListening();
+      }
+      first.advance();
+      await vi.waitFor(async () => {
+        await pool.round();
+        expect(pool.work?.current).toMatchObject({ header: headerOf(first), height: 1001 });
+      });
+      const sequences = pool.pushes.map(({ sequence }) => sequence);
+      expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
+    },
+  );
+
+  it("when the first node is gone and comes back", async () => {
+    const pool = await mining();
+    await first.stopListening();
+    advanceBoth();
+    await pool.round();
+    expect(pool.work?.current.header).toBe(headerOf(second));
+    await pool.rounds(4);
+    await first.startListening();
+    await pool.rounds(30);
+    expect(pool.work?.current.header).toBe(headerOf(first));
+    expect(pool.said).toEqual(["first: upstream is sick", "first: upstream is well again"]);
+    expect(pool.logs.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/cannot be reached/),
+      expect.stringMatching(/3 answers in a row, height 1001/),
+    ]);
+  });
+
+  it("when a node falls out of sync: it is judged by its height beside the others', not by failures (defect 20)", async () => {
+    const pool = await mining();
+    for (let block = 0; block < 5; block += 1) second.advance();
+    await pool.rounds(12);
+    expect(pool.work?.current).toMatchObject({ header: headerOf(second), height: 1005 });
+    expect(pool.said).toEqual(["first: upstream is sick"]);
+    expect(pool.logs[0]?.reason).toBe("at height 1000, 5 behind the others");
+    first.jumpTo(second.chain.current.height);
+    await pool.rounds(30);
+    expect(pool.work?.current.header).toBe(headerOf(first));
+  });
+
+  it("when a node hangs: it is sick after as many rounds as it may fail, long before its time-out (defect 20)", async () => {
+    const pool = await mining();
+    first.faults.hang = true;
+    await pool.rounds(5);
+    expect(pool.root.health.upstreams).toEqual([
+      { name: "first", healthy: false, height: 1000, lastError: expect.stringMatching(/no answer/) },
+      { name: "second", healthy: true, height: 1000, lastError: null },
+    ]);
+    expect(pool.work?.current.header).toBe(headerOf(second));
+  });
+
+  it("with healthCheck off the order stays, and a failing first node still costs no freshness", async () => {
+    const pool = new TestPool({ upstreams: pairOf(), healthCheck: false });
+    await pool.root.subscribe("0xa");
+    first.faults.html = true;
+    await pool.rounds(5);
+    advanceBoth();
+    await pool.round();
+    expect(pool.work?.current.header).toBe(headerOf(second));
+    first.faults.html = false;
+    await pool.round();
+    expect(pool.work?.current.header).toBe(headerOf(first));
+    expect(pool.logs).toEqual([]);
+  });
+});
+
+describe("when no node gives work", () => {
+  it("the pool has none after maxAge, says so once, and says when there is some again", async () => {
+    const pool = await mining();
+    await first.stopListening();
+    await second.stopListening();
+    await pool.rounds(MAX_AGE_MS / 1000 - 5);
+    expect(await pool.root.snapshot()).not.toBeNull();
+    await pool.rounds(20);
+    expect(await pool.root.snapshot()).toBeNull();
+    expect(pool.root.health).toMatchObject({ height: null, ageMs: expect.any(Number) });
+    await first.startListening();
+    await pool.rounds(2);
+    expect(await pool.root.snapshot()).toMatchObject({ current: { height: 1000 } });
+    expect(pool.said.filter((text) => !text.includes("upstream is"))).toEqual([
+      "no node gives work: miners hear `Work not ready`",
+      "there is work again",
+    ]);
+  });
+
+  it("the first miner hears so after a moment instead of waiting for a time-out", async () => {
+    first.faults.hang = true;
+    second.faults.hang = true;
+    const pool = new TestPool({ upstreams: pairOf() });
+    expect(await pool.root.subscribe("0xa")).toBeNull();
+  });
+
+  it("sessions hear that a long block's work is still right before they take it for too old", async () => {
+    const pool = await mining();
+    const pushed = pool.pushes.length;
+    await pool.rounds(MAX_AGE_MS / 1000);
+    const renewed = pool.pushes.slice(pushed);
+    expect(renewed.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(renewed.map(({ sequence }) => sequence)).size).toBe(1);
+    expect(pool.nowMs - (renewed.at(-1)?.confirmedAtMs ?? 0)).toBeLessThan(MAX_AGE_MS / 2);
+  });
+});
+
+describe("a wrong chain setting", () => {
+  it("is one error that names the setting, and no miner gets such work", async () => {
+    first.faults.wrongSeed = true;
+    const pool = new TestPool({ upstreams: [{ name: "first", url: first.url }] });
+    expect(await pool.root.subscribe("0xa")).toBeNull();
+    await pool.rounds(10);
+    expect(pool.pushes).toEqual([]);
+    expect(pool.said).toEqual(["first: upstream is sick", "no node gives work: miners hear `Work not ready`"]);
+    expect(pool.logs[0]?.reason).toMatch(/chain = "devnet".*the epoch settings of chain are wrong/);
+  });
+});
+
+describe("a restart", () => {
+  it("in the middle of a fan-out brings the work to everybody again, under the same number", async () => {
+    const before = await mining();
+    before.root.notify(workItems((first.advance(), first)), null);
+    const after = new TestPool({ upstreams: pairOf(), store: before.store });
+    after.nowMs = before.nowMs;
+    await after.round();
+    expect(after.pushes[0]).toEqual(before.work);
+  });
+
+  it("finds subscribers, and cron starts the loop that nobody else does", async () => {
+    const before = await mining();
+    const after = new TestPool({ upstreams: pairOf(), store: before.store });
+    await after.root.guard();
+    expect(after.alarmMs).toBe(after.nowMs);
+    await after.round();
+    expect(after.root.health).toMatchObject({ polling: true, subscribers: 1, height: 1000 });
+    expect(after.said).toEqual(["the poll loop had stopped; cron starts it again"]);
+    await after.root.guard();
+    expect(after.logs.length).toBe(1);
+  });
+});
+
+describe("nobody mines", () => {
+  it("stops the loop, and pushes of nodes are taken without a write", async () => {
+    const pool = await mining();
+    pool.root.unsubscribe("0xa");
+    await pool.round();
+    expect(pool.alarmMs).toBeNull();
+    const { writes } = pool.store;
+    first.advance();
+    expect(pool.root.notify(workItems(first), null).ok).toBe(true);
+    expect(pool.store.writes).toBe(writes);
+  });
+
+  it("but asks for work without subscribing: the loop runs for a minute longer", async () => {
+    const pool = new TestPool({ upstreams: pairOf() });
+    expect(await pool.root.snapshot()).toMatchObject({ current: { height: 1000 } });
+    await pool.rounds(59);
+    expect(pool.alarmMs).not.toBeNull();
+    await pool.rounds(2);
+    expect(pool.alarmMs).toBeNull();
+  });
+});
+
+/** The fields of one node in `eth:nodes`. */
+const ofNode = (node: string, height: number, beat: unknown) => ({
+  [`${node}:name`]: node,
+  [`${node}:height`]: String(height),
+  [`${node}:difficulty`]: "30000",
+  [`${node}:lastBeat`]: beat,
+});
+
+describe("the state of the nodes in Redis", () => {
+  const commands: RedisCommand[] = [];
+  let down = false;
+  const redis: RedisPort = {
+    async command(command) {
+      if (down) throw new RedisUnreachableError("refused", "no");
+      commands.push(command);
+      return 1;
+    },
+    pipeline: () => Promise.reject(new Error("not used")),
+  };
+  beforeEach(() => {
+    commands.length = 0;
+    down = false;
+  });
+
+  it("is written when the height changes and every stateUpdateInterval, in one command", async () => {
+    const pool = new TestPool({ upstreams: pairOf(), redis });
+    await pool.root.subscribe("0xa");
+    await pool.round();
+    commands.length = 0;
+    advanceBoth();
+    await pool.round();
+    const [[name, key, ...fields] = []] = commands;
+    expect([commands.length, name, key]).toEqual([1, "HSET", "eth:nodes"]);
+    const written = Object.fromEntries(
+      Array.from({ length: fields.length / 2 }, (_, index) => [fields[2 * index], String(fields[2 * index + 1])]),
+    );
+    const lastBeat = String(Math.floor(pool.nowMs / 1000));
+    // The second node is in reserve: it was not asked in this round and does not count as alive now.
+    expect(written).toEqual({
+      ...ofNode("pool", 1001, lastBeat),
+      ...ofNode("first", 1001, lastBeat),
+      ...ofNode("second", 1000, expect.not.stringMatching(lastBeat)),
+    });
+    commands.length = 0;
+    await pool.rounds(6);
+    expect(commands.length).toBeGreaterThanOrEqual(2);
+    expect(commands.length).toBeLessThanOrEqual(3);
+  });
+
+  it("is made up for after Redis was away, which the log says once", async () => {
+    const pool = new TestPool({ upstreams: pairOf(), redis });
+    await pool.root.subscribe("0xa");
+    down = true;
+    await pool.rounds(10);
+    down = false;
+    await pool.rounds(4);
+    expect(pool.said).toEqual([
+      "the state of the nodes could not be written to Redis",
+      "the state of the nodes is in Redis again",
+    ]);
+    expect(pool.work?.current.height).toBe(1000);
+  });
+});
