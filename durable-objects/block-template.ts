@@ -2,11 +2,13 @@ import { DurableObject } from "cloudflare:workers";
 import { Ethash } from "ethash-wasm";
 import kernel from "ethash-wasm/kernel.wasm";
 import { CHAINS } from "../core/chain-spec.ts";
+import { ledgerKeys } from "../core/ledger/keys.ts";
 import { createLogger, type Logger } from "../core/log.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import { FanOut } from "../core/work/fan-out.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { createNodeClient } from "../core/work/node-client.ts";
+import { NodeStateWriter } from "../core/work/node-state.ts";
 import { createSeedCheck } from "../core/work/seed-check.ts";
 import { TemplateRelay } from "../core/work/template-relay.ts";
 import { TemplateRoot, type AlarmPort, type TemplateStore } from "../core/work/template-root.ts";
@@ -14,6 +16,8 @@ import { MOST_RELAYS, relayName, ROOT_NAME } from "../core/work/template-tree.ts
 import { UpstreamHealth } from "../core/work/upstream-health.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
+import { ledgerClient } from "./ledger-client.ts";
+import { consoleSink } from "./log-sink.ts";
 import type { BlockTemplateRpc, TemplateHealth } from "./rpc.ts";
 import { pushTo, verifierShards } from "./peers.ts";
 import { createTemplateStore } from "./template-store.ts";
@@ -50,8 +54,7 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     const relay = relayNameOf(ctx.id, env);
     this.#log = createLogger({
       level: config.log.level,
-      // eslint-disable-next-line no-console -- the runtime's log is the console
-      sink: (line, level) => console[level](line),
+      sink: consoleSink,
       now: Date.now,
       fields: { part: relay ?? "template" },
     });
@@ -145,7 +148,11 @@ function createRoot(config: PoolConfig, env: Env, platform: Platform & { readonl
       }),
     ),
     seedCheck: createSeedCheck(chain, CHAINS, (data) => keccak.keccak256(data)),
-    nodeState: null,
+    nodeState: new NodeStateWriter({
+      redis: ledgerClient(env, config),
+      nodesKey: ledgerKeys(config.coin).nodes,
+      intervalMs: work.stateUpdateIntervalMs,
+    }),
     nowMs: Date.now,
     wait,
     onHeight(height) {

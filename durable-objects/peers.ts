@@ -1,14 +1,12 @@
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { isRelayName } from "../core/work/template-tree.ts";
 import type { Env } from "../worker/env.ts";
-import type { MinerSessionRpc, ShareVerifierRpc } from "./rpc.ts";
+import type { ShareVerifierRpc } from "./rpc.ts";
 
 /** Brings work to a relay, or to the session of a login. @returns connections behind it */
 export async function pushTo(env: Env, target: string, work: WorkSnapshot): Promise<number> {
   if (isRelayName(target)) return await env.BLOCK_TEMPLATE.getByName(target).pushWork(work);
-  const session: unknown = env.MINER_SESSION.getByName(target);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the class lands with its part
-  return await (session as MinerSessionRpc).pushWork(work);
+  return await env.MINER_SESSION.getByName(target).pushWork(work);
 }
 
 /** Every verifier. @param count as configured */

@@ -34,8 +34,7 @@ export interface TemplateRootDeps {
   readonly health: UpstreamHealth;
   readonly nodes: readonly NodeClient[];
   readonly seedCheck: SeedCheck;
-  /** Null: nothing is written. */
-  readonly nodeState: NodeStateWriter | null;
+  readonly nodeState: NodeStateWriter;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly wait: (ms: number) => Promise<void>;
@@ -214,7 +213,7 @@ export class TemplateRoot {
     else this.#once.solved("work", "there is work again", { height: fresh.current.height });
     // Sessions judge the age of their work by themselves: where a block takes long, they hear that it is still right.
     if (nowMs() - this.#publishedAtMs > maxAgeMs / 3) this.#publish();
-    void nodeState?.offer(this.#nodeStates(fresh), nowMs(), this.#once);
+    void nodeState.offer(this.#nodeStates(fresh), nowMs(), this.#once);
   }
 
   #offer(offer: WorkOffer): OfferOutcome {

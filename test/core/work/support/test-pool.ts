@@ -12,6 +12,7 @@ import { NodeStateWriter } from "../../../../core/work/node-state.ts";
 import { createSeedCheck } from "../../../../core/work/seed-check.ts";
 import { TemplateRoot, type TemplateStore } from "../../../../core/work/template-root.ts";
 import { EMPTY_TEMPLATE, type TemplateState } from "../../../../core/work/template.ts";
+import { MemoryRedis } from "../../../support/memory-redis.ts";
 import { UpstreamHealth } from "../../../../core/work/upstream-health.ts";
 
 export const keccak256 = (data: Uint8Array): Uint8Array => keccak.keccak256(data);
@@ -66,7 +67,12 @@ export class TestPool {
   readonly heights: number[] = [];
   readonly root: TemplateRoot;
 
-  constructor({ upstreams, store = new MemoryStore(), healthCheck = true, redis }: TestPoolOptions) {
+  constructor({
+    upstreams,
+    store = new MemoryStore(),
+    healthCheck = true,
+    redis = new MemoryRedis(),
+  }: TestPoolOptions) {
     this.store = store;
     this.root = new TemplateRoot({
       store,
@@ -89,7 +95,7 @@ export class TestPool {
         ),
       ),
       seedCheck: createSeedCheck(customChain({ name: "devnet" }), CHAINS, keccak256),
-      nodeState: redis ? new NodeStateWriter({ redis, nodesKey: "eth:nodes", intervalMs: 3000 }) : null,
+      nodeState: new NodeStateWriter({ redis, nodesKey: "eth:nodes", intervalMs: 3000 }),
       log: createLogger({
         level: "info",
         sink: (line) => void this.logs.push(JSON.parse(line)),
