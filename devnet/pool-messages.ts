@@ -1,0 +1,43 @@
+/** The Worker as `wrangler deploy` makes it. */
+export interface WorkerBundle {
+  /** Holds index.js and the modules that it imports. */
+  readonly directory: string;
+  /** Bindings, assets and compatibility settings of wrangler.toml in Miniflare's words. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** What the pool's host process is started with. Plain data: it goes over the IPC channel. */
+export interface HostOptions {
+  readonly bundle: WorkerBundle;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly host: string;
+  /** Where the Durable Objects keep their databases. */
+  readonly stateDir: string;
+  /** Settings over those of wrangler.toml, and secrets. */
+  readonly bindings: Readonly<Record<string, BindingValue>>;
+  /** Fire the Worker's cron every minute, as Cloudflare does. */
+  readonly cron: boolean;
+}
+
+/** A setting as wrangler.toml can carry it. */
+export type BindingValue = string | number | boolean | null | BindingValue[] | { [key: string]: BindingValue };
+
+/** A line that the Worker or workerd wrote. */
+export interface PoolLog {
+  readonly level: string;
+  readonly message: string;
+}
+
+/** Parent to host. */
+export type HostRequest =
+  | { readonly kind: "start"; readonly options: HostOptions }
+  | { readonly kind: "scheduled"; readonly id: number }
+  | { readonly kind: "close" };
+
+/** Host to parent. */
+export type HostReport =
+  | { readonly kind: "ready"; readonly url: string }
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "log"; readonly log: PoolLog }
+  | { readonly kind: "scheduled"; readonly id: number; readonly error: string | null };

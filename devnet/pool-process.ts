@@ -1,0 +1,215 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import type { BindingValue, HostOptions, HostReport, HostRequest, PoolLog, WorkerBundle } from "./pool-messages.ts";
+import { bundleWorker } from "./worker-bundle.ts";
+
+export type { BindingValue, PoolLog } from "./pool-messages.ts";
+
+/** Settings of a pool that runs in workerd on this machine. */
+export interface PoolOptions {
+  /** 0 (default): a free one, kept over restarts. */
+  readonly port?: number;
+  readonly host?: string;
+  /** Where the Durable Objects keep their databases; they outlive the process. */
+  readonly stateDir: string;
+  /** Settings, over those of wrangler.toml. */
+  readonly vars?: Readonly<Record<string, BindingValue>>;
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Flags of V8 inside workerd, e.g. `--wasm-max-mem-pages=2048` for the 128 MiB of a Worker isolate. */
+  readonly v8Flags?: readonly string[];
+  /** Fire the cron trigger every minute, as Cloudflare does; default true. */
+  readonly cron?: boolean;
+  /** Every line that the Worker or workerd writes. */
+  readonly onLog?: (log: PoolLog) => void;
+}
+
+/** The pool's Worker in a workerd of its own. */
+export interface PoolProcess {
+  readonly url: string;
+  readonly port: number;
+  /** Process id of the leader of workerd's process group; null while nothing runs. */
+  readonly pid: number | null;
+  /** Kills workerd at once, wherever it is: nothing gets to say goodbye. */
+  kill(): Promise<void>;
+  /** Kills it if it runs, and starts it again on the same port and state. */
+  restart(): Promise<void>;
+  /** Fires the cron trigger now and waits until its handler is done. @throws Error when the handler threw */
+  scheduled(): Promise<void>;
+  /** Ends workerd; Durable Objects are not told, as on Cloudflare. */
+  close(): Promise<void>;
+}
+
+/** How long an orderly end may take before it becomes a kill. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Bundles the Worker and starts it. Fulfilled when it answers. @throws Error that says why it did not start */
+export async function startPool(options: PoolOptions): Promise<PoolProcess> {
+  const bundle = await bundleWorker();
+  const pool = new LocalPool(options, bundle);
+  await pool.restart();
+  return pool;
+}
+
+class LocalPool implements PoolProcess {
+  readonly #options: PoolOptions;
+  readonly #bundle: WorkerBundle;
+  #run: HostRun | null = null;
+  #url = "";
+
+  constructor(options: PoolOptions, bundle: WorkerBundle) {
+    this.#options = options;
+    this.#bundle = bundle;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get port(): number {
+    return this.#url === "" ? (this.#options.port ?? 0) : Number(new URL(this.#url).port);
+  }
+
+  get pid(): number | null {
+    return this.#run?.pid ?? null;
+  }
+
+  async kill(): Promise<void> {
+    await this.#run?.kill();
+    this.#run = null;
+  }
+
+  async restart(): Promise<void> {
+    await this.kill();
+    const { vars, secrets, stateDir, host = "127.0.0.1", cron = true } = this.#options;
+    const run = new HostRun(this.#options);
+    this.#run = run;
+    try {
+      const bindings = { ...vars, ...secrets };
+      this.#url = await run.start({ bundle: this.#bundle, port: this.port, host, stateDir, bindings, cron });
+    } catch (error) {
+      await this.kill();
+      throw error;
+    }
+  }
+
+  async scheduled(): Promise<void> {
+    if (this.#run === null) throw new Error("the pool does not run");
+    await this.#run.scheduled();
+  }
+
+  async close(): Promise<void> {
+    const run = this.#run;
+    this.#run = null;
+    await run?.close();
+  }
+}
+
+/** One life of the host process and its workerd. */
+class HostRun {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  readonly #onLog: ((log: PoolLog) => void) | undefined;
+  readonly #waiting = new Map<number, (error: string | null) => void>();
+  #started: (result: { url: string } | { reason: string }) => void = () => undefined;
+  #nextId = 0;
+
+  constructor({ v8Flags, onLog }: PoolOptions) {
+    this.#onLog = onLog;
+    // A group of its own: a signal to the group reaches workerd, and Ctrl-C in the terminal reaches neither before us.
+    this.#child = fork(join(import.meta.dirname, "pool-host.ts"), {
+      detached: true,
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      env: {
+        ...process.env,
+        CLOUDFLARE_CF_FETCH_ENABLED: "false",
+        WRANGLER_SEND_METRICS: "false",
+        X_LOCAL_OBSERVABILITY: "false",
+        MINIFLARE_WORKERD_V8_FLAGS: (v8Flags ?? []).join(" "),
+      },
+    });
+    this.#ended = once(this.#child, "exit");
+    this.#child.on("message", (report: HostReport) => this.#heard(report));
+    this.#child.on("exit", (code, signal) => this.#exited(`its process ended (${signal ?? code})`));
+    this.#follow(this.#child.stdout, "info");
+    this.#follow(this.#child.stderr, "error");
+    process.once("exit", this.#killGroup);
+  }
+
+  get pid(): number | null {
+    return this.#child.pid ?? null;
+  }
+
+  async start(options: HostOptions): Promise<string> {
+    const result = new Promise<{ url: string } | { reason: string }>((resolve) => (this.#started = resolve));
+    this.#send({ kind: "start", options });
+    const started = await result;
+    if ("reason" in started) throw new Error(`the pool did not start: ${started.reason}`);
+    return started.url;
+  }
+
+  async scheduled(): Promise<void> {
+    const id = this.#nextId++;
+    const done = new Promise<string | null>((resolve) => this.#waiting.set(id, resolve));
+    this.#send({ kind: "scheduled", id });
+    const error = await done;
+    if (error !== null) throw new Error(`the scheduled handler failed: ${error}`);
+  }
+
+  async kill(): Promise<void> {
+    this.#killGroup();
+    await this.#ended;
+  }
+
+  async close(): Promise<void> {
+    this.#send({ kind: "close" });
+    const timer = setTimeout(this.#killGroup, CLOSE_TIMEOUT_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  readonly #killGroup = (): void => {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // The group is gone: that is what was wanted.
+    }
+  };
+
+  #heard(report: HostReport): void {
+    switch (report.kind) {
+      case "ready":
+        return this.#started({ url: report.url });
+      case "failed":
+        return this.#started({ reason: report.reason });
+      case "log":
+        return this.#onLog?.(report.log);
+      case "scheduled":
+        this.#waiting.get(report.id)?.(report.error);
+        this.#waiting.delete(report.id);
+    }
+  }
+
+  #exited(reason: string): void {
+    process.off("exit", this.#killGroup);
+    // A host that died alone leaves workerd behind in its group.
+    this.#killGroup();
+    this.#started({ reason });
+    for (const done of this.#waiting.values()) done(reason);
+    this.#waiting.clear();
+  }
+
+  #send(request: HostRequest): void {
+    if (this.#child.connected) this.#child.send(request);
+  }
+
+  #follow(stream: Readable | null, level: string): void {
+    if (stream === null) return;
+    createInterface(stream).on("line", (message) => this.#onLog?.({ level, message }));
+  }
+}

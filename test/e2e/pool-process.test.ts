@@ -1,0 +1,121 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool-process.ts";
+
+let stateDir: string;
+const pools: PoolProcess[] = [];
+
+beforeEach(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), "edgepool-test-"));
+});
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.close()));
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+async function start(options: Partial<PoolOptions> = {}): Promise<PoolProcess> {
+  const pool = await startPool({ stateDir, cron: false, ...options });
+  pools.push(pool);
+  return pool;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Processes of a group, from /proc: what pgrep would say, without needing it. */
+async function goneGroup(leader: number): Promise<void> {
+  while (isAlive(-leader)) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe("the pool in a process of its own", () => {
+  it("answers, is gone at once when killed, and comes back on the same port", async () => {
+    const pool = await start();
+    const { url, pid } = pool;
+    expect((await fetch(`${url}/health`)).status).toBeGreaterThanOrEqual(200);
+    await pool.kill();
+    await expect(fetch(`${url}/health`)).rejects.toThrow();
+    await goneGroup(pid ?? 0);
+    await pool.restart();
+    expect(pool.url).toBe(url);
+    expect((await fetch(`${url}/health`)).status).toBeGreaterThanOrEqual(200);
+  });
+
+  it("keeps the databases of its Durable Objects in the state directory", async () => {
+    const pool = await start({ secrets: { REDIS_TOKEN: "books" } });
+    const redis = (...command: string[]): Promise<unknown> =>
+      fetch(`${pool.url}/redis`, {
+        method: "POST",
+        headers: { authorization: "Bearer books" },
+        body: JSON.stringify(command),
+      }).then((response) => response.json());
+    expect(await redis("SET", "k", "kept")).toEqual({ result: "OK" });
+    await pool.restart();
+    expect(await redis("GET", "k")).toEqual({ result: "kept" });
+    expect(readdirSync(stateDir).length).toBeGreaterThan(0);
+  });
+
+  it("gives settings to the Worker, over those of wrangler.toml", async () => {
+    const pool = await start({ vars: { difficulty: "nonsense" } });
+    const response = await fetch(`${pool.url}/health`);
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain("difficulty");
+  });
+
+  it("says that a port is in use", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const address = other.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    await expect(start({ ...(port !== undefined && { port }) })).rejects.toThrow(/did not start.*in use/i);
+    other.close();
+  });
+
+  it("fires the cron trigger on request, and refuses when it does not run", async () => {
+    const pool = await start();
+    await pool.scheduled();
+    await pool.kill();
+    await expect(pool.scheduled()).rejects.toThrow("does not run");
+  });
+
+  it.each(["SIGKILL", "SIGTERM", "SIGINT"] as const)(
+    "leaves nothing behind when its parent gets %s",
+    async (signal) => {
+      const script = `
+      import { startPool } from ${JSON.stringify(join(import.meta.dirname, "../../devnet/pool-process.ts"))};
+      const pool = await startPool({ stateDir: ${JSON.stringify(stateDir)}, cron: false });
+      console.log(pool.pid);
+    `;
+      const parent = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      const [line] = (await once(createInterface(parent.stdout), "line")) as [string];
+      const leader = Number(line);
+      expect(isAlive(-leader)).toBe(true);
+      parent.kill(signal);
+      await goneGroup(leader);
+      expect(existsSync(stateDir)).toBe(true);
+    },
+  );
+
+  it("leaves no workerd behind when its host process alone is killed", async () => {
+    const pool = await start();
+    const { pid } = pool;
+    process.kill(pid ?? 0, "SIGKILL");
+    await goneGroup(pid ?? 0);
+    await pool.restart();
+    expect((await fetch(`${pool.url}/health`)).status).toBeGreaterThanOrEqual(200);
+  });
+});
