@@ -54,11 +54,11 @@ describe("the pool in a process of its own", () => {
   });
 
   it("keeps the databases of its Durable Objects in the state directory", async () => {
-    const pool = await start({ secrets: { REDIS_TOKEN: "books" } });
+    const pool = await start({ secrets: { REDIS_TOKEN: "books-of-this-test-only" } });
     const redis = (...command: string[]): Promise<unknown> =>
       fetch(`${pool.url}/redis`, {
         method: "POST",
-        headers: { authorization: "Bearer books" },
+        headers: { authorization: "Bearer books-of-this-test-only" },
         body: JSON.stringify(command),
       }).then((response) => response.json());
     expect(await redis("SET", "k", "kept")).toEqual({ result: "OK" });
