@@ -5,7 +5,7 @@ import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
 import { CacheKeeper, STRAGGLER_WAIT_MS } from "../../../core/shares/cache-keeper.ts";
 import type { PowHash, PowInput, PowKernel } from "../../../core/shares/pow-kernel.ts";
 import vectors from "../../vectors/ethash.json" with { type: "json" };
-import { SHORT_CHAIN } from "../../support/pow.ts";
+import { SHORT_CHAIN } from "../../support/proofs.ts";
 
 // Light caches are really built here, on a machine that may be busy.
 vi.setConfig({ testTimeout: 120_000 });

@@ -10,7 +10,8 @@ import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.t
 import type { Job } from "../../../core/work/job.ts";
 import { FaultyLedger } from "../../support/faulty-ledger.ts";
 import { nodeSql } from "../../support/node-sql.ts";
-import { kernelAt, makeJob, meets, SHORT_CHAIN, solutions, submission } from "../../support/pow.ts";
+import { kernelAt } from "../../support/pow.ts";
+import { makeJob, meets, SHORT_CHAIN, solutions, submission } from "../../support/proofs.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 // Light caches are really built here, on a machine that may be busy.

@@ -1,7 +1,7 @@
 import { fromHex } from "ethash-wasm";
 import { describe, expect, it } from "vitest";
 import { judgeClaim, judgeProof } from "../../../core/shares/judgement.ts";
-import { makeJob, submission } from "../../support/pow.ts";
+import { makeJob, submission } from "../../support/proofs.ts";
 
 const number = (value: bigint): Uint8Array => fromHex(value.toString(16).padStart(64, "0"));
 const mix = (digit: string): string => `0x${digit.repeat(64)}`;

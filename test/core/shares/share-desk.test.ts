@@ -10,7 +10,8 @@ import type { ShareVerdict } from "../../../core/shares/share.ts";
 import type { SubmitWorkResult } from "../../../core/work/node-client.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
 import { nodeSql } from "../../support/node-sql.ts";
-import { kernelAt, makeJob, meets, LONG_CHAIN, solutions, submission } from "../../support/pow.ts";
+import { kernelAt } from "../../support/pow.ts";
+import { makeJob, meets, LONG_CHAIN, solutions, submission } from "../../support/proofs.ts";
 import { virtualAlarm } from "../../support/virtual-alarm.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
 

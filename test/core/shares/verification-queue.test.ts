@@ -5,7 +5,8 @@ import { epochOf } from "../../../core/chain-spec.ts";
 import { CacheKeeper } from "../../../core/shares/cache-keeper.ts";
 import type { PowKernel } from "../../../core/shares/pow-kernel.ts";
 import { QueueFullError, VerificationFailedError, VerificationQueue } from "../../../core/shares/verification-queue.ts";
-import { kernelAt, makeJob, SHORT_CHAIN } from "../../support/pow.ts";
+import { kernelAt } from "../../support/pow.ts";
+import { makeJob, SHORT_CHAIN } from "../../support/proofs.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
 
 // Light caches are really built here, on a machine that may be busy.

@@ -1,0 +1,276 @@
+import {
+  abortAllDurableObjects,
+  evictDurableObject,
+  reset,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { chainByName, epochOf } from "../../core/chain-spec.ts";
+import type { RedisValue } from "../../core/ledger/redis-port.ts";
+import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
+import { BlockTemplate } from "../../durable-objects/block-template.ts";
+import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
+import { embeddedPort } from "../../durable-objects/ledger-client.ts";
+import { lightCaches } from "../../durable-objects/light-caches.ts";
+import { makeJob, meets, solutions, submission } from "../support/proofs.ts";
+
+const HEIGHT = 3;
+const NETWORK = 64n;
+const accepted: ShareVerdict = { kind: "accepted", block: false };
+const block: ShareVerdict = { kind: "accepted", block: true };
+
+/** What the node answers to `eth_submitWork`; `true` when nothing else is said. */
+let nodeAnswers: (boolean | "breaks" | "hangs")[] = [];
+let offers = 0;
+/** What happens to the next requests to the ledger. */
+let ledgerFaults: ("lostBefore" | "lostAfter")[] = [];
+let refreshes = 0;
+const realRest = Object.getOwnPropertyDescriptor(EmbeddedRedis.prototype, "rest")?.value as EmbeddedRedis["rest"];
+
+function replace(prototype: object, method: string, value: unknown): void {
+  Object.defineProperty(prototype, method, { value, configurable: true, writable: true });
+}
+
+const verifier = () => env.SHARE_VERIFIER.getByName("shard-0");
+const books = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 5_000);
+const chain = chainByName("classic");
+if (!chain) throw new Error("no such chain");
+const epoch = epochOf(chain, HEIGHT);
+
+beforeEach(async () => {
+  nodeAnswers = [];
+  ledgerFaults = [];
+  offers = 0;
+  refreshes = 0;
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
+    offers += 1;
+    const answer = nodeAnswers.shift() ?? true;
+    if (answer === "breaks") throw new TypeError("network connection lost");
+    if (answer === "hangs") await new Promise(() => undefined);
+    return Response.json({ jsonrpc: "2.0", id: 1, result: answer });
+  });
+  replace(BlockTemplate.prototype, "refresh", async () => void (refreshes += 1));
+  replace(
+    EmbeddedRedis.prototype,
+    "rest",
+    async function (this: EmbeddedRedis, ...call: Parameters<EmbeddedRedis["rest"]>) {
+      const fault = ledgerFaults.shift();
+      if (fault === "lostBefore") throw new Error("the connection broke");
+      const answer = await realRest.call(this, ...call);
+      if (fault === "lostAfter") throw new Error("the connection broke");
+      return answer;
+    },
+  );
+  await verifier().prepare(HEIGHT);
+  while (!lightCaches.has(epoch)) await scheduler.wait(20);
+});
+
+afterEach(async () => {
+  await reset();
+  vi.restoreAllMocks();
+});
+
+let serial = 0;
+
+/** Fresh submissions of real proofs of work: those that only meet the share target, or those of blocks. */
+function submissions(kind: "share" | "block", count: number): ShareSubmission[] {
+  serial += 1;
+  const job = makeJob(HEIGHT, NETWORK, serial);
+  const kernel = { hashBatch: (inputs: Parameters<typeof lightCaches.hash>[1]) => lightCaches.hash(epoch, inputs) };
+  const found = solutions(kernel, job, 0n, kind === "share" ? meets(2n, NETWORK) : meets(NETWORK));
+  return Array.from({ length: count }, (_, at) => {
+    const solution = found.next().value;
+    if (!solution) throw new Error("solutions never end");
+    return submission(job, solution, { timestampMs: Date.now() + at });
+  });
+}
+
+const one = (kind: "share" | "block"): ShareSubmission => {
+  const [first] = submissions(kind, 1);
+  if (!first) throw new Error("one is needed");
+  return first;
+};
+
+const member = (share: ShareSubmission): string => `${share.nonce}:${share.job.header}:${share.mixDigest}`;
+
+async function command(...words: [string, ...string[]]): Promise<RedisValue> {
+  return await books().command(words);
+}
+
+/** Every sum of the books that a set of credited shares makes. */
+async function expectBooks(shares: readonly ShareSubmission[]): Promise<void> {
+  const total = shares.reduce((sum, share) => sum + share.shareDifficulty, 0n);
+  expect(await command("ZCARD", "eth:pow")).toBe(shares.length);
+  for (const share of shares) expect(await command("ZSCORE", "eth:pow", member(share))).toBe(String(HEIGHT));
+  expect(await command("ZCARD", "eth:hashrate")).toBe(shares.length);
+  expect(await command("HGET", "eth:stats", "roundShares")).toBe(String(total));
+}
+
+const candidates = async () => await command("ZRANGE", "eth:blocks:candidates", "0", "-1");
+const rows = async (table: string) =>
+  await runInDurableObject(verifier(), (_object, state) => state.storage.sql.exec(`SELECT * FROM ${table}`).toArray());
+
+/** Lets the alarm ring until nothing waits any more. */
+async function drain(): Promise<void> {
+  for (let round = 0; round < 100; round += 1) {
+    const { outboxDepth } = await verifier().health();
+    if (outboxDepth === 0) return;
+    await runDurableObjectAlarm(verifier());
+    await scheduler.wait(50);
+  }
+  throw new Error("the outbox does not drain");
+}
+
+describe("the way of a share in workerd", () => {
+  it("gives every verdict, and the books have what was accepted and nothing else", async () => {
+    const [first, second, third] = submissions("share", 3);
+    if (!first || !second || !third) throw new Error("three are needed");
+    expect(await verifier().submit(first)).toEqual(accepted);
+    expect(await verifier().submit({ ...first, timestampMs: first.timestampMs + 10 })).toEqual({ kind: "duplicate" });
+    expect(await verifier().submit({ ...second, mixDigest: third.mixDigest })).toEqual({ kind: "invalid" });
+    expect(await verifier().submit({ ...second, shareDifficulty: 1n << 200n })).toEqual({ kind: "invalid" });
+    expect(await verifier().submit({ ...second, mixDigest: null })).toEqual(accepted);
+    await expectBooks([first, second]);
+    expect(await command("HGET", "eth:shares:roundCurrent", first.login)).toBe("4");
+    expect(await verifier().health()).toMatchObject({ recordedShares: 2, outboxDepth: 0, ledger: "ok", cacheEpoch: 0 });
+  });
+
+  // Defect 7 of the reference: two shares of a worker in one millisecond collapse into one hashrate entry.
+  it("writes shares of many miners together, in at most 2L + 8 billed commands, and not a row of its own", async () => {
+    const shares = submissions("share", 40).map((share, at) =>
+      Object.assign(share, { login: `0x${String(at % 4).padStart(40, "0")}` }),
+    );
+    await verifier().submit(one("share"));
+    const before = await verifier().health();
+    const written = await runInDurableObject(verifier(), async (object, state) => {
+      const spies = [vi.spyOn(state.storage.sql, "exec"), vi.spyOn(state.storage, "setAlarm")];
+      const verdicts = await Promise.all(shares.map((share) => object.submit(share)));
+      expect(verdicts).toEqual(shares.map(() => accepted));
+      const calls = spies.map((spy) => spy.mock.calls.filter(([text]) => !String(text).startsWith("SELECT")).length);
+      for (const spy of spies) spy.mockRestore();
+      return calls;
+    });
+    expect(written).toEqual([0, 0]);
+    const after = await verifier().health();
+    expect(after.recordedShares - before.recordedShares).toBe(40);
+    // Two writes at most: the first shares to be verified, and all that had gathered meanwhile.
+    expect(after.billedCommands - before.billedCommands).toBeLessThanOrEqual(3 * (2 * 4 + 8));
+  });
+
+  it("comes back from an eviction with everything it needs", async () => {
+    const [first, second] = submissions("share", 2);
+    if (!first || !second) throw new Error("two are needed");
+    expect(await verifier().submit(first)).toEqual(accepted);
+    await evictDurableObject(verifier());
+    expect(await verifier().submit(second)).toEqual(accepted);
+    expect(await verifier().submit({ ...first, timestampMs: 1 })).toEqual({ kind: "duplicate" });
+    await expectBooks([first, second]);
+  });
+
+  it("accepts a retry after the object ended behind the first attempt", async () => {
+    const share = one("share");
+    expect(await verifier().submit(share)).toEqual(accepted);
+    await abortAllDurableObjects();
+    expect(await verifier().submit({ ...share, retry: true })).toEqual(accepted);
+    expect(await verifier().submit({ ...share, timestampMs: share.timestampMs + 1 })).toEqual({ kind: "duplicate" });
+    await expectBooks([share]);
+  });
+});
+
+describe("a ledger that fails", () => {
+  // Defect 4 of the reference: the share is lost, its retry is a duplicate, and the miner was told true.
+  for (const fault of ["lostBefore", "lostAfter"] as const) {
+    it(`loses no share and credits none twice when a request is ${fault}, the object ending in between`, async () => {
+      const shares = submissions("share", 5);
+      ledgerFaults = [fault, fault, fault];
+      for (const share of shares) expect(await verifier().submit(share)).toEqual(accepted);
+      expect(await verifier().health()).toMatchObject({ ledger: "sick" });
+      await abortAllDurableObjects();
+      const [first] = shares;
+      if (!first) throw new Error("one is needed");
+      expect(await verifier().submit({ ...first, retry: true })).toEqual(accepted);
+      expect(await verifier().submit({ ...first, timestampMs: 1 })).toEqual({ kind: "duplicate" });
+      await drain();
+      await expectBooks(shares);
+      expect(await rows("outbox")).toEqual([]);
+      expect(await rows("unresolved")).toEqual([]);
+    });
+  }
+
+  it("is replayed by an alarm that outlives the object", async () => {
+    ledgerFaults = Array.from({ length: 4 }, () => "lostBefore" as const);
+    const share = one("share");
+    expect(await verifier().submit(share)).toEqual(accepted);
+    expect(
+      await runInDurableObject(verifier(), async (_object, state) => await state.storage.getAlarm()),
+    ).not.toBeNull();
+    await abortAllDurableObjects();
+    // Nobody calls the object: its alarm alone brings the share into the books.
+    await vi.waitFor(async () => expect(await command("ZCARD", "eth:pow")).toBe(1), { timeout: 20_000, interval: 100 });
+    await expectBooks([share]);
+  });
+});
+
+describe("a block in workerd", () => {
+  // Defect 5 of the reference: the candidate is written outside of the transaction.
+  it("reaches the node and the candidates, and the template asks for new work", async () => {
+    const [share, found] = [one("share"), one("block")];
+    await verifier().submit(share);
+    expect(await verifier().submit(found)).toEqual(block);
+    const [candidate, ...others] = (await candidates()) as string[];
+    expect(others).toEqual([]);
+    expect(candidate).toMatch(new RegExp(`^${member(found)}:\\d{10}:${NETWORK}:4$`));
+    expect(await command("HGET", `eth:shares:round${HEIGHT}:${found.nonce}`, found.login)).toBe("4");
+    expect(await command("EXISTS", "eth:shares:roundCurrent")).toBe(0);
+    expect(refreshes).toBe(1);
+    expect(await rows("held")).toEqual([]);
+  });
+
+  // Defect 3 of the reference.
+  it("is credited as a share when the node says false", async () => {
+    nodeAnswers = [false];
+    const found = one("block");
+    expect(await verifier().submit(found)).toEqual(accepted);
+    expect(await candidates()).toEqual([]);
+    await expectBooks([found]);
+  });
+
+  // Defect 2 of the reference.
+  it("is offered again when the node breaks the connection, and has its candidate once", async () => {
+    nodeAnswers = ["breaks", "breaks"];
+    const found = one("block");
+    expect(await verifier().submit(found)).toEqual(block);
+    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 10_000, interval: 50 });
+    expect(offers).toBe(3);
+    expect(await command("ZSCORE", "eth:finders", found.login)).toBe("1");
+  });
+
+  it("survives the end of the object while the node thinks", async () => {
+    nodeAnswers = ["hangs"];
+    const found = one("block");
+    // After a second the miner is told; the block is durable.
+    expect(await verifier().submit(found)).toEqual(block);
+    expect(await rows("held")).toHaveLength(1);
+    await abortAllDurableObjects();
+    await verifier().guard();
+    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 10_000, interval: 50 });
+    expect(offers).toBe(2);
+    expect(await rows("held")).toEqual([]);
+  });
+
+  for (const fault of ["lostBefore", "lostAfter"] as const) {
+    it(`has one candidate when the ledger's answer is ${fault} and the object ends`, async () => {
+      ledgerFaults = [fault, fault];
+      const found = one("block");
+      expect(await verifier().submit(found)).toEqual(block);
+      await abortAllDurableObjects();
+      await drain();
+      expect(await candidates()).toHaveLength(1);
+      expect(await command("HGET", `eth:miners:${found.login}`, "blocksFound")).toBe("1");
+      expect(await verifier().submit({ ...found, retry: true })).toEqual(block);
+      expect(await candidates()).toHaveLength(1);
+    });
+  }
+});
