@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { EXTRANONCES, type ExtranonceLease, LEASE_MS } from "../core/stratum/extranonce.ts";
+import { EXTRANONCES, type ExtranonceLease, LEASE_MS, RESUME_MS } from "../core/stratum/extranonce.ts";
 import type { Env } from "../worker/env.ts";
 import type { ExtranonceAllocatorRpc } from "./rpc.ts";
 
@@ -15,13 +15,22 @@ export class ExtranonceAllocator extends DurableObject<Env> implements Extranonc
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     ctx.storage.sql.exec(
-      "CREATE TABLE IF NOT EXISTS lease (value INTEGER PRIMARY KEY, session TEXT NOT NULL, until_ms INTEGER NOT NULL)",
+      `CREATE TABLE IF NOT EXISTS lease (value INTEGER PRIMARY KEY, session TEXT NOT NULL, until_ms INTEGER NOT NULL);
+       CREATE INDEX IF NOT EXISTS lease_session ON lease (session)`,
     );
   }
 
   async acquire(session: string): Promise<number> {
     const nowMs = Date.now();
     const { kv, sql } = this.ctx.storage;
+    const [held] = sql
+      .exec<{ value: number }>(
+        "UPDATE lease SET until_ms = ? WHERE session = ? RETURNING value",
+        nowMs + LEASE_MS,
+        session,
+      )
+      .toArray();
+    if (held) return held.value;
     let value = kv.get<number>("next") ?? 0;
     if (value % SWEEP_EVERY === 0) sql.exec("DELETE FROM lease WHERE until_ms < ?", nowMs);
     for (let tried = 0; this.#heldUntil(value) >= nowMs; tried++) {
@@ -49,8 +58,14 @@ export class ExtranonceAllocator extends DurableObject<Env> implements Extranonc
   }
 
   async release(leases: readonly ExtranonceLease[]): Promise<void> {
+    const untilMs = Date.now() + RESUME_MS;
     for (const { value, session } of leases) {
-      this.ctx.storage.sql.exec("DELETE FROM lease WHERE value = ? AND session = ?", value, session);
+      this.ctx.storage.sql.exec(
+        "UPDATE lease SET until_ms = ? WHERE value = ? AND session = ?",
+        untilMs,
+        value,
+        session,
+      );
     }
   }
 

@@ -99,11 +99,11 @@ export interface EmbeddedRedisRpc {
 
 /** One object, `idFromName("main")`, that gives every live session nonces of its own. */
 export interface ExtranonceAllocatorRpc {
-  /** An extranonce that no live session has, for a session id that is unique in the pool. */
+  /** An extranonce that no live session has, for a session id that is unique in the pool; the one that it has or lately had, if it did. */
   acquire(session: string): Promise<number>;
   /** Keeps extranonces for another lease. @returns those that belong to someone else by now */
   renew(leases: readonly ExtranonceLease[]): Promise<number[]>;
-  /** Gives back what a session no longer needs. */
+  /** Gives back what a session no longer needs; for a short while nobody else gets it, as the session may come back. */
   release(leases: readonly ExtranonceLease[]): Promise<void>;
 }
 

@@ -80,7 +80,9 @@ export class SessionRoom implements SessionHost {
     const connection = this.connection(ws);
     const ip = connection?.attachment.ip;
     const lease = connection && leaseOf(connection.state);
-    if (lease) await this.#extranonces.release(lease);
+    // A session that came back on another socket before this one was known to be dead keeps its lease.
+    const resumed = lease && this.live().some((other) => other.ws !== ws && other.state.id === lease.session);
+    if (lease && !resumed) await this.#extranonces.release(lease);
     this.#connections.delete(ws);
     const others = this.live().some((other) => other.ws !== ws && other.attachment.ip === ip);
     if (ip !== undefined && !others) await this.guard.flush(ip);

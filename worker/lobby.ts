@@ -35,6 +35,8 @@ class Lobby {
   readonly #client: WebSocket;
   readonly #guard: GuardClient;
   readonly #extranonces: ExtranonceClient;
+  /** Session id of a client that resumes none. */
+  readonly #ownId = crypto.randomUUID();
   readonly #deadline: ReturnType<typeof setTimeout>;
   #state: SessionState;
   #partial: Uint8Array = NOTHING;
@@ -49,7 +51,7 @@ class Lobby {
     this.#client = client;
     this.#guard = new GuardClient(env);
     this.#extranonces = new ExtranonceClient(env);
-    this.#state = newSession(crypto.randomUUID(), "", config.stratum.difficulty);
+    this.#state = newSession(this.#ownId, "", config.stratum.difficulty);
     this.#deadline = setTimeout(() => this.#close(1008, "No login"), config.stratum.loginTimeoutMs);
     client.addEventListener("message", ({ data }) => {
       this.#queue = this.#queue.then(() => this.#receive(data)).catch((error: unknown) => this.#fail(error));
@@ -130,8 +132,8 @@ class Lobby {
   #clientGone(code: number, reason: string): void {
     this.#close(code, reason);
     if (this.#session) return closeSocket(this.#session, code, reason);
-    // The object of the login gives it back where there was one.
-    const lease = leaseOf(this.#state);
+    // The object of the login gives it back where there was one; a resumed session may be alive elsewhere.
+    const lease = this.#state.id === this.#ownId ? leaseOf(this.#state) : null;
     if (lease) void this.#extranonces.release(lease);
   }
 

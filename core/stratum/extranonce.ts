@@ -8,6 +8,9 @@ export const EXTRANONCES = 2 ** (8 * EXTRANONCE_BYTES);
 /** A session keeps its extranonce for this long after it was last heard of, Unix time in ms; it renews at half of it. */
 export const LEASE_MS = 6 * 3_600_000;
 
+/** How long the extranonce of a session that has gone is kept for its return, ms. */
+export const RESUME_MS = 120_000;
+
 /** One session's right to search the nonces that begin with an extranonce. */
 export interface ExtranonceLease {
   /** 0 to {@link EXTRANONCES} - 1. */

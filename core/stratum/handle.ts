@@ -97,7 +97,7 @@ function onRequest(
     case "hello":
       return onHello(state, message.id, message.protocol, context);
     case "subscribe":
-      return onSubscribe(state, message.id);
+      return onSubscribe(state, message.id, message.resume);
     case "bye":
       return end(state, [], "Bye");
     case "illFormed":
@@ -114,11 +114,13 @@ function onHello(state: SessionState, id: string, protocol: string, context: Ses
   return reply(state, DIALECTS.es2.result(id, hello));
 }
 
-function onSubscribe(state: SessionState, id: string): SessionStep {
+function onSubscribe(state: SessionState, id: string, resume: string | null): SessionStep {
   const dialect = DIALECTS[state.dialect ?? "stratum"];
   if (!dialect.extranonce) return reply(state, subscribed(state, id));
   if (state.extranonce !== "") return reply(state, subscribed(state, id));
-  return { state: { ...state, waiting: { for: "extranonce", id } }, effects: [{ kind: "allocate" }] };
+  // Under its old id a session that lost its connection gets its old extranonce: shares that it still has in hand keep their nonces.
+  const begun = { ...state, id: resume ?? state.id };
+  return { state: { ...begun, waiting: { for: "extranonce", id } }, effects: [{ kind: "allocate" }] };
 }
 
 function onExtranonce(state: SessionState, value: string | null): SessionStep {

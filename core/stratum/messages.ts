@@ -25,7 +25,8 @@ export type ClientMessage =
     }
   | { readonly method: "hashrate"; readonly id: string }
   | { readonly method: "hello"; readonly id: string; readonly protocol: string }
-  | { readonly method: "subscribe"; readonly id: string }
+  /** `resume`: id of an earlier session of the peer's whose nonces it wants to keep; null for a new one. */
+  | { readonly method: "subscribe"; readonly id: string; readonly resume: string | null }
   | { readonly method: "extranonceSubscribe"; readonly id: string }
   | { readonly method: "noop"; readonly id: string }
   | { readonly method: "bye" }
@@ -82,7 +83,7 @@ export function readMessage(request: RpcRequest, dialect: DialectName, extranonc
         ? { method: "hello", id, protocol: textOf(request.named["proto"] ?? request.params[0]) }
         : unknown;
     case "mining.subscribe":
-      return { method: "subscribe", id };
+      return { method: "subscribe", id, resume: resumedSession(request.params) };
     case "mining.extranonce.subscribe":
       return { method: "extranonceSubscribe", id };
     case "mining.authorize":
@@ -120,6 +121,11 @@ const HASH = /^0x[0-9a-f]{64}$/;
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
+}
+
+/** The last param, where it has the shape of the session ids that this pool gives: `s-…` in EthereumStratum/2, bare in /1. */
+function resumedSession(params: readonly unknown[]): string | null {
+  return /^(?:s-)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(textOf(params.at(-1)))?.[1] ?? null;
 }
 
 /** The params in lower case when all are strings and their number fits. */

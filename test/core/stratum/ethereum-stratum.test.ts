@@ -8,6 +8,8 @@ const SCALED = "0.4656541818803833";
 
 const es1Submit = (tail: string, jobName = JOB) =>
   `{"id":4,"method":"mining.submit","params":["${LOGIN}.rig","${jobName}","${tail}"]}`;
+const resume = (session: string) =>
+  `{"id":1,"method":"mining.subscribe","params":["bridge","EthereumStratum/1.0.0",${JSON.stringify(session)}]}`;
 const es2Submit = (jobName: string, tail: string, token: string) =>
   `{"id":40,"method":"mining.submit","params":["${jobName}","${tail}","${token}"]}`;
 
@@ -44,6 +46,17 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
         job: job("a"),
         shareDifficulty: DIFFICULTY,
       },
+    ]);
+  });
+
+  it("lets a session that lost its connection come back under its id, and refuses every other text as an id", () => {
+    const id = "0b7a1f0e-5f7c-4c59-9d1e-0123456789ab";
+    const pool = new PoolDriver();
+    expect(pool.say(resume(id))).toEqual([
+      `{"id":1,"result":[["mining.notify","${id}","EthereumStratum/1.0.0"],"080c01"],"error":null}`,
+    ]);
+    expect(new PoolDriver().say(resume(`${id}","x":"y`))).toEqual([
+      '{"id":1,"result":[["mining.notify","session-1","EthereumStratum/1.0.0"],"080c01"],"error":null}',
     ]);
   });
 
