@@ -1,6 +1,7 @@
 import { targetOf } from "ethash-wasm";
 import type { ChainSpec } from "ethash-wasm/chain-spec";
 import { ProofOfWork } from "./proof-of-work.ts";
+import { easedDifficulty, nextDifficulty } from "./retarget.ts";
 
 /** How the simulated chain begins and how hard it is. */
 export interface ChainOptions {
@@ -9,6 +10,8 @@ export interface ChainOptions {
   readonly startHeight: number;
   /** Network difficulty in hashes. */
   readonly difficulty: bigint;
+  /** The difficulty follows the block times, so that a block comes about this often; null: it stays. */
+  readonly targetBlockTimeMs: number | null;
   /** Headers are Keccak-256 of this, the height and a counter: two chains with one seed give the same work. */
   readonly seed: string;
   /** Clock for block times and the record of what was accepted. */
@@ -145,12 +148,17 @@ export class DevChain {
 
   #close(difficulty: bigint, mined: AcceptedBlock | null): Work {
     const { height } = this.#current;
+    const timeMs = this.#options.now();
+    const { targetBlockTimeMs } = this.#options;
+    if (targetBlockTimeMs !== null) {
+      this.#difficulty = nextDifficulty(difficulty, timeMs - this.#head.timeMs, targetBlockTimeMs);
+    }
     const sealed = mined === null ? `${this.#options.seed}/${height}/others` : `${mined.header}/${mined.nonce}`;
     this.#head = {
       height,
       hash: this.pow.keccak(sealed),
       parentHash: this.#head.hash,
-      timeMs: this.#options.now(),
+      timeMs,
       difficulty,
       totalDifficulty: this.#head.totalDifficulty + difficulty,
       mined,
@@ -162,13 +170,19 @@ export class DevChain {
 
   #commit(): Work {
     const height = this.#head.height + 1;
+    const timeMs = this.#options.now();
+    const { targetBlockTimeMs } = this.#options;
+    const difficulty =
+      targetBlockTimeMs === null
+        ? this.#difficulty
+        : easedDifficulty(this.#difficulty, timeMs - this.#head.timeMs, targetBlockTimeMs);
     const work: Work = {
       header: this.pow.keccak(`${this.#options.seed}/${height}/${this.#counter++}`),
       seedHash: this.pow.seedHash(height),
       height,
-      difficulty: this.#difficulty,
-      target: targetOf(this.#difficulty),
-      timeMs: this.#options.now(),
+      difficulty,
+      target: targetOf(difficulty),
+      timeMs,
     };
     this.#works.set(work.header, work);
     for (const [header, old] of this.#works) if (old.height < height - MAX_WORK_AGE) this.#works.delete(header);

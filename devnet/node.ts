@@ -16,6 +16,8 @@ export interface NodeOptions {
   readonly startHeight?: number;
   /** Network difficulty in hashes. */
   readonly difficulty?: bigint;
+  /** The difficulty follows the block times from `difficulty` on, so that a block comes about this often; null: it stays. */
+  readonly targetBlockTimeMs?: number | null;
   /** Somebody else finds a block when nobody here did for this long; null: the chain waits for our blocks. */
   readonly blockTimeMs?: number | null;
   /** A new header for the same height at this interval; null: never. */
@@ -89,6 +91,7 @@ class SimulatedNode implements DevNode {
       spec: options.spec ?? customChain({ name: "devnet" }),
       startHeight: options.startHeight ?? 1_000,
       difficulty: options.difficulty ?? DEFAULT_DIFFICULTY,
+      targetBlockTimeMs: options.targetBlockTimeMs ?? null,
       seed: options.seed ?? `${now()}-${process.pid}`,
       now,
       onAccepted: ({ height, nonce, canonical }) => {

@@ -1,15 +1,12 @@
 import { InvalidArgumentError } from "commander";
 import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+import { parseDurationMs } from "../../core/duration.ts";
 
 /** A command-line argument such as `500ms`, `15s`, `2m` or `3h`. @returns milliseconds @throws InvalidArgumentError */
 export function duration(text: string): number {
-  const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
-  const factor = UNITS[unit];
-  if (digits === undefined || factor === undefined)
-    throw new InvalidArgumentError("a duration such as 500ms, 15s or 2m");
-  return Number(digits) * factor;
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new InvalidArgumentError("a duration such as 500ms, 15s or 2m");
+  return ms;
 }
 
 /** A command-line argument that is a whole number, 0 or more. @throws InvalidArgumentError */

@@ -12,6 +12,7 @@ const options = new Command("devnet-node")
   .option("--chain <name>", "epoch rules: ethereum, classic, mordor or ethereum-pow", chain, chain("ethereum"))
   .option("--start-height <number>", "height of the first block", wholeNumber, 1_000)
   .option("--difficulty <hashes>", "network difficulty", hashes, DEFAULT_DIFFICULTY)
+  .option("--target-block-time <duration>", "let the difficulty follow the block times; 0s: it stays", duration, 0)
   .option("--block-time <duration>", "somebody else finds a block after this long, e.g. 15s; 0s: never", duration, 0)
   .option("--recommit <duration>", "new header for the same height at this interval; 0s: never", duration, 3_000)
   .option("--notify <url...>", "push new work there by POST")
@@ -23,6 +24,7 @@ const options = new Command("devnet-node")
     chain: ChainSpec;
     startHeight: number;
     difficulty: bigint;
+    targetBlockTime: number;
     blockTime: number;
     recommit: number;
     notify?: string[];
@@ -35,6 +37,7 @@ const node = await startNode({
   spec: options.chain,
   startHeight: options.startHeight,
   difficulty: options.difficulty,
+  targetBlockTimeMs: options.targetBlockTime || null,
   blockTimeMs: options.blockTime || null,
   recommitMs: options.recommit || null,
   ...(options.notify && { notify: options.notify }),

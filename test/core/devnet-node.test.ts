@@ -113,6 +113,29 @@ describe("work of the simulated node", () => {
     expect((await call(node, "eth_blockNumber"))["result"]).toBe("0x3e8");
   });
 
+  it("lets the difficulty follow the block times when it is asked to, by no more than a factor of two", async () => {
+    let now = 0;
+    const node = await start({ difficulty: 8_000n, targetBlockTimeMs: 10_000, now: () => now });
+    const after = (elapsedMs: number): bigint => {
+      now += elapsedMs;
+      node.advance();
+      return node.chain.current.difficulty;
+    };
+    expect([after(10_000), after(8_000), after(100), after(20_000), after(900_000)]).toEqual([
+      8_000n,
+      10_000n,
+      20_000n,
+      10_000n,
+      5_000n,
+    ]);
+    now += 50_000;
+    node.recommit();
+    expect(node.chain.current.difficulty).toBe(2_000n);
+    now += 50_000_000;
+    node.recommit();
+    expect(node.chain.current.difficulty).toBe(1_000n);
+  });
+
   it("moves by itself when its timers run", async () => {
     const seen: string[] = [];
     let node: DevNode | undefined;
