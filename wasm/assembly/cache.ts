@@ -1,7 +1,7 @@
 // The light cache ("Cache Generation"): a chain of Keccak-512, then three rounds of RandMemoHash over it in place.
 import { keccak512 } from "./keccak-f1600";
 import { absorb, finish, keccakReset } from "./sponge";
-import { CACHE, ITEMS, MESSAGE, SPONGE } from "./layout";
+import { CACHE, MESSAGE, SPONGE, TOUCHED } from "./layout";
 import { HASH_BYTES } from "./spec";
 
 /** Rate of Keccak-512 in bytes. */
@@ -16,12 +16,17 @@ export let cacheItems: u32 = 0;
  */
 const AHEAD: u32 = 64;
 
-/** Somewhere to keep what the touches read: V8 deletes loads whose value nobody uses where it checks bounds itself. */
-const TOUCHED: usize = ITEMS;
+/** floor(2^(32 + reciprocalShift) / cacheItems), for reductions modulo cacheItems by multiplication. */
+export let reciprocal: u32 = 0;
+/** floor(log2(cacheItems)). */
+export let reciprocalShift: u32 = 0;
 
 /** Says how large the cache is; the host has grown the memory to hold it. */
 export function setCacheItems(items: u32): void {
   cacheItems = items;
+  reciprocalShift = 31 - clz<u32>(items);
+  // 2^32 for a power of two, which no epoch has, but a miniature in a test: one less is near enough.
+  reciprocal = <u32>min<u64>((<u64>1 << (32 + reciprocalShift)) / items, 0xffffffff);
 }
 
 /** Items [from, to) of the first chain. Item 0 is the hash of the 32-byte seed that the host or `seedHash` left at MESSAGE. */

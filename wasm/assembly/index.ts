@@ -1,5 +1,6 @@
 // What the host calls. Arguments and results stand in memory, at the addresses of layout.ts.
 import { MAX_SHARES } from "./layout";
+import { mixBurst } from "./burst";
 import { finishResult, finishShare, seedShare, startMix } from "./share";
 import { mixSingle } from "./single";
 
@@ -10,10 +11,13 @@ export { keccakAbsorb, keccakReset, seedHash } from "./sponge";
 /** Mix digests and results of the first `count` shares. */
 export function hashShares(count: u32): void {
   if (count == 0 || count > MAX_SHARES) unreachable();
-  seedShare(0);
-  startMix(0);
-  mixSingle();
-  finishShare(0);
+  for (let share: u32 = 0; share < count; share++) {
+    seedShare(share);
+    startMix(share);
+  }
+  if (count == 1) mixSingle();
+  else mixBurst(count);
+  for (let share: u32 = 0; share < count; share++) finishShare(share);
 }
 
 /** The result of share 0 from the mix digest in its slot: the cheap test, two Keccaks. */

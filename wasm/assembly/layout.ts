@@ -6,10 +6,10 @@
 export const MAX_SHARES: u32 = 32;
 
 /** 200 bytes: state of the sponge for messages of any length. */
-export const SPONGE: usize = 0x0000;
+export const SPONGE: usize = 0x0400;
 /** Where the host leaves message blocks for it. */
-export const MESSAGE: usize = 0x0100;
-export const MESSAGE_BYTES: usize = 0x0f00;
+export const MESSAGE: usize = 0x0500;
+export const MESSAGE_BYTES: usize = 0x0b00;
 
 /** One slot of 128 bytes a share: header hash (32), nonce little-endian (8), from 64 on mix digest (32) and result (32). */
 export const SHARES: usize = 0x1000;
@@ -24,6 +24,18 @@ export const SEEDS: usize = 0x2000;
 export const MIXES: usize = 0x2800;
 /** Two slots of 64 bytes a share: the two dataset items of the page that it is reading. */
 export const ITEMS: usize = 0x3800;
+
+/** One word a chain: the dataset item that it builds. */
+export const ITEM_INDEXES: usize = 0x4800;
+/** One word a chain and step, four steps of 64 chains: byte offset of the cache row that the chain reads. */
+export const ROWS: usize = 0x4900;
+export const ROW_STRIDE: usize = 256;
+/** Like ROWS: the part of each row's address that is known before the word of the chain is. */
+export const STARTS: usize = 0x4e00;
+/** Sixteen bytes a chain: the quarter of its item that gives the next four addresses. */
+export const ACTIVE: usize = 0x5200;
+/** Somewhere to keep what touches read: V8 deletes loads whose value nobody uses where it checks bounds itself. */
+export const TOUCHED: usize = 0x4d00;
 
 /** Where the compiler puts constants; asc is told with --memoryBase. */
 export const CONSTANTS: usize = 0x8000;

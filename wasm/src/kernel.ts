@@ -2,9 +2,9 @@ import { ArgumentError, KernelTrapError } from "./errors.ts";
 
 /** Addresses and sizes of assembly/layout.ts, which a test compares. */
 export const LAYOUT = {
-  sponge: 0x0000,
-  message: 0x0100,
-  messageBytes: 0x0f00,
+  sponge: 0x0400,
+  message: 0x0500,
+  messageBytes: 0x0b00,
   shares: 0x1000,
   shareBytes: 128,
   shareNonce: 32,
