@@ -9,6 +9,8 @@ export const KECCAK512_RATE: usize = 72;
 
 /** Items of the cache in memory. */
 export let cacheItems: u32 = 0;
+/** Pages of 128 bytes in the dataset that belongs to it. */
+export let datasetPages: u32 = 0;
 
 /**
  * Rows whose first word is read ahead of their use in RandMemoHash. All addresses are known before the round reaches
@@ -27,6 +29,11 @@ export function setCacheItems(items: u32): void {
   reciprocalShift = 31 - clz<u32>(items);
   // 2^32 for a power of two, which no epoch has, but a miniature in a test: one less is near enough.
   reciprocal = <u32>min<u64>((<u64>1 << (32 + reciprocalShift)) / items, 0xffffffff);
+}
+
+/** Says how large the dataset is. */
+export function setDatasetPages(pages: u32): void {
+  datasetPages = pages;
 }
 
 /** Items [from, to) of the first chain. Item 0 is the hash of the 32-byte seed that the host or `seedHash` left at MESSAGE. */

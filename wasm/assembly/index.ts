@@ -1,11 +1,11 @@
 // What the host calls. Arguments and results stand in memory, at the addresses of layout.ts.
 import { MAX_SHARES } from "./layout";
-import { mixBurst } from "./burst";
+import { mixBatch } from "./batch";
 import { finishResult, finishShare, seedShare, startMix } from "./share";
 import { mixSingle } from "./single";
 
-export { fillCache, mixCache, setCacheItems } from "./cache";
-export { buildPage, setDatasetPages } from "./single";
+export { fillCache, mixCache, setCacheItems, setDatasetPages } from "./cache";
+export { buildPage } from "./single";
 export { keccakAbsorb, keccakReset, seedHash } from "./sponge";
 
 /** Mix digests and results of the first `count` shares. */
@@ -16,7 +16,7 @@ export function hashShares(count: u32): void {
     startMix(share);
   }
   if (count == 1) mixSingle();
-  else mixBurst(count);
+  else mixBatch(count);
   for (let share: u32 = 0; share < count; share++) finishShare(share);
 }
 

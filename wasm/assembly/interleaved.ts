@@ -1,27 +1,31 @@
+// The parents of up to 16 dataset items (8 shares), their chains interleaved step by step: while one chain waits for
+// its row, the next ones have sent for theirs. What decides is how many instructions lie between two misses, because
+// the processor looks only a few hundred ahead; and that all state stands at constant addresses, which spares the
+// bounds checks in workerd.
 import { cacheItems } from "./cache";
 import { fnv, PRIME } from "./fnv";
 import { ACTIVE, CACHE, ITEM_INDEXES, ITEMS, ROW_STRIDE, ROWS, STARTS } from "./layout";
+import { mixOtherQuarters } from "./rows";
 import { DATASET_PARENTS } from "./spec";
 
+/** Most chains that this is for. */
+export const MAX_INTERLEAVED_CHAINS: u32 = 16;
+
+/** Mixes all parents into the items of `chains` chains. */
 export function mixParentsInterleaved(chains: u32): void {
-  loadActive(chains);
   for (let parent: u32 = 0; parent < DATASET_PARENTS; parent += 4) {
     const quarter: usize = (parent & 12) << 2;
-    startWords(parent, chains);
+    prepareStarts(parent, chains);
+    loadActive(quarter, chains);
     fourSteps(quarter, chains);
-    mixOthers(quarter, chains);
+    storeActive(quarter, chains);
+    mixOtherQuarters(quarter, chains);
   }
 }
 
-function loadActive(chains: u32): void {
-  for (let chain: usize = 0; chain < <usize>chains; chain++) {
-    v128.store(chain << 4, v128.load(chain << 6, ITEMS), ACTIVE);
-  }
-}
-
-/** The part of fnv(i ^ parent, word) that does not wait for the word, for four parents. */
+/** The part of fnv(index ^ parent, word) that need not wait for the word, for the next four parents. */
 @inline
-function startWords(parent: u32, chains: u32): void {
+function prepareStarts(parent: u32, chains: u32): void {
   const prime = v128.load(PRIME);
   const end = <usize>chains << 2;
   for (let at: usize = 0; at < end; at += 16) {
@@ -33,18 +37,32 @@ function startWords(parent: u32, chains: u32): void {
   }
 }
 
+/** The quarter that holds the next four index words goes where its address is a constant. */
+@inline
+function loadActive(quarter: usize, chains: u32): void {
+  const end = <usize>chains << 4;
+  for (let at: usize = 0; at < end; at += 16) v128.store(at, v128.load((at << 2) + quarter, ITEMS), ACTIVE);
+}
+
+@inline
+function storeActive(quarter: usize, chains: u32): void {
+  const end = <usize>chains << 4;
+  for (let at: usize = 0; at < end; at += 16) v128.store((at << 2) + quarter, v128.load(at, ACTIVE), ITEMS);
+}
+
 @inline
 function fourSteps(quarter: usize, chains: u32): void {
   const n = cacheItems;
   const prime = v128.load(PRIME);
-  stepAll(0, quarter, chains, n, prime);
-  stepAll(1, quarter, chains, n, prime);
-  stepAll(2, quarter, chains, n, prime);
-  stepAll(3, quarter, chains, n, prime);
+  step(0, quarter, chains, n, prime);
+  step(1, quarter, chains, n, prime);
+  step(2, quarter, chains, n, prime);
+  step(3, quarter, chains, n, prime);
 }
 
+/** One parent of every chain. Unrolled, so that the chains' addresses are constants; the branches are always predicted. */
 @inline
-function stepAll(word: usize, quarter: usize, chains: u32, n: u32, prime: v128): void {
+function step(word: usize, quarter: usize, chains: u32, n: u32, prime: v128): void {
   stepShare(0, word, quarter, n, prime);
   if (chains > 2) stepShare(1, word, quarter, n, prime);
   if (chains > 4) stepShare(2, word, quarter, n, prime);
@@ -66,35 +84,7 @@ function stepChain(chain: usize, word: usize, quarter: usize, n: u32, prime: v12
   const active = ACTIVE + 16 * chain;
   const at = ROW_STRIDE * word + 4 * chain;
   const row: u32 = ((load<u32>(STARTS + at) ^ load<u32>(active + 4 * word)) % n) << 6;
+  // This store also keeps the optimiser from moving the chains' loads past each other, which would serialise them.
   store<u32>(ROWS + at, row);
   v128.store(active, fnv(v128.load(active), v128.load(<usize>row + quarter, CACHE), prime));
-}
-
-@inline
-function mixOthers(quarter: usize, chains: u32): void {
-  const prime = v128.load(PRIME);
-  const end = <usize>chains << 2;
-  const second = (quarter + 16) & 63;
-  const third = (quarter + 32) & 63;
-  const fourth = (quarter + 48) & 63;
-  for (let at: usize = 0; at < end; at += 4) {
-    const row0: usize = load<u32>(at, ROWS);
-    const row1: usize = load<u32>(at, ROWS + ROW_STRIDE);
-    const row2: usize = load<u32>(at, ROWS + 2 * ROW_STRIDE);
-    const row3: usize = load<u32>(at, ROWS + 3 * ROW_STRIDE);
-    const item = at << 4;
-    const active = at << 2;
-    v128.store(item + quarter, v128.load(active, ACTIVE), ITEMS);
-    v128.store(active, mixFour(item, second, row0, row1, row2, row3, prime), ACTIVE);
-    v128.store(item + third, mixFour(item, third, row0, row1, row2, row3, prime), ITEMS);
-    v128.store(item + fourth, mixFour(item, fourth, row0, row1, row2, row3, prime), ITEMS);
-  }
-}
-
-@inline
-function mixFour(item: usize, quarter: usize, row0: usize, row1: usize, row2: usize, row3: usize, prime: v128): v128 {
-  let mixed = fnv(v128.load(item + quarter, ITEMS), v128.load(row0 + quarter, CACHE), prime);
-  mixed = fnv(mixed, v128.load(row1 + quarter, CACHE), prime);
-  mixed = fnv(mixed, v128.load(row2 + quarter, CACHE), prime);
-  return fnv(mixed, v128.load(row3 + quarter, CACHE), prime);
 }

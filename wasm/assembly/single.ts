@@ -1,27 +1,22 @@
 // Hashimoto for one share. Its time is memory latency: two dependent chains of 256 cache rows for each of 64 pages,
 // which no code makes much shorter; the two chains of a page run side by side.
-import { cacheItems } from "./cache";
+import { cacheItems, datasetPages } from "./cache";
+import { fnv, PRIME } from "./fnv";
 import { keccak512Pair } from "./keccak-f1600";
 import { CACHE, ITEMS, MIXES, SEEDS } from "./layout";
 import { ACCESSES, DATASET_PARENTS, FNV_PRIME, HASH_BYTES } from "./spec";
 
-/** Pages of 128 bytes in the dataset. */
-export let datasetPages: u32 = 0;
-
-export function setDatasetPages(pages: u32): void {
-  datasetPages = pages;
-}
-
 /** The 64 accesses of share 0. */
 export function mixSingle(): void {
   const pages = datasetPages;
+  const prime = v128.load(PRIME);
   const seed = load<u32>(SEEDS);
   for (let access: u32 = 0; access < ACCESSES; access++) {
     const word = load<u32>(MIXES + ((access & 31) << 2));
     const page: u32 = (((access ^ seed) * FNV_PRIME) ^ word) % pages;
     buildPage(page);
     for (let at: usize = 0; at < 128; at += 16) {
-      v128.store(MIXES + at, fnv(v128.load(MIXES + at), v128.load(ITEMS + at)));
+      v128.store(MIXES + at, fnv(v128.load(MIXES + at), v128.load(ITEMS + at), prime));
     }
   }
 }
@@ -29,6 +24,7 @@ export function mixSingle(): void {
 /** The two dataset items of a page ("Full dataset calculation") into the first two item slots. */
 export function buildPage(page: u32): void {
   const n = cacheItems;
+  const prime = v128.load(PRIME);
   const index: u32 = page << 1;
   startItem(ITEMS, index, n);
   startItem(ITEMS + HASH_BYTES, index + 1, n);
@@ -37,8 +33,8 @@ export function buildPage(page: u32): void {
     const word: usize = (parent & 15) << 2;
     const first: u32 = (((index ^ parent) * FNV_PRIME) ^ load<u32>(ITEMS + word)) % n;
     const second: u32 = ((((index + 1) ^ parent) * FNV_PRIME) ^ load<u32>(ITEMS + HASH_BYTES + word)) % n;
-    mixRow(ITEMS, <usize>first * HASH_BYTES);
-    mixRow(ITEMS + HASH_BYTES, <usize>second * HASH_BYTES);
+    mixRow(ITEMS, <usize>first * HASH_BYTES, prime);
+    mixRow(ITEMS + HASH_BYTES, <usize>second * HASH_BYTES, prime);
   }
   keccak512Pair(ITEMS, ITEMS + HASH_BYTES);
 }
@@ -52,14 +48,9 @@ function startItem(item: usize, index: u32, n: u32): void {
 }
 
 @inline
-function mixRow(item: usize, row: usize): void {
-  v128.store(item, fnv(v128.load(item), v128.load(row, CACHE)), 0);
-  v128.store(item, fnv(v128.load(item, 16), v128.load(row, CACHE + 16)), 16);
-  v128.store(item, fnv(v128.load(item, 32), v128.load(row, CACHE + 32)), 32);
-  v128.store(item, fnv(v128.load(item, 48), v128.load(row, CACHE + 48)), 48);
-}
-
-@inline
-function fnv(a: v128, b: v128): v128 {
-  return v128.xor(i32x4.mul(a, i32x4.splat(FNV_PRIME)), b);
+function mixRow(item: usize, row: usize, prime: v128): void {
+  v128.store(item, fnv(v128.load(item), v128.load(row, CACHE), prime), 0);
+  v128.store(item, fnv(v128.load(item, 16), v128.load(row, CACHE + 16), prime), 16);
+  v128.store(item, fnv(v128.load(item, 32), v128.load(row, CACHE + 32), prime), 32);
+  v128.store(item, fnv(v128.load(item, 48), v128.load(row, CACHE + 48), prime), 48);
 }

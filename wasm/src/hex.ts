@@ -44,3 +44,8 @@ export function nonce64(value: bigint | string, argument: string): bigint {
   const bytes = fromHex(value, 8, argument);
   return new DataView(bytes.buffer).getBigUint64(0);
 }
+
+/** Whether both hold the same bytes. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

@@ -62,3 +62,16 @@ function isKernel(exports: object): exports is Kernel {
 export function asTrap(error: unknown): unknown {
   return error instanceof WebAssembly.RuntimeError ? new KernelTrapError(error) : error;
 }
+
+const PAGE_BYTES = 65_536;
+
+/** WebAssembly memory that an instance needs to hold an epoch's cache, in bytes. */
+export function memoryFor(epoch: { readonly cacheBytes: number }): number {
+  return Math.ceil((LAYOUT.cache + epoch.cacheBytes) / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** Grows the memory to at least `bytes`, a number that {@link memoryFor} gave. @throws RangeError where the machine refuses */
+export function growTo(memory: WebAssembly.Memory, bytes: number): void {
+  const missing = bytes - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(missing / PAGE_BYTES);
+}
