@@ -30,7 +30,7 @@ export class EthashSet {
 
   /** WebAssembly memory of all instances, in bytes. */
   get memoryBytes(): number {
-    return this.#members.reduce((sum, { ethash }) => sum + ethash.memoryBytes, 0);
+    return bytesOf(this.#members);
   }
 
   /** The verifier whose cache of this epoch is complete, null where there is none: {@link prepare} it. */
@@ -64,22 +64,29 @@ export class EthashSet {
 
   #place(epoch: Epoch): Member {
     const needed = memoryFor(epoch);
-    if (this.#maxMemoryBytes && needed > this.#maxMemoryBytes) throw new MemoryError(needed, this.#maxMemoryBytes);
-    const idleFirst = this.#members.toSorted((a, b) => a.usedAt - b.usedAt);
-    let reused: Member | undefined;
-    // Give up the idle ones until what remains, and this one, fit; the last given up lends its memory.
-    while (this.#members.length > 0 && this.memoryBytes + this.#growth(needed, reused) > this.#maxMemoryBytes) {
-      reused = idleFirst.shift();
-      this.#members = idleFirst;
+    const keep = this.#members.toSorted((a, b) => b.usedAt - a.usedAt);
+    const idle: Member[] = [];
+    // Give up idle ones until what remains and the new one fit; the last given up lends its memory.
+    while (keep.length > 0 && bytesOf(keep) + growth(needed, idle.at(-1)) > this.#maxMemoryBytes) {
+      idle.push(...keep.splice(-1));
     }
-    const ethash = reused?.ethash ?? Ethash.instantiate(this.#module);
-    const member = { ethash, build: ethash.startCache(epoch), usedAt: 0 };
-    this.#members = [...this.#members, member];
+    if (this.#maxMemoryBytes && growth(needed, idle.at(-1)) > this.#maxMemoryBytes) {
+      throw new MemoryError(needed, this.#maxMemoryBytes);
+    }
+    const ethash = idle.at(-1)?.ethash ?? Ethash.instantiate(this.#module);
+    const build = ethash.startCache(epoch);
+    for (const member of idle) member.build.abandon();
+    const member = { ethash, build, usedAt: 0 };
+    this.#members = [...keep, member];
     return member;
   }
+}
 
-  /** What a cache takes of the budget, in fresh memory or in that of the member which makes way. */
-  #growth(needed: number, reused: Member | undefined): number {
-    return Math.max(needed, reused?.ethash.memoryBytes ?? 0);
-  }
+function bytesOf(members: readonly Member[]): number {
+  return members.reduce((sum, { ethash }) => sum + ethash.memoryBytes, 0);
+}
+
+/** What a cache takes of the budget, in fresh memory or in that of the member which makes way. */
+function growth(needed: number, reused: Member | undefined): number {
+  return Math.max(needed, reused?.ethash.memoryBytes ?? 0);
 }

@@ -8,7 +8,8 @@ const TWO_256 = 1n << 256n;
  * @throws ArgumentError
  */
 export function targetOf(difficulty: bigint): bigint {
-  if (typeof difficulty !== "bigint" || difficulty <= 0n) throw new ArgumentError("difficulty", "not a bigint above 0");
+  if (typeof difficulty !== "bigint" || difficulty <= 0n)
+    throw new ArgumentError("difficulty", "not a whole number above 0, as bigint");
   return difficulty === 1n ? TWO_256 - 1n : TWO_256 / difficulty;
 }
 
