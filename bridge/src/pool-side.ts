@@ -1,6 +1,6 @@
 import type { JsonObject } from "./json.ts";
 import type { MinerLine, MinerRequest } from "./miner-line.ts";
-import { pushedExtranonce, subscribedExtranonce } from "./session-facts.ts";
+import { pushedExtranonce, subscribedExtranonce, subscribedSession } from "./session-facts.ts";
 import { errorOf } from "./pool-line.ts";
 
 /** A request of the miner that has no answer yet. */
@@ -32,6 +32,8 @@ export class PoolSide {
   held: HeldPush[] = [];
   /** The extranonce of this connection; null until the pool said it. */
   extranonce: string | null = null;
+  /** What this connection's pool calls the session. */
+  session: string | null = null;
   readonly #replays = new Map<string, MinerRequest>();
 
   /** Remembers that a login was said again under this id. */
@@ -56,7 +58,10 @@ export class PoolSide {
     if (request.method === "mining.extranonce.subscribe") return "";
     if (error !== null) return `${request.method}: ${error.message}`;
     if (body["result"] === false) return `${request.method} refused`;
-    if (request.method === "mining.subscribe") this.extranonce = subscribedExtranonce(body) ?? this.extranonce;
+    if (request.method === "mining.subscribe") {
+      this.extranonce = subscribedExtranonce(body) ?? this.extranonce;
+      this.session = subscribedSession(body);
+    }
     return "";
   }
 

@@ -130,7 +130,7 @@ export class SessionBook {
     return [...this.#logins.values()].map((request) => {
       const id = this.#freshId();
       opened.replay(idKeyOf(id), request);
-      return withId(request.body, id);
+      return withId(this.#facts.replayOf(request), id);
     });
   }
 
@@ -148,6 +148,7 @@ export class SessionBook {
     const opened = this.#sides.get(side);
     if (opened === undefined) return [];
     this.#active = side;
+    this.#facts.session = opened.session ?? this.#facts.session;
     const toMiner: ToMiner[] = [];
     const renewed =
       opened.extranonce !== null && this.#facts.extranonce !== null && opened.extranonce !== this.#facts.extranonce;

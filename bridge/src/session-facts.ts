@@ -5,6 +5,8 @@ const REMEMBERED_JOBS = 64;
 
 /** What the miner was told about its nonces: EthereumStratum has the pool choose the first bytes. */
 export class SessionFacts {
+  /** What the pool calls the session, where it gives out extranonces; it has to be named for the extranonce to be kept. */
+  session: string | null = null;
   /** Hex digits that the miner puts before its own; null where the dialect has none. */
   extranonce: string | null = null;
   /** The miner said that it takes `mining.set_extranonce`. */
@@ -18,7 +20,16 @@ export class SessionFacts {
   learnLogin(request: MinerRequest, body: JsonObject): void {
     if (request.method === "mining.hello") this.version2 = true;
     if (request.method === "mining.extranonce.subscribe") this.takesExtranonce = true;
-    if (request.method === "mining.subscribe") this.extranonce = subscribedExtranonce(body) ?? this.extranonce;
+    if (request.method !== "mining.subscribe") return;
+    this.extranonce = subscribedExtranonce(body) ?? this.extranonce;
+    this.session = subscribedSession(body) ?? this.session;
+  }
+
+  /** What to say on a new connection for a login that the last one had answered. */
+  replayOf(request: MinerRequest): JsonObject {
+    if (request.method !== "mining.subscribe" || this.session === null) return request.body;
+    // EIP-1571 has the session alone; in version 1 it follows the two params of every client.
+    return { ...request.body, params: this.version2 ? [this.session] : [...request.params.slice(0, 2), this.session] };
   }
 
   /** A push goes to the miner. */
@@ -43,6 +54,14 @@ export class SessionFacts {
 /** Second element of `[["mining.notify", session, protocol], extranonce]`, if the answer has that shape. */
 export function subscribedExtranonce(body: JsonObject): string | null {
   return hexOrNull(elementsOf(body["result"])[1]);
+}
+
+/** The session of `[["mining.notify", session, "EthereumStratum/1…"], extranonce]`, or the text that version 2 answers. */
+export function subscribedSession(body: JsonObject): string | null {
+  const result = body["result"];
+  if (typeof result === "string") return result;
+  const [, session, protocol] = elementsOf(elementsOf(result)[0]);
+  return typeof session === "string" && /^EthereumStratum\/1/i.test(textOf(protocol)) ? session : null;
 }
 
 /** Of `mining.set_extranonce` (version 1) and `mining.set` (version 2). */

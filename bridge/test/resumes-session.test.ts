@@ -224,6 +224,85 @@ test("gives an EthereumStratum/1 miner its new extranonce, and answers the share
   ]);
 });
 
+test("asks for the nonces of the old session, and then loses no EthereumStratum share", async () => {
+  const first = await ScriptedPool.start(stratum1("0a0a", false));
+  const miner = await minerOf(await bridgeTo([first.url]));
+  const agent = ["ethminer/0.19", "EthereumStratum/1.0.0"];
+  miner.say(
+    { id: 1, method: "mining.subscribe", params: agent },
+    { id: 3, method: "mining.authorize", params: [`${ADDRESS}.rig`, "x"] },
+  );
+  await miner.untilLines(3);
+  const submit = { id: 4, method: "mining.submit", params: [`${ADDRESS}.rig`, "job-0a0a", "0123456789ab"] };
+  miner.say(submit);
+  await first.until(() => first.lines.length === 3);
+  await first.kill();
+  const second = await poolThat(stratum1("0a0a", true), first.port);
+  await miner.until((lines) => results(lines, 4).length === 1);
+  expect(results(miner.lines, 4)).toEqual([true]);
+  expect(second.lines.map((line) => requestOf(line).params)).toEqual([
+    [...agent, "session"],
+    [`${ADDRESS}.rig`, "x"],
+    submit.params,
+  ]);
+  expect(miner.lines.filter((line) => line.includes("set_extranonce"))).toEqual([]);
+});
+
+/** An EthereumStratum/2.0.0 pool, as EIP-1571 has it; it tells its extranonce only after the login. */
+const stratum2 = (extranonce: string, judges: boolean) => (line: string, connection: PoolConnection) => {
+  const { id, method } = requestOf(line);
+  if (method === "mining.submit" && !judges) return;
+  const hello = { proto: "EthereumStratum/2.0.0", resume: "0" };
+  const result =
+    method === "mining.hello"
+      ? hello
+      : method === "mining.subscribe"
+        ? "s-12345"
+        : method === "mining.authorize"
+          ? "rig"
+          : true;
+  connection.send(`${JSON.stringify({ id, result })}\n`);
+  if (method !== "mining.authorize") return;
+  connection.send(
+    `${JSON.stringify({ method: "mining.set", params: { epoch: "1", target: "ff", algo: "ethash", extranonce } })}\n`,
+  );
+  connection.send(`${JSON.stringify({ method: "mining.notify", params: ["aaaa", "3e8", "header", "0"] })}\n`);
+};
+
+test.each([
+  [
+    "accepts the share in flight of an EthereumStratum/2 session whose extranonce stays",
+    "0a0a",
+    { id: 4, result: true },
+  ],
+  [
+    "answers the share in flight of an EthereumStratum/2 session whose extranonce changes",
+    "0b0b",
+    { id: 4, error: { code: 404, message: "Job not found" } },
+  ],
+])("%s", async (_, extranonce, expected) => {
+  const first = await ScriptedPool.start(stratum2("0a0a", false));
+  const miner = await minerOf(await bridgeTo([first.url]));
+  miner.say(
+    { id: 1, method: "mining.hello", params: { proto: "EthereumStratum/2.0.0" } },
+    { id: 2, method: "mining.subscribe", params: [] },
+    { id: 3, method: "mining.authorize", params: [`${ADDRESS}.rig`, "x"] },
+  );
+  await miner.untilLines(5);
+  miner.say({ id: 4, method: "mining.submit", params: ["aaaa", "0123456789ab", "rig"] });
+  await first.until(() => first.lines.length === 4);
+  await first.kill();
+  const second = await poolThat(stratum2(extranonce, true), first.port);
+  await miner.until(() => miner.answers(4).length === 1 && miner.lines.length >= 8);
+  expect(miner.answers(4)).toEqual([expected]);
+  expect(second.lines.slice(0, 3).map((line) => requestOf(line).params)).toEqual([
+    [],
+    ["s-12345"],
+    [`${ADDRESS}.rig`, "x"],
+  ]);
+  expect(miner.lines.slice(5).filter((line) => line.includes("mining.set"))).toHaveLength(1);
+});
+
 test("lets a miner that cannot take a new extranonce connect again", async () => {
   const first = await ScriptedPool.start(stratum1("0a", true));
   const miner = await minerOf(await bridgeTo([first.url]));
