@@ -154,12 +154,11 @@ export class UpstreamHealth {
 
   #judgeAge(node: NodeRecord, nowMs: number): HealthEvent[] {
     const stalled = nowMs - node.heightSinceMs > STALLED_AFTER_MS;
+    const minutes = STALLED_AFTER_MS / 60_000;
+    const reason = `at height ${node.height}${stalled ? ` for ${minutes} minutes: is it in sync?` : ""}`;
+    if (stalled && node.healthy) node.lastError = reason;
     if (stalled === node.stalled) return [];
     node.stalled = stalled;
-    const reason = stalled
-      ? `at height ${node.height} for ${STALLED_AFTER_MS / 60_000} minutes: is it in sync?`
-      : `at height ${node.height}`;
-    if (stalled) node.lastError = reason;
     return [{ node: node.name, kind: stalled ? "stalled" : "moving", reason }];
   }
 

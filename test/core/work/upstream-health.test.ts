@@ -131,6 +131,7 @@ describe("the age of a node's work", () => {
       { node: "a", kind: "stalled", reason: expect.stringMatching(/height 10 for 5 min/) },
     ]);
     expect(health.order()).toEqual(["b", "a"]);
+    expect(health.statuses()[0]).toMatchObject({ healthy: true, lastError: expect.stringMatching(/is it in sync/) });
     expect(health.answered("a", workAt(11), 400_000)).toEqual([{ node: "a", kind: "moving", reason: "at height 11" }]);
     expect(health.order()).toEqual(["a", "b"]);
   });
