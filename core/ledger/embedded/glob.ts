@@ -1,9 +1,12 @@
+import { bytesOf } from "./bytes.ts";
+
 /**
- * Redis' glob: `*`, `?`, `[abc]`, `[^a-z]`, `\x`. Translated once to a regular expression; every character of the pattern that has
- * no meaning in a glob is escaped.
+ * Redis' glob: `*`, `?`, `[abc]`, `[^a-z]`, `\x`. It knows bytes, not characters: `?` is one byte of UTF-8. Translated once to a
+ * regular expression; everything in the pattern that has no meaning in a glob is escaped.
  */
-export function globMatcher(pattern: string): (text: string) => boolean {
-  if (pattern === "*") return () => true;
+export function globMatcher(glob: string): (text: string) => boolean {
+  if (glob === "*") return () => true;
+  const pattern = byteString(glob);
   let source = "";
   for (let i = 0; i < pattern.length; i++) {
     const c = pattern.charAt(i);
@@ -17,8 +20,15 @@ export function globMatcher(pattern: string): (text: string) => boolean {
       i = set.end;
     } else source += escape(c);
   }
-  const expression = new RegExp(`^${source}$`, "u");
-  return (text) => expression.test(text);
+  const expression = new RegExp(`^${source}$`);
+  return (text) => expression.test(byteString(text));
+}
+
+/** A character per byte. */
+function byteString(text: string): string {
+  let bytes = "";
+  for (const byte of bytesOf(text)) bytes += String.fromCharCode(byte);
+  return bytes;
 }
 
 function readSet(pattern: string, open: number): { source: string; end: number } {

@@ -35,8 +35,9 @@ export function parseDouble(text: string): number | null {
   if (infinity) return infinity[1] === "-" ? -Infinity : Infinity;
   if (!DECIMAL.test(text)) return null;
   const value = Number(text);
-  // Redis refuses what overflows (ERANGE), but an explicit infinity is a score.
-  return Number.isFinite(value) ? value : null;
+  // Redis refuses what over- or underflows (ERANGE), but an explicit infinity is a score.
+  const underflow = value === 0 && /[1-9]/.test(text.split(/[eE]/)[0] ?? "");
+  return Number.isFinite(value) && !underflow ? value : null;
 }
 
 /** @throws RedisReplyError with `text` */

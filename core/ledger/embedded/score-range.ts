@@ -15,7 +15,9 @@ interface Bound<T> {
 
 function scoreBound(text: string): Bound<number> {
   const exclusive = text.startsWith("(");
-  const value = parseDouble(exclusive ? text.slice(1) : text);
+  const digits = exclusive ? text.slice(1) : text;
+  // Here Redis takes what strtod leaves it: nothing at all is 0.
+  const value = digits === "" ? 0 : parseDouble(digits);
   if (value === null) throw refuse(MIN_MAX_NOT_FLOAT);
   return { value, exclusive };
 }

@@ -36,7 +36,7 @@ function contains({ space, args: [key = "", ...names] }: Call): number[] {
 function spop(call: Call): Reply {
   const [key = "", count] = call.args;
   if (call.args.length > 2) throw refuse(SYNTAX);
-  const wanted = count === undefined ? 1 : countArgument(count);
+  const wanted = count === undefined ? 1 : countArgument(count, "ERR value is out of range, must be positive");
   if (wanted < 0) throw refuse("ERR value is out of range, must be positive");
   const row = call.space.typed(key, "set");
   const chosen = row ? choose(call.space.names(row.id), wanted, call.random) : [];

@@ -23,16 +23,22 @@ interface AlgebraRequest {
   readonly scores: boolean;
 }
 
-function keysArgument(name: string, args: readonly string[]): { keys: string[]; rest: string[] } {
+/** `numkeys key…`; the types of the keys are looked at before the options, as Redis does. */
+function keysArgument({ space, name }: Call, args: readonly string[]): { keys: string[]; rest: string[] } {
   const count = countArgument(args[0] ?? "");
   if (count < 1) throw refuse(`ERR at least 1 input key is needed for '${name}' command`);
   if (count > args.length - 1) throw refuse(SYNTAX);
-  return { keys: args.slice(1, 1 + count), rest: args.slice(1 + count) };
+  const keys = args.slice(1, 1 + count);
+  for (const key of keys) {
+    const type = space.find(key)?.type ?? "zset";
+    if (type !== "zset" && type !== "set") throw refuse(WRONG_TYPE);
+  }
+  return { keys, rest: args.slice(1 + count) };
 }
 
 /** `numkeys key… [WEIGHTS w…] [AGGREGATE SUM|MIN|MAX] [WITHSCORES]` */
-function algebraRequest(name: string, args: readonly string[], kind: Kind, stores: boolean): AlgebraRequest {
-  const { keys, rest } = keysArgument(name, args);
+function algebraRequest(call: Call, args: readonly string[], kind: Kind, stores: boolean): AlgebraRequest {
+  const { keys, rest } = keysArgument(call, args);
   let weights = keys.map(() => 1);
   let aggregate = AGGREGATES["SUM"]!;
   let scores = false;
@@ -58,7 +64,6 @@ function algebraRequest(name: string, args: readonly string[], kind: Kind, store
 function scoresOf(space: Keyspace, key: string, weight: number): Scores {
   const row = space.find(key);
   if (!row) return new Map();
-  if (row.type !== "zset" && row.type !== "set") throw refuse(WRONG_TYPE);
   return new Map(
     space.entries(row.id).map(([name, value]) => {
       const score = (value === null ? 1 : Number(value)) * weight;
@@ -102,33 +107,31 @@ function compareBytes(a: string, b: string): number {
 }
 
 function reply(kind: Kind) {
-  return ({ space, name, args }: Call): Reply => {
-    const request = algebraRequest(name, args, kind, false);
-    return withScores(sorted(combine(space, kind, request)), request.scores);
+  return (call: Call): Reply => {
+    const request = algebraRequest(call, call.args, kind, false);
+    return withScores(sorted(combine(call.space, kind, request)), request.scores);
   };
 }
 
 function store(kind: Kind) {
-  return ({ space, name, args: [target = "", ...rest] }: Call): Reply => {
-    const request = algebraRequest(name, rest, kind, true);
-    return storeScores(space, target, sorted(combine(space, kind, request)));
+  return (call: Call): Reply => {
+    const [target = "", ...rest] = call.args;
+    const request = algebraRequest(call, rest, kind, true);
+    return storeScores(call.space, target, sorted(combine(call.space, kind, request)));
   };
 }
 
-function zintercard({ space, args }: Call): Reply {
-  const count = countArgument(args[0] ?? "");
-  if (count < 1) throw refuse("ERR at least 1 input key is needed for 'zintercard' command");
-  if (count > args.length - 1) throw refuse(SYNTAX);
-  const [option, argument = "", ...more] = args.slice(1 + count);
+function zintercard(call: Call): Reply {
+  const { keys, rest } = keysArgument(call, call.args);
+  const [option, argument = "", ...more] = rest;
   let limit = 0n;
   if (option !== undefined) {
-    if (option.toUpperCase() !== "LIMIT" || args.length !== count + 3 || more.length > 0) throw refuse(SYNTAX);
+    if (option.toUpperCase() !== "LIMIT" || rest.length !== 2 || more.length > 0) throw refuse(SYNTAX);
     limit = integerArgument(argument, "ERR LIMIT can't be negative");
     if (limit < 0n) throw refuse("ERR LIMIT can't be negative");
   }
-  const keys = args.slice(1, 1 + count);
   const plain = { keys, weights: keys.map(() => 1), aggregate: Math.min, scores: false };
-  const size = combine(space, "inter", plain).size;
+  const size = combine(call.space, "inter", plain).size;
   return limit > 0n && BigInt(size) > limit ? limit : size;
 }
 

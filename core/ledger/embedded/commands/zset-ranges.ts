@@ -20,9 +20,9 @@ interface RangeRequest {
 }
 
 interface RangeOptions {
-  by: RangeRequest["by"];
+  /** Null until an option says it. */
+  by: RangeRequest["by"] | null;
   reverse: boolean;
-  limited: boolean;
   offset: number;
   limit: number;
   scores: boolean;
@@ -31,37 +31,40 @@ interface RangeOptions {
 /** Which options a command knows. */
 type Allowed = ReadonlySet<"BYSCORE" | "BYLEX" | "REV" | "LIMIT" | "WITHSCORES">;
 
-function rangeOptions(args: readonly string[], allowed: ReadonlySet<string>, by: RangeRequest["by"]): RangeOptions {
-  const options: RangeOptions = { by, reverse: false, limited: false, offset: 0, limit: -1, scores: false };
+function rangeOptions(args: readonly string[], allowed: ReadonlySet<string>): RangeOptions {
+  const options: RangeOptions = { by: null, reverse: false, offset: 0, limit: -1, scores: false };
   for (let i = 0; i < args.length; i++) {
     const option = (args[i] ?? "").toUpperCase();
     if (!allowed.has(option)) throw refuse(SYNTAX);
-    if (option === "REV") options.reverse = true;
-    else if (option === "WITHSCORES") options.scores = true;
-    else if (option === "BYSCORE") options.by = "score";
-    else if (option === "BYLEX") options.by = "lex";
-    else {
-      if (i + 2 >= args.length) throw refuse(SYNTAX);
-      options.limited = true;
+    if (option === "WITHSCORES") options.scores = true;
+    else if (option === "LIMIT" && i + 2 < args.length) {
       options.offset = countArgument(args[i + 1] ?? "");
       options.limit = countArgument(args[i + 2] ?? "");
       i += 2;
-    }
+    } else if (option === "REV" && !options.reverse) options.reverse = true;
+    else if (option === "BYSCORE" && options.by === null) options.by = "score";
+    else if (option === "BYLEX" && options.by === null) options.by = "lex";
+    else throw refuse(SYNTAX);
   }
-  if (options.limited && options.by === "index")
-    throw refuse("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
-  if (options.scores && options.by === "lex")
-    throw refuse("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
   return options;
 }
 
-function request(args: readonly string[], allowed: Allowed, by: RangeRequest["by"], reversed: boolean): RangeRequest {
+function checkOptions(by: RangeRequest["by"], { limit, scores }: RangeOptions): void {
+  // Redis lets a LIMIT of -1 pass, which limits nothing.
+  if (limit !== -1 && by === "index")
+    throw refuse("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
+  if (scores && by === "lex") throw refuse("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
+}
+
+function request(args: readonly string[], allowed: Allowed, kind: RangeRequest["by"], reversed: boolean): RangeRequest {
   const [start = "", stop = "", ...rest] = args;
-  const options = rangeOptions(rest, allowed, by);
+  const options = rangeOptions(rest, allowed);
+  const by = options.by ?? kind;
+  checkOptions(by, options);
   const reverse = reversed || options.reverse;
   // Reversed ranges by score and lex name the high end first; by index they count from the high end.
-  const swap = reverse && options.by !== "index";
-  return { ...options, reverse, min: swap ? stop : start, max: swap ? start : stop };
+  const swap = reverse && by !== "index";
+  return { ...options, by, reverse, min: swap ? stop : start, max: swap ? start : stop };
 }
 
 function condition({ by, min, max }: RangeRequest): Condition {
