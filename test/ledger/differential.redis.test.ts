@@ -3,13 +3,14 @@
  * `EDGEPOOL_DIFFERENTIAL_COMMANDS=200000 npx vitest run --project redis test/ledger/differential.redis.test.ts` is the long run;
  * `EDGEPOOL_SEED` repeats a failed one, which fast-check shrinks to the few commands that matter.
  */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { EmbeddedEngine } from "../../core/ledger/embedded/engine.ts";
 import type { Reply } from "../../core/ledger/embedded/command.ts";
-import { RedisReplyError, type RedisPort } from "../../core/ledger/redis-port.ts";
+import { RedisReplyError } from "../../core/ledger/redis-port.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
-import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import { startRedisServer, type RedisServer } from "../../devnet/redis-server.ts";
+import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { randomCommand } from "./random-commands.ts";
 
 const COMMANDS = Number(process.env["EDGEPOOL_DIFFERENTIAL_COMMANDS"] ?? 20_000);
@@ -18,13 +19,16 @@ const SEED = Number(process.env["EDGEPOOL_SEED"] ?? 20_261_122);
 const MOST_PER_RUN = 150;
 
 let server: RedisServer;
-let redis: RedisPort;
+let redis: RedisConnection;
 
 beforeAll(async () => {
-  server = await startRedis();
-  redis = await server.connect();
+  server = await startRedisServer();
+  redis = await connectRedis(`unix:${server.socketPath}`);
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await redis.close();
+  await server.stop();
+});
 
 /** Replies whose order Redis leaves open. */
 const UNORDERED = new Set([

@@ -1,5 +1,5 @@
 /** Random commands for the differential test: every command that has one right answer, with arguments that are often wrong. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 type Token = fc.Arbitrary<string>;
 
@@ -131,12 +131,12 @@ const pairsOf = (a: Token, b: Token): fc.Arbitrary<string[]> =>
   fc.array(fc.tuple(a, b), { minLength: 1, maxLength: 3 }).map((list) => list.flat());
 const keysWithCount = (key: Token): fc.Arbitrary<string[]> =>
   fc.oneof(
-    { weight: 9, arbitrary: some(key).map((keys) => [String(keys.length), ...keys]) },
-    { weight: 1, arbitrary: fc.tuple(count, key).map((list) => [...list]) },
+    { weight: 9, arbitrary: some(key).map((keys) => [String(keys.length)].concat(keys)) },
+    { weight: 1, arbitrary: fc.tuple(count, key).map((list) => Array.from(list)) },
   );
 
 const command = (name: string, ...parts: (Token | fc.Arbitrary<string[]>)[]): fc.Arbitrary<string[]> =>
-  fc.tuple(...parts).map((values) => [name, ...values.flat()]);
+  fc.tuple(...parts).map((values) => [name].concat(values.flat()));
 
 const limit = maybe(word("LIMIT"), int, int);
 const withScores = maybe(word("WITHSCORES"));

@@ -7,7 +7,7 @@ import { EmbeddedEngine } from "../../core/ledger/embedded/engine.ts";
 import { answerRest } from "../../core/ledger/embedded/rest.ts";
 import type { SqlValue } from "../../core/ledger/embedded/sql-port.ts";
 import { createLedgerWriter } from "../../core/ledger/ledger-writer.ts";
-import { embeddedPort } from "../../durable-objects/ledger-client.ts";
+import { embeddedPort } from "../../durable-objects/embedded-port.ts";
 import { rawPort } from "../../durable-objects/upstash-port.ts";
 import type { Env } from "../../worker/env.ts";
 import { redisRoutes } from "../../worker/routes/redis.ts";

@@ -77,9 +77,17 @@ function format(value: Extended): string {
   return negative && result !== "0" ? `-${result}` : result;
 }
 
-/** Adds two finite decimals as Redis does. @returns null when one of them is not a number that this can hold */
-export function addDecimals(a: string, b: string): string | null {
-  const left = parse(a);
-  const right = parse(b);
-  return left && right ? format(add(left, right)) : null;
+/** What is no finite number: `infinite` is the sum with an infinity, `invalid` a text that is no number. */
+export type DecimalSum = { readonly sum: string } | "infinite" | "invalid";
+
+/** Adds two decimals as Redis does. */
+export function addDecimals(a: string, b: string): DecimalSum {
+  const [left, right] = [a, b].map((text) => (isInfinite(text) ? "infinite" : parse(text)));
+  if (!left || !right) return "invalid";
+  return left === "infinite" || right === "infinite" ? "infinite" : { sum: format(add(left, right)) };
+}
+
+/** Redis takes infinities as numbers, and then refuses to add with them. */
+export function isInfinite(text: string): boolean {
+  return /^[+-]?inf(?:inity)?$/i.test(text);
 }

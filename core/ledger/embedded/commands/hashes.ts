@@ -10,7 +10,7 @@ import {
   wrongArity,
 } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
-import { addDecimals } from "../long-double.ts";
+import { addDecimals, isInfinite } from "../long-double.ts";
 import { fitsInt64, integerArgument, parseInt64 } from "../numbers.ts";
 import { bytesOf } from "../bytes.ts";
 import { chooseArguments, choose } from "../random-choice.ts";
@@ -67,14 +67,13 @@ export function incrementField(space: Keyspace, key: string, name: string, amoun
 }
 
 function hincrbyfloat({ space, args: [key = "", name = "", by = ""] }: Call): Reply {
-  if (/^[+-]?inf(?:inity)?$/i.test(by)) throw refuse("ERR value is NaN or Infinity");
-  if (addDecimals("0", by) === null) throw refuse(NOT_A_FLOAT);
-  const before = field(space, key, name) ?? "0";
-  if (/^[+-]?inf(?:inity)?$/i.test(before)) throw refuse(NAN_OR_INFINITY);
-  const sum = addDecimals(before, by);
-  if (sum === null) throw refuse(HASH_NOT_A_FLOAT);
-  space.put(space.open(key, "hash").id, name, sum);
-  return sum;
+  if (isInfinite(by)) throw refuse("ERR value is NaN or Infinity");
+  if (addDecimals("0", by) === "invalid") throw refuse(NOT_A_FLOAT);
+  const added = addDecimals(field(space, key, name) ?? "0", by);
+  if (added === "invalid") throw refuse(HASH_NOT_A_FLOAT);
+  if (added === "infinite") throw refuse(NAN_OR_INFINITY);
+  space.put(space.open(key, "hash").id, name, added.sum);
+  return added.sum;
 }
 
 function hrandfield(call: Call): Reply {

@@ -11,7 +11,7 @@ import {
   wrongArity,
 } from "../errors.ts";
 import { addDecimals } from "../long-double.ts";
-import { countArgument, fitsInt64, integerArgument, parseDouble } from "../numbers.ts";
+import { countArgument, fitsInt64, integerArgument } from "../numbers.ts";
 import { bytesOf, textOf } from "../bytes.ts";
 
 /** A value is a row, and a row of Durable Object storage ends at 2 MB. */
@@ -124,12 +124,11 @@ function decrementBy(call: Call): Reply {
 function incrementByFloat({ space, args: [key = "", by = ""] }: Call): Reply {
   const row = space.typed(key, "string");
   const before = row ? space.textOf(row) : "0";
-  const [left, right] = [parseDouble(before), parseDouble(by)];
-  if (left !== null && right !== null && !Number.isFinite(left + right)) throw refuse(NAN_OR_INFINITY);
-  const sum = addDecimals(before, by);
-  if (sum === null) throw refuse(NOT_A_FLOAT);
-  space.setText(key, sum, row?.expiresMs ?? null);
-  return sum;
+  const added = addDecimals(before, by);
+  if (added === "invalid") throw refuse(NOT_A_FLOAT);
+  if (added === "infinite") throw refuse(NAN_OR_INFINITY);
+  space.setText(key, added.sum, row?.expiresMs ?? null);
+  return added.sum;
 }
 
 function append(call: Call): Reply {

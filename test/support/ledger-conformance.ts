@@ -1,0 +1,331 @@
+/** What every ledger must do with both scripts: embedded (Node and workerd), a real Redis, and a Redis behind the REST gateway. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createLedgerWriter, LedgerRecordError, MAX_BATCH } from "../../core/ledger/ledger-writer.ts";
+import type { BlockRecord, LedgerWriter, ShareRecord } from "../../core/ledger/records.ts";
+import type { RedisPort } from "../../core/ledger/redis-port.ts";
+import { loginOf, readBooks, recordMaker, START_MS } from "./ledger-records.ts";
+
+/** A ledger that the suite may empty. */
+export interface LedgerUnderTest {
+  readonly redis: RedisPort;
+  close(): Promise<void>;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** A share's member of `eth:pow`. */
+const pow = (share: ShareRecord) => `${share.nonce}:${share.header}:${share.mixDigest}`;
+
+export function ledgerConformance(name: string, open: () => Promise<LedgerUnderTest>): void {
+  describe(name, () => {
+    let ledger: LedgerUnderTest;
+    let redis: RedisPort;
+    let nowMs: number;
+    let writer: LedgerWriter;
+    const { share, block } = recordMaker();
+    const newWriter = () =>
+      createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 3 * HOUR_MS, nowMs: () => nowMs });
+    const record = (...shares: ShareRecord[]) => writer.recordShares(shares, false);
+    const retry = (...shares: ShareRecord[]) => newWriter().recordShares(shares, true);
+    const closeRound = (found: BlockRecord) => writer.recordBlock(found, false);
+
+    beforeAll(async () => {
+      ledger = await open();
+      redis = ledger.redis;
+    });
+    afterAll(() => ledger.close());
+    beforeEach(async () => {
+      await redis.command(["FLUSHALL"]);
+      nowMs = START_MS;
+      writer = newWriter();
+    });
+
+    test("a share writes the six keys of the reference, member for member", async () => {
+      const one = share({ timestampMs: START_MS + 123 });
+      expect(await record(one)).toEqual(["recorded"]);
+      expect(await readBooks(redis)).toEqual({
+        "eth:pow": { type: "zset", contents: [pow(one), "100"], expires: false },
+        "eth:shares:roundCurrent": { type: "hash", contents: [one.login, "2000000000"], expires: false },
+        "eth:hashrate": {
+          type: "zset",
+          contents: [`2000000000:${one.login}:1234:${START_MS + 123}`, "1795334381"],
+          expires: false,
+        },
+        [`eth:hashrate:${one.login}`]: {
+          type: "zset",
+          contents: [`2000000000:1234:${START_MS + 123}`, "1795334381"],
+          expires: true,
+        },
+        [`eth:miners:${one.login}`]: { type: "hash", contents: ["lastShare", "1795334381"], expires: false },
+        "eth:stats": { type: "hash", contents: ["roundShares", "2000000000"], expires: false },
+      });
+    });
+
+    test("a batch of many logins writes what its shares one by one would write", async () => {
+      const shares = Array.from({ length: 60 }, (_, i) => share({ login: loginOf(i % 7), worker: `rig-${i % 3}` }));
+      await writer.recordShares(shares, false);
+      const together = await readBooks(redis);
+      await redis.command(["FLUSHALL"]);
+      writer = newWriter();
+      for (const one of shares) await record(one);
+      expect(await readBooks(redis)).toEqual(together);
+      expect(together["eth:stats"]?.contents).toEqual(["roundShares", "120000000000"]);
+    });
+
+    test("a nonce with header and mix that was there before is a duplicate from anyone, and nothing is written", async () => {
+      const one = share();
+      await record(one);
+      const before = await readBooks(redis);
+      expect(await record({ ...one, timestampMs: one.timestampMs + 5 })).toEqual(["duplicate"]);
+      const stolen = { ...one, login: loginOf(2) };
+      expect(await record(stolen, { ...stolen, login: loginOf(3) })).toEqual(["duplicate", "duplicate"]);
+      expect(await readBooks(redis)).toEqual(before);
+    });
+
+    test("of equal shares in one batch the first counts", async () => {
+      const one = share();
+      expect(await record(one, { ...one, login: loginOf(2) }, share())).toEqual(["recorded", "duplicate", "recorded"]);
+      expect(await redis.command(["HGETALL", "eth:shares:roundCurrent"])).toEqual([loginOf(1), "4000000000"]);
+    });
+
+    test("a retry of what was executed is recorded and changes nothing (defect 4)", async () => {
+      const batch = [share(), share({ login: loginOf(2) }), share({ login: loginOf(3) }), share()];
+      await writer.recordShares(batch, false);
+      const before = await readBooks(redis);
+      expect(await retry(...batch)).toEqual(["recorded", "recorded", "recorded", "recorded"]);
+      expect(await retry(batch[0]!)).toEqual(["recorded"]);
+      expect(await readBooks(redis)).toEqual(before);
+    });
+
+    test("a retry of what was not executed writes it once", async () => {
+      const batch = [share(), share({ login: loginOf(2) }), share()];
+      expect(await retry(...batch)).toEqual(["recorded", "recorded", "recorded"]);
+      const written = await readBooks(redis);
+      expect(await retry(...batch)).toEqual(["recorded", "recorded", "recorded"]);
+      expect(await readBooks(redis)).toEqual(written);
+      expect(written["eth:stats"]?.contents).toEqual(["roundShares", "6000000000"]);
+    });
+
+    test("a retry of a batch of which one share is somebody else's tells them apart", async () => {
+      const [first, second] = [share(), share()];
+      await record(first);
+      const copied = { ...first, login: loginOf(9), timestampMs: first.timestampMs + 1 };
+      expect(await retry(second, copied, first)).toEqual(["recorded", "duplicate", "recorded"]);
+      expect(await redis.command(["HGETALL", "eth:shares:roundCurrent"])).toEqual([loginOf(1), "4000000000"]);
+    });
+
+    test("a retry after all traces may have expired never credits twice", async () => {
+      const [kept, swept] = [share(), share()];
+      await record(kept, swept);
+      nowMs += 4 * HOUR_MS;
+      await redis.command(["DEL", `eth:hashrate:${loginOf(1)}`]);
+      await redis.command(["ZREM", "eth:pow", pow(swept)]);
+      const before = await readBooks(redis);
+      expect(await retry(kept, swept)).toEqual(["recorded", "unresolved"]);
+      expect(await readBooks(redis)).toEqual(before);
+    });
+
+    test("a first attempt is written however old the share is", async () => {
+      nowMs += 4 * HOUR_MS;
+      expect(await record(share())).toEqual(["recorded"]);
+    });
+
+    test("two shares of a worker a millisecond apart are two entries (defect 7)", async () => {
+      const one = share();
+      await record(one, share({ timestampMs: one.timestampMs + 1 }));
+      expect(await redis.command(["ZCARD", "eth:hashrate"])).toBe(2);
+      expect(await redis.command(["ZCARD", `eth:hashrate:${one.login}`])).toBe(2);
+    });
+
+    test("below height 8 nothing is swept (defect 6)", async () => {
+      for (const height of [0, 1, 3, 7, 8]) await record(share({ height }));
+      expect(await redis.command(["ZCARD", "eth:pow"])).toBe(5);
+    });
+
+    test("what is more than eight heights old is swept, and no more", async () => {
+      for (const height of [100, 101, 107, 108]) await record(share({ height }));
+      await record(share({ height: 109 }), share({ height: 107 }));
+      expect(await redis.command(["ZCOUNT", "eth:pow", "-inf", 99])).toBe(0);
+      expect(await redis.command(["ZCARD", "eth:pow"])).toBe(6);
+      await record(share({ height: 109 }));
+      expect(await redis.command(["ZRANGE", "eth:pow", "-inf", 100, "BYSCORE"])).toEqual([]);
+      expect(await redis.command(["ZCARD", "eth:pow"])).toBe(6);
+    });
+
+    test("sums beyond 2^53 are exact, for few and for many logins", async () => {
+      const big = { shareDifficulty: 2n ** 53n + 1n };
+      await record(share(big));
+      await record(share(big), share({ ...big, login: loginOf(2) }), share({ ...big, login: loginOf(3) }), share(big));
+      await record(share({ ...big, login: loginOf(2) }), share(big));
+      expect(await redis.command(["HMGET", "eth:shares:roundCurrent", loginOf(1), loginOf(2), loginOf(3)])).toEqual([
+        String(4n * (2n ** 53n + 1n)),
+        String(2n * (2n ** 53n + 1n)),
+        String(2n ** 53n + 1n),
+      ]);
+      expect(await redis.command(["HGET", "eth:stats", "roundShares"])).toBe(String(7n * (2n ** 53n + 1n)));
+    });
+
+    test.each([1, 2, 3])(
+      "a sum beyond 64 bits is refused and nothing of the batch is written (%i logins)",
+      async (logins) => {
+        const huge = { shareDifficulty: 2n ** 62n };
+        const batch = () => Array.from({ length: logins }, (_, i) => share({ ...huge, login: loginOf(i) }));
+        await record(share({ ...huge, login: loginOf(0), shareDifficulty: 2n ** 62n + 2n ** 61n }));
+        const before = await readBooks(redis);
+        await expect(writer.recordShares(batch(), false)).rejects.toThrow(
+          /^ERR (increment or decrement would overflow|value is not an integer or out of range)$/,
+        );
+        expect(await readBooks(redis)).toEqual(before);
+      },
+    );
+
+    test.each([
+      "eth:pow",
+      "eth:shares:roundCurrent",
+      "eth:hashrate",
+      `eth:hashrate:${loginOf(1)}`,
+      "eth:stats",
+      `eth:miners:${loginOf(1)}`,
+    ])("a key of the wrong type (%s) leaves nothing half written", async (key) => {
+      await redis.command(["SET", key, "not what it should be"]);
+      const before = await readBooks(redis);
+      const wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
+      await expect(record(share())).rejects.toThrow(wrong);
+      await expect(record(share(), share())).rejects.toThrow(wrong);
+      await expect(closeRound(block())).rejects.toThrow(wrong);
+      expect(await readBooks(redis)).toEqual(before);
+    });
+
+    test("the hashrate key's expiration is set by the first share and renewed after ten minutes, not by each", async () => {
+      const key = `eth:hashrate:${loginOf(1)}`;
+      await record(share());
+      await redis.command(["PERSIST", key]);
+      nowMs += 9 * 60_000;
+      await record(share());
+      expect(await redis.command(["TTL", key])).toBe(-1);
+      nowMs += 2 * 60_000;
+      await record(share());
+      expect(Number(await redis.command(["TTL", key]))).toBeGreaterThan(10_000);
+    });
+
+    test("a block writes its share, closes the round with its sum and adds the candidate, all at once (defect 5)", async () => {
+      await record(share(), share({ login: loginOf(2), shareDifficulty: 2n ** 53n + 1n }));
+      await redis.command(["HSET", "eth:stats", "kept", "as it is"]);
+      const found = block({ height: 101, timestampMs: START_MS + 5_000 });
+      expect(await closeRound(found)).toBe("recorded");
+      const books = await readBooks(redis);
+      const total = 2n ** 53n + 1n + 4_000_000_000n;
+      expect(books["eth:blocks:candidates"]?.contents).toEqual([
+        `${pow(found)}:1795334386:10000000000000000000:${total}`,
+        "101",
+      ]);
+      expect(books[`eth:shares:round101:${found.nonce}`]).toEqual({
+        type: "hash",
+        contents: [loginOf(1), "4000000000", loginOf(2), String(2n ** 53n + 1n)],
+        expires: false,
+      });
+      expect(books["eth:shares:roundCurrent"]).toBeUndefined();
+      expect(books["eth:stats"]?.contents).toEqual(["kept", "as it is", "lastBlockFound", "1795334386"]);
+      expect(books["eth:finders"]?.contents).toEqual([found.login, "1"]);
+      expect(books[`eth:miners:${found.login}`]?.contents).toEqual(["blocksFound", "1", "lastShare", "1795334386"]);
+      expect(await redis.command(["ZSCORE", "eth:pow", pow(found)])).toBe("101");
+      expect(
+        await redis.command(["ZSCORE", `eth:hashrate:${found.login}`, `2000000000:1234:${START_MS + 5_000}`]),
+      ).toBe("1795334386");
+    });
+
+    test("a block that is the first share of its round is a round of one", async () => {
+      const found = block();
+      await closeRound(found);
+      expect(await redis.command(["HGETALL", `eth:shares:round100:${found.nonce}`])).toEqual([
+        found.login,
+        "2000000000",
+      ]);
+      expect(await closeRound(block())).toBe("recorded");
+      expect(await redis.command(["ZSCORE", "eth:finders", found.login])).toBe("2");
+    });
+
+    test("a block whose share was there before is a duplicate and closes nothing", async () => {
+      const one = share();
+      await record(one);
+      const before = await readBooks(redis);
+      expect(await closeRound({ ...one, networkDifficulty: 5n })).toBe("duplicate");
+      expect(await readBooks(redis)).toEqual(before);
+    });
+
+    test("a retry of a block that was recorded closes no second round, also when its hashrate entry is gone", async () => {
+      const found = block();
+      await closeRound(found);
+      await record(share());
+      const before = await readBooks(redis);
+      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
+      expect(await readBooks(redis)).toEqual(before);
+      nowMs += 4 * HOUR_MS;
+      await redis.command(["DEL", `eth:hashrate:${found.login}`, "eth:pow"]);
+      const later = await readBooks(redis);
+      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
+      expect(await readBooks(redis)).toEqual(later);
+    });
+
+    test("a retry of a block that was not executed records it", async () => {
+      await record(share());
+      const found = block();
+      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
+      expect(await redis.command(["ZCARD", "eth:blocks:candidates"])).toBe(1);
+    });
+
+    test("a retry of a block of which nothing can be known any more writes nothing", async () => {
+      const found = block();
+      nowMs += 4 * HOUR_MS;
+      expect(await newWriter().recordBlock(found, true)).toBe("unresolved");
+      expect(await readBooks(redis)).toEqual({});
+    });
+
+    test("a lone share costs seven billed commands, a batch at most 2L + 8, and a duplicate two", async () => {
+      const billed = async (...shares: ShareRecord[]) => {
+        const before = writer.billedCommands;
+        await writer.recordShares(shares, false);
+        return writer.billedCommands - before;
+      };
+      const logins = Array.from({ length: 20 }, (_, i) => share({ login: loginOf(i) }));
+      await writer.recordShares(logins, false);
+      expect(await billed(share())).toBe(7);
+      expect(await billed(logins[0]!)).toBe(2);
+      const hundred = Array.from({ length: 100 }, (_, i) => share({ login: loginOf(i % 20) }));
+      expect(await billed(...hundred)).toBe(2 * 20 + 7);
+      // The sweep, once a height.
+      const next = Array.from({ length: 100 }, (_, i) => share({ login: loginOf(i % 20), height: 101 }));
+      expect(await billed(...next)).toBe(2 * 20 + 8);
+      expect(await billed(share({ height: 101 }))).toBe(7);
+    });
+
+    test.each<[Partial<ShareRecord>, string]>([
+      [{ login: "0xABC" }, "login"],
+      [{ worker: "a:b" }, "worker"],
+      [{ worker: "" }, "worker"],
+      [{ nonce: "0x1" }, "nonce"],
+      [{ header: `0x${"G".repeat(64)}` }, "header"],
+      [{ mixDigest: "" }, "mixDigest"],
+      [{ height: -1 }, "height"],
+      [{ height: 1.5 }, "height"],
+      [{ timestampMs: Number.NaN }, "timestampMs"],
+      [{ shareDifficulty: 0n }, "shareDifficulty"],
+      [{ shareDifficulty: 2n ** 63n }, "shareDifficulty"],
+    ])("a record with %o is refused, by the name of its field, before anything is sent", async (over, field) => {
+      await expect(record(share(), share(over))).rejects.toThrow(LedgerRecordError);
+      await expect(closeRound(block(over))).rejects.toThrow(new RegExp(`^${field}: found `));
+      expect(await readBooks(redis)).toEqual({});
+    });
+
+    test("a batch that one request cannot carry is refused; the largest one fits", async () => {
+      const logins = Math.ceil(MAX_BATCH / 2);
+      const batch = Array.from({ length: MAX_BATCH }, (_, i) => share({ login: loginOf(i % logins) }));
+      await expect(writer.recordShares([...batch, share()], false)).rejects.toThrow(LedgerRecordError);
+      expect(new Set(await writer.recordShares(batch, false))).toEqual(new Set(["recorded"]));
+      expect(new Set(await retry(...batch))).toEqual(new Set(["recorded"]));
+      expect(await redis.command(["HGET", "eth:stats", "roundShares"])).toBe(
+        String(2_000_000_000n * BigInt(MAX_BATCH)),
+      );
+    });
+  });
+}
