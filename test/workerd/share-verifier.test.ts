@@ -12,7 +12,7 @@ import type { RedisValue } from "../../core/ledger/redis-port.ts";
 import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
-import { embeddedPort } from "../../durable-objects/ledger-client.ts";
+import { embeddedPort } from "../../durable-objects/embedded-port.ts";
 import { lightCaches } from "../../durable-objects/light-caches.ts";
 import { makeJob, meets, solutions, submission } from "../support/proofs.ts";
 
