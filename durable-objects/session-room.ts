@@ -99,10 +99,10 @@ export class SessionRoom implements SessionHost {
     return next;
   }
 
-  /** Work pushed by the template. @returns how many connections wanted it */
+  /** Work pushed by the template. @returns how many connections there are; one that has not logged in will want the next */
   async push(work: WorkSnapshot): Promise<number> {
     if (this.#feed.offer(work)) await this.#announce();
-    return this.live().filter(({ state }) => state.login !== null).length;
+    return this.live().length;
   }
 
   context(owner: string): SessionContext {
@@ -121,8 +121,16 @@ export class SessionRoom implements SessionHost {
     return !blacklisted;
   }
 
+  /** By the lists; by what they last said of this login where an isolate that has just started cannot read them. */
   async isBlacklisted(login: string): Promise<boolean> {
-    return (await accessLists(this.#env, Date.now())).isBlacklisted(login);
+    const lists = await accessLists(this.#env, Date.now());
+    const { kv } = this.#ctx.storage;
+    const before = kv.get<boolean>("blacklisted") === true;
+    if (!lists.loaded) return before;
+    const now = lists.isBlacklisted(login);
+    if (now && !before) kv.put("blacklisted", true);
+    if (!now && before) kv.delete("blacklisted");
+    return now;
   }
 
   async allocateExtranonce(session: string): Promise<string | null> {

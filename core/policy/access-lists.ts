@@ -14,21 +14,14 @@ export interface AccessLists {
  * be read: the reference empties them, so that an outage lets everyone in.
  */
 export class AccessListCache implements AccessLists {
-  readonly #redis: RedisPort;
-  readonly #commands: readonly RedisCommand[];
-  readonly #refreshIntervalMs: number;
   #blacklist: ReadonlySet<string> = new Set();
   #whitelist: ReadonlySet<string> = new Set();
+  #loaded = false;
   #dueMs = 0;
-  #reading: Promise<void> | null = null;
 
-  constructor(redis: RedisPort, coin: string, refreshIntervalMs: number) {
-    this.#redis = redis;
-    this.#commands = [
-      ["SMEMBERS", `${coin}:blacklist`],
-      ["SMEMBERS", `${coin}:whitelist`],
-    ];
-    this.#refreshIntervalMs = refreshIntervalMs;
+  /** False until the lists have been read once. */
+  get loaded(): boolean {
+    return this.#loaded;
   }
 
   isBlacklisted(login: string): boolean {
@@ -40,29 +33,33 @@ export class AccessListCache implements AccessLists {
   }
 
   /**
-   * Reads the lists if they are due; calls that overlap share one request. Never rejects.
+   * Reads the lists if they are due. While one caller reads, others go on with the lists of before. Never rejects.
    * @returns the error when they could not be read, for the log
    */
-  async refresh(nowMs: number): Promise<Error | null> {
+  async refresh(redis: RedisPort, coin: string, refreshIntervalMs: number, nowMs: number): Promise<Error | null> {
     if (nowMs < this.#dueMs) return null;
+    // Taken before the answer: a sick Redis is asked once an interval, not with every login. Without any list everyone asks.
+    if (this.#loaded) this.#dueMs = nowMs + refreshIntervalMs;
     try {
-      this.#reading ??= this.#read(nowMs).finally(() => (this.#reading = null));
-      await this.#reading;
+      await this.#read(redis, coin);
+      this.#dueMs = nowMs + refreshIntervalMs;
       return null;
     } catch (error) {
-      // Asked again after an interval and not with every login: a sick Redis is not helped by more requests.
-      this.#dueMs = nowMs + this.#refreshIntervalMs;
       return error instanceof Error ? error : new Error(String(error));
     }
   }
 
-  async #read(nowMs: number): Promise<void> {
-    const [blacklist, whitelist] = await this.#redis.pipeline(this.#commands);
+  async #read(redis: RedisPort, coin: string): Promise<void> {
+    const commands: RedisCommand[] = [
+      ["SMEMBERS", `${coin}:blacklist`],
+      ["SMEMBERS", `${coin}:whitelist`],
+    ];
+    const [blacklist, whitelist] = await redis.pipeline(commands);
     // Both or none: a half refreshed pair could let in whom the operator has just moved from one to the other.
     const [black, white] = [members(blacklist), members(whitelist)];
     this.#blacklist = black;
     this.#whitelist = white;
-    this.#dueMs = nowMs + this.#refreshIntervalMs;
+    this.#loaded = true;
   }
 }
 

@@ -32,13 +32,14 @@ function setUp() {
   const redis = new ScriptedRedis();
   redis.sets.set("eth:blacklist", ["0xAA"]);
   redis.sets.set("eth:whitelist", ["10.0.0.1"]);
-  return { redis, lists: new AccessListCache(redis, "eth", 1_000) };
+  const lists = new AccessListCache();
+  return { redis, lists, refresh: (nowMs: number) => lists.refresh(redis, "eth", 1_000, nowMs) };
 }
 
 describe("blacklist and whitelist", () => {
   it("are read from the coin's keys in one request, without regard to case", async () => {
-    const { redis, lists } = setUp();
-    expect(await lists.refresh(5_000)).toBeNull();
+    const { redis, lists, refresh } = setUp();
+    expect(await refresh(5_000)).toBeNull();
     expect([lists.isBlacklisted("0xaa"), lists.isBlacklisted("0xbb"), lists.isWhitelisted("10.0.0.1")]).toEqual([
       true,
       false,
@@ -48,32 +49,45 @@ describe("blacklist and whitelist", () => {
   });
 
   it("are read again only after the refresh interval", async () => {
-    const { redis, lists } = setUp();
-    await lists.refresh(5_000);
+    const { redis, lists, refresh } = setUp();
+    await refresh(5_000);
     redis.sets.set("eth:blacklist", ["0xbb"]);
-    await lists.refresh(5_999);
+    await refresh(5_999);
     expect(lists.isBlacklisted("0xbb")).toBe(false);
-    await lists.refresh(6_000);
+    await refresh(6_000);
     expect(lists.isBlacklisted("0xbb")).toBe(true);
     expect(redis.requests).toBe(2);
   });
 
-  it("share one request between callers at the same time", async () => {
-    const { redis, lists } = setUp();
-    await Promise.all([lists.refresh(1), lists.refresh(1), lists.refresh(1)]);
-    expect(redis.requests).toBe(1);
+  it("are read once for callers at the same time, who go on with the lists of before", async () => {
+    const { redis, lists, refresh } = setUp();
+    await refresh(1);
+    redis.sets.set("eth:blacklist", []);
+    const both = [refresh(2_000), refresh(2_000)];
+    expect(lists.isBlacklisted("0xaa")).toBe(true);
+    await Promise.all(both);
+    expect(redis.requests).toBe(2);
+    expect(lists.isBlacklisted("0xaa")).toBe(false);
+  });
+
+  it("are asked for by everyone until they have been read once", async () => {
+    const { redis, lists, refresh } = setUp();
+    redis.failure = new RedisUnreachableError("refused", "no");
+    expect([await refresh(1), lists.loaded]).toEqual([redis.failure, false]);
+    redis.failure = null;
+    expect([await refresh(1), lists.loaded, redis.requests]).toEqual([null, true, 2]);
   });
 
   for (const failure of [new RedisUnreachableError("refused", "no"), new RedisReplyError("WRONGTYPE …")]) {
     it(`stay as they were on ${failure.name}: the reference fails open`, async () => {
-      const { redis, lists } = setUp();
-      await lists.refresh(5_000);
+      const { redis, lists, refresh } = setUp();
+      await refresh(5_000);
       redis.failure = failure;
-      expect((await lists.refresh(6_000))?.message).toBe(failure.message);
+      expect((await refresh(6_000))?.message).toBe(failure.message);
       expect([lists.isBlacklisted("0xaa"), lists.isWhitelisted("10.0.0.1")]).toEqual([true, true]);
       redis.failure = null;
       redis.sets.set("eth:blacklist", []);
-      expect(await lists.refresh(7_000)).toBeNull();
+      expect(await refresh(7_000)).toBeNull();
       expect(lists.isBlacklisted("0xaa")).toBe(false);
     });
   }

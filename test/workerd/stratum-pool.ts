@@ -1,0 +1,66 @@
+import { reset } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, vi } from "vitest";
+import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
+import { StratumClient } from "./stratum-client.ts";
+import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
+
+export const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
+export const SEED = `0x${"00".repeat(32)}`;
+/** The share target of difficulty 2,000,000,000. */
+export const TARGET = "0x0000000225c17d04dad2965cc5a02a23e254c0c3f75d9178046aeb27ce1ca574";
+const NETWORK_TARGET = "0x00000007cc03d7d0cb49aa514f6aed05705a9baef46aea9a02514c253e288daa";
+
+export const headerOf = (variant: number) => `0x${variant.toString(16).padStart(64, "0")}`;
+export const workOf = (variant: number) => `["${headerOf(variant)}","${SEED}","${TARGET}"]`;
+
+/** The world around the sessions: what the node says and what the verifier says, both changed by tests. */
+export const world = {
+  /** Null: the node has no work. */
+  work: null as [string, string, string, string] | null,
+  shares: [] as ShareSubmission[],
+  verdict: async (_share: ShareSubmission): Promise<ShareVerdict> => ({ kind: "accepted", block: false }),
+};
+
+/** Work with that header at height 100, or a higher one. */
+export function nodeHas(variant: number, height = 100): void {
+  world.work = [headerOf(variant), SEED, NETWORK_TARGET, `0x${height.toString(16)}`];
+}
+
+/** Brings what the node has now to every session, as a node's push would. */
+export async function pushNodeWork(): Promise<void> {
+  const answer = await env.BLOCK_TEMPLATE.getByName("main").notify(JSON.stringify(world.work));
+  if (!answer.ok) throw new Error(answer.reason);
+}
+
+/** The files that use this are about sessions: proofs of work are judged by `world.verdict`, everything else is the real thing. */
+export function useStratumPool(): void {
+  beforeEach(() => {
+    nodeHas(1);
+    world.shares = [];
+    world.verdict = async () => ({ kind: "accepted", block: false });
+    replace("prepare", async () => undefined);
+    replace("submit", async (share: ShareSubmission) => {
+      world.shares.push(share);
+      return await world.verdict(share);
+    });
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () =>
+      Response.json([
+        world.work
+          ? { jsonrpc: "2.0", id: 1, result: world.work }
+          : { jsonrpc: "2.0", id: 1, error: { code: -32000, message: "no mining work available yet" } },
+        { jsonrpc: "2.0", id: 2, result: null },
+      ]),
+    );
+  });
+  afterEach(async () => {
+    vi.useRealTimers();
+    await StratumClient.closeAll();
+    await reset();
+    vi.restoreAllMocks();
+  });
+}
+
+function replace(method: string, value: (share: ShareSubmission) => Promise<unknown>): void {
+  Object.defineProperty(ShareVerifier.prototype, method, { value, configurable: true, writable: true });
+}

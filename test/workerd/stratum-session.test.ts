@@ -1,0 +1,225 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import type { ShareVerdict } from "../../core/shares/share.ts";
+import { loadConfig } from "../../durable-objects/config.ts";
+import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
+import { ledgerClient } from "../../durable-objects/ledger-client.ts";
+import { StratumClient } from "./stratum-client.ts";
+import { headerOf, LOGIN, nodeHas, pushNodeWork, SEED, useStratumPool, workOf, world } from "./stratum-pool.ts";
+
+useStratumPool();
+
+const PATH = `/stratum/${LOGIN}`;
+const LOGIN_LINE = `{"id":1,"jsonrpc":"2.0","method":"eth_submitLogin","params":["${LOGIN}"]}`;
+const GET_WORK = '{"id":5,"method":"eth_getWork","params":[]}';
+const WORK = (variant: number) => `{"id":5,"jsonrpc":"2.0","result":${workOf(variant)}}`;
+const MIX = `0x${"e".repeat(64)}`;
+const submit = (id: number, more = "") =>
+  `{"id":${id},"method":"eth_submitWork","params":["0x0123456789abcdef","${headerOf(1)}","${MIX}"]${more}}`;
+
+const redis = () => ledgerClient(env, loadConfig(env));
+const session = () => env.MINER_SESSION.getByName(LOGIN);
+
+async function loggedIn(path = PATH, ip = "192.0.2.1"): Promise<StratumClient> {
+  const miner = await StratumClient.connect(path, ip);
+  await miner.ask(LOGIN_LINE, 2);
+  return miner;
+}
+
+/** Moves the clock that the objects read; alarms are run by hand. */
+function clockGoesOn(ms: number): void {
+  const nowMs = Date.now();
+  vi.useFakeTimers({ toFake: ["Date"], now: nowMs + ms });
+}
+
+async function ringAlarm(): Promise<void> {
+  expect(await runDurableObjectAlarm(session())).toBe(true);
+}
+
+describe("hibernation and eviction", () => {
+  it("keeps the login, the job and the begun line of a connection", async () => {
+    const miner = await loggedIn();
+    miner.send(GET_WORK.slice(0, 20));
+    await vi.waitFor(async () => {
+      const partial = await runInDurableObject(session(), (_object, state) => {
+        const stored: unknown = state.getWebSockets()[0]?.deserializeAttachment();
+        return typeof stored === "object" && stored !== null && "partial" in stored ? stored.partial : null;
+      });
+      expect(partial).toEqual(new TextEncoder().encode(GET_WORK.slice(0, 20)));
+    });
+    await evictDurableObject(session());
+    miner.send(`${GET_WORK.slice(20)}\n${submit(40)}\n`);
+    expect(await miner.read(2)).toEqual([WORK(1), '{"id":40,"jsonrpc":"2.0","result":true}']);
+  });
+
+  it("pushes a new job to connections of before", async () => {
+    const miner = await loggedIn();
+    await evictDurableObject(session());
+    nodeHas(2, 101);
+    await pushNodeWork();
+    expect(await miner.read(1)).toEqual([`{"id":0,"jsonrpc":"2.0","result":${workOf(2)}}`]);
+  });
+
+  it("does not push a job that a connection of before has already", async () => {
+    const miner = await loggedIn();
+    await evictDurableObject(session());
+    expect(await miner.ask(GET_WORK)).toEqual([WORK(1)]);
+    expect(miner.waiting).toEqual([]);
+  });
+
+  it("keeps the deadlines", async () => {
+    const miner = await loggedIn();
+    await evictDurableObject(session());
+    clockGoesOn(121_000);
+    await ringAlarm();
+    expect(await miner.closed()).toEqual({ code: 1008, reason: "Silent for too long" });
+  });
+
+  it("asks a miner whose attachment is of another version to come back", async () => {
+    const miner = await loggedIn();
+    await runInDurableObject(session(), (_object, state) => {
+      for (const ws of state.getWebSockets()) ws.serializeAttachment({ version: 2 });
+    });
+    await evictDurableObject(session());
+    miner.send(`${GET_WORK}\n`);
+    expect(await miner.closed()).toEqual({ code: 1012, reason: "Please reconnect" });
+  });
+
+  it("fits the largest attachment into 16 KB", async () => {
+    const miner = await loggedIn();
+    miner.send("x".repeat(1024));
+    await runInDurableObject(session(), (_object, state) => {
+      const [ws] = state.getWebSockets();
+      const stored: unknown = ws?.deserializeAttachment();
+      if (!ws || typeof stored !== "object" || stored === null || !("state" in stored))
+        throw new Error("no attachment");
+      const before = Array.from({ length: 16 }, (_, at) => ({ difficulty: 10n ** 15n, endedBy: headerOf(at) }));
+      ws.serializeAttachment({
+        ...stored,
+        partial: new Uint8Array(1025),
+        state: { ...Object(stored.state), track: { current: 1n, before } },
+      });
+    });
+  });
+});
+
+describe("deadlines", () => {
+  it("close a peer that has not logged in after 10 seconds", async () => {
+    const miner = await StratumClient.connect(PATH);
+    clockGoesOn(10_001);
+    await ringAlarm();
+    expect(await miner.closed()).toEqual({ code: 1008, reason: "No login" });
+  });
+
+  it("do not close one that has, and are set again for it", async () => {
+    const miner = await loggedIn();
+    clockGoesOn(10_001);
+    await ringAlarm();
+    expect(await miner.ask(GET_WORK)).toEqual([WORK(1)]);
+    const alarm = await runInDurableObject(session(), async (_object, state) => await state.storage.getAlarm());
+    expect(alarm).not.toBeNull();
+  });
+
+  it("close a peer that is silent for 120 seconds though jobs were pushed to it", async () => {
+    const miner = await loggedIn();
+    clockGoesOn(119_000);
+    await ringAlarm();
+    const job = { header: headerOf(2), seed: SEED, height: 101, networkDifficulty: 1n << 40n };
+    expect(await session().pushWork({ sequence: 2, current: job, jobs: [job], confirmedAtMs: Date.now() })).toBe(1);
+    expect(await miner.read(1)).toEqual([`{"id":0,"jsonrpc":"2.0","result":${workOf(2)}}`]);
+    clockGoesOn(2_000);
+    await ringAlarm();
+    expect(await miner.closed()).toEqual({ code: 1008, reason: "Silent for too long" });
+  });
+
+  it("are renewed by whatever the peer sends, be it an empty line", async () => {
+    const miner = await loggedIn();
+    clockGoesOn(119_000);
+    expect(await miner.ask(`\n${GET_WORK}`)).toHaveLength(1);
+    clockGoesOn(119_000);
+    await ringAlarm();
+    expect(await miner.ask(GET_WORK)).toHaveLength(1);
+  });
+
+  it("stop when nobody is connected", async () => {
+    const miner = await loggedIn();
+    miner.close();
+    await miner.closed();
+    await ringAlarm();
+    const alarm = await runInDurableObject(session(), async (_object, state) => await state.storage.getAlarm());
+    expect(alarm).toBeNull();
+  });
+});
+
+describe("the way to the verifier", () => {
+  it("retries a lost call with the same identity, so that a share that was recorded is not called a duplicate", async () => {
+    const recorded = new Set<string>();
+    world.verdict = async ({ retry, timestampMs, login, worker }): Promise<ShareVerdict> => {
+      const identity = `${login}:${worker}:${timestampMs}`;
+      if (!retry) {
+        recorded.add(identity);
+        throw new Error("Network connection lost.");
+      }
+      return recorded.has(identity) ? { kind: "accepted", block: false } : { kind: "duplicate" };
+    };
+    const miner = await loggedIn();
+    expect(await miner.ask(submit(40))).toEqual(['{"id":40,"jsonrpc":"2.0","result":true}']);
+    expect(world.shares.map(({ retry }) => retry)).toEqual([false, true]);
+  });
+
+  it("says Work not ready when the verifier does not answer at all", async () => {
+    world.verdict = async () => {
+      throw new Error("Network connection lost.");
+    };
+    const miner = await loggedIn();
+    expect(await miner.ask(submit(40))).toEqual([
+      '{"id":40,"jsonrpc":"2.0","result":null,"error":{"code":0,"message":"Work not ready"}}',
+    ]);
+    expect(world.shares).toHaveLength(4);
+  });
+
+  it("gives every share of a worker its own millisecond, over all connections of the login", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const [one, two] = [await loggedIn(), await loggedIn()];
+    one.send(Array.from({ length: 20 }, (_, id) => `${submit(id)}\n`).join(""));
+    two.send(Array.from({ length: 20 }, (_, id) => `${submit(id)}\n`).join(""));
+    await Promise.all([one.read(20), two.read(20)]);
+    expect(new Set(world.shares.map(({ timestampMs }) => timestampMs)).size).toBe(40);
+  });
+});
+
+describe("lists and live sessions", () => {
+  it("refuse a login that the operator blacklists, and go on refusing it while the ledger cannot be read", async () => {
+    await redis().command(["SADD", "eth:blacklist", LOGIN]);
+    // The list is cached for the whole isolate and is due again after its refresh interval.
+    clockGoesOn(24 * 3_600_000);
+    const refused = '{"id":1,"jsonrpc":"2.0","result":null,"error":{"code":-1,"message":"You are blacklisted"}}';
+    const miner = await StratumClient.connect(PATH);
+    expect(await miner.ask(LOGIN_LINE)).toEqual([refused]);
+    expect(await miner.closed()).toEqual({ code: 1008, reason: "You are blacklisted" });
+    const sick = vi.spyOn(EmbeddedRedis.prototype, "rest").mockRejectedValue(new Error("sick"));
+    clockGoesOn(24 * 3_600_000);
+    const again = await StratumClient.connect(PATH);
+    expect(await again.ask(LOGIN_LINE)).toEqual([refused]);
+    sick.mockRestore();
+    await redis().command(["DEL", "eth:blacklist"]);
+    clockGoesOn(24 * 3_600_000);
+    const welcome = await StratumClient.connect(PATH);
+    expect(await welcome.ask(LOGIN_LINE)).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
+  });
+
+  it("closes every connection of an IP and no other", async () => {
+    const [one, two, other] = [
+      await loggedIn(PATH, "192.0.2.1"),
+      await loggedIn("/stratum", "192.0.2.1"),
+      await loggedIn(PATH, "192.0.2.2"),
+    ];
+    expect(await session().disconnectIp("192.0.2.1", "Banned")).toBe(2);
+    expect([await one.closed(), await two.closed()]).toEqual([
+      { code: 1008, reason: "Banned" },
+      { code: 1008, reason: "Banned" },
+    ]);
+    expect(await other.ask(GET_WORK)).toEqual([WORK(1)]);
+  });
+});
