@@ -1,13 +1,13 @@
-/** One share of a hashrate window, out of a ledger member `diff:<login>:…` or `diff:<worker>:…`. */
+/** One share of a hashrate window, out of a ledger member `diff:<login>:<worker>:<ms>` or `diff:<worker>:<ms>`. */
 export interface WindowShare {
-  /** Login or worker: whatever the window groups by. */
+  /** `<login>:<worker>` or `<worker>`: what stands between the difficulty and the time. */
   readonly name: string;
   readonly difficulty: number;
   /** Unix time in seconds. */
   readonly ts: number;
 }
 
-/** What a login or worker did inside a window. */
+/** What a worker did inside a window. */
 export interface Activity {
   /** Sum of share difficulties in the large and in the small window. */
   largeSum: number;
@@ -35,13 +35,13 @@ interface Row {
   lastTs: number;
 }
 
-/** Reads `diff:<name>:…`; null when the member has another form. */
+/** Reads `diff:<name>:<ms>`; null when the member has another form. */
 export function parseShare(member: string, ts: number): WindowShare | null {
   const first = member.indexOf(":");
-  const second = member.indexOf(":", first + 1);
-  if (first < 1 || second < 0) return null;
+  const last = member.lastIndexOf(":");
+  if (first < 1 || last === first) return null;
   const difficulty = Number(member.slice(0, first));
-  return Number.isFinite(difficulty) ? { name: member.slice(first + 1, second), difficulty, ts } : null;
+  return Number.isFinite(difficulty) ? { name: member.slice(first + 1, last), difficulty, ts } : null;
 }
 
 /** The folded part of a hashrate window: sums by bucket of time and name. Pure; {@link HashrateWindow} feeds it. */

@@ -29,6 +29,14 @@ export const poolRoutes = {
     maturedTotal: pool.maturedTotal,
   }),
   payments: (pool: PoolSnapshot, _nowMs: number) => ({ payments: pool.payments, paymentsTotal: pool.paymentsTotal }),
+  /** Not the reference's: what the pool's own page shows first, in one answer. */
+  overview: (pool: PoolSnapshot, nowMs: number) => ({
+    ...poolRoutes.stats(pool, nowMs),
+    luck: pool.luck,
+    minersOnline: pool.minersOnline,
+    workersOnline: pool.workersOnline,
+    workersTotal: pool.workersTotal,
+  }),
 } as const;
 
 /** One of the pool's routes. */

@@ -10,6 +10,7 @@ import {
   type Luck,
   type PaymentEntry,
 } from "./entries.ts";
+import type { Activity } from "./hashrate-buckets.ts";
 import { HashrateWindow } from "./hashrate-window.ts";
 import { emptyRecord } from "./json.ts";
 import { asCount, asHash, asScored, asStatistics } from "./replies.ts";
@@ -39,6 +40,10 @@ export interface PoolSnapshot extends Books {
   readonly stats: Readonly<Record<string, number | bigint | string>>;
   readonly miners: Readonly<Record<string, MinerEntry>>;
   readonly minersTotal: number;
+  readonly minersOnline: number;
+  /** Workers of all logins with a share in the small window, and those of them that are online. */
+  readonly workersTotal: number;
+  readonly workersOnline: number;
   readonly hashrate: number;
   readonly candidatesTotal: number;
   readonly immatureTotal: number;
@@ -67,6 +72,9 @@ export const EMPTY_SNAPSHOT: PoolSnapshot = {
   stats: {},
   miners: {},
   minersTotal: 0,
+  minersOnline: 0,
+  workersTotal: 0,
+  workersOnline: 0,
   hashrate: 0,
   candidatesTotal: 0,
   immatureTotal: 0,
@@ -155,19 +163,42 @@ export class PoolStats {
     this.#booksReadAtMs = nowMs;
   }
 
-  #miners(nowS: number): Pick<PoolSnapshot, "miners" | "minersTotal" | "hashrate"> {
+  #miners(nowS: number): Pick<PoolSnapshot, keyof ReturnType<typeof minersOf>> {
     const windowS = seconds(this.#config.api.hashrateWindowMs);
-    const coveredS = this.#window.coveredS(nowS);
-    const miners = emptyRecord<MinerEntry>();
-    let total = 0;
-    const activities = [...this.#window.activities(nowS)].toSorted(([a], [b]) => (a < b ? -1 : 1));
-    for (const [login, { smallSum, firstTs, lastTs }] of activities) {
-      const hr = hashrate(smallSum, firstTs, nowS, windowS, coveredS);
-      miners[login] = { lastBeat: lastTs, hr, offline: isOffline(lastTs, nowS, windowS) };
-      total += hr;
-    }
-    return { miners, minersTotal: activities.length, hashrate: total };
+    return minersOf(this.#window.activities(nowS), { nowS, windowS, coveredS: this.#window.coveredS(nowS) });
   }
+}
+
+/** Adds the workers of the window up by login. */
+function minersOf(
+  workers: ReadonlyMap<string, Activity>,
+  { nowS, windowS, coveredS }: { readonly nowS: number; readonly windowS: number; readonly coveredS: number },
+) {
+  const logins = new Map<string, Activity>();
+  let workersOnline = 0;
+  for (const [name, worker] of workers) {
+    const login = name.split(":", 1)[0] ?? "";
+    if (!isOffline(worker.lastTs, nowS, windowS)) workersOnline += 1;
+    const sum = logins.get(login);
+    if (!sum) logins.set(login, { ...worker });
+    else {
+      sum.smallSum += worker.smallSum;
+      sum.firstTs = Math.min(sum.firstTs, worker.firstTs);
+      sum.lastTs = Math.max(sum.lastTs, worker.lastTs);
+    }
+  }
+  const miners = emptyRecord<MinerEntry>();
+  let total = 0;
+  let minersOnline = 0;
+  for (const [login, { smallSum, firstTs, lastTs }] of [...logins].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const hr = hashrate(smallSum, firstTs, nowS, windowS, coveredS);
+    const offline = isOffline(lastTs, nowS, windowS);
+    miners[login] = { lastBeat: lastTs, hr, offline };
+    total += hr;
+    if (!offline) minersOnline += 1;
+  }
+  const workersTotal = workers.size;
+  return { miners, minersTotal: logins.size, minersOnline, workersTotal, workersOnline, hashrate: total };
 }
 
 /** The members of a sorted set with the highest scores, highest first. */

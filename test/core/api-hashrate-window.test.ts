@@ -31,7 +31,7 @@ function byReadingAll(entries: readonly Entry[], nowS: number, smallS: number, l
 
 let serial = 0;
 async function write(redis: MemoryRedis, entry: Entry): Promise<void> {
-  await redis.command(["ZADD", KEY, entry.ts, `${entry.difficulty}:${entry.name}:x:${(serial += 1)}`]);
+  await redis.command(["ZADD", KEY, entry.ts, `${entry.difficulty}:${entry.name}:${(serial += 1)}`]);
 }
 
 describe("the hashrate window", () => {
@@ -98,7 +98,7 @@ describe("the hashrate window", () => {
   it("fills a large ledger newest first within its budget and says how much it knows", async () => {
     const perSecond = 250;
     const redis = new MemoryRedis();
-    const batch = Array.from({ length: 200 * perSecond }, (_, i) => [1000 + Math.floor(i / perSecond), `1:a:x:${i}`]);
+    const batch = Array.from({ length: 200 * perSecond }, (_, i) => [1000 + Math.floor(i / perSecond), `1:a:${i}`]);
     await redis.command(["ZADD", KEY, ...batch.flat()]);
     const window = new HashrateWindow({ key: KEY, smallWindowS: 200, largeWindowS: 200, bucketS: 10 });
     // The first page reaches back to second 1120 and the second to 1050; of those buckets nobody knows whether they are whole.
@@ -113,7 +113,7 @@ describe("the hashrate window", () => {
   it("reads through a bucket that is larger than a page", async () => {
     const redis = new MemoryRedis();
     const size = 2 * PAGE_ENTRIES + 5;
-    await redis.command(["ZADD", KEY, ...Array.from({ length: size }, (_, i) => [995, `1:a:x:${i}`]).flat()]);
+    await redis.command(["ZADD", KEY, ...Array.from({ length: size }, (_, i) => [995, `1:a:${i}`]).flat()]);
     const window = new HashrateWindow({ key: KEY, smallWindowS: 100, largeWindowS: 100, bucketS: 10 });
     await window.refresh(redis, 1000, 1);
     expect(window.activities(1000).get("a")?.largeSum).toBe(size);
@@ -138,7 +138,7 @@ describe("the hashrate window", () => {
     const window = new HashrateWindow({ key: KEY, smallWindowS: 100, largeWindowS: 100, bucketS: 10 });
     for (let round = 0; round < 4; round++) {
       const ts = 1000 + round * 200;
-      const names = Array.from({ length: 900 }, (_, i) => [ts, `1:n${round}-${i}:x:0`]);
+      const names = Array.from({ length: 900 }, (_, i) => [ts, `1:n${round}-${i}:0`]);
       await redis.command(["ZADD", KEY, ...names.flat()]);
       await window.refresh(redis, ts + 1, UNBOUNDED);
       expect(window.activities(ts + 1).size).toBe(900);

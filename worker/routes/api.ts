@@ -36,7 +36,7 @@ const board = (env: Env) => env.POOL_BOARD.getByName("main");
 
 /** The JSON that open-ethereum-pool's frontends read, field for field, and what this pool's own page needs beyond it. */
 export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
-  for (const route of ["stats", "miners", "blocks", "payments"] as const) {
+  for (const route of ["stats", "miners", "blocks", "payments", "overview"] as const) {
     app.get(`/api/${route}`, async ({ env }) => json(await board(env).body(route)));
   }
   app.get("/api/accounts/:login", async ({ env, req }) => {
