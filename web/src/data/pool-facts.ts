@@ -1,0 +1,22 @@
+import type { PoolFacts } from "./api-types.ts";
+import { ticker } from "./format.ts";
+import { useLive } from "./live.ts";
+
+/** They change with the pool's configuration only. */
+const FACTS_INTERVAL_MS = 600_000;
+
+/** What the pool is configured to be; null until it is known. */
+export function usePoolFacts(): PoolFacts | null {
+  return useLive<PoolFacts>("/api/pool", FACTS_INTERVAL_MS).data;
+}
+
+/** Ticker of the coin; empty until it is known. */
+export function useTicker(): string {
+  const facts = usePoolFacts();
+  return facts ? ticker(facts.chain, facts.coin) : "";
+}
+
+/** How often a page of live figures is renewed: as often as the pool renews them. */
+export function useLiveInterval(): number {
+  return Math.max(2, usePoolFacts()?.statsCollectInterval ?? 5) * 1000;
+}

@@ -1,0 +1,20 @@
+import type { Payments } from "../data/api-types.ts";
+import { count } from "../data/format.ts";
+import { useLive } from "../data/live.ts";
+import { PageTitle, Panel } from "../ui/parts.tsx";
+import { PaymentTable } from "../ui/payment-table.tsx";
+
+const INTERVAL_MS = 60_000;
+
+/** What the pool has paid. */
+export function PaymentsPage() {
+  const live = useLive<Payments>("/api/payments", INTERVAL_MS);
+  return (
+    <>
+      <PageTitle title="Payments" live={live} />
+      <Panel title={live.data ? `${count(live.data.paymentsTotal)} in all` : "Payments"}>
+        <PaymentTable payments={live.data?.payments ?? []} withAddress />
+      </Panel>
+    </>
+  );
+}

@@ -1,0 +1,127 @@
+import { Blocks, Cable, Cpu, Gauge, Monitor, Moon, Search, Sun, Wallet, type LucideIcon } from "lucide-preact";
+import { useState } from "preact/hooks";
+import { Link, useLocation, useRoute } from "wouter-preact";
+import { usePoolFacts } from "../data/pool-facts.ts";
+import { applyTheme, THEMES, usePreference, type Theme } from "../data/preferences.ts";
+
+const PAGES: readonly {
+  readonly path: string;
+  readonly title: string;
+  readonly icon: LucideIcon;
+}[] = [
+  { path: "/", title: "Overview", icon: Gauge },
+  { path: "/miners", title: "Miners", icon: Cpu },
+  { path: "/blocks", title: "Blocks", icon: Blocks },
+  { path: "/payments", title: "Payments", icon: Wallet },
+  { path: "/connect", title: "Connect", icon: Cable },
+];
+
+/** Name, navigation, search for a miner, theme. */
+export function Header() {
+  const facts = usePoolFacts();
+  return (
+    <header class="border-base-300 bg-base-100 sticky top-0 z-40 border-b">
+      <div class="mx-auto flex max-w-6xl flex-wrap items-center gap-x-4 gap-y-2 px-4 py-2">
+        <Link href="/" class="flex items-center gap-2 text-lg font-semibold">
+          <img src="/icon.svg" width="28" height="28" alt="" />
+          <span>edgepool</span>
+          {facts && <span class="badge badge-outline badge-sm font-normal">{facts.chain}</span>}
+        </Link>
+        <nav aria-label="Pages" class="order-last w-full md:order-none md:w-auto md:flex-1">
+          <ul class="flex justify-between gap-1 md:justify-start">
+            {PAGES.map((page) => (
+              <NavigationItem key={page.path} {...page} />
+            ))}
+          </ul>
+        </nav>
+        <div class="ml-auto flex items-center gap-2">
+          <MinerSearch />
+          <ThemeSwitch />
+        </div>
+      </div>
+    </header>
+  );
+}
+
+function NavigationItem({ path, title, icon: Icon }: (typeof PAGES)[number]) {
+  const [here] = useRoute(path);
+  return (
+    <li>
+      <Link
+        href={path}
+        aria-current={here ? "page" : undefined}
+        class="aria-[current=page]:bg-primary aria-[current=page]:text-primary-content hover:bg-base-300 rounded-field flex flex-col items-center gap-0.5 px-2.5 py-1.5 text-xs md:flex-row md:gap-2 md:text-sm"
+      >
+        <Icon size={16} />
+        {title}
+      </Link>
+    </li>
+  );
+}
+
+/** Whether a text is an address that may mine. */
+export const isAddress = (text: string): boolean => /^0x[0-9a-fA-F]{40}$/.test(text);
+
+function MinerSearch() {
+  const [text, setText] = useState("");
+  const [, navigate] = useLocation();
+  const wrong = text !== "" && !isAddress(text);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (!isAddress(text)) return;
+    navigate(`/account/${text.toLowerCase()}`);
+    setText("");
+  };
+  return (
+    <form role="search" onSubmit={submit}>
+      <label class="input input-sm w-40 sm:w-56">
+        <Search size={14} aria-hidden="true" />
+        <span class="sr-only">Find a miner by address, then press Enter</span>
+        <input
+          type="search"
+          value={text}
+          placeholder="0x… your address"
+          spellcheck={false}
+          autocomplete="off"
+          aria-invalid={wrong}
+          onInput={({ currentTarget }) => setText(currentTarget.value.trim())}
+        />
+      </label>
+    </form>
+  );
+}
+
+const THEME_ICONS = { auto: Monitor, light: Sun, dark: Moon } as const;
+const isTheme = (text: string): text is Theme => THEMES.some((theme) => theme === text);
+
+function ThemeSwitch() {
+  const [stored, store] = usePreference("theme");
+  const theme = isTheme(stored) ? stored : "auto";
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? "auto";
+  const Icon = THEME_ICONS[theme];
+  const change = () => {
+    store(next);
+    applyTheme(next);
+  };
+  return (
+    <button type="button" class="btn btn-ghost btn-sm btn-square" title={`Theme: ${theme}`} onClick={change}>
+      <Icon size={18} aria-hidden="true" />
+      <span class="sr-only">{`Theme: ${theme}. Change to ${next}`}</span>
+    </button>
+  );
+}
+
+/** Where the raw figures are. */
+export function Footer() {
+  return (
+    <footer class="text-muted mx-auto flex max-w-6xl flex-wrap gap-x-4 gap-y-1 px-4 pt-2 pb-8 text-sm">
+      <span>Figures come straight from the pool’s ledger.</span>
+      <a class="link" href="/api/stats">
+        API
+      </a>
+      <a class="link" href="/health">
+        Health
+      </a>
+    </footer>
+  );
+}

@@ -1,0 +1,30 @@
+import type { Luck } from "../data/api-types.ts";
+import { percent } from "../data/format.ts";
+import { Table } from "./parts.tsx";
+
+/** Luck over the last blocks. Below 100 % blocks came sooner than their difficulty says. */
+export function LuckTable({ luck }: { luck: Readonly<Record<string, Luck>> }) {
+  const rows = Object.entries(luck)
+    .filter(([blocks]) => Number(blocks) > 0)
+    .map(([blocks, { luck: effort, uncleRate, orphanRate }]) => (
+      <tr key={blocks}>
+        <th scope="row">{blocks}</th>
+        <td class={effort <= 1 ? "text-success font-semibold" : "text-warning font-semibold"}>{percent(effort)}</td>
+        <td>{percent(uncleRate)}</td>
+        <td>{percent(orphanRate)}</td>
+      </tr>
+    ));
+  return (
+    <>
+      <Table
+        caption="Luck"
+        columns={["Last blocks", "Effort", "Uncles", "Orphans"]}
+        rows={rows}
+        empty="Luck is known once blocks have been confirmed."
+      />
+      <p class="text-muted mt-2 text-sm">
+        Effort is the work that a block took, of the work that it should take: less is luckier.
+      </p>
+    </>
+  );
+}

@@ -1,0 +1,25 @@
+import type { Payment } from "../data/api-types.ts";
+import { coins, shortHex } from "../data/format.ts";
+import { useTicker } from "../data/pool-facts.ts";
+import { useNow } from "../data/preferences.ts";
+import { AddressLink, Ago, Table } from "./parts.tsx";
+
+/** Payments, newest first; with the address where they are the pool's and not one login's. */
+export function PaymentTable({ payments, withAddress }: { payments: readonly Payment[]; withAddress: boolean }) {
+  const now = useNow(5000);
+  const unit = useTicker();
+  const rows = payments.map(({ address, amount, timestamp, tx }) => (
+    <tr key={tx + (address ?? "")}>
+      <td>
+        <Ago atS={timestamp} nowMs={now} />
+      </td>
+      {withAddress && <td>{address && <AddressLink login={address} />}</td>}
+      <td>{`${coins(amount)} ${unit}`}</td>
+      <td class="font-mono" title={tx}>
+        {shortHex(tx)}
+      </td>
+    </tr>
+  ));
+  const columns = withAddress ? ["Paid", "Address", "Amount", "Transaction"] : ["Paid", "Amount", "Transaction"];
+  return <Table caption="Payments" columns={columns} rows={rows} empty="Nothing has been paid yet." />;
+}
