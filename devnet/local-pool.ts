@@ -85,7 +85,7 @@ export class LocalPool {
         upstream: [{ name: "local", url: this.#nodeUrl(), timeout: "5s" }],
       },
       secrets: { ...this.#secrets, ...upstash },
-      onLog: (line) => this.#report(line),
+      onLog: (log) => this.#report(`pool: ${log.message}`),
     });
     this.#ledger = new LedgerReader(
       upstashUrl !== null && upstashToken !== null

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { ConfigError } from "../core/parse-config.ts";
 import { loadConfig } from "../durable-objects/config.ts";
+import { scheduled } from "./cron.ts";
 import type { Env } from "./env.ts";
 import { apiRoutes } from "./routes/api.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -34,4 +35,5 @@ for (const routes of [healthRoutes, notifyRoutes, apiRoutes, redisRoutes, stratu
 
 export default {
   fetch: app.fetch,
+  scheduled,
 } satisfies ExportedHandler<Env>;
