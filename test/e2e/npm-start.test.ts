@@ -1,0 +1,102 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const START = join(import.meta.dirname, "..", "..", "devnet", "start.ts");
+const FREE_PORTS = ["--port", "0", "--stratum-port", "0", "--node-port", "0"];
+
+let state: string;
+beforeEach(async () => (state = await mkdtemp(join(tmpdir(), "edgepool-start-"))));
+afterEach(() => rm(state, { recursive: true, force: true }));
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `npm start`'s program in a process group of its own. `during` gets every line of standard output. */
+function start(args: readonly string[], during: (line: string, pid: number) => void = () => undefined): Promise<Run> {
+  const child = spawn(process.execPath, [START, "--state", state, ...args], { detached: true, stdio: "pipe" });
+  let [stdout, stderr, rest] = ["", "", ""];
+  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) during(line, child.pid ?? 0);
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+function groupIsGone(pid: number): boolean {
+  try {
+    process.kill(-pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+describe("npm start", () => {
+  it("mines shares and blocks into the ledger and ends with one JSON object and exit code 0", async () => {
+    const easy = ["--difficulty", "50", "--block-difficulty", "400"];
+    const run = await start([...FREE_PORTS, ...easy, "--for", "45s", "--json"]);
+    expect(run.stderr).toBe("");
+    const last = run.stdout.trimEnd().split("\n").at(-1) ?? "";
+    const verdict = JSON.parse(last);
+    expect(verdict).toEqual({
+      accepted: expect.any(Number),
+      stale: expect.any(Number),
+      invalid: 0,
+      blocks: expect.any(Number),
+      hashrate: expect.any(Number),
+      ledger: {
+        roundTotal: expect.stringMatching(/^\d+$/),
+        candidates: expect.any(Number),
+        creditedInThisRun: expect.stringMatching(/^[1-9]\d*$/),
+        candidatesInThisRun: expect.any(Number),
+      },
+    });
+    expect(verdict.accepted).toBeGreaterThan(0);
+    expect(verdict.blocks).toBeGreaterThan(0);
+    // Every share was worth 50, and every acknowledged one is in the books. The last ones may be credited but not yet answered.
+    expect(Number(verdict.ledger.creditedInThisRun)).toBeGreaterThanOrEqual(50 * verdict.accepted);
+    expect(verdict.ledger.candidatesInThisRun).toBe(verdict.blocks);
+    expect(run.code).toBe(0);
+  });
+
+  it("leaves no process behind on Ctrl-C", async () => {
+    let group = 0;
+    const run = await start([...FREE_PORTS, "--no-miner"], (line, pid) => {
+      if (!line.startsWith("ready:")) return;
+      group = pid;
+      process.kill(-pid, "SIGINT");
+    });
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    expect(group).toBeGreaterThan(0);
+    expect(groupIsGone(group)).toBe(true);
+  });
+
+  it("says which port is in use and which flag chooses another", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    const run = await start(["--port", "0", "--node-port", "0", "--stratum-port", String(port)]);
+    taken.close();
+    expect(run.code).toBe(1);
+    expect(run.stderr).toContain(`port ${port} for TCP stratum is in use; choose another with --stratum-port`);
+  });
+
+  it("ends with exit code 1 when nothing was recorded in the time given", async () => {
+    const run = await start([...FREE_PORTS, "--no-miner", "--for", "2s", "--json"]);
+    expect(run.code).toBe(1);
+    expect(JSON.parse(run.stdout.trimEnd().split("\n").at(-1) ?? "")).toMatchObject({ accepted: 0, blocks: 0 });
+  });
+});
