@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
 import { startBridge, type Bridge } from "../bridge/src/bridge.ts";
 import { LedgerReader } from "./ledger-totals.ts";
@@ -11,6 +12,8 @@ import type { Addresses, Moment } from "./start-summary.ts";
 
 const COIN = "eth";
 const HEALTH_TIMEOUT_MS = 2_000;
+const SETTLE_MS = 5_000;
+const SETTLE_STEP_MS = 200;
 
 /** A port that is needed is taken. The message says which, for what, and the flag that chooses another. */
 export class PortInUseError extends Error {
@@ -23,7 +26,7 @@ export class LocalPool {
   readonly #chain: ChainSpec;
   readonly #secrets = { NOTIFY_TOKEN: token(), REDIS_TOKEN: token(), METRICS_TOKEN: token() };
   readonly #startedAtMs = Date.now();
-  /** Worst news first: what the parts said that a person should see. */
+  /** Shows what the parts say that a person should see. */
   readonly #report: (text: string) => void;
   #node: DevNode | null = null;
   #pool: PoolProcess | null = null;
@@ -60,7 +63,8 @@ export class LocalPool {
       blockTimeMs: blockTimeMs === 0 ? null : blockTimeMs,
       notify: port === 0 ? [] : [`http://127.0.0.1:${port}/notify/${this.#secrets.NOTIFY_TOKEN}`],
       onEvent: (event) => {
-        if (event.kind === "block" && event.canonical) this.#blocks++;
+        // An uncle counts too: the node took it, so the pool keeps a candidate for it.
+        if (event.kind === "block") this.#blocks++;
       },
     });
     return this.#node.url;
@@ -160,6 +164,17 @@ export class LocalPool {
     };
   }
 
+  /** Ends the built-in miner and waits, a few seconds at most, until every block that the node took stands in the ledger. */
+  async settle(before: Moment): Promise<Moment> {
+    await this.#miner?.close();
+    const expected = (before.ledger?.candidates ?? 0) + this.#blocks;
+    for (const deadlineMs = Date.now() + SETTLE_MS; ; await sleep(SETTLE_STEP_MS)) {
+      const moment = await this.moment();
+      const settled = moment.ledger !== null && moment.ledger.candidates >= expected;
+      if (settled || Date.now() >= deadlineMs) return moment;
+    }
+  }
+
   /** Stops what runs, the miner first, so that its last shares are still answered. Idempotent. */
   async stop(): Promise<void> {
     await this.#miner?.close();
@@ -173,7 +188,7 @@ export class LocalPool {
     try {
       const reply = await fetch(`${this.#running().url}/health`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) });
       const body: unknown = await reply.json();
-      return templateOf(body);
+      return workOf(body);
     } catch {
       return null;
     }
@@ -199,10 +214,10 @@ function member(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
 }
 
-function templateOf(body: unknown): { height: number | null; networkDifficulty: string | null } {
-  const template = member(body, "template");
-  const height = member(template, "height");
-  const difficulty = member(template, "networkDifficulty");
+function workOf(body: unknown): { height: number | null; networkDifficulty: string | null } {
+  const work = member(body, "work");
+  const height = member(work, "height");
+  const difficulty = member(work, "networkDifficulty");
   return {
     height: typeof height === "number" ? height : null,
     networkDifficulty: typeof difficulty === "string" ? difficulty : null,

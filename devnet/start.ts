@@ -111,7 +111,7 @@ async function main(): Promise<number> {
     if (!interactive) process.stdout.write(`ready: dashboard ${dashboard}, miners ${stratum}\n`);
     if (options.forMs !== null) setTimeout(() => stop.abort(), options.forMs).unref();
     await watch(pool, stop.signal);
-    const after = await pool.moment();
+    const after = await pool.settle(before);
     if (interactive) panel.done();
     const { ok, json } = verdictOf(before, after);
     await pool.stop();

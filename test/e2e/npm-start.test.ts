@@ -68,7 +68,8 @@ describe("npm start", () => {
     expect(verdict.blocks).toBeGreaterThan(0);
     // Every share was worth 50, and every acknowledged one is in the books. The last ones may be credited but not yet answered.
     expect(Number(verdict.ledger.creditedInThisRun)).toBeGreaterThanOrEqual(50 * verdict.accepted);
-    expect(verdict.ledger.candidatesInThisRun).toBe(verdict.blocks);
+    // No block without its candidate. There may be more: a node says true to a second nonce for a header that it has sealed.
+    expect(verdict.ledger.candidatesInThisRun).toBeGreaterThanOrEqual(verdict.blocks);
     expect(run.code).toBe(0);
   });
 

@@ -11,7 +11,7 @@ import { startPool } from "../../devnet/pool-process.ts";
 
 const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 const DIFFICULTY = 50;
-const TOKEN = "a token for the books";
+const TOKEN = "a-token-for-the-books";
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

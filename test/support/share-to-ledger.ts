@@ -10,7 +10,7 @@ import { ALICE, BOB, compareWithLedgerDocument, HEIGHT, NETWORK, SHARE, type Sen
 import { kernelAt, meets, solutions } from "./pow.ts";
 import { StratumClient } from "./stratum-client.ts";
 
-const REDIS_TOKEN = "a token for the books";
+const REDIS_TOKEN = "a-token-for-the-books";
 /**
  * Mines three shares for two logins and a block over real sockets, and compares every key, type, field and member of the
  * ledger with ledger.md. Then everything that must not be credited, after which the ledger must be the same.
@@ -62,6 +62,13 @@ async function jobHeader(client: StratumClient): Promise<string> {
   throw new Error("the pool has no work");
 }
 
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; !(await holds()); tries++) {
+    if (tries > 300) throw new Error(`never happened: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
 type Rest = ReturnType<typeof restReader>;
 type Node = Awaited<ReturnType<typeof startNode>>;
 
@@ -100,6 +107,8 @@ async function walk(poolUrl: string, rest: Rest, node: Node): Promise<void> {
   const block = next(solutions(kernel, job, 1n << 40n, meets(NETWORK)));
   expect(await submit(bob, "007", block.nonce, block.mixDigest)).toEqual(accepted);
   sent.push({ login: BOB, worker: "007", pow: `${block.nonce}:${header}:${block.mixDigest}`, height: HEIGHT });
+  // The miner's answer waits for the durable intent only; node and candidate follow.
+  await until("the candidate", async () => Number(await rest(["ZCARD", "eth:blocks:candidates"])) === 1);
   expect(node.chain.accepted.map(({ nonce, height }) => ({ nonce, height }))).toEqual([
     { nonce: block.nonce, height: HEIGHT },
   ]);
