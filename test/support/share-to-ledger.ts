@@ -7,7 +7,8 @@ import { startNode } from "../../devnet/node.ts";
 import { startPool } from "../../devnet/pool-process.ts";
 import { dumpLedger, restReader, type LedgerDump } from "./ledger-dump.ts";
 import { ALICE, BOB, compareWithLedgerDocument, HEIGHT, NETWORK, SHARE, type Sent } from "./walk-expectation.ts";
-import { kernelAt, meets, solutions } from "./pow.ts";
+import { kernelAt } from "./pow.ts";
+import { meets, solutions } from "./proofs.ts";
 import { StratumClient } from "./stratum-client.ts";
 
 const REDIS_TOKEN = "a-token-for-the-books";
