@@ -7,7 +7,6 @@ import { createLogger, type Logger } from "../core/log.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import { FanOut } from "../core/work/fan-out.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
-import { createNodeClient } from "../core/work/node-client.ts";
 import { NodeStateWriter } from "../core/work/node-state.ts";
 import { createSeedCheck } from "../core/work/seed-check.ts";
 import { TemplateRelay } from "../core/work/template-relay.ts";
@@ -18,6 +17,7 @@ import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
 import { ledgerClient } from "./ledger-client.ts";
 import { consoleSink } from "./log-sink.ts";
+import { nodeClients } from "./node-clients.ts";
 import type { BlockTemplateRpc, TemplateHealth } from "./rpc.ts";
 import { pushTo, verifierShards } from "./peers.ts";
 import { createTemplateStore } from "./template-store.ts";
@@ -141,12 +141,7 @@ function createRoot(config: PoolConfig, env: Env, platform: Platform & { readonl
         forgetHeightAfterMs: FORGET_HEIGHT_AFTER_CHECKS * work.upstreamCheckIntervalMs,
       },
     ),
-    nodes: work.upstreams.map((upstream) =>
-      createNodeClient(upstream, {
-        fetch: (url, init) => fetch(url, init),
-        timeoutSignal: (ms) => AbortSignal.timeout(ms),
-      }),
-    ),
+    nodes: nodeClients(config),
     seedCheck: createSeedCheck(chain, CHAINS, (data) => keccak.keccak256(data)),
     nodeState: new NodeStateWriter({
       redis: ledgerClient(env, config),

@@ -1,7 +1,7 @@
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { isRelayName } from "../core/work/template-tree.ts";
 import type { Env } from "../worker/env.ts";
-import type { ShareVerifierRpc } from "./rpc.ts";
+import type { ShareVerifier } from "./share-verifier.ts";
 
 /** Brings work to a relay, or to the session of a login. @returns connections behind it */
 export async function pushTo(env: Env, target: string, work: WorkSnapshot): Promise<number> {
@@ -10,10 +10,6 @@ export async function pushTo(env: Env, target: string, work: WorkSnapshot): Prom
 }
 
 /** Every verifier. @param count as configured */
-export function verifierShards(env: Env, count: number): ShareVerifierRpc[] {
-  return Array.from({ length: count }, (_, index) => {
-    const shard: unknown = env.SHARE_VERIFIER.getByName(`shard-${index}`);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the class lands with its part
-    return shard as ShareVerifierRpc;
-  });
+export function verifierShards(env: Env, count: number): DurableObjectStub<ShareVerifier>[] {
+  return Array.from({ length: count }, (_, index) => env.SHARE_VERIFIER.getByName(`shard-${index}`));
 }

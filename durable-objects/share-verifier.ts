@@ -7,7 +7,7 @@ import { createLogger, type Logger } from "../core/log.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareDesk } from "../core/shares/share-desk.ts";
-import { createNodeClient } from "../core/work/node-client.ts";
+import { nodeClients } from "./node-clients.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
 import { ledgerClient } from "./ledger-client.ts";
@@ -76,17 +76,13 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   }
 
   #openDesk(storage: DurableObjectStorage): ShareDesk {
-    const { chain, ledger, verifier, work } = this.#config;
-    const nodeDeps = {
-      fetch: (url: string, init: RequestInit) => fetch(url, init),
-      timeoutSignal: (timeoutMs: number) => AbortSignal.timeout(timeoutMs),
-    };
+    const { chain, ledger, verifier } = this.#config;
     return new ShareDesk({
       chain,
       keeper: lightCaches,
       store: new OutboxStore(sqlPort(storage)),
       writer: this.#writer,
-      nodes: work.upstreams.map((upstream) => createNodeClient(upstream, nodeDeps)),
+      nodes: nodeClients(this.#config),
       clock: systemClock,
       random: () => Math.random(),
       commitIntervalMs: ledger.commitIntervalMs,

@@ -12,10 +12,16 @@ export type HttpFetch = (
   },
 ) => Promise<{ readonly status: number; text(): Promise<string> }>;
 
+/** A time limit: `signal` aborts when it is over, `clear` lifts it. */
+export interface Deadline {
+  readonly signal: AbortSignal;
+  clear(): void;
+}
+
 export interface NodeClientDeps {
   readonly fetch: HttpFetch;
-  /** A signal that aborts after so many ms, such as `AbortSignal.timeout`. It must end the reading of the body as well. */
-  readonly timeoutSignal: (timeoutMs: number) => AbortSignal;
+  /** Begins a time limit. Its signal must end the reading of a body as well. */
+  readonly deadline: (timeoutMs: number) => Deadline;
 }
 
 /** Why a node gave nothing usable. */
@@ -77,21 +83,24 @@ export function createJsonRpc(upstream: UpstreamConfig, deps: NodeClientDeps): J
   const quote = createQuote(upstream);
   return {
     async post(body) {
-      const signal = deps.timeoutSignal(upstream.timeoutMs);
+      const limit = deps.deadline(upstream.timeoutMs);
       try {
         const response = await deps.fetch(upstream.url, {
           method: "POST",
           headers: { ...upstream.secretHeaders, "content-type": "application/json", accept: "application/json" },
           body: JSON.stringify(body),
           redirect: "manual",
-          signal,
+          signal: limit.signal,
         });
         if (response.status !== 200) return nodeFailure("http", describeStatus(response.status));
         return parseBody(await response.text());
       } catch (error) {
-        if (signal.aborted) return nodeFailure("timeout", `no answer within ${upstream.timeoutMs} ms`);
+        if (limit.signal.aborted) return nodeFailure("timeout", `no answer within ${upstream.timeoutMs} ms`);
         const message = error instanceof Error ? error.message : String(error);
         return nodeFailure("unreachable", `cannot be reached: ${quote(message)}`);
+      } finally {
+        // A timer that still runs would keep the object in memory.
+        limit.clear();
       }
     },
     resultOf(reply, method) {

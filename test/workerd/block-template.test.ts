@@ -1,6 +1,7 @@
 import {
   createExecutionContext,
   abortAllDurableObjects,
+  evictDurableObject,
   reset,
   runDurableObjectAlarm,
   runInDurableObject,
@@ -128,6 +129,15 @@ describe("after a restart", () => {
     node.work = [headerOf(4), SEED, TARGET, "0x67"];
     await runDurableObjectAlarm(template());
     expect(await template().snapshot()).toMatchObject({ sequence: 4, current: { height: 103 } });
+  });
+
+  it("starts over from its storage when it was evicted in peace", async () => {
+    await template().subscribe("0xa");
+    await template().unsubscribe("0xa");
+    await runDurableObjectAlarm(template());
+    await evictDurableObject(template());
+    expect(await template().health()).toMatchObject({ height: 100, subscribers: 0, polling: false });
+    expect(await template().subscribe("0xa")).toMatchObject({ sequence: 1, current: { height: 100 } });
   });
 
   it("never hands out a lower sequence, also when idle pushes came in between", async () => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createNodeClient, type NodeClient } from "../../../core/work/node-client.ts";
+import { deadline } from "./support/deadline.ts";
 import { scriptedServer, type Answer, type Scripted } from "./support/json-rpc-server.ts";
 
 const HEADER = `0x${"a1".repeat(32)}`;
@@ -22,7 +23,7 @@ async function clientOf(
   server = await scriptedServer(answer);
   return createNodeClient(
     { name: "main", url: server.url, timeoutMs, secretHeaders },
-    { fetch: (url, init) => fetch(url, init), timeoutSignal: (ms) => AbortSignal.timeout(ms) },
+    { fetch: (url, init) => fetch(url, init), deadline },
   );
 }
 

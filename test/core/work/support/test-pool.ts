@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { customChain } from "ethash-wasm/chain-spec";
 import { Ethash } from "ethash-wasm";
 import { loadKernel } from "ethash-wasm/node";
+import { deadline } from "./deadline.ts";
 import { CHAINS } from "../../../../core/chain-spec.ts";
 import type { RedisPort } from "../../../../core/ledger/redis-port.ts";
 import { createLogger } from "../../../../core/log.ts";
@@ -91,7 +92,7 @@ export class TestPool {
       nodes: upstreams.map(({ name, url }) =>
         createNodeClient(
           { name, url, timeoutMs: TIMEOUT_MS, secretHeaders: {} },
-          { fetch: (to, init) => fetch(to, init), timeoutSignal: (ms) => AbortSignal.timeout(ms) },
+          { fetch: (to, init) => fetch(to, init), deadline },
         ),
       ),
       seedCheck: createSeedCheck(customChain({ name: "devnet" }), CHAINS, keccak256),
