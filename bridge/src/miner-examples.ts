@@ -5,7 +5,8 @@ interface MinerExample {
   readonly command: string;
 }
 
-const MINERS: readonly MinerExample[] = [
+/** Every client that `--help` and the README show. */
+export const MINERS: readonly MinerExample[] = [
   { miner: "ethminer", command: "ethminer -P stratum1+tcp://0xWALLET.rig1@BRIDGE:8008" },
   { miner: "ethminer, NiceHash dialect", command: "ethminer -P stratum2+tcp://0xWALLET.rig1@BRIDGE:8008" },
   { miner: "ethminer, getwork", command: "ethminer -P http://BRIDGE:8080/0xWALLET/rig1" },

@@ -11,6 +11,8 @@ export interface Tracked {
   readonly parsed: Exclude<MinerLine, { kind: "answer" }>;
   /** First nonce bytes that a share was mined with, where the pool hands them out. */
   readonly extranonce: string | null;
+  /** No connection carried the session when the miner said it. */
+  readonly waited: boolean;
   /** Connections that it was sent on. */
   sends: number;
   /** Answers `Work not ready` that it got after a reconnect. */

@@ -113,7 +113,9 @@ export class SessionBook {
       this.#hashrate = readRate(parsed.request.params[0]) ?? this.#hashrate;
     const extranonce = this.#facts.extranonceOf(parsed.request);
     this.#sequence += 1;
-    this.#wait([{ sequence: this.#sequence, line, parsed, extranonce, sends: 0, deferrals: 0 }]);
+    this.#wait([
+      { sequence: this.#sequence, line, parsed, extranonce, waited: this.#active === null, sends: 0, deferrals: 0 },
+    ]);
     return true;
   }
 
@@ -247,7 +249,8 @@ export class SessionBook {
     const error = errorOf(body);
     const claim = shareClaim(this.#login, tracked.extranonce, shareKey);
     const resent = tracked.sends > 1 || tracked.deferrals > 0;
-    if (resent && isNotReady(error) && tracked.deferrals < MAX_DEFERRALS) {
+    // Right after a restart a pool has no work yet. In quieter times the miner is told at once.
+    if ((resent || tracked.waited) && isNotReady(error) && tracked.deferrals < MAX_DEFERRALS) {
       tracked.deferrals += 1;
       this.#deferred.push(tracked);
       return { toMiner: [], deferred: true };

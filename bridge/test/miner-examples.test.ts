@@ -1,0 +1,15 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { minerExamples, MINERS } from "../src/miner-examples.ts";
+
+const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+
+test.each(["ethminer", "lolMiner", "T-Rex", "TeamRedMiner", "GMiner", "Phoenix", "Claymore"])(
+  "shows how %s is pointed at the bridge",
+  (name) => expect(MINERS.map(({ miner }) => miner)).toContain(name),
+);
+
+test.each(MINERS)("says the same in --help and README: $command", ({ command }) => {
+  expect(minerExamples()).toContain(command);
+  expect(readme).toContain(`\`${command}\``);
+});

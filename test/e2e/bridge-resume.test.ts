@@ -1,0 +1,233 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Redis } from "@upstash/redis";
+import type { Ethash } from "ethash-wasm";
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { startBridge, type Bridge } from "../../bridge/src/index.ts";
+import { elementsOf, parseObject, textOf } from "../../bridge/src/json.ts";
+import { TcpMiner } from "../../bridge/test/tcp-miner.ts";
+import { startNode, type DevNode } from "../../devnet/node.ts";
+import { startPool, type PoolProcess } from "../../devnet/pool-process.ts";
+import { kernelAt } from "../support/pow.ts";
+import { LONG_CHAIN, meets, solutions } from "../support/proofs.ts";
+
+// The whole way with real proofs of work: TCP miner, bridge, WebSocket, workerd, ledger. The pool dies with shares in flight.
+
+const ADDRESS = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
+const TOKEN = "books-of-this-test-only";
+const DIFFICULTY = 4;
+const HEIGHT = 1_000;
+const SHARES = 24;
+const HASTE = {
+  backoffMaxMs: 500,
+  probeIntervalMs: 200,
+  returnAfterMs: 500,
+  returnSpreadMs: 50,
+  sharePatienceMs: 60_000,
+};
+const HOST = { host: "127.0.0.1", port: 0 };
+
+let ethash: Ethash;
+const cleanups: (() => Promise<unknown> | void)[] = [];
+
+beforeAll(() => {
+  ethash = kernelAt(LONG_CHAIN, HEIGHT);
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+/** A node whose work stays: no share is a block, and nobody else finds one. */
+async function quietNode(): Promise<DevNode> {
+  const options = { spec: LONG_CHAIN, startHeight: HEIGHT, difficulty: 1n << 50n, blockTimeMs: null, recommitMs: null };
+  const node = await startNode(options);
+  cleanups.push(() => node.close());
+  return node;
+}
+
+async function poolOn(node: DevNode): Promise<PoolProcess> {
+  const stateDir = await mkdtemp(join(tmpdir(), "edgepool-bridge-"));
+  cleanups.push(() => rm(stateDir, { recursive: true, force: true }));
+  const pool = await startPool({
+    stateDir,
+    cron: false,
+    vars: {
+      chain: { name: "long", epochLength: 30_000 },
+      difficulty: DIFFICULTY,
+      blockRefreshInterval: "200ms",
+      upstream: [{ name: "main", url: node.url, timeout: "2s" }],
+    },
+    secrets: { REDIS_TOKEN: TOKEN },
+  });
+  cleanups.push(() => pool.close());
+  return pool;
+}
+
+async function bridgeTo(...pools: PoolProcess[]): Promise<Bridge> {
+  const bridge = await startBridge({
+    pools: pools.map(({ url }) => url),
+    stratum: [HOST],
+    getwork: [HOST],
+    allowInsecure: true,
+    proxy: null,
+    timings: HASTE,
+  });
+  cleanups.push(() => bridge.close());
+  return bridge;
+}
+
+async function minerOf(bridge: Bridge): Promise<TcpMiner> {
+  const miner = await TcpMiner.connect(bridge.ports.stratum[0] ?? 0);
+  cleanups.push(() => miner.close());
+  return miner;
+}
+
+/** Nonces that the ledger of a pool has recorded, and the difficulty that it credited for them. */
+async function books(pool: PoolProcess): Promise<{ nonces: string[]; credited: number }> {
+  const redis = new Redis({
+    url: `${pool.url}/redis`,
+    token: TOKEN,
+    automaticDeserialization: false,
+    enableTelemetry: false,
+  });
+  const members = await redis.zrange<string[]>("eth:pow", 0, -1);
+  const credited = await redis.hget<string>("eth:shares:roundCurrent", ADDRESS);
+  return { nonces: members.map((member) => member.split(":")[0] ?? ""), credited: Number(credited ?? 0) };
+}
+
+/** Proofs for a header, all different. */
+function proofs(header: string, count: number, firstNonce = 0n): { nonce: string; mixDigest: string }[] {
+  const job = { header, seed: "", height: HEIGHT, networkDifficulty: 1n };
+  const found: { nonce: string; mixDigest: string }[] = [];
+  for (const proof of solutions(ethash, job, firstNonce, meets(BigInt(DIFFICULTY)))) {
+    found.push(proof);
+    if (found.length === count) break;
+  }
+  return found;
+}
+
+/** The header of the newest job that an eth-proxy miner has. */
+function headerOf(miner: TcpMiner): string | null {
+  const jobs = miner.lines.map(parseObject).map((body) => textOf(elementsOf(body?.["result"])[0]));
+  return jobs.findLast((header) => header.startsWith("0x")) ?? null;
+}
+
+async function loggedIn(miner: TcpMiner): Promise<string> {
+  miner.say({ id: 1, jsonrpc: "2.0", method: "eth_submitLogin", params: [ADDRESS, "x"], worker: "rig-1" });
+  await miner.until(() => headerOf(miner) !== null);
+  return headerOf(miner) ?? "";
+}
+
+const submitLine = (id: number, header: string, { nonce, mixDigest }: { nonce: string; mixDigest: string }) => ({
+  id,
+  jsonrpc: "2.0",
+  method: "eth_submitWork",
+  params: [nonce, header, mixDigest],
+  worker: "rig-1",
+});
+
+const results = (miner: TcpMiner, ids: readonly number[]): unknown[] =>
+  ids.flatMap((id) => miner.answers(id).map((body) => body["result"] ?? body["error"]));
+
+test("workerd is killed again and again with shares in flight: each is answered true once, and recorded once", async () => {
+  const pool = await poolOn(await quietNode());
+  const bridge = await bridgeTo(pool);
+  const miner = await minerOf(bridge);
+  const header = await loggedIn(miner);
+  const found = proofs(header, 2 * SHARES);
+  // ethminer's way: one id for all shares of a GPU.
+  const ids = [40, 41, 42];
+  // Killed before anything is answered, and after half of the answers.
+  for (const [round, wanted] of [0, SHARES / 2].entries()) {
+    const batch = found.slice(round * SHARES, (round + 1) * SHARES);
+    miner.say(...batch.map((proof, n) => submitLine(ids[n % ids.length] ?? 0, header, proof)));
+    await miner.until(() => results(miner, ids).length >= round * SHARES + wanted);
+    await pool.kill();
+    await pool.restart();
+    await miner.until(() => results(miner, ids).length >= (round + 1) * SHARES);
+  }
+  expect(results(miner, ids)).toEqual(found.map(() => true));
+  expect(miner.closed).toBe(false);
+  expect(miner.answers(1)).toHaveLength(1);
+  const { nonces, credited } = await books(pool);
+  expect(nonces.toSorted()).toEqual(found.map(({ nonce }) => nonce).toSorted());
+  expect(credited).toBe(found.length * DIFFICULTY);
+  expect(bridge.stats().totals).toMatchObject({ accepted: found.length, rejected: 0 });
+});
+
+test("an EthereumStratum/1 miner keeps its nonces over a restart, and its shares in flight", async () => {
+  const pool = await poolOn(await quietNode());
+  const bridge = await bridgeTo(pool);
+  const miner = await minerOf(bridge);
+  miner.say({ id: 1, method: "mining.subscribe", params: ["ethminer/0.19", "EthereumStratum/1.0.0"] });
+  await miner.untilLines(1);
+  miner.say({ id: 2, method: "mining.extranonce.subscribe", params: [] });
+  miner.say({ id: 3, method: "mining.authorize", params: [`${ADDRESS}.rig`, "x"] });
+  await miner.until((lines) => lines.some((line) => line.includes('mining.notify","params":')));
+  const extranonce = textOf(elementsOf(miner.answers(1)[0]?.["result"])[1]);
+  const [job, , bare] = elementsOf(parseObject(miner.lines.at(-1) ?? "")?.["params"]);
+  const found = proofs(`0x${textOf(bare)}`, SHARES, BigInt(`0x${extranonce.padEnd(16, "0")}`));
+  const ids = found.map((_, n) => 100 + n);
+  miner.say(
+    ...found.map(({ nonce }, n) => ({
+      id: ids[n],
+      method: "mining.submit",
+      params: [`${ADDRESS}.rig`, job, nonce.slice(2 + extranonce.length)],
+    })),
+  );
+  await miner.until(() => results(miner, ids).length >= 1);
+  await pool.kill();
+  await pool.restart();
+  await miner.until(() => results(miner, ids).length >= SHARES);
+  expect(results(miner, ids)).toEqual(found.map(() => true));
+  expect(miner.lines.filter((line) => line.includes("set_extranonce"))).toEqual([]);
+  expect((await books(pool)).nonces.toSorted()).toEqual(found.map(({ nonce }) => nonce).toSorted());
+});
+
+test("another pool takes over with shares in flight, and the miner returns when the first is back", async () => {
+  const node = await quietNode();
+  const [first, backup] = await Promise.all([poolOn(node), poolOn(node)]);
+  const bridge = await bridgeTo(first, backup);
+  const miner = await minerOf(bridge);
+  const header = await loggedIn(miner);
+  const found = proofs(header, 2 * SHARES);
+  const ids = found.map((_, n) => 100 + n);
+  miner.say(...found.slice(0, SHARES).map((proof, n) => submitLine(ids[n] ?? 0, header, proof)));
+  await miner.until(() => results(miner, ids).length >= 1);
+  await first.kill();
+  await miner.until(() => results(miner, ids).length >= SHARES);
+  expect(bridge.stats().pools.map(({ miners }) => miners)).toEqual([0, 1]);
+  await first.restart();
+  while (bridge.stats().pools[0]?.miners !== 1) await new Promise((resolve) => setTimeout(resolve, 50));
+  miner.say(...found.slice(SHARES).map((proof, n) => submitLine(ids[SHARES + n] ?? 0, header, proof)));
+  await miner.until(() => results(miner, ids).length >= 2 * SHARES);
+  expect(results(miner, ids)).toEqual(found.map(() => true));
+  expect(miner.closed).toBe(false);
+  const [atFirst, atBackup] = await Promise.all([books(first), books(backup)]);
+  expect([...new Set([...atFirst.nonces, ...atBackup.nonces])].toSorted()).toEqual(
+    found.map(({ nonce }) => nonce).toSorted(),
+  );
+  expect(atFirst.nonces).toEqual(expect.arrayContaining(found.slice(SHARES).map(({ nonce }) => nonce)));
+});
+
+test("an HTTP getwork miner gets work and has its share counted over a restart of the pool", async () => {
+  const pool = await poolOn(await quietNode());
+  const bridge = await bridgeTo(pool);
+  const url = `http://127.0.0.1:${bridge.ports.getwork[0]}/${ADDRESS}/rig-1`;
+  const call = async (method: string, params: readonly string[]): Promise<unknown> => {
+    const reply = await fetch(url, { method: "POST", body: JSON.stringify({ id: 1, jsonrpc: "2.0", method, params }) });
+    expect(reply.status).toBe(200);
+    return parseObject(await reply.text())?.["result"];
+  };
+  let work: unknown = null;
+  while (work === null) work = await call("eth_getWork", []);
+  const header = textOf(elementsOf(work)[0]);
+  const found = proofs(header, 8);
+  const answered = found.map(({ nonce, mixDigest }) => call("eth_submitWork", [nonce, header, mixDigest]));
+  await Promise.race(answered);
+  await pool.kill();
+  await pool.restart();
+  expect(await Promise.all(answered)).toEqual(found.map(() => true));
+  expect((await books(pool)).nonces.toSorted()).toEqual(found.map(({ nonce }) => nonce).toSorted());
+});
