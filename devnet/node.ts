@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly seed?: string;
   readonly now?: () => number;
   readonly onEvent?: (event: NodeEvent) => void;
+  /** Told of each call before it is answered. */
+  readonly onCall?: (method: string) => void;
 }
 
 /** What a node tells whoever runs it. */
@@ -174,6 +176,7 @@ class SimulatedNode implements DevNode {
     for (const [name, run] of nodeMethods(this.chain, this.faults)) {
       methods.set(name, (params) => {
         this.#count(name);
+        this.#options.onCall?.(name);
         return run(params);
       });
     }

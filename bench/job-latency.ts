@@ -1,0 +1,100 @@
+// How long a new block at the node takes to reach the last of many miners: node bench/job-latency.ts
+import { availableParallelism, cpus } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command } from "commander";
+import { wholeNumber } from "../devnet/cli/arguments.ts";
+import { distributionOf, histogram } from "./latency/distribution.ts";
+import { startScene, type Round, type SceneOptions } from "./latency/scene.ts";
+
+const options = new Command("job-latency")
+  .description(
+    "From a new block at the node to the job at the last of many sockets, pool in workerd, all on this machine",
+  )
+  .option("--sessions <number>", "logins", wholeNumber, 200)
+  .option("--sockets <number>", "sockets a login", wholeNumber, 5)
+  .option("--rounds <number>", "new blocks a setting", wholeNumber, 40)
+  .option("--cold <number>", "new blocks after 12 s of silence, when sessions hibernate", wholeNumber, 5)
+  .option("--relays <number>", "jobRelays", wholeNumber, 0)
+  .option("--json", "one JSON object instead of text")
+  .parse()
+  .opts<{ sessions: number; sockets: number; rounds: number; cold: number; relays: number; json?: boolean }>();
+
+interface Setting {
+  readonly name: string;
+  readonly poll: string;
+  readonly pollMs: number;
+  readonly push: boolean;
+  readonly rounds: number;
+  /** Silence before each block: at least this long, and up to one poll interval more. */
+  readonly silenceMs: number;
+}
+
+/** Longer than the 10 s of idleness after which workerd hibernates a session. */
+const COLD_MS = 12_000;
+
+const SETTINGS: readonly Setting[] = [
+  { name: "poll every 1 s", poll: "1s", pollMs: 1_000, push: false, rounds: options.rounds, silenceMs: 300 },
+  { name: "poll every 250 ms", poll: "250ms", pollMs: 250, push: false, rounds: options.rounds, silenceMs: 300 },
+  { name: "push (and poll every 1 s)", poll: "1s", pollMs: 1_000, push: true, rounds: options.rounds, silenceMs: 300 },
+  {
+    name: "push, sessions hibernated",
+    poll: "1s",
+    pollMs: 1_000,
+    push: true,
+    rounds: options.cold,
+    silenceMs: COLD_MS,
+  },
+];
+
+async function measure(setting: Setting): Promise<Round[]> {
+  const sceneOptions: SceneOptions = {
+    sessions: options.sessions,
+    socketsPerSession: options.sockets,
+    poll: setting.poll,
+    push: setting.push,
+    jobRelays: options.relays,
+  };
+  const scene = await startScene(sceneOptions);
+  try {
+    // The first ones run code that V8 has not optimised yet.
+    for (let warmUp = 0; warmUp < 3; warmUp++) await scene.round();
+    const rounds: Round[] = [];
+    for (let round = 0; round < setting.rounds; round++) {
+      // A block comes at any moment between two polls.
+      await sleep(setting.silenceMs + Math.random() * setting.pollMs);
+      rounds.push(await scene.round());
+    }
+    return rounds;
+  } finally {
+    await scene.close();
+  }
+}
+
+const results = [];
+for (const setting of SETTINGS.filter(({ rounds }) => rounds > 0)) {
+  if (!options.json)
+    console.log(`\n${setting.name}: ${options.sessions} sessions with ${options.sockets} sockets each`);
+  const rounds = await measure(setting);
+  const parts = {
+    ...(!setting.push && { detected: rounds.map(({ detectedMs }) => detectedMs) }),
+    first: rounds.map(({ firstMs }) => firstMs),
+    last: rounds.map(({ lastMs }) => lastMs),
+    fanOut: rounds.map(({ lastMs, detectedMs }) => lastMs - detectedMs),
+    everySocket: rounds.flatMap(({ arrivalsMs }) => arrivalsMs),
+  };
+  results.push({
+    setting: setting.name,
+    pollIntervalMs: setting.pollMs,
+    push: setting.push,
+    ms: Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, distributionOf(values)])),
+    lastMs: parts.last.map((value) => Math.round(value * 10) / 10),
+  });
+  if (options.json) continue;
+  console.table(Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, distributionOf(values)])));
+  console.log("block at the node → job at the last socket");
+  for (const line of histogram(parts.last, 10)) console.log(line);
+}
+const machine = { processors: availableParallelism(), model: cpus()[0]?.model ?? "", node: process.version };
+const { sessions, sockets, relays } = options;
+if (options.json) console.log(JSON.stringify({ machine, sessions, sockets: sessions * sockets, relays, results }));
+else console.log(`\n${machine.model}, ${machine.processors} processors, Node ${machine.node}, pool in workerd`);
