@@ -164,8 +164,8 @@ function explain(error: unknown): string | null {
     return `${option}${error.message.slice(error.argument.length)}`;
   }
   if (error instanceof UsageError || error instanceof EthashError) return error.message;
-  // What parseArgs throws: unknown options, options without their value.
-  return error instanceof TypeError && "code" in error ? error.message : null;
+  // What parseArgs throws for unknown options and for options without their value; it adds lines of advice.
+  return error instanceof TypeError && "code" in error ? (error.message.split("\n")[0] ?? "") : null;
 }
 
 try {
