@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import { runFaultCampaign } from "../support/fault-campaign.ts";
+
+// The long form, with 100,000 acknowledged shares: `node test/e2e/fault-injection-campaign.ts`.
+it("loses no acknowledged share, credits none twice and no block lacks its candidate, whatever fails between the pool and Redis and whenever workerd is killed", async () => {
+  const report = await runFaultCampaign({
+    acknowledged: 300,
+    rounds: 1,
+    logins: 8,
+    rigs: 2,
+    ledger: "redis",
+    seed: 20261122,
+    outageMs: 4_000,
+    networkDifficulty: 100n,
+  });
+  expect(report.findings).toEqual([]);
+  expect(report.acknowledged).toBeGreaterThanOrEqual(300);
+  expect(report.blocks).toBeGreaterThan(0);
+  expect(report.kills).toBe(1);
+}, 240_000);

@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import { runFaultCampaign } from "../support/fault-campaign.ts";
+
+// The same with a real Redis and a failing line to it is in fault-injection.redis.test.ts.
+it("keeps every acknowledged share and every block in the embedded ledger exactly once when workerd is killed and the node fails", async () => {
+  const report = await runFaultCampaign({
+    acknowledged: 200,
+    rounds: 2,
+    logins: 6,
+    rigs: 2,
+    ledger: "embedded",
+    seed: 20261122,
+    outageMs: 0,
+    networkDifficulty: 80n,
+  });
+  expect(report.findings).toEqual([]);
+  expect(report.acknowledged).toBeGreaterThanOrEqual(200);
+  expect(report.blocks).toBeGreaterThan(0);
+  expect(report.kills).toBe(2);
+}, 240_000);

@@ -1,0 +1,253 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startNode, type DevNode } from "../../devnet/node.ts";
+import { startPool, type PoolProcess } from "../../devnet/pool-process.ts";
+import { startLocalUpstash } from "../../devnet/upstash-gateway.ts";
+import { FaultProxy, type LineFault } from "./fault-proxy.ts";
+import { LedgerAudit, type Findings } from "./ledger-audit.ts";
+import { ShareRigs } from "./share-rigs.ts";
+
+/** How a campaign goes. */
+export interface CampaignOptions {
+  /** It goes on until miners have seen `true` for so many shares ... */
+  readonly acknowledged: number;
+  /** ... and at least so many times each of the kinds of trouble has happened. */
+  readonly rounds: number;
+  readonly logins: number;
+  readonly rigs: number;
+  /** `redis`: a redis-server behind an Upstash gateway and a line that fails. `embedded`: the pool's own ledger. */
+  readonly ledger: "redis" | "embedded";
+  /** Repeats the order of troubles (not their instants). */
+  readonly seed: number;
+  /** Longest outage of the ledger. */
+  readonly outageMs: number;
+  /** Of the first blocks; after {@link MOST_BLOCKS} nobody finds another. */
+  readonly networkDifficulty: bigint;
+  readonly onProgress?: (text: string) => void;
+}
+
+/** What came of it. */
+export interface CampaignReport {
+  readonly findings: Findings;
+  readonly acknowledged: number;
+  readonly recorded: number;
+  readonly blocks: number;
+  readonly candidates: number;
+  readonly kills: number;
+  readonly troubles: Readonly<Record<string, number>>;
+  readonly requests: Readonly<Record<string, number>>;
+  readonly answers: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+const LEDGER_TIMEOUT_MS = 1_000;
+const TOKEN = "fault-campaign-token";
+
+/** So that no proof of work is swept from `eth:pow`, eight heights later, before the audit has seen it. */
+const MOST_BLOCKS = 6;
+
+/** A node whose chain becomes too hard in time. */
+async function startFiniteNode(difficulty: bigint): Promise<DevNode> {
+  let blocks = 0;
+  const node: DevNode = await startNode({
+    difficulty,
+    blockTimeMs: null,
+    onEvent: ({ kind }) => {
+      // The work that follows the last block is made before this is told: one block earlier.
+      if (kind === "block" && ++blocks === MOST_BLOCKS - 1) node.chain.setDifficulty(1n << 60n);
+    },
+  });
+  return node;
+}
+
+/** A small generator of numbers from 0 to 1 that can be repeated. */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+interface Stage {
+  readonly pool: PoolProcess;
+  readonly node: DevNode;
+  readonly proxy: FaultProxy | null;
+  readonly line: LineFault[];
+  readonly random: () => number;
+  readonly outageMs: number;
+}
+
+type Trouble = (stage: Stage) => Promise<void>;
+
+/** For the next requests, the same thing several times. */
+function onTheLine(fault: (random: () => number) => LineFault): Trouble {
+  return async ({ line, random }) => {
+    const times = 1 + Math.floor(random() * 6);
+    for (let time = 0; time < times; time++) line.push(fault(random));
+    await sleep(300 + random() * 1_000);
+  };
+}
+
+const LINE_TROUBLES: Readonly<Record<string, Trouble>> = {
+  refused: async ({ proxy, random }) => {
+    await proxy?.stop();
+    await sleep(500 + random() * 2_000);
+    await proxy?.start();
+  },
+  outage: async ({ proxy, outageMs }) => {
+    await proxy?.stop();
+    await sleep(outageMs);
+    await proxy?.start();
+  },
+  resetBefore: onTheLine(() => ({ kind: "resetBefore" })),
+  resetAfter: onTheLine(() => ({ kind: "resetAfter" })),
+  slowAnswer: onTheLine((random) => ({ kind: "slowAnswer", delayMs: LEDGER_TIMEOUT_MS * (0.5 + random() * 1.5) })),
+  lateExecution: onTheLine((random) => ({ kind: "lateExecution", delayMs: LEDGER_TIMEOUT_MS * (1 + random() * 2) })),
+  status500: onTheLine(() => ({ kind: "status500" })),
+  partialBody: onTheLine(() => ({ kind: "partialBody" })),
+};
+
+const POOL_TROUBLES: Readonly<Record<string, Trouble>> = {
+  kill: async ({ pool, random }) => {
+    await sleep(random() * 500);
+    await pool.kill();
+    await sleep(random() * 500);
+    await pool.restart();
+    await sleep(1_000);
+  },
+  nodeDown: async ({ node, random }) => {
+    await node.stopListening();
+    await sleep(300 + random() * 1_500);
+    await node.startListening();
+  },
+  nodeAnswerLost: async ({ node, random }) => {
+    node.faults.loseSubmitReplies = 2;
+    await sleep(500 + random() * 1_000);
+  },
+};
+
+/** Starts everything, lets miners mine while things fail, heals everything, and audits the books. */
+export async function runFaultCampaign(options: CampaignOptions): Promise<CampaignReport> {
+  const startedAt = Date.now();
+  const random = randomFrom(options.seed);
+  const line: LineFault[] = [];
+  const cleanUp: (() => Promise<unknown>)[] = [];
+  try {
+    const stateDir = await mkdtemp(join(tmpdir(), "edgepool-faults-"));
+    cleanUp.push(() => rm(stateDir, { recursive: true, force: true }));
+    const node = await startFiniteNode(options.networkDifficulty);
+    cleanUp.push(() => node.close());
+    const upstash = options.ledger === "redis" ? await startLocalUpstash() : null;
+    if (upstash) cleanUp.push(() => upstash.close());
+    const proxy = upstash && new FaultProxy(upstash.gateway.url, () => line.shift() ?? { kind: "none" });
+    await proxy?.start();
+    if (proxy) cleanUp.push(() => proxy.stop());
+    const pool = await startPool({ stateDir, ...settings(node, proxy?.url ?? null, upstash?.gateway.token ?? "") });
+    cleanUp.push(() => pool.close());
+    const rigs = new ShareRigs(() => pool.url, { ...options, window: 8 });
+    cleanUp.push(async () => rigs.close());
+    const mining = rigs.run();
+
+    const troubles = options.ledger === "redis" ? { ...LINE_TROUBLES, ...POOL_TROUBLES } : POOL_TROUBLES;
+    const counts = await makeTrouble(
+      troubles,
+      { pool, node, proxy, line, random, outageMs: options.outageMs },
+      rigs,
+      options,
+    );
+    rigs.stop();
+    await mining;
+    line.length = 0;
+    node.faults.loseSubmitReplies = 0;
+
+    const endpoint = upstash ? upstash.gateway : { url: `${pool.url}/redis`, token: TOKEN };
+    const audit = new LedgerAudit(endpoint);
+    const witnesses = { sent: rigs.sent, acknowledged: rigs.acknowledged, blocks: node.chain.accepted };
+    await quiet(audit, witnesses, proxy, rigs);
+    const { findings, recorded, candidates } = await audit.findings(witnesses);
+    return {
+      findings,
+      acknowledged: rigs.acknowledged.size,
+      recorded,
+      blocks: node.chain.accepted.length,
+      candidates,
+      kills: counts.get("kill") ?? 0,
+      troubles: Object.fromEntries(counts),
+      requests: Object.fromEntries(proxy?.counts ?? []),
+      answers: Object.fromEntries(rigs.answers),
+      seconds: Math.round((Date.now() - startedAt) / 1000),
+    };
+  } finally {
+    for (const step of cleanUp.toReversed()) await step();
+  }
+}
+
+function settings(node: DevNode, ledgerUrl: string | null, token: string) {
+  return {
+    vars: {
+      chain: { name: "devnet", epochLength: 30_000 },
+      difficulty: 1,
+      blockRefreshInterval: "200ms",
+      ledgerTimeout: `${LEDGER_TIMEOUT_MS}ms`,
+      upstream: [{ name: "main", url: node.url, timeout: "2s" }],
+      policy: { banning: { enabled: false }, limits: { enabled: false } },
+    },
+    secrets: {
+      REDIS_TOKEN: TOKEN,
+      ...(ledgerUrl === null ? {} : { UPSTASH_REDIS_REST_URL: ledgerUrl, UPSTASH_REDIS_REST_TOKEN: token }),
+    },
+    cron: false,
+  };
+}
+
+/** One trouble after the other, in shuffled rounds, until there were enough of them and of acknowledged shares. */
+async function makeTrouble(
+  troubles: Readonly<Record<string, Trouble>>,
+  stage: Stage,
+  rigs: ShareRigs,
+  { acknowledged, rounds, onProgress }: CampaignOptions,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  await until(() => rigs.acknowledged.size > 20, 60_000, "no share is ever acknowledged");
+  for (let round = 1; round <= rounds || rigs.acknowledged.size < acknowledged; round++) {
+    const order = Object.entries(troubles)
+      .map((entry) => ({ entry, at: stage.random() }))
+      .toSorted((a, b) => a.at - b.at);
+    for (const { entry } of order) {
+      const [name, trouble] = entry;
+      await trouble(stage);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+      await sleep(stage.random() * 1_000);
+    }
+    onProgress?.(`round ${round}: ${rigs.acknowledged.size} acknowledged, ${stage.node.chain.accepted.length} blocks`);
+  }
+  return counts;
+}
+
+/** Until everything that was acknowledged has arrived and nothing more comes. */
+async function quiet(
+  audit: LedgerAudit,
+  witnesses: Parameters<LedgerAudit["missing"]>[0],
+  proxy: FaultProxy | null,
+  rigs: ShareRigs,
+): Promise<void> {
+  const deadlineMs = Date.now() + 90_000;
+  let answered = -1;
+  while (Date.now() < deadlineMs) {
+    const total = [...rigs.answers.values()].reduce((sum, count) => sum + count, 0);
+    if (total === answered && (proxy?.onWay ?? 0) === 0 && (await audit.missing(witnesses)) === 0) return;
+    answered = total;
+    await sleep(2_500);
+  }
+}
+
+async function until(condition: () => boolean, timeoutMs: number, otherwise: string): Promise<void> {
+  const deadlineMs = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > deadlineMs) throw new Error(otherwise);
+    await sleep(50);
+  }
+}

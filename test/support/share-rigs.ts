@@ -1,0 +1,188 @@
+import { setImmediate as breathe } from "node:timers/promises";
+import { toHex, type Ethash } from "ethash-wasm";
+import { customChain } from "ethash-wasm/chain-spec";
+import { kernelAt } from "./pow.ts";
+
+/** A share as it went out, with who sent it. */
+export interface SentShare {
+  readonly login: string;
+  readonly worker: string;
+  readonly header: string;
+  /** `nonce:header:mix`, as the ledger has it. */
+  readonly member: string;
+}
+
+const BATCH = 32;
+const RECONNECT_MS = 150;
+
+/** Proofs of work for one header at a time, shared by all rigs. Every nonce is a share at difficulty 1. */
+class Work {
+  readonly #ethash: Ethash;
+  #nonce = BigInt(Date.now()) << 20n;
+  #ready: { nonce: string; mixDigest: string; header: string }[] = [];
+
+  constructor() {
+    this.#ethash = kernelAt(customChain({ name: "rigs" }), 0);
+  }
+
+  next(header: string): { nonce: string; mixDigest: string } {
+    let share = this.#ready.pop();
+    if (share?.header !== header) {
+      const base = this.#nonce;
+      this.#nonce += BigInt(BATCH);
+      const inputs = Array.from({ length: BATCH }, (_, at) => ({ header, nonce: base + BigInt(at) }));
+      this.#ready = this.#ethash.hashBatch(inputs).map((hash, at) => ({
+        header,
+        nonce: `0x${(base + BigInt(at)).toString(16).padStart(16, "0")}`,
+        mixDigest: `0x${toHex(hash.mixDigest)}`,
+      }));
+      share = this.#ready.pop();
+    }
+    if (!share) throw new Error("a batch is never empty");
+    return share;
+  }
+}
+
+/** Many miners over WebSockets that submit real shares as fast as they are answered, and remember what they were told. */
+export class ShareRigs {
+  readonly #url: () => string;
+  readonly #work = new Work();
+  readonly #window: number;
+  #rigs: Rig[] = [];
+  #running = true;
+  /** Everything that ever left, by member. */
+  readonly sent = new Map<string, SentShare>();
+  /** Members that some miner saw `true` for. */
+  readonly acknowledged = new Set<string>();
+  /** Every answer to a submit, counted. */
+  readonly answers = new Map<string, number>();
+
+  /**
+   * @param options.logins miners, @param options.rigs workers of each,
+   * @param options.window shares of one rig that may wait for their answer
+   */
+  constructor(url: () => string, options: { logins: number; rigs: number; window: number }) {
+    this.#url = url;
+    this.#window = options.window;
+    for (let login = 0; login < options.logins; login++)
+      for (let rig = 0; rig < options.rigs; rig++)
+        this.#rigs.push(new Rig(this, `0x${(login + 1).toString(16).padStart(40, "a")}`, `rig-${rig}`));
+  }
+
+  /** Mines until {@link stop}. */
+  async run(): Promise<void> {
+    for (const rig of this.#rigs) rig.connect(this.#url());
+    while (this.#running) {
+      for (const rig of this.#rigs) rig.mine(this.#work, this.#window);
+      // Lets answers in; the hashing of 32 shares takes about 10 ms.
+      await breathe();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /** No more new shares; answers still count. */
+  stop(): void {
+    this.#running = false;
+  }
+
+  close(): void {
+    this.#running = false;
+    for (const rig of this.#rigs) rig.close();
+    this.#rigs = [];
+  }
+
+  get url(): string {
+    return this.#url();
+  }
+
+  heard(share: SentShare, answer: string): void {
+    this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1);
+    if (answer === "true") this.acknowledged.add(share.member);
+  }
+}
+
+/** One worker: eth-proxy over a WebSocket; resubmits after a reconnect what it had no answer to, as ethminer does. */
+class Rig {
+  readonly #rigs: ShareRigs;
+  readonly #login: string;
+  readonly #worker: string;
+  #socket: WebSocket | null = null;
+  #header: string | null = null;
+  #id = 10;
+  #closed = false;
+  readonly #waiting = new Map<number, SentShare>();
+
+  constructor(rigs: ShareRigs, login: string, worker: string) {
+    this.#rigs = rigs;
+    this.#login = login;
+    this.#worker = worker;
+  }
+
+  connect(url: string): void {
+    const socket = new WebSocket(`${url.replace(/^http/, "ws")}/stratum/${this.#login}/${this.#worker}`);
+    this.#socket = socket;
+    this.#header = null;
+    socket.addEventListener("open", () => {
+      this.#send({ id: 1, method: "eth_submitLogin", params: [this.#login], worker: this.#worker });
+      this.#send({ id: 2, method: "eth_getWork", params: [] });
+    });
+    socket.addEventListener("message", ({ data }) => {
+      for (const line of String(data).split("\n")) if (line !== "") this.#heard(line);
+    });
+    socket.addEventListener("close", () => this.#again(socket));
+    socket.addEventListener("error", () => this.#again(socket));
+  }
+
+  mine(work: Work, window: number): void {
+    if (this.#header === null || this.#socket?.readyState !== WebSocket.OPEN || this.#waiting.size >= window) return;
+    const header = this.#header;
+    const { nonce, mixDigest } = work.next(header);
+    const member = `${nonce}:${header}:${mixDigest}`;
+    const share = { login: this.#login, worker: this.#worker, header, member };
+    this.#rigs.sent.set(member, share);
+    this.#submit(share);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#socket?.close();
+  }
+
+  #submit(share: SentShare): void {
+    const [nonce = "", header = "", mixDigest = ""] = share.member.split(":");
+    const id = this.#id++;
+    this.#waiting.set(id, share);
+    this.#send({ id, method: "eth_submitWork", params: [nonce, header, mixDigest], worker: this.#worker });
+  }
+
+  #heard(line: string): void {
+    const message: { id?: number; result?: unknown; error?: { message?: string } } = JSON.parse(line);
+    if (Array.isArray(message.result)) {
+      const resumed = this.#header === null;
+      this.#header = String(message.result[0]);
+      if (resumed) this.#resubmit();
+      return;
+    }
+    const share = this.#waiting.get(message.id ?? 0);
+    if (!share) return;
+    this.#waiting.delete(message.id ?? 0);
+    this.#rigs.heard(share, message.error?.message ?? String(message.result));
+  }
+
+  #resubmit(): void {
+    const open = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const share of open) this.#submit(share);
+  }
+
+  #again(socket: WebSocket): void {
+    if (this.#socket !== socket) return;
+    this.#socket = null;
+    this.#header = null;
+    setTimeout(() => !this.#closed && this.connect(this.#rigs.url), RECONNECT_MS * (0.5 + Math.random()));
+  }
+
+  #send(message: unknown): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(`${JSON.stringify(message)}\n`);
+  }
+}
