@@ -67,6 +67,9 @@ export class LocalPool {
         if (event.kind === "block") this.#blocks++;
       },
     });
+    // A real node has its cache long before our first block; this one would make that block wait for it.
+    const { pow, current } = this.#node.chain;
+    await pow.prepare(current.height);
     return this.#node.url;
   }
 

@@ -74,7 +74,9 @@ export function renderPanel(moment: Moment, addresses: Addresses): string {
     ["running", clock(moment.elapsedMs)],
     [
       "work",
-      moment.height === null ? "none yet" : `height ${number(moment.height)}, difficulty ${moment.networkDifficulty}`,
+      moment.height === null
+        ? "none yet"
+        : `height ${number(moment.height)}, difficulty ${number(BigInt(moment.networkDifficulty ?? 0))}`,
     ],
     ["shares", shareText(moment)],
     ...(moment.shares ? [["miner", minerText(moment)] satisfies [string, string]] : []),
