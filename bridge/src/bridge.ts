@@ -1,12 +1,14 @@
 import { Server as HttpServer } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { setTimeout as pause } from "node:timers/promises";
 import type { BridgeStats } from "./bridge-stats.ts";
 import { CarriedMiner, type MinerSurroundings } from "./carried-miner.ts";
 import { fingerprint, selfSigned, type KeyPair } from "./certificate.ts";
 import { GetworkCarrier } from "./getwork-carrier.ts";
 import { GetworkServer } from "./getwork-server.ts";
 import { EVERYWHERE, listen } from "./listeners.ts";
+import { LogTally } from "./log-tally.ts";
 import {
   BridgeOptionError,
   DEFAULT_TIMINGS,
@@ -29,12 +31,13 @@ export interface Bridge {
     readonly getwork: readonly number[];
   };
   stats(): BridgeStats;
-  /** Disconnects the miners and frees the ports. */
+  /** Takes no more miners, waits a moment for the answers to shares, then disconnects everybody and frees the ports. */
   close(): Promise<void>;
 }
 
 const DEFAULT_MAX_MINERS = 4096;
 const TLS_HANDSHAKE_MS = 10_000;
+const DRAIN_STEP_MS = 20;
 /** What is spoken on the ports of each option. */
 const SPOKEN = {
   listen: "listening for stratum over TCP",
@@ -71,6 +74,8 @@ class RunningBridge implements Bridge {
   readonly #maxMiners: number;
   readonly #startedAtMs = Date.now();
   readonly #departed = { accepted: 0, rejected: 0, reconnects: 0 };
+  readonly #tally: LogTally;
+  readonly #drainMs: number;
   #connections = 0;
 
   constructor(options: BridgeOptions) {
@@ -90,8 +95,11 @@ class RunningBridge implements Bridge {
       (rank) => this.#miners.forEach((miner) => miner.returnTo(rank)),
     );
     const shared = { roster: this.#roster, claims: new UnclaimedShares(), timings, log };
+    this.#tally = new LogTally(log);
+    this.#drainMs = timings.drainMs;
     this.#around = {
       ...shared,
+      tally: this.#tally,
       dial: ({ rank, address }, login, handlers) => this.#access(rank).dial(address.stratumUrl(login), handlers),
       onFinished: (miner) => this.#onFinished(miner),
     };
@@ -142,13 +150,23 @@ class RunningBridge implements Bridge {
   }
 
   async close(): Promise<void> {
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    await this.#drain();
     this.#roster.close();
     this.#carrier.stop();
-    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of this.#servers) if (server instanceof HttpServer) server.closeAllConnections();
     for (const miner of this.#miners) miner.close();
     for (const pool of this.#pools) pool.close();
     await Promise.all(closed);
+    this.#tally.flush();
+  }
+
+  /** Gives the pool a moment for the shares that it has not answered. */
+  async #drain(): Promise<void> {
+    const untilMs = performance.now() + this.#drainMs;
+    while (performance.now() < untilMs && this.stats().miners.some(({ pendingShares }) => pendingShares > 0)) {
+      await pause(DRAIN_STEP_MS);
+    }
   }
 
   #access(rank: number): PoolAccess {

@@ -1,7 +1,9 @@
 import type { Socket } from "node:net";
-import { BackOff } from "./back-off.ts";
+import { BackOff, jittered } from "./back-off.ts";
 import type { MinerStats } from "./bridge-stats.ts";
+import { foreignProtocol } from "./foreign-protocol.ts";
 import { LineSplitter } from "./line-splitter.ts";
+import type { LogTally } from "./log-tally.ts";
 import type { Login } from "./miner-line.ts";
 import { MinerWriter } from "./miner-writer.ts";
 import type { BridgeLog, BridgeTimings } from "./options.ts";
@@ -18,6 +20,8 @@ const PENDING_LOW = 128;
 /** A connection that lasted this long was a good one: the next failure is a new story. */
 const GOOD_LINK_MS = 5_000;
 const DRAIN_MS = 10_000;
+/** A preferred pool that did not serve this miner is tried again after so many times the wait for one that was down. */
+const RECONSIDER_FACTOR = 5;
 const DEFERRED_MS = 1_000;
 /** Errors after which the pool keeps the connection: `Work not ready` and `Duplicate share`. */
 const HARMLESS_ERRORS = new Set<number | null>([0, 22]);
@@ -28,6 +32,7 @@ export interface MinerSurroundings {
   readonly claims: UnclaimedShares;
   readonly timings: BridgeTimings;
   readonly log: BridgeLog;
+  readonly tally: LogTally;
   dial(pool: PoolState, login: Login | null, handlers: LinkHandlers): PoolLink;
   /** The miner has gone and all its shares are answered or given up. */
   onFinished(miner: CarriedMiner): void;
@@ -62,6 +67,7 @@ export class CarriedMiner {
   #deferral: NodeJS.Timeout | undefined;
   #homeward: NodeJS.Timeout | undefined;
   #linger: NodeJS.Timeout | undefined;
+  #greeted = false;
   #gone = false;
   #finished = false;
   #counts = { accepted: 0, rejected: 0, reconnects: 0 };
@@ -92,13 +98,7 @@ export class CarriedMiner {
       remote: this.#remote,
       login: this.#book.login?.address ?? null,
       worker: this.#book.login?.worker ?? null,
-      state: this.#gone
-        ? "gone"
-        : active === undefined
-          ? "connecting"
-          : this.#book.loggedIn
-            ? "mining"
-            : "waiting for login",
+      state: this.#state,
       pool: active?.pool.address.label ?? null,
       connectedAtMs: this.#connectedAtMs,
       lastShareAtMs: this.#lastShareAtMs,
@@ -106,6 +106,12 @@ export class CarriedMiner {
       reportedHashrate: this.#book.hashrate,
       ...this.#counts,
     };
+  }
+
+  get #state(): MinerStats["state"] {
+    if (this.#gone) return "gone";
+    if (this.#active === null && (this.#book.loggedIn || this.#book.pending > 0)) return "connecting";
+    return this.#book.loggedIn ? "mining" : "waiting for login";
   }
 
   /** A pool of this rank is well again: go there, at a random moment, if it is preferred to the one in use. */
@@ -125,6 +131,12 @@ export class CarriedMiner {
 
   #onBytes(chunk: Buffer): void {
     if (this.#gone) return;
+    const foreign = this.#greeted ? null : foreignProtocol(chunk.toString("latin1", 0, 16));
+    this.#greeted = true;
+    if (foreign !== null) {
+      this.#drop(foreign);
+      return;
+    }
     const { lines, tooLong } = this.#lines.push(chunk);
     const broken = lines.findIndex((line) => !this.#book.accept(line));
     if (lines.length > 0) this.#socket.setTimeout(0);
@@ -169,7 +181,10 @@ export class CarriedMiner {
   #onLine(id: number, text: string): void {
     const side = this.#sides.get(id);
     if (side === undefined || this.#finished) return;
+    const before = this.#book.loggedIn;
     const outcome = this.#book.fromPool(id, text);
+    if (!before && this.#book.loggedIn)
+      this.#log.info({ ...this.#who(), pool: side.pool.address.label }, "miner logged in");
     if (outcome.refused !== undefined) {
       this.#abandon(id, `the pool does not take the session over: ${outcome.refused}`);
       return;
@@ -208,11 +223,9 @@ export class CarriedMiner {
       if (this.#book.unansweredOn(old) === 0) this.#retire(old);
       else if (before !== undefined) before.timer = setTimeout(() => this.#retire(old), DRAIN_MS);
     }
-    const level = this.#book.loggedIn ? "info" : "debug";
-    this.#log[level](
-      { ...this.#who(), pool: side.pool.address.label },
-      this.#book.loggedIn ? "session resumed" : "connected to the pool",
-    );
+    if (this.#book.loggedIn)
+      this.#around.tally.say("info", { pool: side.pool.address.label }, this.#who(), "session resumed");
+    this.#stayOrReturn(side.pool);
     this.#flush();
   }
 
@@ -245,15 +258,17 @@ export class CarriedMiner {
     const side = this.#sides.get(id);
     if (side === undefined || this.#finished) return;
     this.#forget(id);
-    const context = { ...this.#who(), pool: side.pool.address.label, reason: end.reason };
+    const context = { pool: side.pool.address.label, reason: end.reason };
     if (end.neverOpen) this.#around.roster.failed(side.pool.rank, end.reason);
-    if (this.#active !== null || this.#dialling !== null) {
+    const active = this.#active === null ? undefined : this.#sides.get(this.#active);
+    if (active !== undefined || this.#dialling !== null) {
+      if (active !== undefined) this.#stayOrReturn(active.pool);
       this.#flush();
       return;
     }
     // Without a word why (a time-out, a ban of the whole address) it is for the back-off and the other pools.
     if (end.deliberate && side.parting) {
-      this.#log.warn(context, "the pool turned the miner away");
+      this.#log.warn({ ...this.#who(), ...context }, "the pool turned the miner away");
       this.#drop("turned away by the pool");
       this.#finish();
       return;
@@ -261,11 +276,27 @@ export class CarriedMiner {
     if (side.openedAt > 0 && performance.now() - side.openedAt > GOOD_LINK_MS) this.#backOff.reset();
     const waitMs = this.#backOff.next();
     if (side.openedAt > 0) this.#counts.reconnects += 1;
-    this.#log.warn(
-      { ...context, retryInMs: Math.round(waitMs) },
+    this.#around.tally.say(
+      "warn",
+      context,
+      this.#who(),
       side.openedAt > 0 ? "pool connection lost" : "cannot connect to the pool",
     );
     this.#retry = setTimeout(() => this.#dial(), waitMs);
+  }
+
+  /** A pool that did not serve this miner may be well for all others: nobody but the miner itself finds out when that changes. */
+  #stayOrReturn(pool: PoolState): void {
+    clearTimeout(this.#homeward);
+    this.#homeward = undefined;
+    if (![...this.#avoided].some((rank) => rank < pool.rank)) return;
+    this.#homeward = setTimeout(
+      () => {
+        this.#avoided.clear();
+        this.#goHome();
+      },
+      jittered(RECONSIDER_FACTOR * this.#around.timings.returnAfterMs),
+    );
   }
 
   #goHome(): void {
@@ -327,7 +358,7 @@ export class CarriedMiner {
     this.#gone = true;
     this.#writer.stop();
     this.#book.keepOnlyShares();
-    this.#log.debug(this.#who(), "miner gone");
+    if (this.#book.loggedIn) this.#log.info({ ...this.#who(), ...this.#counts }, "miner gone");
     if (this.#book.pendingShares === 0) this.#finish();
     else this.#linger = setTimeout(() => this.#finish(), this.#around.timings.lingerMs);
   }

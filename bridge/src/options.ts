@@ -32,6 +32,8 @@ export interface BridgeTimings {
   readonly firstLineTimeoutMs: number;
   /** How long shares of a miner that has gone are still carried to the pool. */
   readonly lingerMs: number;
+  /** How long `close` waits for answers to shares. */
+  readonly drainMs: number;
   /** How long an HTTP getwork poll waits for a pool, and how long a share does; polls come again anyway. */
   readonly pollPatienceMs: number;
   readonly sharePatienceMs: number;
@@ -53,6 +55,7 @@ export const DEFAULT_TIMINGS: BridgeTimings = {
   returnSpreadMs: 10_000,
   firstLineTimeoutMs: 30_000,
   lingerMs: 60_000,
+  drainMs: 2_000,
   pollPatienceMs: 4_000,
   sharePatienceMs: 30_000,
   jobGapMs: 40,

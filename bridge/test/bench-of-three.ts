@@ -20,6 +20,7 @@ export const QUICK = {
   returnSpreadMs: 20,
   firstLineTimeoutMs: 5_000,
   lingerMs: 5_000,
+  drainMs: 0,
   pollPatienceMs: 300,
   sharePatienceMs: 10_000,
   jobGapMs: 5,

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat } from "./bench-of-three.ts";
+import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, share } from "./bench-of-three.ts";
 
 const job = (n: number): string => `{"id":0,"jsonrpc":"2.0","result":["0x${n}","0xseed","0xtarget"]}\n`;
 const notify = (n: number): string =>
@@ -210,4 +210,55 @@ test("disconnects a miner that never reads what it is told", async () => {
   miner.say(LOGIN);
   await pool.until(() => pool.connections.some(({ socket }) => socket.readyState === 3));
   expect(bridge.stats().miners).toEqual([]);
+});
+
+test.each([
+  ["TLS", Buffer.from([0x16, 3, 1, 2, 0, 1]), /speaks TLS on a port without/],
+  ["HTTP", Buffer.from(`POST /${ADDRESS} HTTP/1.0\r\n`), /speaks HTTP on a stratum port/],
+])("says so when a miner speaks %s on a stratum port", async (_, bytes, expected) => {
+  const reasons: string[] = [];
+  const keep = (fields: Readonly<Record<string, unknown>>): void => void reasons.push(String(fields["reason"]));
+  const pool = await poolThat(answer);
+  const bridge = await bridgeTo([pool.url], { log: { debug: keep, info: keep, warn: keep, error: keep } });
+  const miner = await minerOf(bridge);
+  miner.socket.write(bytes);
+  await miner.untilClosed();
+  expect(reasons).toContainEqual(expect.stringMatching(expected));
+  expect(pool.connections).toEqual([]);
+});
+
+test("waits for the answers to shares when it is closed", async () => {
+  const pool = await poolThat((line, connection) =>
+    answer(line, connection, ({ id }) => {
+      setTimeout(() => connection.send(`${JSON.stringify({ id, jsonrpc: "2.0", result: true })}\n`), 50);
+      return undefined;
+    }),
+  );
+  const bridge = await bridgeTo([pool.url], { timings: { drainMs: 5_000 } });
+  const miner = await minerOf(bridge);
+  miner.say(LOGIN, share(1));
+  await pool.until(() => pool.lines.length === 2);
+  await bridge.close();
+  await miner.untilClosed();
+  expect(miner.answers(41)).toEqual([{ id: 41, jsonrpc: "2.0", result: true }]);
+});
+
+test("says once that many miners lost their pool, and how many", async () => {
+  const said: [unknown, string][] = [];
+  const keep = ({ miners }: Readonly<Record<string, unknown>>, message: string): void =>
+    void said.push([miners, message]);
+  const pool = await poolThat(answer);
+  const bridge = await bridgeTo([pool.url], { log: { debug: () => undefined, info: keep, warn: keep, error: keep } });
+  const miners = await Promise.all([1, 2, 3].map(() => minerOf(bridge)));
+  for (const miner of miners) {
+    miner.say(LOGIN);
+    await miner.untilLines(1);
+  }
+  for (const { socket } of pool.connections) socket.terminate();
+  const resumed = (): boolean =>
+    bridge.stats().miners.every(({ state, reconnects }) => state === "mining" && reconnects === 1);
+  while (!resumed()) await new Promise((resolve) => setTimeout(resolve, 5));
+  await bridge.close();
+  expect(said.filter(([, message]) => message === "pool connection lost")).toEqual([[3, "pool connection lost"]]);
+  expect(said.filter(([, message]) => message === "session resumed")).toEqual([[3, "session resumed"]]);
 });

@@ -127,3 +127,26 @@ test("waits for a pool that is slow but alive, and answers in its own time", asy
   expect(pool.connections).toHaveLength(1);
   for (const id of [41, 42, 43]) expect(miner.answers(id)).toHaveLength(1);
 });
+
+test("looks again, after a while, at a preferred pool that did not serve this miner", async () => {
+  let awake = false;
+  const sleepy = await poolThat((line, connection) => awake && answer(line, connection));
+  const backup = await poolThat(answer);
+  const bridge = await bridgeTo([sleepy.url, backup.url], { timings: { ...QUICK, loginTimeoutMs: 100 } });
+  const miner = await minerOf(bridge);
+  miner.say(LOGIN);
+  await miner.untilLines(1);
+  expect(bridge.stats().pools.map(({ state, miners }) => [state, miners])).toEqual([
+    ["up", 0],
+    ["up", 1],
+  ]);
+  // It is tried, and found wanting again, without the miner being taken from the one that serves it.
+  await sleepy.until(() => sleepy.connections.length >= 2);
+  miner.say(share(1));
+  await miner.untilLines(2);
+  awake = true;
+  await backup.until(() => backup.connections.every(({ socket }) => socket.readyState >= 2));
+  miner.say(share(2));
+  await miner.untilLines(3);
+  expect(sleepy.lines.at(-1)).toBe(JSON.stringify(share(2)));
+});
