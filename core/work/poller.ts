@@ -24,6 +24,8 @@ interface Flight {
   readonly askedAtMs: number;
   /** Never rejects. */
   readonly done: Promise<PollResult>;
+  /** How often it has been counted as a failure because it was late. */
+  late: number;
 }
 
 /**
@@ -44,7 +46,7 @@ export class Poller {
     const { nodes, health, nowMs, wait, patienceMs, checkIntervalMs, bestHeight } = this.#deps;
     for (const node of nodes) {
       const flight = this.#flights.get(node.name);
-      if (flight !== undefined) this.#countLate(node.name, nowMs() - flight.askedAtMs);
+      if (flight !== undefined) this.#countLate(node.name, flight);
       else if (nowMs() - (this.#askedAtMs.get(node.name) ?? -Infinity) >= checkIntervalMs) this.#ask(node);
     }
     for (const name of health.order()) {
@@ -63,7 +65,7 @@ export class Poller {
     const underWay = this.#flights.get(node.name);
     if (underWay !== undefined) return underWay;
     const askedAtMs = this.#deps.nowMs();
-    const flight: Flight = { askedAtMs, done: this.#poll(node, askedAtMs) };
+    const flight: Flight = { askedAtMs, done: this.#poll(node, askedAtMs), late: 0 };
     this.#askedAtMs.set(node.name, askedAtMs);
     this.#flights.set(node.name, flight);
     return flight;
@@ -87,12 +89,11 @@ export class Poller {
     return problem === null ? result : nodeFailure("wrongSeed", problem);
   }
 
-  /** A poll that hangs counts in every round, so that a node is not well just because its time-out is long. */
-  #countLate(name: string, ageMs: number): void {
-    if (ageMs < this.#deps.patienceMs) return;
-    const { health, nowMs, onEvents } = this.#deps;
-    onEvents(
-      health.failed(name, nodeFailure("timeout", `no answer for ${this.#deps.patienceMs} ms and more`), nowMs()),
-    );
+  /** A poll that hangs counts again and again, so that a node is not well just because its time-out is long. */
+  #countLate(name: string, flight: Flight): void {
+    const { health, nowMs, onEvents, patienceMs } = this.#deps;
+    if (nowMs() - flight.askedAtMs < patienceMs * (flight.late + 1)) return;
+    flight.late += 1;
+    onEvents(health.failed(name, nodeFailure("timeout", `no answer for ${patienceMs} ms and more`), nowMs()));
   }
 }

@@ -63,7 +63,7 @@ export const INTEREST_MS = 60_000;
 /** How long the first miner waits for the first poll before hearing that there is no work yet; ethminer's patience is 2 s. */
 const FIRST_POLL_MS = 1000;
 /** Without an answer for so long, the next node is asked as well. */
-const PATIENCE_MS = { least: 250, most: 1000 } as const;
+const PATIENCE_MS = { least: 500, most: 1000 } as const;
 /** An alarm so late is lost. */
 const LOST_ALARM_MS = 10_000;
 

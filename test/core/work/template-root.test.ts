@@ -100,6 +100,13 @@ describe("a node that only answers polls", () => {
     expect([pool.store.writes, pool.pushes.length]).toEqual([writes, pushes]);
   });
 
+  it("costs a row for each subscriber once, and one for the work however many ask for it", async () => {
+    const pool = await mining();
+    for (const login of ["0xb", "0xc", "0xb", "0xa"]) await pool.root.subscribe(login);
+    await pool.root.snapshot();
+    expect(pool.store.writes).toBe(1 + 3);
+  });
+
   it("gives work without a height as old nodes do, and each job has the right one", async () => {
     first.faults.threeItems = true;
     const pool = await mining();

@@ -8,7 +8,7 @@ import type { RedisPort } from "../../../../core/ledger/redis-port.ts";
 import { createLogger } from "../../../../core/log.ts";
 import { FanOut } from "../../../../core/work/fan-out.ts";
 import type { WorkSnapshot } from "../../../../core/work/job.ts";
-import { createNodeClient } from "../../../../core/work/node-client.ts";
+import { createNodeClient, type NodeClient } from "../../../../core/work/node-client.ts";
 import { NodeStateWriter } from "../../../../core/work/node-state.ts";
 import { createSeedCheck } from "../../../../core/work/seed-check.ts";
 import { TemplateRoot, type TemplateStore } from "../../../../core/work/template-root.ts";
@@ -47,8 +47,12 @@ export class MemoryStore implements TemplateStore {
 
 export interface TestPoolOptions {
   readonly upstreams: readonly { readonly name: string; readonly url: string }[];
+  /** Instead of clients of the upstreams' URLs. */
+  readonly nodes?: readonly NodeClient[];
   readonly store?: MemoryStore;
   readonly healthCheck?: boolean;
+  /** How long a round really waits for a node that does not answer. */
+  readonly patience?: number;
   readonly redis?: RedisPort;
 }
 
@@ -68,12 +72,9 @@ export class TestPool {
   readonly heights: number[] = [];
   readonly root: TemplateRoot;
 
-  constructor({
-    upstreams,
-    store = new MemoryStore(),
-    healthCheck = true,
-    redis = new MemoryRedis(),
-  }: TestPoolOptions) {
+  constructor(options: TestPoolOptions) {
+    const { upstreams, nodes, patience = 250, healthCheck = true } = options;
+    const { store = new MemoryStore(), redis = new MemoryRedis() } = options;
     this.store = store;
     this.root = new TemplateRoot({
       store,
@@ -89,12 +90,14 @@ export class TestPool {
         upstreams.map(({ name }) => name),
         { maxFails: 3, enabled: healthCheck, forgetHeightAfterMs: 30_000 },
       ),
-      nodes: upstreams.map(({ name, url }) =>
-        createNodeClient(
-          { name, url, timeoutMs: TIMEOUT_MS, secretHeaders: {} },
-          { fetch: (to, init) => fetch(to, init), deadline },
+      nodes:
+        nodes ??
+        upstreams.map(({ name, url }) =>
+          createNodeClient(
+            { name, url, timeoutMs: TIMEOUT_MS, secretHeaders: {} },
+            { fetch: (to, init) => fetch(to, init), deadline },
+          ),
         ),
-      ),
       seedCheck: createSeedCheck(customChain({ name: "devnet" }), CHAINS, keccak256),
       nodeState: new NodeStateWriter({ redis, nodesKey: "eth:nodes", intervalMs: 3000 }),
       log: createLogger({
@@ -104,7 +107,7 @@ export class TestPool {
       }),
       nowMs: () => this.nowMs,
       // The clock stands still within a round: only the poller's patience is waited for, and really.
-      wait: (ms) => sleep(Math.min(ms, 250)),
+      wait: (ms) => sleep(Math.min(ms, patience)),
       onHeight: (height) => void this.heights.push(height),
       poolName: "pool",
       refreshIntervalMs: REFRESH_MS,
