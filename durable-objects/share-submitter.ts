@@ -3,7 +3,6 @@ import { shardOf } from "../core/shares/shard-of.ts";
 import type { ShareVerdict } from "../core/shares/share.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
-import type { ShareVerifierRpc } from "./rpc.ts";
 
 /** Waits between the attempts of one submission. */
 const RETRY_WAITS_MS = [50, 250, 1_000];
@@ -30,9 +29,8 @@ export class ShareSubmitter {
     for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {
       try {
         // A new stub each time: after an exception the old one may stay broken.
-        const verifier: unknown = this.#env.SHARE_VERIFIER.getByName(`shard-${shard}`);
-        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the class lands with its part
-        return await (verifier as ShareVerifierRpc).submit({ ...submission, retry: attempt > 0 });
+        const verifier = this.#env.SHARE_VERIFIER.getByName(`shard-${shard}`);
+        return await verifier.submit({ ...submission, retry: attempt > 0 });
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
         // An overloaded object has refused before running anything, and more requests would only keep it so.

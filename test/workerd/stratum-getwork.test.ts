@@ -1,0 +1,178 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { loadConfig } from "../../durable-objects/config.ts";
+import { IpGuard } from "../../durable-objects/ip-guard.ts";
+import { ledgerClient } from "../../durable-objects/ledger-client.ts";
+import { MinerSession } from "../../durable-objects/miner-session.ts";
+import { request } from "./stratum-client.ts";
+import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+
+useStratumPool();
+
+const MIX = `0x${"e".repeat(64)}`;
+const GET_WORK = '{"id":1,"jsonrpc":"2.0","method":"eth_getWork","params":[]}';
+const submit = (header = headerOf(1), nonce = "0x0123456789ABCDEF") =>
+  `{"id":1,"method":"eth_submitWork","params":["${nonce}","${header}","${MIX}"]}`;
+const error = (code: number, message: string, id: number | null = 1) =>
+  `{"id":${id},"jsonrpc":"2.0","result":null,"error":{"code":${code},"message":"${message}"}}`;
+
+/** Posts like ethminer, and checks what every JSON-RPC answer must be. @returns the body */
+async function post(body: string, path = `/${LOGIN}/rig-1`): Promise<string> {
+  const response = await request(path, { method: "POST", body, headers: { "CF-Connecting-IP": "192.0.2.9" } });
+  const text = await response.text();
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-length")).toBe(String(new TextEncoder().encode(text).length));
+  expect(response.headers.get("content-type")).toBe("application/json");
+  return text;
+}
+
+describe("HTTP getwork", () => {
+  it("answers getWork, submitWork, submitHashrate and getBlockByNumber, byte for byte", async () => {
+    expect(await post(GET_WORK)).toBe(`{"id":1,"jsonrpc":"2.0","result":${workOf(1)}}`);
+    expect(await post(submit())).toBe('{"id":1,"jsonrpc":"2.0","result":true}');
+    expect(await post('{"id":9,"method":"eth_submitHashrate","params":["0x1","0x2"]}')).toBe(
+      '{"id":9,"jsonrpc":"2.0","result":true}',
+    );
+    expect(await post('{"id":2,"method":"eth_getBlockByNumber","params":["pending",false]}')).toBe(
+      '{"id":2,"jsonrpc":"2.0","result":{"number":"0x64","difficulty":"0x20d55b0a"}}',
+    );
+    expect(world.shares).toMatchObject([
+      { login: LOGIN, worker: "rig-1", nonce: "0x0123456789abcdef", mixDigest: MIX, shareDifficulty: 2_000_000_000n },
+    ]);
+  });
+
+  const workers: [path: string, worker: string][] = [
+    [`/${LOGIN}`, "0"],
+    [`/${LOGIN}.rig-2`, "rig-2"],
+    [`/${LOGIN.toUpperCase().replace("0X", "0x")}/shed`, "shed"],
+    [`/${LOGIN}/eth1.0`, "0"],
+    [`/${LOGIN}/${"a".repeat(33)}`, "0"],
+  ];
+  for (const [path, worker] of workers) {
+    it(`credits a share posted to ${path} to worker ${worker}`, async () => {
+      await post(submit(), path);
+      expect(world.shares).toMatchObject([{ login: LOGIN, worker }]);
+    });
+  }
+
+  it("answers new work as soon as the node has pushed it", async () => {
+    await post(GET_WORK);
+    nodeHas(2, 101);
+    await pushNodeWork();
+    await vi.waitFor(async () => expect(await post(GET_WORK)).toBe(`{"id":1,"jsonrpc":"2.0","result":${workOf(2)}}`));
+  });
+
+  it("answers stale and invalid shares with false, a duplicate with 22", async () => {
+    expect(await post(submit(headerOf(77)))).toBe('{"id":1,"jsonrpc":"2.0","result":false}');
+    world.verdict = async () => ({ kind: "invalid" });
+    expect(await post(submit())).toBe('{"id":1,"jsonrpc":"2.0","result":false}');
+    world.verdict = async () => ({ kind: "duplicate" });
+    expect(await post(submit())).toBe(error(22, "Duplicate share"));
+    world.verdict = async () => ({ kind: "unavailable", reason: "" });
+    expect(await post(submit())).toBe(error(0, "Work not ready"));
+  });
+
+  it("says Work not ready without a template, to submits too, and never a bare false", async () => {
+    world.work = null;
+    expect(await post(GET_WORK)).toBe(error(0, "Work not ready"));
+    expect(await post(submit())).toBe(error(0, "Work not ready"));
+    expect(await post('{"id":1,"method":"eth_getBlockByNumber"}')).toBe(error(0, "Work not ready"));
+  });
+
+  const refused: [what: string, body: string, answer: string][] = [
+    ["a body that is not JSON", "{", error(-1, "Malformed request", null)],
+    ["an empty body", "", error(-1, "Malformed request", null)],
+    ["a batch", `[${GET_WORK}]`, error(-1, "Malformed request", null)],
+    ["an unknown method", '{"id":1,"method":"eth_mining"}', error(-3, "Method not found")],
+    ["a login in band", `{"id":1,"method":"eth_submitLogin","params":["${LOGIN}"]}`, error(-3, "Method not found")],
+    [
+      "a submit of two params",
+      '{"id":1,"method":"eth_submitWork","params":["0x1","0x2"]}',
+      error(-1, "Invalid params"),
+    ],
+    ["a submit without params", '{"id":1,"method":"eth_submitWork"}', error(-1, "Invalid params")],
+    ["a short nonce", submit(headerOf(1), "0x01"), error(-1, "Malformed PoW result")],
+  ];
+  for (const [what, body, answer] of refused) {
+    it(`answers ${what} with status 200 and a JSON-RPC error`, async () => expect(await post(body)).toBe(answer));
+  }
+
+  for (const path of ["/0x12", `/0x${"0".repeat(40)}`, `/0x${"g".repeat(40)}/rig`]) {
+    it(`answers the login in ${path} with Invalid login`, async () => {
+      expect(await post(GET_WORK, path)).toBe(error(-1, "Invalid login"));
+    });
+  }
+
+  it("answers a blacklisted login and a banned IP with JSON-RPC errors, which make miners wait", async () => {
+    const redis = ledgerClient(env, loadConfig(env));
+    await redis.command(["SADD", "eth:blacklist", LOGIN]);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 24 * 3_600_000 });
+    expect(await post(GET_WORK)).toBe(error(-1, "You are blacklisted"));
+    await redis.command(["DEL", "eth:blacklist"]);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 24 * 3_600_000 });
+    expect(await post(GET_WORK)).toContain('"result":[');
+    vi.spyOn(IpGuard.prototype, "admit").mockResolvedValue({ allowed: false, reason: "banned" });
+    expect(await post(GET_WORK)).toBe(error(0, "You are banned"));
+    expect(await post("{")).toBe(error(0, "You are banned", null));
+  });
+
+  it("answers with 23 and with -1 at the limit of invalid shares", async () => {
+    world.verdict = async ({ nonce }) =>
+      nonce.endsWith("f") ? { kind: "invalid" } : { kind: "accepted", block: false };
+    for (let share = 1; share < 30; share++)
+      expect(await post(submit())).toBe('{"id":1,"jsonrpc":"2.0","result":false}');
+    expect(await post(submit())).toBe(error(23, "Invalid share"));
+    for (let share = 1; share < 30; share++) await post(submit());
+    expect(await post(submit(headerOf(1), "0x0000000000000001"))).toBe(error(-1, "High rate of invalid shares"));
+  });
+
+  it("says Work not ready when the session object fails", async () => {
+    vi.spyOn(MinerSession.prototype, "getwork").mockRejectedValue(new Error("reset"));
+    expect(await post(GET_WORK)).toBe(error(0, "Work not ready"));
+  });
+
+  it("answers other HTTP methods with 405", async () => {
+    for (const method of ["GET", "PUT", "HEAD", "DELETE"]) {
+      const response = await request(`/${LOGIN}`, { method });
+      expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
+    }
+  });
+
+  it("answers a body over limitBodySize with 413, whether or not its length was announced", async () => {
+    const body = GET_WORK.padEnd(2_000, " ");
+    expect((await request(`/${LOGIN}`, { method: "POST", body }, { getwork: { limitBodySize: 1_999 } })).status).toBe(
+      413,
+    );
+    const stream = new Response(body).body;
+    expect(
+      (await request(`/${LOGIN}`, { method: "POST", body: stream }, { getwork: { limitBodySize: 1_999 } })).status,
+    ).toBe(413);
+    expect((await request(`/${LOGIN}`, { method: "POST", body }, { getwork: { limitBodySize: 2_000 } })).status).toBe(
+      200,
+    );
+  });
+
+  it("answers headers over limitHeadersSize with 431", async () => {
+    const init = { method: "POST", body: GET_WORK, headers: { "x-long": "x".repeat(1_000) } };
+    expect((await request(`/${LOGIN}`, init, { getwork: { limitHeadersSize: 1_000 } })).status).toBe(431);
+    expect((await request(`/${LOGIN}`, init, { getwork: { limitHeadersSize: 2_000 } })).status).toBe(200);
+  });
+});
+
+describe("the stratum routes without a WebSocket", () => {
+  it("answer 426 and how to connect", async () => {
+    for (const path of ["/stratum", `/stratum/${LOGIN}`, `/stratum/${LOGIN}/rig`]) {
+      const response = await request(path);
+      expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
+      expect(await response.text()).toContain("ws://pool.example/stratum/<0xaddress>");
+    }
+  });
+
+  it("answer a wrong login with 400 and a refused client with 403, before any reply", async () => {
+    const upgrade = { headers: { Upgrade: "WebSocket" } };
+    expect((await request("/stratum/0x12", upgrade)).status).toBe(400);
+    vi.spyOn(IpGuard.prototype, "admit").mockResolvedValue({ allowed: false, reason: "Banned" });
+    expect((await request(`/stratum/${LOGIN}`, upgrade)).status).toBe(403);
+    expect((await request("/stratum", upgrade)).status).toBe(403);
+  });
+});
