@@ -27,13 +27,16 @@ export function countArgument(argument: string, text = NOT_AN_INTEGER): number {
   return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value));
 }
 
-const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+/** A finite decimal number, an exponent included, whether or not a double can hold it. */
+export function isDecimal(text: string): boolean {
+  return /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text);
+}
 
 /** A double as `strtod` reads it, without hexadecimal. @returns null for anything else, NaN included */
 export function parseDouble(text: string): number | null {
   const infinity = /^([+-]?)inf(?:inity)?$/i.exec(text);
   if (infinity) return infinity[1] === "-" ? -Infinity : Infinity;
-  if (!DECIMAL.test(text)) return null;
+  if (!isDecimal(text)) return null;
   const value = Number(text);
   // Redis refuses what over- or underflows (ERANGE), but an explicit infinity is a score.
   const underflow = value === 0 && /[1-9]/.test(text.split(/[eE]/)[0] ?? "");

@@ -1,5 +1,5 @@
 import { MIN_MAX_NOT_FLOAT, MIN_MAX_NOT_STRING, refuse } from "./errors.ts";
-import { parseDouble } from "./numbers.ts";
+import { isDecimal, parseDouble } from "./numbers.ts";
 import type { SqlValue } from "./sql-port.ts";
 
 /** A part of a WHERE clause and its parameters. */
@@ -15,11 +15,18 @@ interface Bound<T> {
 
 function scoreBound(text: string): Bound<number> {
   const exclusive = text.startsWith("(");
-  const digits = exclusive ? text.slice(1) : text;
-  // Here Redis takes what strtod leaves it: nothing at all is 0.
-  const value = digits === "" ? 0 : parseDouble(digits);
+  const value = boundValue(exclusive ? text.slice(1) : text);
   if (value === null) throw refuse(MIN_MAX_NOT_FLOAT);
   return { value, exclusive };
+}
+
+/** Here Redis takes what C's strtod makes of it: nothing at all is 0, space may lead, what overflows is infinite. */
+function boundValue(text: string): number | null {
+  if (text === "") return 0;
+  const digits = text.replace(/^[ \t-\r]+/, "");
+  const value = parseDouble(digits);
+  if (value !== null) return value;
+  return isDecimal(digits) ? Number(digits) : null;
 }
 
 /** `min max` of the BYSCORE commands: numbers, `-inf`, `+inf`, `(` for exclusive. */

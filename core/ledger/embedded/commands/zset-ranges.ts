@@ -4,7 +4,7 @@ import type { KeyRow, Keyspace } from "../keyspace.ts";
 import { countArgument } from "../numbers.ts";
 import { indexRange, lexCondition, scoreCondition, type Condition } from "../score-range.ts";
 import type { SqlValue } from "../sql-port.ts";
-import { withScores } from "./zsets.ts";
+import { putScore, withScores } from "./zsets.ts";
 
 /** A range of a sorted set, whichever command asks for it. */
 interface RangeRequest {
@@ -119,7 +119,7 @@ export function storeScores(space: Keyspace, target: string, rows: readonly SqlV
   space.dropKey(target);
   if (rows.length === 0) return 0;
   const row = space.open(target, "zset");
-  for (const [name, value = null] of rows) space.put(row.id, String(name), value);
+  for (const [name, value] of rows) putScore(space, row, String(name), Number(value));
   return rows.length;
 }
 

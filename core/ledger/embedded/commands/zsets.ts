@@ -11,6 +11,11 @@ export function scoreOf(space: Keyspace, row: KeyRow | null, member: string): nu
   return value === undefined ? undefined : Number(value);
 }
 
+/** Redis' small sorted sets keep a negative zero as 0; here all do. */
+export function putScore(space: Keyspace, row: KeyRow, member: string, score: number): void {
+  space.put(row.id, member, score + 0);
+}
+
 /** Members and scores as replies have them. */
 export function withScores(rows: readonly SqlValue[][], scores: boolean): string[] {
   return rows.flatMap(([name, value]) => (scores ? [String(name), formatScore(Number(value))] : [String(name)]));
@@ -66,7 +71,7 @@ function zadd({ space, args }: Call): Reply {
     if (last === null) continue;
     if (before === undefined) added++;
     else if (before !== last) changed++;
-    if (before !== last) space.put(row.id, member, last);
+    if (before !== last) putScore(space, row, member, last);
   }
   if (flags.has("INCR")) return last === null ? null : formatScore(last);
   return flags.has("CH") ? added + changed : added;
@@ -77,7 +82,7 @@ function zincrby({ space, args: [key = "", by = "", member = ""] }: Call): Reply
   const row = space.open(key, "zset");
   const score = (scoreOf(space, row, member) ?? 0) + amount;
   if (Number.isNaN(score)) throw refuse(SCORE_NAN);
-  space.put(row.id, member, score);
+  putScore(space, row, member, score);
   return formatScore(score);
 }
 

@@ -1,0 +1,58 @@
+import { ledgerKeys } from "../keys.ts";
+import { agree, complaints, sum, type AuditedBooks, type Finding } from "./audit.ts";
+import { bookEntries, bookMap } from "./scan.ts";
+
+const BALANCES = ["balance", "immature", "pending", "paid"] as const;
+type Balances = Record<(typeof BALANCES)[number], bigint>;
+
+/** What the unlocker and the payouts module keep: the pool's finances against the miners' balances, credits and payments. Shannon. */
+export async function auditPayouts(books: AuditedBooks): Promise<Finding[]> {
+  const { redis, coin, keys } = books;
+  const wrong: string[] = [];
+  const totals: Balances = { balance: 0n, immature: 0n, pending: 0n, paid: 0n };
+  const prefix = ledgerKeys(coin).miner("");
+  for (const key of keys) {
+    if (!key.startsWith(prefix)) continue;
+    const login = key.slice(prefix.length);
+    const miner = await bookMap(redis, key, "hash");
+    for (const field of BALANCES) totals[field] += sum([[`${key} ${field}`, miner.get(field) ?? "0"]], wrong);
+    const paid = await amounts(books, `${coin}:payments:${login}`, 1, wrong);
+    if (keys.includes(`${coin}:payments:${login}`) && String(paid) !== (miner.get("paid") ?? "0"))
+      wrong.push(`${login} was paid ${paid} by its payments, ${miner.get("paid") ?? "0"} by its account`);
+  }
+  const finances = await bookMap(redis, `${coin}:finances`, "hash");
+  const findings = BALANCES.map((field) =>
+    agree(
+      `finances: ${field}`,
+      totals[field],
+      `the sum of the miners' ${field}`,
+      sum([[`finances ${field}`, finances.get(field) ?? "0"]], wrong),
+      `finances ${field}`,
+    ),
+  );
+  const credits = await immatureCredits(books, wrong);
+  const all = await amounts(books, `${coin}:payments:all`, 2, wrong);
+  const pending = await amounts(books, `${coin}:payments:pending`, 1, wrong);
+  return [
+    ...findings,
+    agree("immature credits", credits, "the sum of credits:immature", totals.immature, "the miners' immature"),
+    agree("payments", all, "the sum of payments:all", totals.paid, "the miners' paid"),
+    agree("pending payments", pending, "the sum of payments:pending", totals.pending, "the miners' pending"),
+    complaints("amounts are integers and payments match accounts", "all", wrong),
+  ];
+}
+
+/** Members end in an amount: `txHash:login:amount`, `txHash:amount`, `login:amount`. @param at which part it is */
+async function amounts({ redis }: AuditedBooks, key: string, at: number, wrong: string[]): Promise<bigint> {
+  const members = new Map<string, string>();
+  for await (const page of bookEntries(redis, key, "zset"))
+    for (const [member = ""] of page) members.set(`${key} ${member}`, member.split(":")[at] ?? "");
+  return sum(members, wrong);
+}
+
+async function immatureCredits({ redis, coin, keys }: AuditedBooks, wrong: string[]): Promise<bigint> {
+  let total = 0n;
+  for (const key of keys)
+    if (key.startsWith(`${coin}:credits:immature:`)) total += sum(await bookMap(redis, key, "hash"), wrong);
+  return total;
+}

@@ -1,0 +1,136 @@
+/** `npm run -s ledger -- export|import|audit`: moves the books between ledgers and checks them. */
+import { createReadStream, createWriteStream } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { Command } from "commander";
+import { auditBooks } from "../../core/ledger/books/audit.ts";
+import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
+import { importBooks } from "../../core/ledger/books/import.ts";
+import { RedisReplyError, RedisUnreachableError, type RedisPort } from "../../core/ledger/redis-port.ts";
+import { upstashPort } from "../../durable-objects/upstash-port.ts";
+import { connectRedis } from "./node-redis.ts";
+
+const HELP = `
+A ledger is one of
+  https://pool.example/redis       the pool's own embedded ledger (secret REDIS_TOKEN of the pool)
+  https://….upstash.io             an Upstash database
+  redis://host:6379, rediss://…    a Redis; unix:/path/to/socket works too
+The token of an https ledger is read from the environment variable LEDGER_TOKEN, never from the command line.
+
+Examples
+  LEDGER_TOKEN=… npm run -s ledger -- export https://pool.example/redis --out books.jsonl
+  npm run -s ledger -- import redis://127.0.0.1:6379 --in books.jsonl
+  npm run -s ledger -- audit redis://127.0.0.1:6379      exit code 1 when something does not add up`;
+
+interface OpenLedger {
+  readonly redis: RedisPort;
+  close(): Promise<void>;
+}
+
+async function openLedger(where: string): Promise<OpenLedger> {
+  if (/^(rediss?:\/\/|unix:)/.test(where)) {
+    const redis = await connectRedis(where);
+    return { redis, close: () => redis.close() };
+  }
+  if (!/^https?:\/\//.test(where)) throw new DumpError(`"${where}" is no ledger; see --help`);
+  const token = process.env["LEDGER_TOKEN"];
+  if (!token) throw new DumpError("the environment variable LEDGER_TOKEN with the ledger's token is missing");
+  return {
+    redis: upstashPort({ url: where.replace(/\/$/, ""), token, timeoutMs: 60_000 }),
+    close: async () => undefined,
+  };
+}
+
+async function exportCommand(where: string, { coin, out }: { coin: string; out?: string }): Promise<void> {
+  const ledger = await openLedger(where);
+  try {
+    if (out === undefined) {
+      for await (const line of exportBooks(ledger.redis, coin)) process.stdout.write(`${line}\n`);
+      return;
+    }
+    // Under its own name only when it is whole.
+    const partial = `${out}.partial`;
+    await writeLines(partial, exportBooks(ledger.redis, coin)).catch(async (error: unknown) => {
+      await rm(partial, { force: true });
+      throw error;
+    });
+    await rename(partial, out);
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function writeLines(path: string, lines: AsyncIterable<string>): Promise<void> {
+  const file = createWriteStream(path, { mode: 0o600 });
+  const finished = new Promise<void>((resolve, reject) => {
+    file.once("finish", resolve);
+    file.once("error", reject);
+  });
+  for await (const line of lines) file.write(`${line}\n`);
+  file.end();
+  await finished;
+}
+
+async function importCommand(where: string, options: { in?: string; replace?: boolean }): Promise<void> {
+  const source = options.in === undefined ? process.stdin : createReadStream(options.in);
+  const dump = await readDump(createInterface({ input: source, crlfDelay: Infinity }));
+  const ledger = await openLedger(where);
+  try {
+    const keys = await importBooks(ledger.redis, dump, { replace: options.replace === true });
+    process.stdout.write(`${keys} keys of ${dump.coin} written and read back\n`);
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function auditCommand(where: string, { coin, json }: { coin: string; json?: boolean }): Promise<void> {
+  const ledger = await openLedger(where);
+  try {
+    const findings = await auditBooks(ledger.redis, coin);
+    const ok = findings.every((finding) => finding.ok);
+    if (json) process.stdout.write(`${JSON.stringify({ ok, findings })}\n`);
+    else
+      for (const { ok: fine, check, detail } of findings)
+        process.stdout.write(`${fine ? "ok   " : "WRONG"} ${check}: ${detail}\n`);
+    if (!ok) process.exitCode = 1;
+  } finally {
+    await ledger.close();
+  }
+}
+
+/** What went wrong without a stack: the operator's input or the ledger, not the program. */
+function explain(error: unknown): string {
+  if (error instanceof RedisUnreachableError || error instanceof RedisReplyError || error instanceof DumpError)
+    return error.message;
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.message;
+  throw error;
+}
+
+const program = new Command("ledger")
+  .description("Moves a pool's books between ledgers, and checks them")
+  .addHelpText("after", HELP);
+program
+  .command("export <ledger>")
+  .description("write every key of a coin as JSON lines")
+  .option("--coin <prefix>", "prefix of the keys", "eth")
+  .option("--out <file>", "file to write; standard output without it")
+  .action(exportCommand);
+program
+  .command("import <ledger>")
+  .description("write an export into a ledger and read it back")
+  .option("--in <file>", "file to read; standard input without it")
+  .option("--replace", "delete what the ledger holds of the coin first")
+  .action(importCommand);
+program
+  .command("audit <ledger>")
+  .description("recompute every sum that must agree; exit code 1 when one does not")
+  .option("--coin <prefix>", "prefix of the keys", "eth")
+  .option("--json", "one JSON object instead of lines")
+  .action(auditCommand);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`ledger: ${explain(error)}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,226 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { auditBooks } from "../../core/ledger/books/audit.ts";
+import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
+import { importBooks } from "../../core/ledger/books/import.ts";
+import { createLedgerWriter } from "../../core/ledger/ledger-writer.ts";
+import type { RedisCommand, RedisPort } from "../../core/ledger/redis-port.ts";
+import { embeddedLedger } from "../support/embedded-ledger.ts";
+import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
+
+/** Books with an open round, two candidates, a block that the unlocker has taken on, and payouts. */
+async function fill(redis: RedisPort): Promise<void> {
+  const { share, block } = recordMaker();
+  const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 1e9, nowMs: () => START_MS });
+  const shares = (count: number) => Array.from({ length: count }, (_, i) => share({ login: loginOf(i % 5) }));
+  await writer.recordShares(shares(40), false);
+  await writer.recordBlock(block({ height: 101 }), false);
+  await writer.recordShares(shares(7), false);
+  await writer.recordBlock(block({ height: 102, login: loginOf(2) }), false);
+  const later: RedisCommand[] = [
+    ["HSET", "eth:shares:round90:0xaa", loginOf(3), "600"],
+    ["ZADD", "eth:blocks:immature", 90, "0:0:0xaa:0xbb:1795334000:1000:600:5000000000"],
+    ["ZINCRBY", "eth:finders", 1, loginOf(3)],
+    ["HSET", `eth:miners:${loginOf(3)}`, "blocksFound", 1, "balance", 70, "immature", 500, "pending", 40, "paid", 30],
+    ["HSET", "eth:finances", "balance", 70, "immature", 500, "pending", 40, "paid", 30],
+    ["HSET", "eth:credits:immature:90:0xbb", loginOf(3), 500],
+    ["ZADD", "eth:payments:all", 1_795_334_000, `0xcc:${loginOf(3)}:30`],
+    ["ZADD", `eth:payments:${loginOf(3)}`, 1_795_334_000, "0xcc:30"],
+    ["ZADD", "eth:payments:pending", 1_795_334_000, `${loginOf(3)}:40`],
+    ["SET", "eth:payments:lock", `${loginOf(3)}:40`],
+    ["SADD", "eth:blacklist", loginOf(66), "10.0.0.1"],
+  ];
+  for (const command of later) await redis.command(command);
+  await writer.recordShares(shares(6), false);
+}
+
+async function dumpOf(redis: RedisPort): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const line of exportBooks(redis, "eth")) lines.push(line);
+  return lines;
+}
+
+async function* feed(lines: readonly string[]): AsyncGenerator<string> {
+  yield* lines;
+}
+
+let redis: RedisPort;
+beforeEach(async () => {
+  redis = embeddedLedger();
+  await fill(redis);
+});
+
+describe("audit", () => {
+  test("books that the scripts and the payouts modules wrote add up", async () => {
+    const findings = await auditBooks(redis, "eth");
+    expect(findings.filter((finding) => !finding.ok)).toEqual([]);
+    expect(findings.length).toBeGreaterThan(12);
+  });
+
+  test("an empty ledger adds up", async () => {
+    expect((await auditBooks(embeddedLedger(), "eth")).every((finding) => finding.ok)).toBe(true);
+  });
+
+  test.each<[what: string, check: string, RedisCommand]>([
+    ["a share too much in the open round", "open round", ["HINCRBY", "eth:shares:roundCurrent", loginOf(1), 1]],
+    ["a roundShares that lost a share", "open round", ["HINCRBY", "eth:stats", "roundShares", -2_000_000_000]],
+    [
+      "a login with shares and no account",
+      "logins of the open round",
+      ["HSET", "eth:shares:roundCurrent", loginOf(99), 1],
+    ],
+    [
+      "a closed round with another sum",
+      "closed rounds add up to their blocks' totalShares",
+      ["HINCRBY", "eth:shares:round90:0xaa", loginOf(3), 1],
+    ],
+    [
+      "a closed round that is gone",
+      "closed rounds add up to their blocks' totalShares",
+      ["DEL", "eth:shares:round90:0xaa"],
+    ],
+    [
+      "a closed round without a block",
+      "every closed round has its block",
+      ["HSET", "eth:shares:round7:0xff", loginOf(3), 1],
+    ],
+    [
+      "a candidate that is no member of its kind",
+      "members of the block lists",
+      ["ZADD", "eth:blocks:candidates", 5, "0xaa:0xbb"],
+    ],
+    ["a block found too many", "finders and blocks", ["ZINCRBY", "eth:finders", 1, loginOf(3)]],
+    [
+      "a miner who counts otherwise",
+      "finders and the miners' own counts",
+      ["HINCRBY", `eth:miners:${loginOf(3)}`, "blocksFound", 1],
+    ],
+    ["a stats without lastBlockFound", "finders and the miners' own counts", ["HDEL", "eth:stats", "lastBlockFound"]],
+    [
+      "a share in pow in two spellings",
+      "no share is in pow twice",
+      ["ZADD", "eth:pow", 100, `0x0000000000000001:0x${"01".repeat(32)}:0x${"03".repeat(32)}`],
+    ],
+    [
+      "an entry missing in hashrate",
+      "hashrate and the logins' own sets",
+      ["ZADD", `eth:hashrate:${loginOf(1)}`, 1_795_334_999, "1:rig:1795334999000"],
+    ],
+    [
+      "an entry missing in a login's own set",
+      "hashrate and the logins' own sets",
+      ["ZADD", "eth:hashrate", 1_795_334_999, `1:${loginOf(1)}:rig:1795334999000`],
+    ],
+    ["a balance that came from nowhere", "finances: balance", ["HINCRBY", `eth:miners:${loginOf(4)}`, "balance", 5]],
+    ["an immature credit too much", "immature credits", ["HINCRBY", "eth:credits:immature:90:0xbb", loginOf(3), 1]],
+    ["a payment that no account has", "payments", ["ZADD", "eth:payments:all", 1_795_334_001, `0xdd:${loginOf(3)}:1`]],
+    [
+      "a login's payment that its account has not",
+      "amounts are integers and payments match accounts",
+      ["ZADD", `eth:payments:${loginOf(3)}`, 1, "0xdd:1"],
+    ],
+    ["a pending payment that is gone", "pending payments", ["DEL", "eth:payments:pending"]],
+    ["a key of another type", "every key has its type", ["SET", "eth:stats", "x"]],
+    ["a sum that is no number", "logins of the open round", ["HSET", "eth:shares:roundCurrent", loginOf(1), "many"]],
+  ])("tells %s", async (_, check, tampering) => {
+    if (tampering[0] === "SET") await redis.command(["DEL", tampering[1] ?? ""]);
+    await redis.command(tampering);
+    const findings = await auditBooks(redis, "eth");
+    expect(findings.filter((finding) => !finding.ok).map((finding) => finding.check)).toContain(check);
+  });
+});
+
+describe("export and import", () => {
+  test("what was exported is imported whole: types, scores, expirations and values beyond 2^53", async () => {
+    await redis.command(["HSET", "eth:finances", "totalMined", "9223372036854775807"]);
+    await redis.command(["ZADD", "eth:credits:all", "-inf", "a", "1.5", "b"]);
+    await redis.command(["PEXPIREAT", "eth:payments:lock", 4_000_000_000_123]);
+    const target = embeddedLedger();
+    const dump = await readDump(feed(await dumpOf(redis)));
+    await importBooks(target, dump, { replace: false });
+    expect(await readBooks(target)).toEqual(await readBooks(redis));
+    expect(await target.command(["PEXPIRETIME", "eth:payments:lock"])).toBe(4_000_000_000_123);
+    expect(await dumpOf(target)).toEqual(await dumpOf(redis));
+  });
+
+  test("keys of other programs are left alone on both sides", async () => {
+    await redis.command(["SET", "etc:other", "1"]);
+    await redis.command(["SET", "other", "1"]);
+    const dump = await readDump(feed(await dumpOf(redis)));
+    expect(dump.lines.every((line) => line.key.startsWith("eth:"))).toBe(true);
+    const target = embeddedLedger();
+    await target.command(["SET", "other", "theirs"]);
+    await importBooks(target, dump, { replace: true });
+    expect(await target.command(["GET", "other"])).toBe("theirs");
+  });
+
+  test("a large key takes several lines and arrives complete", async () => {
+    const members = Array.from({ length: 2500 }, (_, i) => [i, `0xabc${i}:5`]).flat();
+    await redis.command(["ZADD", "eth:payments:0xbig", ...members]);
+    const target = embeddedLedger();
+    await importBooks(target, await readDump(feed(await dumpOf(redis))), { replace: false });
+    expect(await target.command(["ZCARD", "eth:payments:0xbig"])).toBe(2500);
+  });
+
+  test("an import over books that are there is refused and changes nothing, unless they are to be replaced", async () => {
+    const target = embeddedLedger();
+    await target.command(["HSET", "eth:stats", "roundShares", "1"]);
+    const dump = await readDump(feed(await dumpOf(redis)));
+    await expect(importBooks(target, dump, { replace: false })).rejects.toThrow(
+      "the target holds 1 keys of eth already; nothing was written",
+    );
+    expect(await readBooks(target)).toEqual({
+      "eth:stats": { type: "hash", contents: ["roundShares", "1"], expires: false },
+    });
+    await importBooks(target, dump, { replace: true });
+    expect(await readBooks(target)).toEqual(await readBooks(redis));
+  });
+
+  test("an import that did not arrive as it was sent says so", async () => {
+    const target = embeddedLedger();
+    const lossy: RedisPort = {
+      ...target,
+      command: async (command) => (command[1] === "eth:finders" && command[0] === "ZADD" ? 0 : target.command(command)),
+    };
+    await expect(importBooks(lossy, await readDump(feed(await dumpOf(redis))), { replace: false })).rejects.toThrow(
+      "the target differs from the dump at eth:finders",
+    );
+  });
+
+  test.each<[what: string, (lines: string[]) => string[], text: RegExp]>([
+    ["is empty", () => [], /^the dump is empty$/],
+    ["was cut off", (lines) => lines.slice(0, -1), /^the dump is cut off after line \d+$/],
+    [
+      "lost a key on the way",
+      (lines) => [...lines.slice(0, 1), ...lines.slice(2)],
+      /keys were exported, \d+ are in the dump$/,
+    ],
+    ["is of another program", (lines) => ['{"a":1}', ...lines.slice(1)], /^line 1: this is no dump of a ledger$/],
+    [
+      "is of a later version",
+      (lines) => ['{"dump":"edgepool-ledger","version":2,"coin":"eth"}', ...lines.slice(1)],
+      /^line 1: version 2 of the format/,
+    ],
+    ["has a broken line", (lines) => [lines[0]!, "{", ...lines.slice(2)], /^line 2 is no JSON$/],
+    ["has a line that is no object", (lines) => [lines[0]!, "[]", ...lines.slice(2)], /^line 2 is no JSON object$/],
+    [
+      "has a type that is not known",
+      (lines) => [lines[0]!, '{"key":"k","type":"list","entries":[["a"]]}', ...lines.slice(2)],
+      /^line 2: no key, or a type/,
+    ],
+    [
+      "has entries of another shape",
+      (lines) => [lines[0]!, '{"key":"k","type":"hash","entries":[["a"]]}', ...lines.slice(2)],
+      /^line 2: the entries are not those of a hash$/,
+    ],
+    [
+      "has an expiration that is none",
+      (lines) => [lines[0]!, '{"key":"k","type":"set","expiresMs":"x","entries":[["a"]]}', ...lines.slice(2)],
+      /^line 2: expiresMs is no time$/,
+    ],
+    ["goes on after its end", (lines) => [...lines, lines[1]!], /there is more after the end of the dump$/],
+  ])("a dump that %s is refused before anything is written", async (_, spoil, text) => {
+    const failure = await readDump(feed(spoil(await dumpOf(redis)))).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(DumpError);
+    expect((failure as DumpError).message).toMatch(text);
+  });
+});

@@ -1,0 +1,16 @@
+import { EmbeddedEngine } from "../../core/ledger/embedded/engine.ts";
+import { answerRest } from "../../core/ledger/embedded/rest.ts";
+import type { RedisPort } from "../../core/ledger/redis-port.ts";
+import { embeddedPort } from "../../durable-objects/embedded-port.ts";
+import { nodeSql } from "../../scripts/ledger/node-sql.ts";
+
+/** An embedded ledger of one's own in memory, reached as the pool reaches it. */
+export function embeddedLedger(options: { nowMs?: () => number } = {}): RedisPort {
+  const engine = new EmbeddedEngine({
+    sql: nodeSql(),
+    nowMs: options.nowMs ?? (() => Date.now()),
+    random: Math.random,
+  });
+  const object = { rest: async (path: string, body: readonly unknown[]) => answerRest(engine, path, body, false) };
+  return embeddedPort(object, 10_000);
+}
