@@ -13,13 +13,20 @@ import { workerName } from "../core/policy/login.ts";
 import type { GuardEvent } from "../core/policy/guard.ts";
 import type { ShareVerdict } from "../core/shares/share.ts";
 import type { GetworkRequest } from "./rpc.ts";
+import type { Verdict } from "../core/history/definitions.ts";
 import type { SessionHost } from "./session-connection.ts";
+
+/** A host that also counts submits that come without a connection. */
+export interface GetworkHost extends SessionHost {
+  /** @param work difficulty of an accepted share, else 0 */
+  countLoose(worker: string, verdict: Verdict, work: number): void;
+}
 
 /** Answers HTTP getwork for one login. */
 export class GetworkDesk {
-  readonly #host: SessionHost;
+  readonly #host: GetworkHost;
 
-  constructor(host: SessionHost) {
+  constructor(host: GetworkHost) {
     this.#host = host;
   }
 
@@ -44,15 +51,21 @@ export class GetworkDesk {
     const { work, difficulty } = context;
     if (!work) return this.#refuse(request, call.id, "notReady");
     const job = work.jobs.find(({ header }) => header === call.job);
-    if (!job) return this.#refuse(request, call.id, "stale");
+    const worker = workerName(request.login, request.worker, call.worker);
+    if (!job) {
+      this.#host.countLoose(worker, "stale", 0);
+      return this.#refuse(request, call.id, "stale");
+    }
     const verdict = await this.#host.verify({
       login: request.login,
-      worker: workerName(request.login, request.worker, call.worker),
+      worker,
       nonce: `0x${call.nonce}`,
       mixDigest: call.mixDigest,
       job,
       shareDifficulty: difficulty,
     });
+    const counted = verdict.kind === "accepted" ? Number(difficulty) : 0;
+    if (verdict.kind !== "unavailable") this.#host.countLoose(worker, verdict.kind, counted);
     return await this.#verdict(request, call.id, verdict);
   }
 

@@ -1,5 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { getworkRefusal, readGetwork } from "../core/stratum/getwork.ts";
+import { accountHistory } from "../core/api/account-history.ts";
+import type { Range } from "../core/history/definitions.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Env } from "../worker/env.ts";
 import { GetworkDesk } from "./getwork-desk.ts";
@@ -68,6 +70,10 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     const connections = this.#room.live().filter((connection) => connection.attachment.ip === ip);
     for (const connection of connections) connection.close(reason);
     return connections.length;
+  }
+
+  async history(range: Range): Promise<string> {
+    return accountHistory(range, this.#room.history(range));
   }
 
   async getwork(request: GetworkRequest): Promise<string> {

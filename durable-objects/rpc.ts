@@ -54,6 +54,8 @@ export interface MinerSessionRpc {
   disconnectIp(ip: string, reason: string): Promise<number>;
   /** One HTTP getwork request of this login. @returns the JSON-RPC answer, always to be sent with status 200. */
   getwork(request: GetworkRequest): Promise<string>;
+  /** JSON text: the login's series over a range, and its workers' verdicts over the last day. */
+  history(range: Range): Promise<string>;
 }
 
 export interface GetworkRequest {

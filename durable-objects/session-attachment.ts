@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import type { Tally } from "../core/history/tally.ts";
 import type { SessionState } from "../core/stratum/session.ts";
 
 /**
@@ -19,6 +20,8 @@ export interface SessionAttachment {
   /** Bytes of a line whose end has not come yet. */
   readonly partial: Uint8Array;
   readonly state: SessionState;
+  /** Submits that are not in the login's history yet. Left out by objects of an older version. */
+  readonly tally?: Tally | null | undefined;
 }
 
 const stateSchema = v.object({
@@ -46,6 +49,9 @@ const stateSchema = v.object({
   closed: v.boolean(),
 });
 
+const count = v.number();
+const tallyRow = v.tuple([v.string(), count, count, count, count, count]);
+
 const schema = v.object({
   version: v.literal(1),
   ip: v.string(),
@@ -55,6 +61,7 @@ const schema = v.object({
   leasedAtMs: v.number(),
   partial: v.instance(Uint8Array),
   state: stateSchema,
+  tally: v.optional(v.nullable(v.object({ periodS: v.number(), workers: v.array(tallyRow) }))),
 });
 
 /** Stores what must survive. Called after every change: hibernation gives no notice. */

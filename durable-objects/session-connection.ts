@@ -1,3 +1,5 @@
+import type { Verdict } from "../core/history/definitions.ts";
+import { tallied, type Tally } from "../core/history/tally.ts";
 import type { GuardEvent } from "../core/policy/guard.ts";
 import { handle } from "../core/stratum/handle.ts";
 import { splitLines } from "../core/stratum/line-splitter.ts";
@@ -23,9 +25,13 @@ export interface SessionHost {
   authenticate(login: string): Promise<boolean>;
   /** Hex; null when none can be had. */
   allocateExtranonce(session: string): Promise<string | null>;
+  /** Stale submits of this login so far; the next share takes their number along. */
+  noteStale(): void;
   verify(share: PendingShare): Promise<ShareVerdict>;
   /** Tells the guard. @returns false when it wants the client gone. */
   report(ip: string, event: GuardEvent): Promise<boolean>;
+  /** Called before a submit is counted: finished periods go into the history. */
+  settleTallies(nowMs: number): void;
   /** Work that the object must outlive but that no further message waits for. */
   background(task: Promise<void>): void;
 }
@@ -73,6 +79,16 @@ export class SessionConnection {
     this.#save();
   }
 
+  get tally(): Tally | null {
+    return this.#attachment.tally ?? null;
+  }
+
+  /** What was counted is in the history. */
+  clearTally(): void {
+    this.#attachment = { ...this.#attachment, tally: null };
+    this.#save();
+  }
+
   /** Its extranonce is its own for another lease. */
   leased(nowMs: number): void {
     this.#attachment = { ...this.#attachment, leasedAtMs: nowMs };
@@ -105,6 +121,7 @@ export class SessionConnection {
       case "close":
         return this.close(effect.reason);
       case "report":
+        if (effect.event === "staleShare") this.#countStale();
         return this.#host.background(this.#report(effect.event));
       case "authenticate":
         return await this.feed({
@@ -120,8 +137,22 @@ export class SessionConnection {
 
   async #verify(id: string, share: PendingShare): Promise<void> {
     const verdict = await this.#host.verify(share);
+    const work = verdict.kind === "accepted" ? Number(share.shareDifficulty) : 0;
+    if (verdict.kind !== "unavailable") this.#count(share.worker, verdict.kind, work);
     const refused = !(await this.#reportVerdict(verdict));
     await this.feed({ kind: "verdict", id, difficulty: share.shareDifficulty, verdict, refused });
+  }
+
+  #countStale(): void {
+    this.#host.noteStale();
+    this.#count(this.state.worker, "stale", 0);
+  }
+
+  /** For rates and charts only. What follows every submit saves the attachment. */
+  #count(worker: string, verdict: Verdict, work: number): void {
+    const nowMs = Date.now();
+    this.#host.settleTallies(nowMs);
+    this.#attachment = { ...this.#attachment, tally: tallied(this.tally, nowMs, worker, verdict, work) };
   }
 
   async #reportVerdict(verdict: ShareVerdict): Promise<boolean> {

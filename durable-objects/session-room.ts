@@ -1,3 +1,5 @@
+import type { Range, Verdict } from "../core/history/definitions.ts";
+import type { LoginHistoryReport } from "../core/history/login-history.ts";
 import type { GuardEvent } from "../core/policy/guard.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import { newSession } from "../core/stratum/handle.ts";
@@ -14,6 +16,7 @@ import { type SessionAttachment, writeAttachment } from "./session-attachment.ts
 import { SessionConnection, type SessionHost } from "./session-connection.ts";
 import type { SessionHandover } from "./session-handover.ts";
 import { ShareSubmitter } from "./share-submitter.ts";
+import { SubmitTallies } from "./submit-tallies.ts";
 import { WorkFeed } from "./work-feed.ts";
 
 /** All connections of one login and what they share: the work, the way to the verifier, the guard. */
@@ -26,6 +29,7 @@ export class SessionRoom implements SessionHost {
   readonly #feed: WorkFeed;
   readonly #submitter: ShareSubmitter;
   readonly #extranonces: ExtranonceClient;
+  readonly #tallies: SubmitTallies;
 
   constructor(ctx: DurableObjectState, env: Env) {
     this.#ctx = ctx;
@@ -34,6 +38,7 @@ export class SessionRoom implements SessionHost {
     this.#feed = new WorkFeed(env);
     this.#submitter = new ShareSubmitter(env);
     this.#extranonces = new ExtranonceClient(env);
+    this.#tallies = new SubmitTallies(ctx.storage);
     this.guard = new GuardClient(env);
   }
 
@@ -78,6 +83,7 @@ export class SessionRoom implements SessionHost {
   /** A socket is gone. */
   async leave(ws: WebSocket): Promise<void> {
     const connection = this.connection(ws);
+    if (connection) this.#tallies.settleLast(connection);
     const ip = connection?.attachment.ip;
     const lease = connection && leaseOf(connection.state);
     // A session that came back on another socket before this one was known to be dead keeps its lease.
@@ -149,6 +155,26 @@ export class SessionRoom implements SessionHost {
       if (lease && lost.includes(lease.value)) connection.close("Extranonce lost");
       else connection.leased(nowMs);
     }
+  }
+
+  /** The login's series and its workers' verdicts. */
+  history(range: Range): LoginHistoryReport {
+    return this.#tallies.report(range, Date.now(), this.live());
+  }
+
+  settleTallies(nowMs: number): void {
+    this.#tallies.settleFinished(nowMs, () => this.live());
+  }
+
+  countLoose(worker: string, verdict: Verdict, work: number): void {
+    const nowMs = Date.now();
+    if (verdict === "stale") this.noteStale();
+    this.settleTallies(nowMs);
+    this.#tallies.countLoose(nowMs, worker, verdict, work);
+  }
+
+  noteStale(): void {
+    this.#submitter.noteStale();
   }
 
   async verify(share: PendingShare): Promise<ShareVerdict> {

@@ -13,9 +13,15 @@ const REMEMBERED_WORKERS = 1_024;
 export class ShareSubmitter {
   readonly #env: Env;
   readonly #lastMs = new Map<string, number>();
+  #staleBefore = 0;
 
   constructor(env: Env) {
     this.#env = env;
+  }
+
+  /** A stale submit, which no verifier sees: the next share takes the number of them along, for the pool's statistics. */
+  noteStale(): void {
+    this.#staleBefore += 1;
   }
 
   /**
@@ -23,7 +29,8 @@ export class ShareSubmitter {
    * the submission, and every further one `retry`: what an earlier attempt recorded then counts as accepted, not as duplicate.
    */
   async submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
-    const submission = { ...share, timestampMs: this.#uniqueMs(share.worker, nowMs) };
+    const submission = { ...share, timestampMs: this.#uniqueMs(share.worker, nowMs), staleBefore: this.#staleBefore };
+    this.#staleBefore = 0;
     const shard = shardOf(share.login, loadConfig(this.#env).verifier.shards);
     let reason = "";
     for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {

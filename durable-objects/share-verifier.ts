@@ -9,6 +9,7 @@ import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareDesk } from "../core/shares/share-desk.ts";
 import { nodeClients } from "./node-clients.ts";
 import type { Env } from "../worker/env.ts";
+import { BoardReporter } from "./board-reporter.ts";
 import { loadConfig } from "./config.ts";
 import { ledgerClient } from "./ledger-client.ts";
 import { lightCaches } from "./light-caches.ts";
@@ -22,6 +23,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   readonly #writer: LedgerWriter;
   readonly #desk: ShareDesk;
   readonly #log: Logger;
+  readonly #reporter: BoardReporter;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -39,11 +41,14 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       hashrateExpirationMs: this.#config.ledger.hashrateExpirationMs,
       nowMs: () => Date.now(),
     });
+    this.#reporter = new BoardReporter(env, (atMs) => this.#bell.ringAt(atMs));
     this.#desk = this.#openDesk(ctx.storage);
   }
 
-  submit(share: ShareSubmission): Promise<ShareVerdict> {
-    return this.#desk.submit(share);
+  async submit(share: ShareSubmission): Promise<ShareVerdict> {
+    const verdict = await this.#desk.submit(share);
+    this.#reporter.count(verdict, share.staleBefore ?? 0, Date.now());
+    return verdict;
   }
 
   async prepare(height: number): Promise<void> {
@@ -73,6 +78,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   override async alarm(): Promise<void> {
     this.#bell.rang();
     this.#desk.wake();
+    await this.#reporter.flush(Date.now());
   }
 
   #openDesk(storage: DurableObjectStorage): ShareDesk {

@@ -21,6 +21,8 @@ export interface ShareSubmission {
   readonly timestampMs: number;
   /** True when an earlier attempt at this submission may have been executed: `duplicate` may then mean `done`. */
   readonly retry: boolean;
+  /** Stale submits of this login since its last share: for statistics, which only the verifier gathers. */
+  readonly staleBefore?: number;
 }
 
 /** What became of a submission. Expected outcomes only; a bug throws. */

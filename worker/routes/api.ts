@@ -49,6 +49,11 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
     if (body === undefined) return json('{"error":"the ledger cannot be read now"}\n', 503);
     return body === null ? notFound() : json(body);
   });
+  app.get("/api/accounts/:login/history", async ({ env, req }) => {
+    const range = req.query("range") ?? "1d";
+    if (!LOGIN.test(req.param("login")) || !isRange(range)) return notFound();
+    return json(await env.MINER_SESSION.getByName(req.param("login").toLowerCase()).history(range));
+  });
   app.get("/api/pool", ({ env }) => json(poolFacts(env)));
   app.get("/api/history", async ({ env, req }) => {
     const range = req.query("range") ?? "1d";

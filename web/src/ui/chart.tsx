@@ -111,7 +111,18 @@ export function Chart({ data }: { data: ChartData }) {
   return (
     <figure>
       <Readout data={data} time={index === null ? null : (plot.current?.data[0][index] ?? null)} />
-      <div ref={host} role="img" aria-label={`${data.title}: ${summary(data)}`} class="w-full overflow-hidden" />
+      {data.at.length === 0 && (
+        <p class="bg-base-200 rounded-field text-muted grid h-60 place-items-center p-4 text-center text-sm">
+          Nothing has been recorded yet. The first point comes within a minute of mining.
+        </p>
+      )}
+      <div
+        ref={host}
+        hidden={data.at.length === 0}
+        role="img"
+        aria-label={`${data.title}: ${summary(data)}`}
+        class="w-full overflow-hidden"
+      />
       {data.at.length > 0 && <DataTable data={data} />}
     </figure>
   );
@@ -132,7 +143,7 @@ function Readout({ data, time }: { data: ChartData; time: number | null }) {
   return (
     <figcaption class="figures mb-1 flex min-h-6 flex-wrap gap-x-4 text-sm">
       {at === undefined ? (
-        <span class="text-muted">Nothing has been recorded yet; the first point comes within a minute of mining.</span>
+        <span class="text-muted">No data</span>
       ) : (
         <>
           <span class="text-muted">{moment(at)}</span>

@@ -105,13 +105,13 @@ export function Table({
 }) {
   if (rows.length === 0) return <p class="text-muted py-4 text-center">{empty}</p>;
   return (
-    <div class="-mx-4 overflow-x-auto px-4" tabindex={0} role="region" aria-label={caption}>
-      <table class="table-sm figures table w-full whitespace-nowrap">
+    <div class="-mx-4 overflow-x-auto px-4" tabindex={0} role="region" aria-label={`Table: ${caption}`}>
+      <table class="figures table-sm table w-full text-sm whitespace-nowrap [&_tr>*:first-child]:pl-0">
         <caption class="sr-only">{caption}</caption>
         <thead>
           <tr>
             {columns.map((column) => (
-              <th key={column} scope="col" class="text-muted font-medium">
+              <th key={column} scope="col" class="text-muted text-xs font-medium">
                 {column}
               </th>
             ))}

@@ -1,0 +1,61 @@
+import { LOGIN_SERIES, RANGES, VERDICTS, type Range } from "./definitions.ts";
+import { Series, type Point, type SeriesStore } from "./series.ts";
+import { addUp, parseRows, rowsOf, type Tally, type TallyRow, type WorkerCounts } from "./tally.ts";
+
+const DAY_S = 86_400;
+
+/** A login's history as it crosses between objects. */
+export interface LoginHistoryReport {
+  readonly resolution: number;
+  readonly points: readonly Point[];
+  /** Counts by worker over the last day. */
+  readonly workers: readonly TallyRow[];
+}
+
+/** One login's history, in the SQLite of the object that owns its sessions: at most 402 rows, one written per ten minutes of mining. */
+export class LoginHistory {
+  readonly #series: Series;
+
+  constructor(store: SeriesStore) {
+    this.#series = new Series(store, LOGIN_SERIES);
+  }
+
+  /** Writes tallies down, one row a period. */
+  settle(tallies: readonly Tally[]): void {
+    // Oldest first: coarser periods are summed up as time goes on.
+    const inOrder = tallies.toSorted((a, b) => a.periodS - b.periodS);
+    for (const [periodS, members] of Map.groupBy(inOrder, (tally) => tally.periodS)) {
+      const news = members.flatMap(({ workers }) => workers);
+      if (news.length === 0) continue;
+      const before = this.#series.details(periodS, periodS + 1).flatMap(({ detail }) => parseRows(detail));
+      this.#series.add(periodS, sumOf(addUp(news)), JSON.stringify(rowsOf(addUp([...before, ...news]))));
+    }
+  }
+
+  /** @param open tallies that are not settled yet: they belong to the picture, too */
+  report(range: Range, nowS: number, open: readonly Tally[]): LoginHistoryReport {
+    const { spanS, loginResolutionS } = RANGES[range];
+    const kept = this.#series.points(loginResolutionS, nowS - spanS, nowS + 1);
+    const days = this.#series.details(nowS - DAY_S, nowS + 1).flatMap(({ detail }) => parseRows(detail));
+    const workers = rowsOf(addUp([...days, ...open.flatMap((tally) => tally.workers)]));
+    return { resolution: loginResolutionS, points: withOpen(kept, open, loginResolutionS), workers };
+  }
+}
+
+function sumOf(workers: ReadonlyMap<string, WorkerCounts>): Record<string, number> {
+  const sum = (name: keyof WorkerCounts) => [...workers.values()].reduce((total, counts) => total + counts[name], 0);
+  return Object.fromEntries([...VERDICTS, "work" as const].map((name) => [name, sum(name)]));
+}
+
+/** Adds what is not written yet to the period that it will be written to. */
+function withOpen(points: readonly Point[], open: readonly Tally[], resolutionS: number): Point[] {
+  const byStart = new Map(points.map((point) => [point.at, point]));
+  for (const { periodS, workers } of open) {
+    const at = periodS - (periodS % resolutionS);
+    const before = byStart.get(at)?.values ?? {};
+    const more = sumOf(addUp(workers));
+    const values = Object.fromEntries(Object.entries(more).map(([name, n]) => [name, n + (before[name] ?? 0)]));
+    byStart.set(at, { at, values });
+  }
+  return [...byStart.values()].toSorted((a, b) => a.at - b.at);
+}

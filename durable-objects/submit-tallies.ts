@@ -1,0 +1,51 @@
+import type { Range, Verdict } from "../core/history/definitions.ts";
+import { LoginHistory, type LoginHistoryReport } from "../core/history/login-history.ts";
+import { periodAt, tallied, type Tally } from "../core/history/tally.ts";
+import { sqlPort } from "./platform.ts";
+
+/** Whoever keeps a tally of its own: a connection, in its attachment. */
+export interface TallyKeeper {
+  readonly tally: Tally | null;
+  /** Forgets the tally: it has been written down. */
+  clearTally(): void;
+}
+
+/** Collects the tallies of a login's connections and writes them into its history, one row per period for all of them together. */
+export class SubmitTallies {
+  readonly #history: LoginHistory;
+  /** Submits without a connection: HTTP getwork. Its polls keep the object in memory. */
+  #loose: Tally | null = null;
+  #settledPeriodS = 0;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#history = new LoginHistory(sqlPort(storage));
+  }
+
+  /** A getwork submit. */
+  countLoose(nowMs: number, worker: string, verdict: Verdict, work: number): void {
+    this.#loose = tallied(this.#loose, nowMs, worker, verdict, work);
+  }
+
+  /** Called before a submit is counted: when a new period has begun, everyone's finished ones are written down. */
+  settleFinished(nowMs: number, keepers: () => readonly TallyKeeper[]): void {
+    const periodS = periodAt(nowMs);
+    if (periodS === this.#settledPeriodS) return;
+    this.#settledPeriodS = periodS;
+    const finished = keepers().filter(({ tally }) => tally !== null && tally.periodS < periodS);
+    const loose = this.#loose !== null && this.#loose.periodS < periodS ? this.#loose : null;
+    this.#history.settle([...finished.map(({ tally }) => tally), loose].filter((tally) => tally !== null));
+    for (const keeper of finished) keeper.clearTally();
+    if (loose) this.#loose = null;
+  }
+
+  /** A connection ends: its attachment goes with it. */
+  settleLast(keeper: TallyKeeper): void {
+    if (keeper.tally) this.#history.settle([keeper.tally]);
+    keeper.clearTally();
+  }
+
+  report(range: Range, nowMs: number, keepers: readonly TallyKeeper[]): LoginHistoryReport {
+    const open = [...keepers.map(({ tally }) => tally), this.#loose].filter((tally) => tally !== null);
+    return this.#history.report(range, Math.floor(nowMs / 1000), open);
+  }
+}

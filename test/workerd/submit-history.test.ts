@@ -1,0 +1,124 @@
+import { evictDurableObject, reset, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { periodAt, tallied } from "../../core/history/tally.ts";
+import { BoardReporter } from "../../durable-objects/board-reporter.ts";
+import { SubmitTallies, type TallyKeeper } from "../../durable-objects/submit-tallies.ts";
+
+afterEach(async () => {
+  vi.useRealTimers();
+  await reset();
+});
+
+const LOGIN = `0x${"ab".repeat(20)}`;
+const PERIOD_MS = 600_000;
+
+/** A connection as far as tallies go. */
+class Keeper implements TallyKeeper {
+  tally: ReturnType<typeof tallied> | null = null;
+  submit(nowMs: number, worker: string, verdict: "accepted" | "stale", work = 0): void {
+    this.tally = tallied(this.tally, nowMs, worker, verdict, work);
+  }
+  clearTally(): void {
+    this.tally = null;
+  }
+}
+
+const session = () => env.MINER_SESSION.getByName(LOGIN);
+const rowCount = (storage: DurableObjectStorage) =>
+  storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM login_history").one().n;
+
+describe("a login's submits", () => {
+  it("are written down once a period for all connections together, and by a connection that ends", async () => {
+    await runInDurableObject(session(), (_instance, { storage }) => {
+      const tallies = new SubmitTallies(storage);
+      const [a, b] = [new Keeper(), new Keeper()];
+      const startMs = periodAt(Date.now()) * 1000 - 5 * PERIOD_MS;
+      const submit = (keeper: Keeper, nowMs: number, worker: string, verdict: "accepted" | "stale", work = 0) => {
+        tallies.settleFinished(nowMs, () => [a, b]);
+        keeper.submit(nowMs, worker, verdict, work);
+      };
+      submit(a, startMs, "a", "accepted", 600_000);
+      submit(b, startMs + 1000, "b", "accepted", 600_000);
+      tallies.countLoose(startMs + 2000, "getwork", "stale", 0);
+      expect(rowCount(storage)).toBe(0);
+      submit(a, startMs + PERIOD_MS, "a", "stale");
+      expect(rowCount(storage)).toBe(1);
+      tallies.settleLast(a);
+      expect(rowCount(storage)).toBe(2);
+      const { points, workers } = tallies.report("1d", Date.now(), [a, b]);
+      expect(points.map(({ values }) => [values["accepted"], values["stale"]])).toEqual([
+        [2, 1],
+        [0, 1],
+      ]);
+      expect(workers).toEqual([
+        ["a", 1, 0, 0, 1, 600_000],
+        ["b", 1, 0, 0, 0, 600_000],
+        ["getwork", 0, 0, 0, 1, 0],
+      ]);
+    });
+  });
+
+  it("stay in the history of the login when its object is evicted", async () => {
+    await runInDurableObject(session(), (_instance, { storage }) => {
+      const keeper = new Keeper();
+      keeper.submit(Date.now(), "rig", "accepted", 6000);
+      new SubmitTallies(storage).settleLast(keeper);
+    });
+    await evictDurableObject(session());
+    expect(JSON.parse(await session().history("1d"))).toMatchObject({
+      resolution: 600,
+      hashrate: [10],
+      accepted: [1],
+      workers: { rig: { accepted: 1, duplicate: 0, invalid: 0, stale: 0 } },
+    });
+  });
+});
+
+describe("a shard's verdicts", () => {
+  it("reach the board a minute after the first, in one request, and stay when the board cannot be reached", async () => {
+    const reports: object[] = [];
+    let reachable = false;
+    const board = {
+      report: async (counts: object) => {
+        if (!reachable) throw new Error("overloaded");
+        reports.push(counts);
+      },
+    };
+    const alarms: number[] = [];
+    const POOL_BOARD = { getByName: () => board };
+    const reporter = new BoardReporter(Object.assign({}, env, { POOL_BOARD }), (atMs) => alarms.push(atMs));
+    await reporter.flush(0);
+    reporter.count({ kind: "accepted", block: true }, 2, 1000);
+    reporter.count({ kind: "invalid" }, 0, 2000);
+    reporter.count({ kind: "unavailable", reason: "cold" }, 0, 2000);
+    expect(alarms).toEqual([61_000]);
+    await reporter.flush(30_000);
+    expect(reports).toEqual([]);
+    await reporter.flush(61_000);
+    reachable = true;
+    reporter.count({ kind: "accepted", block: false }, 0, 62_000);
+    await reporter.flush(121_000);
+    expect(reports).toEqual([{ stale: 2, accepted: 2, blocks: 1, invalid: 1 }]);
+    expect(alarms).toEqual([61_000, 61_000, 121_000]);
+  });
+
+  it("are told by the shard's own alarm", async () => {
+    const shard = env.SHARE_VERIFIER.getByName("shard-0");
+    const share = {
+      login: LOGIN,
+      worker: "rig",
+      nonce: "0x0000000000000001",
+      mixDigest: `0x${"00".repeat(32)}`,
+      shareDifficulty: 2n ** 200n,
+      timestampMs: Date.now(),
+      retry: false,
+      staleBefore: 3,
+      job: { header: `0x${"11".repeat(32)}`, seed: `0x${"00".repeat(32)}`, height: 1, networkDifficulty: 2n ** 210n },
+    };
+    expect((await shard.submit(share)).kind).toBe("invalid");
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+    await runDurableObjectAlarm(shard);
+    expect((await env.POOL_BOARD.getByName("main").totals()).submits).toMatchObject({ invalid: 1, stale: 3 });
+  });
+});
