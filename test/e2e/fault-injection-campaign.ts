@@ -18,7 +18,7 @@ const report = await runFaultCampaign({
   acknowledged,
   rounds: 3,
   logins: 20,
-  rigs: 3,
+  rigs: 5,
   ledger: values.ledger === "embedded" ? "embedded" : "redis",
   seed: Number(values.seed),
   outageMs: Number(values.outage),

@@ -7,6 +7,8 @@ import { startPool, type PoolProcess } from "../../devnet/pool-process.ts";
 import { startLocalUpstash } from "../../devnet/upstash-gateway.ts";
 import { FaultProxy, type LineFault } from "./fault-proxy.ts";
 import { LedgerAudit, type Findings } from "./ledger-audit.ts";
+import { kernelAt } from "./pow.ts";
+import { LONG_CHAIN } from "./proofs.ts";
 import { ShareRigs } from "./share-rigs.ts";
 
 /** How a campaign goes. */
@@ -147,7 +149,8 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     if (proxy) cleanUp.push(() => proxy.stop());
     const pool = await startPool({ stateDir, ...settings(node, proxy?.url ?? null, upstash?.gateway.token ?? "") });
     cleanUp.push(() => pool.close());
-    const rigs = new ShareRigs(() => pool.url, { ...options, window: 8 });
+    const kernel = kernelAt(LONG_CHAIN, 0);
+    const rigs = new ShareRigs(() => pool.url, { ...options, window: 8, kernelFor: () => kernel });
     cleanUp.push(async () => rigs.close());
     const mining = rigs.run();
 

@@ -1,7 +1,5 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { toHex, type Ethash } from "ethash-wasm";
-import { customChain } from "ethash-wasm/chain-spec";
-import { kernelAt } from "./pow.ts";
 
 /** A share as it went out, with who sent it. */
 export interface SentShare {
@@ -15,14 +13,17 @@ export interface SentShare {
 const BATCH = 32;
 const RECONNECT_MS = 150;
 
+/** The kernel that mines a header: the one with the light cache of its epoch. */
+export type KernelFor = (header: string) => Pick<Ethash, "hashBatch">;
+
 /** Proofs of work for one header at a time, shared by all rigs. Every nonce is a share at difficulty 1. */
 class Work {
-  readonly #ethash: Ethash;
+  readonly #kernelFor: KernelFor;
   #nonce = BigInt(Date.now()) << 20n;
   #ready: { nonce: string; mixDigest: string; header: string }[] = [];
 
-  constructor() {
-    this.#ethash = kernelAt(customChain({ name: "rigs" }), 0);
+  constructor(kernelFor: KernelFor) {
+    this.#kernelFor = kernelFor;
   }
 
   next(header: string): { nonce: string; mixDigest: string } {
@@ -31,11 +32,13 @@ class Work {
       const base = this.#nonce;
       this.#nonce += BigInt(BATCH);
       const inputs = Array.from({ length: BATCH }, (_, at) => ({ header, nonce: base + BigInt(at) }));
-      this.#ready = this.#ethash.hashBatch(inputs).map((hash, at) => ({
-        header,
-        nonce: `0x${(base + BigInt(at)).toString(16).padStart(16, "0")}`,
-        mixDigest: `0x${toHex(hash.mixDigest)}`,
-      }));
+      this.#ready = this.#kernelFor(header)
+        .hashBatch(inputs)
+        .map((hash, at) => ({
+          header,
+          nonce: `0x${(base + BigInt(at)).toString(16).padStart(16, "0")}`,
+          mixDigest: `0x${toHex(hash.mixDigest)}`,
+        }));
       share = this.#ready.pop();
     }
     if (!share) throw new Error("a batch is never empty");
@@ -46,7 +49,7 @@ class Work {
 /** Many miners over WebSockets that submit real shares as fast as they are answered, and remember what they were told. */
 export class ShareRigs {
   readonly #url: () => string;
-  readonly #work = new Work();
+  readonly #work: Work;
   readonly #window: number;
   #rigs: Rig[] = [];
   #running = true;
@@ -54,6 +57,8 @@ export class ShareRigs {
   readonly sent = new Map<string, SentShare>();
   /** Members that some miner saw `true` for. */
   readonly acknowledged = new Set<string>();
+  /** Connections that ended without our doing. */
+  disconnects = 0;
   /** Every answer to a submit, counted. */
   readonly answers = new Map<string, number>();
 
@@ -61,8 +66,9 @@ export class ShareRigs {
    * @param options.logins miners, @param options.rigs workers of each,
    * @param options.window shares of one rig that may wait for their answer
    */
-  constructor(url: () => string, options: { logins: number; rigs: number; window: number }) {
+  constructor(url: () => string, options: { logins: number; rigs: number; window: number; kernelFor: KernelFor }) {
     this.#url = url;
+    this.#work = new Work(options.kernelFor);
     this.#window = options.window;
     for (let login = 0; login < options.logins; login++)
       for (let rig = 0; rig < options.rigs; rig++)
@@ -93,6 +99,11 @@ export class ShareRigs {
 
   get url(): string {
     return this.#url();
+  }
+
+  /** Submits that have no answer yet. */
+  get waiting(): number {
+    return this.#rigs.reduce((sum, rig) => sum + rig.waiting, 0);
   }
 
   heard(share: SentShare, answer: string): void {
@@ -131,6 +142,10 @@ class Rig {
     });
     socket.addEventListener("close", () => this.#again(socket));
     socket.addEventListener("error", () => this.#again(socket));
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   mine(work: Work, window: number): void {
@@ -179,6 +194,8 @@ class Rig {
     if (this.#socket !== socket) return;
     this.#socket = null;
     this.#header = null;
+    if (this.#closed) return;
+    this.#rigs.disconnects += 1;
     setTimeout(() => !this.#closed && this.connect(this.#rigs.url), RECONNECT_MS * (0.5 + Math.random()));
   }
 
