@@ -57,6 +57,8 @@ export class ShareRigs {
   readonly sent = new Map<string, SentShare>();
   /** Members that some miner saw `true` for. */
   readonly acknowledged = new Set<string>();
+  /** How long each answer took, oldest first. */
+  readonly latencies: { readonly sentMs: number; readonly tookMs: number }[] = [];
   /** Connections that ended without our doing. */
   disconnects = 0;
   /** Every answer to a submit, counted. */
@@ -106,7 +108,8 @@ export class ShareRigs {
     return this.#rigs.reduce((sum, rig) => sum + rig.waiting, 0);
   }
 
-  heard(share: SentShare, answer: string): void {
+  heard(share: SentShare, answer: string, sentMs: number): void {
+    this.latencies.push({ sentMs, tookMs: Date.now() - sentMs });
     this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1);
     if (answer === "true") this.acknowledged.add(share.member);
   }
@@ -121,7 +124,7 @@ class Rig {
   #header: string | null = null;
   #id = 10;
   #closed = false;
-  readonly #waiting = new Map<number, SentShare>();
+  readonly #waiting = new Map<number, { readonly share: SentShare; readonly sentMs: number }>();
 
   constructor(rigs: ShareRigs, login: string, worker: string) {
     this.#rigs = rigs;
@@ -166,7 +169,7 @@ class Rig {
   #submit(share: SentShare): void {
     const [nonce = "", header = "", mixDigest = ""] = share.member.split(":");
     const id = this.#id++;
-    this.#waiting.set(id, share);
+    this.#waiting.set(id, { share, sentMs: Date.now() });
     this.#send({ id, method: "eth_submitWork", params: [nonce, header, mixDigest], worker: this.#worker });
   }
 
@@ -178,16 +181,16 @@ class Rig {
       if (resumed) this.#resubmit();
       return;
     }
-    const share = this.#waiting.get(message.id ?? 0);
-    if (!share) return;
+    const sent = this.#waiting.get(message.id ?? 0);
+    if (!sent) return;
     this.#waiting.delete(message.id ?? 0);
-    this.#rigs.heard(share, message.error?.message ?? String(message.result));
+    this.#rigs.heard(sent.share, message.error?.message ?? String(message.result), sent.sentMs);
   }
 
   #resubmit(): void {
     const open = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const share of open) this.#submit(share);
+    for (const { share } of open) this.#submit(share);
   }
 
   #again(socket: WebSocket): void {
