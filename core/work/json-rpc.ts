@@ -61,12 +61,14 @@ export type JsonRpcReply = JsonRpcValue | NodeFailure;
 /** One line of a log or of `/health` should stay one. */
 const LONGEST_QUOTE = 200;
 
+/** @param reason one line without secrets */
 export const nodeFailure = (failure: NodeFailureKind, reason: string): NodeFailure => ({
   kind: "failed",
   failure,
   reason,
 });
 
+/** A JSON object: neither null nor an array. */
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -64,6 +64,8 @@ export const INTEREST_MS = 60_000;
 const FIRST_POLL_MS = 1000;
 /** Without an answer for so long, the next node is asked as well. */
 const PATIENCE_MS = { least: 500, most: 1000 } as const;
+/** A node has the work after a block of its own within some tens of ms; after these the next round is near anyway. */
+const REFRESH_PAUSES_MS = [0, 50, 150, 300] as const;
 /** An alarm so late is lost. */
 const LOST_ALARM_MS = 10_000;
 
@@ -161,9 +163,14 @@ export class TemplateRoot {
     alarm.set(nowMs());
   }
 
-  /** Polls at once. */
+  /** A block was found: polls at once and, while the node is still making the work that follows on it, a few times more. */
   async refresh(): Promise<void> {
-    if (this.#isWanted()) await this.#round();
+    const before = this.#state.jobs[0]?.height;
+    for (const pauseMs of REFRESH_PAUSES_MS) {
+      if (!this.#isWanted() || this.#state.jobs[0]?.height !== before) return;
+      await this.#deps.wait(pauseMs);
+      await this.#round();
+    }
   }
 
   get health(): WorkHealth {

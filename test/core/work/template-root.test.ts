@@ -72,6 +72,33 @@ describe("a node that pushes", () => {
   });
 });
 
+describe("a block of our own", () => {
+  it("is followed by the node's next work as soon as the node has it, without waiting for the next round", async () => {
+    const pool = await mining();
+    const polls = first.calls.get("eth_getWork") ?? 0;
+    // The node makes its next work while it is being asked.
+    const watch = setInterval(
+      () => (first.calls.get("eth_getWork") ?? 0) > polls + 1 && first.chain.current.height < 1001 && first.advance(),
+    );
+    await pool.root.refresh();
+    clearInterval(watch);
+    expect(pool.work?.current).toMatchObject({ header: headerOf(first), height: 1001 });
+  });
+
+  it("whose node has nothing new yet costs a few polls and no more", async () => {
+    const pool = await mining();
+    const polls = first.calls.get("eth_getWork") ?? 0;
+    await pool.root.refresh();
+    expect((first.calls.get("eth_getWork") ?? 0) - polls).toBe(4);
+  });
+
+  it("is of no interest when nobody mines any more", async () => {
+    const pool = new TestPool({ upstreams: pairOf() });
+    await pool.root.refresh();
+    expect(first.calls.get("http")).toBeUndefined();
+  });
+});
+
 describe("a node that only answers polls", () => {
   it("has each new block and each new header with the miners after the next round", async () => {
     const pool = await mining();
