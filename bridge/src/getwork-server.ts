@@ -150,7 +150,7 @@ export class GetworkServer {
 /** `/<0xaddress>[.worker]` or `/<0xaddress>/<worker>`. */
 function readPath(path: string): Login | null {
   try {
-    return readLogin(decodeURIComponent(path.split("?")[0] ?? "").slice(1));
+    return readLogin(decodeURIComponent(path.split("?")[0] ?? "").slice(1), "");
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-import { parseLogin } from "../../core/policy/login.ts";
+import { DEFAULT_WORKER, parseLogin, workerName } from "../../core/policy/login.ts";
 import { elementsOf, parseObject, textOf, type JsonObject } from "./json.ts";
 
 /**
@@ -54,7 +54,11 @@ export function parseMinerLine(line: string): MinerLine | null {
   const method = body["method"].toLowerCase();
   const request: MinerRequest = { method, id: body["id"], params: elementsOf(body["params"]), body };
   if (LOGIN_METHODS.has(method)) {
-    return { kind: "login", request, login: NAMING_METHODS.has(method) ? readLogin(request.params[0]) : null };
+    return {
+      kind: "login",
+      request,
+      login: NAMING_METHODS.has(method) ? readLogin(request.params[0], body["worker"]) : null,
+    };
   }
   if (method === "eth_submitwork" || method === "mining.submit") {
     return { kind: "submit", request, shareKey: shareKey(request) };
@@ -63,11 +67,16 @@ export function parseMinerLine(line: string): MinerLine | null {
   return { kind: "other", request };
 }
 
-/** What the pool's own rule makes of a login text, as far as a URL can carry it; null when it is no login. */
-export function readLogin(text: unknown): Login | null {
+/**
+ * What the pool's own rules make of a login text, so that route and table name the same miner as the books do.
+ * @param worker the name beside the login, where the request has one.
+ * @returns null when the text is no login.
+ */
+export function readLogin(text: unknown, worker: unknown): Login | null {
   const login = typeof text === "string" ? parseLogin(text) : null;
   if (login === null) return null;
-  return { address: login.address, worker: /^[\w.-]{1,64}$/.test(login.suffix) ? login.suffix : null };
+  const name = workerName(login.address, textOf(worker), login.suffix);
+  return { address: login.address, worker: name === DEFAULT_WORKER ? null : name };
 }
 
 /** Names a share within one login: every submitted field but the worker, lower case. */

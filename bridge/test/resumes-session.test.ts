@@ -32,7 +32,7 @@ test("keeps the miner's connection over a restart of the pool, and logs in again
   expect(miner.lines).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}', '{"id":41,"jsonrpc":"2.0","result":true}']);
   const login = requestOf(second.lines[0] ?? "");
   expect({ ...login, id: LOGIN.id }).toEqual({ id: LOGIN.id, method: "eth_submitlogin", params: LOGIN.params });
-  expect(second.connections[0]?.path).toBe(`/stratum/${ADDRESS}`);
+  expect(second.connections[0]?.path).toBe(`/stratum/${ADDRESS}/rig-1`);
 });
 
 test("answers every share exactly once when the pool dies after recording some and before answering them", async () => {
