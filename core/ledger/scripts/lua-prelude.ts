@@ -32,9 +32,10 @@ end
 local function increment(key, field, by)
   return {
     command = { 'HINCRBY', key, field, by },
-    undo = function(after)
-      if string.format('%.0f', after) == by then return { 'HDEL', key, field } end
-      return { 'HINCRBY', key, field, '-' .. by }
+    undo = function()
+      -- Back at 0 it was not there before. (The reply to the first HINCRBY would not tell: beyond 2^53 it is rounded.)
+      local before = redis.pcall('HINCRBY', key, field, '-' .. by)
+      return before == 0 and { 'HDEL', key, field } or nil
     end,
   }
 end
@@ -46,7 +47,8 @@ local function append(key, pairs_, option)
     command[#command + 1] = pairs_[i + 1]
     removal[#removal + 1] = pairs_[i + 1]
   end
-  return { command = command, undo = function() return removal end }
+  -- Entries that were there before are not ours to remove.
+  return { command = command, undo = function(added) return added == #pairs_ / 2 and removal or nil end }
 end
 
 local function chunk(digits, last)

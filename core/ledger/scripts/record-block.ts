@@ -82,5 +82,5 @@ return { billed, RECORDED }
 export const RECORD_BLOCK: LedgerScript = {
   name: "record-block",
   text,
-  sha1: "39859814eca97cff6906a38bab604dec1729a7cb",
+  sha1: "62474170c18add3c1af3e6e0b81e23ca410a7396",
 };

@@ -159,7 +159,10 @@ for _, login in ipairs(credited) do
 end
 steps[#steps + 1] = increment(stats, 'roundShares', total)
 for _, login in ipairs(credited) do
-  steps[#steps + 1] = { command = { 'HSET', login.miner, 'lastShare', login.ts } }
+  steps[#steps + 1] = {
+    command = { 'HSET', login.miner, 'lastShare', login.ts },
+    undo = function(added) return added == 1 and { 'HDEL', login.miner, 'lastShare' } or nil end,
+  }
 end
 
 local problem = run(steps)
@@ -171,5 +174,5 @@ return answer()
 export const RECORD_SHARES: LedgerScript = {
   name: "record-shares",
   text,
-  sha1: "78d78ee5f949f83b60931548a437f35b5d58cdd4",
+  sha1: "2c201b10e8643470355c8d0b9f72fbd3bd693e77",
 };

@@ -1,0 +1,186 @@
+/** What only a real Redis can show of the scripts: what they bill, how they are loaded, and that their twins do the same. */
+import * as fc from "fast-check";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { createLedgerWriter } from "../../core/ledger/ledger-writer.ts";
+import type { BlockRecord, ShareRecord } from "../../core/ledger/records.ts";
+import type { RedisCommand, RedisPort } from "../../core/ledger/redis-port.ts";
+import { startRedisServer, type RedisServer } from "../../devnet/redis-server.ts";
+import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
+import { embeddedLedger } from "../support/embedded-ledger.ts";
+import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
+
+let server: RedisServer;
+let redis: RedisConnection;
+beforeAll(async () => {
+  server = await startRedisServer();
+  redis = await connectRedis(`unix:${server.socketPath}`);
+});
+afterAll(async () => {
+  await redis.close();
+  await server.stop();
+});
+beforeEach(async () => {
+  await redis.command(["FLUSHALL"]);
+});
+
+const writerOn = (port: RedisPort, nowMs = START_MS) =>
+  createLedgerWriter({ redis: port, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs: () => nowMs });
+
+/** Every command that Redis counted since the last reset, those inside scripts included: what Upstash bills. */
+async function counted(): Promise<number> {
+  const info = String(await redis.command(["INFO", "commandstats"]));
+  const calls = [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)];
+  return calls.reduce(
+    (sum, [, name = "", count = "0"]) => (/^(config|info|client)/.test(name) ? sum : sum + Number(count)),
+    0,
+  );
+}
+
+async function billedBy(work: () => Promise<unknown>): Promise<number> {
+  await redis.command(["CONFIG", "RESETSTAT"]);
+  await work();
+  return counted();
+}
+
+test("what the writer says it was billed is what Redis counted", async () => {
+  const { share, block } = recordMaker();
+  const writer = writerOn(redis);
+  const batch = (count: number, logins: number, over: Partial<ShareRecord> = {}) =>
+    Array.from({ length: count }, (_, i) => share({ login: loginOf(i % logins), ...over }));
+  await writer.recordShares(batch(20, 20), false);
+  const repeated = batch(3, 2);
+  const works: [string, number | null, () => Promise<unknown>][] = [
+    ["a lone share", 7, () => writer.recordShares(batch(1, 1), false)],
+    ["a lone share of a new height", 8, () => writer.recordShares(batch(1, 1, { height: 101 }), false)],
+    ["100 shares of 20 logins", 2 * 20 + 7, () => writer.recordShares(batch(100, 20, { height: 101 }), false)],
+    [
+      "100 shares of 20 logins, new height",
+      2 * 20 + 8,
+      () => writer.recordShares(batch(100, 20, { height: 102 }), false),
+    ],
+    ["1000 shares of 20 logins", 2 * 20 + 7, () => writer.recordShares(batch(1000, 20, { height: 102 }), false)],
+    ["some shares", 2 * 2 + 7, () => writer.recordShares(repeated, false)],
+    ["the same as duplicates", 2, () => writer.recordShares(repeated, false)],
+    ["the same as a retry", 4, () => writer.recordShares(repeated, true)],
+    ["a retry that was not executed", null, () => writer.recordShares(batch(5, 3), true)],
+    ["a block", null, () => writer.recordBlock(block(), false)],
+    ["a block's retry", null, () => writer.recordBlock(block(), true)],
+  ];
+  for (const [what, expected, work] of works) {
+    const before = writer.billedCommands;
+    const real = await billedBy(work);
+    expect([what, writer.billedCommands - before]).toEqual([what, real]);
+    if (expected !== null) expect([what, real]).toEqual([what, expected]);
+  }
+});
+
+test("1000 shares of 1000 logins stay within 2L + 8 once their expirations are set", async () => {
+  const { share } = recordMaker();
+  const writer = writerOn(redis);
+  const batch = () => Array.from({ length: 1000 }, (_, i) => share({ login: loginOf(i) }));
+  await writer.recordShares(batch(), false);
+  expect(await billedBy(() => writer.recordShares(batch(), false))).toBeLessThanOrEqual(2 * 1000 + 8);
+});
+
+test("a script is sent whole only when Redis does not have it", async () => {
+  await redis.command(["SCRIPT", "FLUSH"]);
+  const sent: string[] = [];
+  const watched: RedisPort = {
+    command: (command) => {
+      sent.push(command[0]);
+      return redis.command(command);
+    },
+    pipeline: (commands) => redis.pipeline(commands),
+  };
+  const { share, block } = recordMaker();
+  const writer = writerOn(watched);
+  await writer.recordShares([share()], false);
+  await writer.recordShares([share()], false);
+  await writer.recordBlock(block(), false);
+  await writer.recordBlock(block(), false);
+  expect(sent).toEqual(["EVALSHA", "EVAL", "EVALSHA", "EVALSHA", "EVAL", "EVALSHA"]);
+});
+
+/** A step of a ledger's life: a batch or a block, first sent or again, at some time, perhaps after something was spoilt. */
+interface Step {
+  readonly picks: readonly number[];
+  readonly retry: boolean;
+  readonly block: boolean;
+  readonly hoursLater: number;
+  readonly spoil: RedisCommand | null;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  picks: fc.array(fc.nat(39), { minLength: 1, maxLength: 12 }),
+  retry: fc.boolean(),
+  block: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+  hoursLater: fc.constantFrom(0, 0, 0, 0, 4),
+  spoil: fc.oneof(
+    { weight: 12, arbitrary: fc.constant(null) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom<RedisCommand>(
+        ["SET", "eth:stats", "x"],
+        ["DEL", "eth:stats"],
+        ["DEL", "eth:pow"],
+        ["SET", `eth:miners:${loginOf(1)}`, "x"],
+        ["HSET", "eth:shares:roundCurrent", loginOf(2), "no number"],
+        ["HSET", "eth:shares:roundCurrent", loginOf(0), "9223372036854775807"],
+        ["DEL", "eth:shares:roundCurrent"],
+        ["DEL", `eth:hashrate:${loginOf(0)}`],
+        ["SET", "eth:finders", "x"],
+        ["DEL", "eth:finders"],
+        ["ZADD", "eth:finders", "2", loginOf(3)],
+      ),
+    },
+  ),
+});
+
+test("the native twins answer and write what the scripts do, whatever comes", { timeout: 300_000 }, async () => {
+  const runs = Number(process.env["EDGEPOOL_TWIN_RUNS"] ?? 300);
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+      await redis.command(["FLUSHALL"]);
+      const { block } = recordMaker();
+      // Forty submissions, some of them the same work under another name or of another height.
+      const pool: BlockRecord[] = Array.from({ length: 40 }, (_, i) =>
+        block({
+          login: loginOf(i % 5),
+          height: 3 + (i % 13),
+          shareDifficulty: i % 7 === 0 ? 2n ** 53n + BigInt(i) : 2_000_000_000n,
+          ...(i % 4 === 3 ? { nonce: `0x${"0".repeat(15)}1` } : {}),
+        }),
+      );
+      const sides = [redis, embeddedLedger()].map((port) => {
+        let nowMs = START_MS;
+        const writer = createLedgerWriter({
+          redis: port,
+          coin: "eth",
+          hashrateExpirationMs: 10_800_000,
+          nowMs: () => nowMs,
+        });
+        return { port, writer, later: (hours: number) => (nowMs += hours * 3_600_000) };
+      });
+      const sent = new Set<BlockRecord>();
+      for (const { picks, retry: again, block: isBlock, hoursLater, spoil } of steps) {
+        const records = [...new Set(picks.flatMap((pick) => pool[pick] ?? []))].slice(0, isBlock ? 1 : 12);
+        const [first] = records;
+        if (!first) continue;
+        // The contract: what may have been executed before is sent as a retry.
+        const retry = again || records.some((record) => sent.has(record));
+        for (const record of records) sent.add(record);
+        const results = [];
+        for (const { port, writer, later } of sides) {
+          later(hoursLater);
+          if (spoil) await port.command(spoil).catch(() => undefined);
+          const work = isBlock ? writer.recordBlock(first, retry) : writer.recordShares(records, retry);
+          results.push(await work.catch((error: unknown) => (error instanceof Error ? error.message : error)));
+        }
+        expect(results[1]).toEqual(results[0]);
+        expect(sides[1]?.writer.billedCommands).toBe(sides[0]?.writer.billedCommands);
+      }
+      expect(await readBooks(sides[1]!.port)).toEqual(await readBooks(redis));
+    }),
+    { seed: Number(process.env["EDGEPOOL_SEED"] ?? 4), numRuns: runs },
+  );
+});

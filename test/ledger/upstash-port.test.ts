@@ -1,0 +1,152 @@
+/** What the client makes of a server that behaves well, badly, or not at all. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { afterEach, expect, test } from "vitest";
+import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/redis-port.ts";
+import { upstashPort } from "../../durable-objects/upstash-port.ts";
+
+const TOKEN = "a-token-that-nobody-sees";
+const ARGUMENT = "an-argument-that-nobody-sees";
+const closers: (() => void)[] = [];
+afterEach(() => closers.splice(0).forEach((close) => close()));
+
+interface Seen {
+  requests: { path: string; headers: IncomingMessage["headers"]; body: string }[];
+}
+
+async function serve(answer: (response: ServerResponse, request: IncomingMessage) => void) {
+  const seen: Seen = { requests: [] };
+  const server = createServer((request, response) => {
+    let body = "";
+    request.on("data", (text: Buffer) => (body += String(text)));
+    request.on("end", () => {
+      seen.requests.push({ path: request.url ?? "", headers: request.headers, body });
+      answer(response, request);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  closers.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  const redis = upstashPort({ url: `http://127.0.0.1:${port}`, token: TOKEN, timeoutMs: 300 });
+  return { redis, seen, port };
+}
+
+const json = (status: number, body: string) => (response: ServerResponse) => {
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(body);
+};
+
+async function failureOf(work: Promise<unknown>): Promise<Error> {
+  const failure = await work.then(
+    () => new Error("it did not fail"),
+    (error: unknown) => error,
+  );
+  if (!(failure instanceof Error)) throw new TypeError("something else than an error was thrown");
+  let text = "";
+  for (let error: unknown = failure; error instanceof Error; error = error.cause)
+    text += `${error.message} ${error.stack}`;
+  expect(text).not.toContain(TOKEN);
+  expect(text).not.toContain(ARGUMENT);
+  return failure;
+}
+
+test("one request a command, to the path of the protocol, without telemetry, retries or conversions", async () => {
+  const { redis, seen } = await serve(
+    json(200, '{"result":["1234","007","true","null","{\\"a\\":1}","12345678901234567890",5,null]}'),
+  );
+  expect(await redis.command(["HGETALL", "k", 7])).toEqual([
+    "1234",
+    "007",
+    "true",
+    "null",
+    '{"a":1}',
+    "12345678901234567890",
+    5,
+    null,
+  ]);
+  expect(seen.requests).toHaveLength(1);
+  const [{ path, body, headers } = { path: "", body: "", headers: {} }] = seen.requests;
+  expect({ path, body }).toEqual({ path: "/", body: '["HGETALL","k","7"]' });
+  expect(headers["authorization"]).toBe(`Bearer ${TOKEN}`);
+  expect(Object.keys(headers).filter((name) => /telemetry|encoding/.test(name) && name.startsWith("upstash"))).toEqual(
+    [],
+  );
+});
+
+test("a pipeline is one request, and a failed command gives its error in its place", async () => {
+  const { redis, seen } = await serve(json(200, '[{"result":"a"},{"error":"ERR no such key"},{"result":null}]'));
+  const replies = await redis.pipeline([
+    ["GET", "a"],
+    ["RENAME", "b", "c"],
+    ["GET", "d"],
+  ]);
+  expect(replies).toEqual(["a", new RedisReplyError("ERR no such key"), null]);
+  expect(seen.requests.map(({ path }) => path)).toEqual(["/pipeline"]);
+  expect(await redis.pipeline([])).toEqual([]);
+  expect(seen.requests).toHaveLength(1);
+});
+
+test("an integer that lost digits on the way is an error, not wrong money", async () => {
+  const { redis } = await serve(json(200, '{"result":9223372036854775807}'));
+  expect(await failureOf(redis.command(["HINCRBY", "k", "f", 1]))).toEqual(
+    new RedisReplyError("ERR integer reply beyond 2^53 was rounded on the way"),
+  );
+});
+
+test.each([
+  [400, "ERR value is not an integer or out of range"],
+  [400, "NOSCRIPT No matching script. Please use EVAL."],
+  [401, "WRONGPASS invalid or missing auth token"],
+])("status %i with an error of Redis is Redis' own refusal, without the command", async (status, text) => {
+  const { redis, seen } = await serve(json(status, JSON.stringify({ error: text })));
+  expect(await failureOf(redis.command(["INCR", ARGUMENT]))).toEqual(new RedisReplyError(text));
+  expect(seen.requests).toHaveLength(1);
+});
+
+test.each<[what: string, (response: ServerResponse, request: IncomingMessage) => void]>([
+  ["status 500 with HTML", (response) => response.writeHead(500).end("<html>oops</html>")],
+  ["status 500 with JSON", json(500, '{"error":"internal"}')],
+  ["status 502 with nothing", (response) => response.writeHead(502).end()],
+  ["status 200 with HTML", (response) => response.writeHead(200).end("<html>log in</html>")],
+  ["status 200 with half a body", json(200, '{"result":"a')],
+  ["status 200 with another protocol", json(200, '{"data":1}')],
+  ["a result that is none of Redis'", json(200, '{"result":{"a":1}}')],
+  [
+    "a body that breaks off",
+    (response) => response.writeHead(200, { "content-length": "100" }).write('{"result":', () => response.destroy()),
+  ],
+  ["a connection that breaks after the request", (_, request) => request.socket.destroy()],
+  ["no answer in time", () => undefined],
+  ["a body that does not end in time", (response) => response.writeHead(200).write('{"result":')],
+])("%s leaves open whether the command was executed, and is not tried again", async (_, answer) => {
+  const { redis, seen } = await serve(answer);
+  const failure = await failureOf(redis.command(["SET", ARGUMENT, "v"]));
+  expect(failure).toBeInstanceOf(RedisUnreachableError);
+  expect((failure as RedisUnreachableError).executed).toBe("unknown");
+  expect(seen.requests).toHaveLength(1);
+  expect(await failureOf(redis.pipeline([["SET", ARGUMENT, "v"]]))).toBeInstanceOf(RedisUnreachableError);
+});
+
+test("where nobody listens, the command was certainly not executed", async () => {
+  const { port } = await serve(json(200, "{}"));
+  closers.splice(0).forEach((close) => close());
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const redis = upstashPort({ url: `http://127.0.0.1:${port}`, token: TOKEN, timeoutMs: 300 });
+  const failure = await failureOf(redis.command(["SET", ARGUMENT, "v"]));
+  expect(failure).toBeInstanceOf(RedisUnreachableError);
+  expect((failure as RedisUnreachableError).executed).toBe("no");
+});
+
+test("a pipeline that comes back with another number of answers is not believed", async () => {
+  const { redis } = await serve(json(200, '[{"result":"a"}]'));
+  const failure = await failureOf(
+    redis.pipeline([
+      ["GET", "a"],
+      ["GET", "b"],
+    ]),
+  );
+  expect(failure).toBeInstanceOf(RedisUnreachableError);
+});
