@@ -89,6 +89,10 @@ export interface VerifierHealth {
   /** Since the object started. */
   readonly recordedShares: number;
   readonly billedCommands: number;
+  /** Shares that an outage longer than the ledger's evidence has left to the operator; the log has each of them. */
+  readonly unresolvedShares: number;
+  /** Shares that were accepted while there was no light cache, and whose mix digest was wrong: not credited. Since the object started. */
+  readonly refutedShares: number;
   readonly ledger: "ok" | "sick";
   readonly lastError: string | null;
 }

@@ -60,7 +60,8 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   }
 
   async health(): Promise<VerifierHealth> {
-    const { outboxDepth, waitingShares, recordedShares, ledgerSick, lastError } = this.#desk.state;
+    const { outboxDepth, waitingShares, recordedShares, unresolved, refutedClaims, ledgerSick, lastError } =
+      this.#desk.state;
     const { epoch, progress } = lightCaches.status;
     return {
       outboxDepth,
@@ -70,6 +71,8 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       waitingShares,
       recordedShares,
       billedCommands: this.#writer.billedCommands,
+      unresolvedShares: unresolved,
+      refutedShares: refutedClaims,
       ledger: ledgerSick ? "sick" : "ok",
       lastError,
     };
@@ -86,7 +89,11 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     return new ShareDesk({
       chain,
       keeper: lightCaches,
-      store: new OutboxStore(sqlPort(storage)),
+      store: new OutboxStore(sqlPort(storage), ({ record, reason }) => {
+        const { login, worker, nonce, header, mixDigest, height, shareDifficulty, timestampMs } = record;
+        const fields = { login, worker, nonce, header, mixDigest, height, shareDifficulty, timestampMs };
+        this.#log.error("share left to the operator", { reason, ...fields });
+      }),
       writer: this.#writer,
       nodes: nodeClients(this.#config),
       clock: systemClock,

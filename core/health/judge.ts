@@ -26,6 +26,8 @@ export interface ShardHealth {
   readonly waitingShares: number;
   readonly recordedShares: number;
   readonly billedCommands: number;
+  readonly unresolvedShares: number;
+  readonly refutedShares: number;
   readonly ledger: "ok" | "sick";
   readonly lastError: string | null;
 }

@@ -85,6 +85,16 @@ function ledgerMetrics({ ledger, shards }: HealthReport): Metric[] {
       "Commands that writing them was billed as.",
       ...perShard((s) => s.billedCommands),
     ),
+    gauge(
+      "verifier_unresolved_shares",
+      "Shares that an outage has left to the operator; the log has each of them.",
+      ...perShard((s) => s.unresolvedShares),
+    ),
+    counter(
+      "verifier_refuted_shares",
+      "Shares accepted without a light cache whose mix digest was wrong; not credited.",
+      ...perShard((s) => s.refutedShares),
+    ),
     gauge("verifier_cache_epoch", "Epoch of the light cache in memory.", ...perShard((s) => s.cacheEpoch)),
     gauge(
       "verifier_cache_build_ratio",

@@ -62,11 +62,14 @@ const SCHEMA = [
  */
 export class OutboxStore {
   readonly #sql: SqlPort;
+  readonly #onUnresolved: (one: UnresolvedRecord) => void;
   #lastId: number;
   #lastHeldId: number;
 
-  constructor(sql: SqlPort) {
+  /** @param onUnresolved told of each record that goes to the operator */
+  constructor(sql: SqlPort, onUnresolved: (one: UnresolvedRecord) => void = () => undefined) {
     this.#sql = sql;
+    this.#onUnresolved = onUnresolved;
     for (const statement of SCHEMA) sql.exec(statement);
     // An id that was marked as attempted is not given out again, or a new row would count as uncertain.
     this.#lastId = Math.max(this.#number("SELECT max(id) AS n FROM outbox"), this.attemptedUpTo());
@@ -171,13 +174,15 @@ export class OutboxStore {
   }
 
   #keepUnresolved(records: readonly UnresolvedRecord[], nowMs: number): void {
-    for (const { record, reason } of records) {
+    for (const one of records) {
+      const { record, reason } = one;
       this.#sql.exec(
         "INSERT INTO unresolved (reason, at, body) VALUES (?, ?, ?)",
         reason,
         nowMs,
         encodeRecords(record),
       );
+      this.#onUnresolved(one);
     }
   }
 

@@ -3,7 +3,6 @@ import { backOffMs } from "./back-off.ts";
 import { recordsOf, type LedgerWrite, type OutboxEntry, type OutboxRow, type OutboxStore } from "./outbox-store.ts";
 import { identityOf } from "./record-codec.ts";
 import type { LedgerWriter, RecordOutcome, ShareRecord } from "./records.ts";
-import { LedgerRecordError } from "./ledger-writer.ts";
 import { RedisReplyError, RedisUnreachableError } from "./redis-port.ts";
 
 /** The most shares of one write: about 330 KB of script arguments, a few ms of Redis' time. */
@@ -14,7 +13,6 @@ export const TOO_OLD = "too old to tell whether an earlier attempt wrote it";
 
 /** Whether a write that ended in `error` may have been executed. Only a refusal in Redis' own words or a request that never left is certain. */
 export function mayHaveExecuted(error: unknown): boolean {
-  if (error instanceof LedgerRecordError) return false;
   if (error instanceof RedisUnreachableError) return error.executed === "unknown";
   return !(error instanceof RedisReplyError && /^[A-Z]+ /.test(error.message));
 }
@@ -100,26 +98,21 @@ export class Outbox {
     const leading = this.#leading();
     const [first, last] = [leading[0], leading.at(-1)];
     if (!first || !last) return null;
-    const rows = this.#store.rows(first.id, last.id);
-    const write = merge(rows);
     const uncertain = this.#isUncertain(first);
     const before = this.#attemptedUpTo;
+    let sent = false;
     try {
+      const rows = this.#store.rows(first.id, last.id);
       if (!uncertain) {
         // Durable before the request leaves: after a crash nobody else could say that it had left.
         this.#store.markAttempted(last.id);
         await this.#store.durable();
       }
-      const outcomes = await sendWrite(this.#writer, write, uncertain);
-      this.settled(rows, outcomes);
+      sent = true;
+      this.settled(rows, await sendWrite(this.#writer, merge(rows), uncertain));
       return null;
     } catch (error) {
-      if (error instanceof LedgerRecordError) {
-        // No later attempt can do better, and everything behind it would wait for ever.
-        this.#remove(rows, `refused: ${error.message}`);
-        return error;
-      }
-      if (!uncertain) this.#attemptedUpTo = mayHaveExecuted(error) ? last.id : before;
+      if (!uncertain) this.#attemptedUpTo = sent && mayHaveExecuted(error) ? last.id : before;
       this.failed();
       return error;
     }
@@ -144,16 +137,6 @@ export class Outbox {
   failed(): void {
     this.#failures += 1;
     this.#nextAttemptAtMs = this.#clock.nowMs() + backOffMs(this.#failures, this.#random());
-  }
-
-  #remove(rows: readonly OutboxRow[], reason: string): void {
-    const records = rows.flatMap((row) => recordsOf(row.write));
-    this.#store.settle(
-      rows.map((row) => row.id),
-      records.map((record) => ({ record, reason })),
-      this.#clock.nowMs(),
-    );
-    this.#leave(records);
   }
 
   /** One block, or as many of the oldest share writes as are equally certain and fit one request. */

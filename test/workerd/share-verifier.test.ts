@@ -14,6 +14,7 @@ import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { embeddedPort } from "../../durable-objects/embedded-port.ts";
 import { lightCaches } from "../../durable-objects/light-caches.ts";
+import { ShareSubmitter } from "../../durable-objects/share-submitter.ts";
 import { makeJob, meets, solutions, submission } from "../support/proofs.ts";
 
 const HEIGHT = 3;
@@ -138,6 +139,18 @@ describe("the way of a share in workerd", () => {
   });
 
   // Defect 7 of the reference: two shares of a worker in one millisecond collapse into one hashrate entry.
+  it("gives two shares of a worker in one millisecond two entries", async () => {
+    const [first, second] = submissions("share", 2);
+    if (!first || !second) throw new Error("two are needed");
+    const submitter = new ShareSubmitter(env);
+    const nowMs = Date.now();
+    const verdicts = [first, second].map((share) => submitter.submit(share, nowMs));
+    expect(await Promise.all(verdicts)).toEqual([accepted, accepted]);
+    const entries = [`2:rig:${nowMs}`, `2:rig:${nowMs + 1}`];
+    expect(await command("ZRANGE", `eth:hashrate:${first.login}`, "0", "-1")).toEqual(entries);
+    expect(await command("ZCARD", "eth:hashrate")).toBe(2);
+  });
+
   it("writes shares of many miners together, in at most 2L + 8 billed commands, and not a row of its own", async () => {
     const shares = submissions("share", 40).map((share, at) =>
       Object.assign(share, { login: `0x${String(at % 4).padStart(40, "0")}` }),

@@ -9,6 +9,8 @@ const SHARD: ShardHealth = {
   waitingShares: 0,
   recordedShares: 5,
   billedCommands: 35,
+  unresolvedShares: 0,
+  refutedShares: 0,
   ledger: "ok",
   lastError: null,
 };

@@ -38,6 +38,8 @@ describe("the metrics", () => {
           waitingShares: 0,
           recordedShares: 5,
           billedCommands: 35,
+          unresolvedShares: 0,
+          refutedShares: 0,
           ledger: "ok",
           lastError: null,
         },

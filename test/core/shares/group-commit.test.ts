@@ -208,6 +208,7 @@ describe("the durable outbox", () => {
     await clock.pass(1_000);
     expect(second.outbox.depth).toBe(0);
     expect(second.store.unresolvedCount()).toBe(1);
+    expect(second.unresolved.map((one) => one.record)).toEqual([makeRecord(1, 1, 1)]);
     expect(sql.exec("SELECT body FROM unresolved")[0]?.["body"]).toContain(makeRecord(1, 1, 1).nonce);
   });
 

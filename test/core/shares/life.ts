@@ -1,6 +1,6 @@
 import type { Clock } from "../../../core/clock.ts";
 import { Outbox } from "../../../core/ledger/outbox.ts";
-import { OutboxStore } from "../../../core/ledger/outbox-store.ts";
+import { OutboxStore, type UnresolvedRecord } from "../../../core/ledger/outbox-store.ts";
 import type { SqlPort } from "../../../core/ledger/sql-port.ts";
 import { GroupCommit } from "../../../core/shares/group-commit.ts";
 import type { FaultyLedger } from "../../support/faulty-ledger.ts";
@@ -12,6 +12,7 @@ export class Life {
   readonly outbox: Outbox;
   readonly commit: GroupCommit;
   readonly failures: unknown[] = [];
+  readonly unresolved: UnresolvedRecord[] = [];
   #alive = true;
 
   constructor(sql: SqlPort, ledger: FaultyLedger, clock: Clock, random: () => number, commitIntervalMs = 0) {
@@ -26,7 +27,7 @@ export class Life {
       if (!this.#alive) throw new Error("this life is over");
       return sql.exec(statement, ...parameters);
     };
-    this.store = new OutboxStore({ ...sql, exec });
+    this.store = new OutboxStore({ ...sql, exec }, (one) => this.unresolved.push(one));
     this.outbox = new Outbox(this.store, writer, own, random);
     this.commit = new GroupCommit({
       writer,
