@@ -1,6 +1,8 @@
 import { extranonceHex, type ExtranonceLease, extranonceValue } from "../core/stratum/extranonce.ts";
 import type { SessionState } from "../core/stratum/session.ts";
+import type { Logger } from "../core/log.ts";
 import type { Env } from "../worker/env.ts";
+import { thrown } from "./part-log.ts";
 
 /** The lease of a session; null for a dialect without extranonce. */
 export function leaseOf({ id, extranonce }: Pick<SessionState, "id" | "extranonce">): ExtranonceLease | null {
@@ -10,9 +12,11 @@ export function leaseOf({ id, extranonce }: Pick<SessionState, "id" | "extranonc
 /** The way to the allocator. It being away costs new sessions their start, and live ones nothing before a lease runs out. */
 export class ExtranonceClient {
   readonly #env: Env;
+  readonly #log: Logger;
 
-  constructor(env: Env) {
+  constructor(env: Env, log: Logger) {
     this.#env = env;
+    this.#log = log;
   }
 
   /** Hex; null when the allocator cannot be reached. */
@@ -20,7 +24,7 @@ export class ExtranonceClient {
     try {
       return extranonceHex(await this.#stub().acquire(session));
     } catch (error) {
-      warn("given", error);
+      this.#warn("given", error);
       return null;
     }
   }
@@ -30,7 +34,7 @@ export class ExtranonceClient {
     try {
       return await this.#stub().renew(leases);
     } catch (error) {
-      warn("renewed", error);
+      this.#warn("renewed", error);
       return null;
     }
   }
@@ -40,15 +44,15 @@ export class ExtranonceClient {
       await this.#stub().release([lease]);
     } catch (error) {
       // It runs out by itself.
-      warn("released", error);
+      this.#warn("released", error);
     }
+  }
+
+  #warn(what: string, error: unknown): void {
+    this.#log.warn(`an extranonce could not be ${what}`, { error: thrown(error) });
   }
 
   #stub() {
     return this.#env.EXTRANONCE_ALLOCATOR.getByName("main");
   }
-}
-
-function warn(what: string, error: unknown): void {
-  console.warn(`an extranonce could not be ${what}: ${error instanceof Error ? error.message : String(error)}`);
 }

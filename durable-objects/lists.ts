@@ -1,6 +1,7 @@
 import { AccessListCache } from "../core/policy/access-lists.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
+import { partLog } from "./part-log.ts";
 import { ledgerClient } from "./ledger-client.ts";
 
 /** One for all objects of an isolate. It holds data only: an object may not use another one's connections. */
@@ -11,6 +12,6 @@ export async function accessLists(env: Env, nowMs: number): Promise<AccessListCa
   const config = loadConfig(env);
   const { coin, policy } = config;
   const error = await cache.refresh(ledgerClient(env, config), coin, policy.refreshIntervalMs, nowMs);
-  if (error) console.warn(`the access lists could not be read, the last good ones stay: ${error.message}`);
+  if (error) partLog(env, "lists").warn("the access lists could not be read, the last good ones stay", { error });
   return cache;
 }

@@ -46,6 +46,7 @@ const stateSchema = v.object({
     shares: v.number(),
     exposure: v.number(),
   }),
+  errors: v.object({ sinceMs: v.number(), count: v.number() }),
   closed: v.boolean(),
 });
 

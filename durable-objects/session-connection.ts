@@ -1,6 +1,7 @@
 import type { Verdict } from "../core/history/definitions.ts";
 import { tallied, type Tally } from "../core/history/tally.ts";
 import type { GuardEvent } from "../core/policy/guard.ts";
+import type { Logger } from "../core/log.ts";
 import { handle } from "../core/stratum/handle.ts";
 import { splitLines } from "../core/stratum/line-splitter.ts";
 import type {
@@ -11,10 +12,16 @@ import type {
   SessionState,
 } from "../core/stratum/session.ts";
 import type { ShareVerdict } from "../core/shares/share.ts";
+import { thrown } from "./part-log.ts";
 import { readAttachment, type SessionAttachment, writeAttachment } from "./session-attachment.ts";
 
 /** Close code of a connection that the pool ends: a policy was violated, or the peer was silent. */
-const CLOSE_CODE = 1008;
+const POLICY_CLOSE = 1008;
+/** The pool is at fault: the peer is to come back. */
+const RESTART_CLOSE = 1012;
+
+/** Shares of one connection that may wait for their verdicts; a reconnecting bridge brings fewer. */
+const MAX_IN_FLIGHT = 512;
 
 /** What a connection needs from the object that owns it. */
 export interface SessionHost {
@@ -32,6 +39,7 @@ export interface SessionHost {
   report(ip: string, event: GuardEvent): Promise<boolean>;
   /** Called before a submit is counted: finished periods go into the history. */
   settleTallies(nowMs: number): void;
+  readonly log: Logger;
   /** Work that the object must outlive but that no further message waits for. */
   background(task: Promise<void>): void;
 }
@@ -42,6 +50,7 @@ export class SessionConnection {
   readonly #host: SessionHost;
   #attachment: SessionAttachment;
   #queue: Promise<void> = Promise.resolve();
+  #inFlight = 0;
 
   constructor(ws: WebSocket, attachment: SessionAttachment, host: SessionHost) {
     this.ws = ws;
@@ -66,9 +75,8 @@ export class SessionConnection {
   /** One frame. Frames are handled one after the other; a verdict on a share is not waited for. */
   async receive(chunk: Uint8Array, nowMs: number): Promise<void> {
     this.#attachment = { ...this.#attachment, heardAtMs: nowMs };
-    const turn = this.#queue.then(() => this.#take(chunk));
-    this.#queue = turn;
-    await turn;
+    this.#queue = this.#queue.then(() => this.#take(chunk)).catch((error: unknown) => this.#fail(error));
+    await this.#queue;
   }
 
   /** Feeds anything but a line. */
@@ -96,10 +104,10 @@ export class SessionConnection {
   }
 
   /** Ends the connection from our side. */
-  close(reason: string): void {
+  close(reason: string, code = POLICY_CLOSE): void {
     this.#attachment = { ...this.#attachment, state: { ...this.state, closed: true } };
     try {
-      this.ws.close(CLOSE_CODE, reason);
+      this.ws.close(code, reason);
     } catch {
       // Closed by the peer in the same moment.
     }
@@ -136,11 +144,27 @@ export class SessionConnection {
   }
 
   async #verify(id: string, share: PendingShare): Promise<void> {
-    const verdict = await this.#host.verify(share);
+    const verdict = await this.#judge(share);
     const work = verdict.kind === "accepted" ? Number(share.shareDifficulty) : 0;
     if (verdict.kind !== "unavailable") this.#count(share.worker, verdict.kind, work);
     const refused = !(await this.#reportVerdict(verdict));
     await this.feed({ kind: "verdict", id, difficulty: share.shareDifficulty, verdict, refused });
+  }
+
+  async #judge(share: PendingShare): Promise<ShareVerdict> {
+    if (this.#inFlight >= MAX_IN_FLIGHT) return { kind: "unavailable", reason: "too many shares in flight" };
+    this.#inFlight++;
+    try {
+      return await this.#host.verify(share);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  #fail(error: unknown): void {
+    const { ip, owner } = this.#attachment;
+    this.#host.log.error("a line could not be handled", { ip, login: owner, error: thrown(error) });
+    this.close("Please reconnect", RESTART_CLOSE);
   }
 
   #countStale(): void {

@@ -1,6 +1,7 @@
 import type { Range, Verdict } from "../core/history/definitions.ts";
 import type { LoginHistoryReport } from "../core/history/login-history.ts";
 import type { GuardEvent } from "../core/policy/guard.ts";
+import type { Logger } from "../core/log.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import { newSession } from "../core/stratum/handle.ts";
 import type { PendingShare, SessionContext } from "../core/stratum/session.ts";
@@ -11,6 +12,7 @@ import { loadConfig } from "./config.ts";
 import { LEASE_MS } from "../core/stratum/extranonce.ts";
 import { ExtranonceClient, leaseOf } from "./extranonce-client.ts";
 import { GuardClient } from "./guard-client.ts";
+import { partLog } from "./part-log.ts";
 import { accessLists } from "./lists.ts";
 import { type SessionAttachment, writeAttachment } from "./session-attachment.ts";
 import { SessionConnection, type SessionHost } from "./session-connection.ts";
@@ -22,6 +24,7 @@ import { WorkFeed } from "./work-feed.ts";
 /** All connections of one login and what they share: the work, the way to the verifier, the guard. */
 export class SessionRoom implements SessionHost {
   readonly guard: GuardClient;
+  readonly log: Logger;
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   readonly #config: PoolConfig;
@@ -35,9 +38,10 @@ export class SessionRoom implements SessionHost {
     this.#ctx = ctx;
     this.#env = env;
     this.#config = loadConfig(env);
-    this.#feed = new WorkFeed(env);
+    this.log = partLog(env, "session");
+    this.#feed = new WorkFeed(env, this.log);
     this.#submitter = new ShareSubmitter(env);
-    this.#extranonces = new ExtranonceClient(env);
+    this.#extranonces = new ExtranonceClient(env, this.log);
     this.#tallies = new SubmitTallies(ctx.storage);
     this.guard = new GuardClient(env);
   }
@@ -178,7 +182,11 @@ export class SessionRoom implements SessionHost {
   }
 
   async verify(share: PendingShare): Promise<ShareVerdict> {
-    return await this.#submitter.submit(share, Date.now());
+    const verdict = await this.#submitter.submit(share, Date.now());
+    if (verdict.kind === "unavailable") {
+      this.log.warn("a share was refused", { login: share.login, worker: share.worker, reason: verdict.reason });
+    }
+    return verdict;
   }
 
   async report(ip: string, event: GuardEvent): Promise<boolean> {

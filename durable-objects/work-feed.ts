@@ -1,7 +1,9 @@
+import type { Logger } from "../core/log.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { templateNameFor } from "../core/work/template-tree.ts";
 import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
+import { thrown } from "./part-log.ts";
 
 /** After an answer that brought nothing newer, the template is left alone for this long. */
 const ASK_AGAIN_MS = 1_000;
@@ -9,12 +11,14 @@ const ASK_AGAIN_MS = 1_000;
 /** The work of one login's object: pushed by the template, asked for when it is missing or has not been confirmed lately. */
 export class WorkFeed {
   readonly #env: Env;
+  readonly #log: Logger;
   #work: WorkSnapshot | null = null;
   #asking: Promise<boolean> | null = null;
   #quietUntilMs = 0;
 
-  constructor(env: Env) {
+  constructor(env: Env, log: Logger) {
     this.#env = env;
+    this.#log = log;
   }
 
   /** The newest work seen, however old. */
@@ -54,7 +58,7 @@ export class WorkFeed {
       const work = await this.#env.BLOCK_TEMPLATE.getByName(template).subscribe(login);
       return work !== null && this.offer(work);
     } catch (error) {
-      console.warn(`no answer from the block template: ${error instanceof Error ? error.message : String(error)}`);
+      this.#log.warn("no answer from the block template", { error: thrown(error) });
       return false;
     }
   }

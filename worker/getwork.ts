@@ -1,5 +1,6 @@
 import { parseLogin } from "../core/policy/login.ts";
 import { getworkRefusal, readGetwork } from "../core/stratum/getwork.ts";
+import { partLog, thrown } from "../durable-objects/part-log.ts";
 import { loadConfig } from "../durable-objects/config.ts";
 import type { Env } from "./env.ts";
 
@@ -27,7 +28,7 @@ export async function answerGetwork(
     return jsonRpc(await session.getwork({ login: parsed.address, worker: name, ip, body }));
   } catch (error) {
     // A deploy, an overloaded object: the miner waits and comes back.
-    console.warn(`getwork failed: ${error instanceof Error ? error.message : String(error)}`);
+    partLog(env, "getwork").warn("the session object did not answer", { login: parsed.address, error: thrown(error) });
     return jsonRpc(getworkRefusal(readGetwork(body).id, "notReady"));
   }
 }

@@ -1,3 +1,4 @@
+import type { Logger } from "../core/log.ts";
 import type { GuardEvent } from "../core/policy/guard.ts";
 import { parseLogin } from "../core/policy/login.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
@@ -9,6 +10,7 @@ import type { WorkSnapshot } from "../core/work/job.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
 import { ExtranonceClient, leaseOf } from "../durable-objects/extranonce-client.ts";
 import { GuardClient } from "../durable-objects/guard-client.ts";
+import { partLog, thrown } from "../durable-objects/part-log.ts";
 import { handoverRequest } from "../durable-objects/session-handover.ts";
 import type { Env } from "./env.ts";
 
@@ -35,6 +37,7 @@ class Lobby {
   readonly #client: WebSocket;
   readonly #guard: GuardClient;
   readonly #extranonces: ExtranonceClient;
+  readonly #log: Logger;
   /** Session id of a client that resumes none. */
   readonly #ownId = crypto.randomUUID();
   readonly #deadline: ReturnType<typeof setTimeout>;
@@ -50,7 +53,8 @@ class Lobby {
     this.#ip = ip;
     this.#client = client;
     this.#guard = new GuardClient(env);
-    this.#extranonces = new ExtranonceClient(env);
+    this.#log = partLog(env, "lobby");
+    this.#extranonces = new ExtranonceClient(env, this.#log);
     this.#state = newSession(this.#ownId, "", config.stratum.difficulty);
     this.#deadline = setTimeout(() => this.#close(1008, "No login"), config.stratum.loginTimeoutMs);
     client.addEventListener("message", ({ data }) => {
@@ -122,7 +126,10 @@ class Lobby {
     session.binaryType = "arraybuffer";
     session.accept();
     session.addEventListener("message", ({ data }) => this.#client.send(data));
-    session.addEventListener("close", ({ code, reason }) => this.#close(code, reason));
+    // 1006: the object died or was moved, and nobody said goodbye.
+    session.addEventListener("close", ({ code, reason }) =>
+      code === 1006 ? this.#close(1012, "Please reconnect") : this.#close(code, reason),
+    );
     session.addEventListener("error", () => this.#close(1012, "Please reconnect"));
     this.#session = session;
     session.send(bytes);
@@ -144,7 +151,7 @@ class Lobby {
   }
 
   #fail(error: unknown): void {
-    console.warn(`a connection before its login failed: ${error instanceof Error ? error.message : String(error)}`);
+    this.#log.warn("a connection before its login failed", { ip: this.#ip, error: thrown(error) });
     this.#close(1012, "Please reconnect");
   }
 }

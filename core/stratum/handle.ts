@@ -15,6 +15,10 @@ import {
 } from "./session.ts";
 import { countShare, firstDifficulty, fixedDifficulty, NO_VARDIFF, retarget } from "./vardiff.ts";
 
+/** Malformed requests within a minute that close a connection in the dialects whose errors do not; told to EthereumStratum/2. */
+const MAX_ERRORS = 32;
+const ERROR_WINDOW_MS = 60_000;
+
 /**
  * A connection that has sent nothing yet.
  * @param id unique name of the session
@@ -33,6 +37,7 @@ export function newSession(id: string, urlWorker: string, difficulty: bigint): S
     told: null,
     track: startTrack(difficulty),
     vardiff: NO_VARDIFF,
+    errors: { sinceMs: 0, count: 0 },
     closed: false,
   };
 }
@@ -40,6 +45,21 @@ export function newSession(id: string, urlWorker: string, difficulty: bigint): S
 /** The stratum protocol: what one input does to a session. Pure; never throws, whatever the peer sends. */
 export function handle(state: SessionState, input: SessionInput, context: SessionContext, nowMs: number): SessionStep {
   if (state.closed) return { state, effects: [] };
+  return countErrors(react(state, input, context, nowMs), nowMs);
+}
+
+/** Where errors keep the connection, a peer that makes nothing but errors is closed all the same: each one costs a report. */
+function countErrors(step: SessionStep, nowMs: number): SessionStep {
+  if (!step.effects.some((effect) => effect.kind === "report" && effect.event === "malformed")) return step;
+  const { errors } = step.state;
+  const fresh = nowMs - errors.sinceMs >= ERROR_WINDOW_MS;
+  const counted = fresh ? { sinceMs: nowMs, count: 1 } : { ...errors, count: errors.count + 1 };
+  const state = { ...step.state, errors: counted };
+  if (counted.count < MAX_ERRORS || state.closed) return { ...step, state };
+  return end(state, step.effects, "Too many errors");
+}
+
+function react(state: SessionState, input: SessionInput, context: SessionContext, nowMs: number): SessionStep {
   switch (input.kind) {
     case "line":
       return onLine(state, input.text, context, nowMs);
@@ -110,7 +130,7 @@ function onRequest(
 function onHello(state: SessionState, id: string, protocol: string, context: SessionContext): SessionStep {
   if (!/^EthereumStratum\/2\.0\.0$/i.test(protocol)) return reject(state, id, "unsupportedProtocol");
   const timeout = Math.round(context.timeoutMs / 1000).toString(16);
-  const hello = `{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"0","timeout":"${timeout}","maxerrors":"5","node":"edgepool"}`;
+  const hello = `{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"0","timeout":"${timeout}","maxerrors":"${MAX_ERRORS.toString(16)}","node":"edgepool"}`;
   return reply(state, DIALECTS.es2.result(id, hello));
 }
 

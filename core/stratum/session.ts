@@ -32,6 +32,8 @@ export interface SessionState {
   readonly told: ToldValues | null;
   readonly track: DifficultyTrack;
   readonly vardiff: VardiffState;
+  /** Malformed requests of the peer since a moment, Unix time in ms. */
+  readonly errors: { readonly sinceMs: number; readonly count: number };
   /** Closed by us; whatever still comes in is dropped. */
   readonly closed: boolean;
 }

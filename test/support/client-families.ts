@@ -58,7 +58,7 @@ export const CLIENT_FAMILIES: readonly ClientFamily[] = [
     worker: "es2-rig",
     transcript: [
       '> {"id":1,"method":"mining.hello","params":{"agent":"ethminer/0.19.0","host":"127.0.0.1","port":"1f48","proto":"EthereumStratum/2.0.0"}}',
-      '< {"id":1,"result":{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"0","timeout":"78","maxerrors":"5","node":"edgepool"}}',
+      '< {"id":1,"result":{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"0","timeout":"78","maxerrors":"20","node":"edgepool"}}',
       '> {"id":2,"method":"mining.subscribe"}',
       '< {"id":2,"result":"s-{SESSION}"}',
       '> {"id":3,"method":"mining.authorize","params":["0x{WALLET}.es2-rig","x"]}',

@@ -66,6 +66,19 @@ describe("the guard's client", () => {
     ]);
   });
 
+  it("bundles stale shares even then, and asks for admission once in ten seconds", async () => {
+    const [report, admit] = [vi.spyOn(IpGuard.prototype, "report"), vi.spyOn(IpGuard.prototype, "admit")];
+    const client = new GuardClient(env);
+    await client.report(IP, "invalidShare");
+    for (let share = 0; share < 32; share++) await client.report(IP, "staleShare");
+    expect(report.mock.calls).toEqual([
+      ["invalidShare", 1],
+      ["staleShare", 32],
+    ]);
+    for (let poll = 0; poll < 20; poll++) await client.admit(IP);
+    expect(admit).toHaveBeenCalledTimes(1);
+  });
+
   it("refuses nobody while the guard is away", async () => {
     vi.spyOn(IpGuard.prototype, "report").mockRejectedValue(new Error("away"));
     vi.spyOn(IpGuard.prototype, "admit").mockRejectedValue(new Error("away"));

@@ -38,8 +38,10 @@ export class StratumClient {
     await Promise.all(open.map((client) => client.closed()));
   }
 
-  static async connect(path: string, ip = "192.0.2.1"): Promise<StratumClient> {
-    const response = await request(path, { headers: { Upgrade: "websocket", "CF-Connecting-IP": ip } });
+  /** @param settings of the Worker's (not of the objects), over those of wrangler.toml */
+  static async connect(path: string, ip = "192.0.2.1", headers = {}, settings = {}): Promise<StratumClient> {
+    const upgrade = { ...headers, Upgrade: "websocket", "CF-Connecting-IP": ip };
+    const response = await request(path, { headers: upgrade }, settings);
     if (!response.webSocket) throw new Error(`no WebSocket: ${response.status} ${await response.text()}`);
     return new StratumClient(response.webSocket);
   }

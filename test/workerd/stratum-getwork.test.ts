@@ -112,6 +112,7 @@ describe("HTTP getwork", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 24 * 3_600_000 });
     expect(await post(GET_WORK)).toContain('"result":[');
     vi.spyOn(IpGuard.prototype, "admit").mockResolvedValue({ allowed: false, reason: "banned" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
     expect(await post(GET_WORK)).toBe(error(0, "You are banned"));
     expect(await post("{")).toBe(error(0, "You are banned", null));
   });

@@ -1,10 +1,12 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import type { ShareVerdict } from "../../core/shares/share.ts";
 import { loadConfig } from "../../durable-objects/config.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { ledgerClient } from "../../durable-objects/ledger-client.ts";
+import { MinerSession } from "../../durable-objects/miner-session.ts";
+import { SessionRoom } from "../../durable-objects/session-room.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, SEED, useStratumPool, workOf, world } from "./stratum-pool.ts";
 
@@ -186,6 +188,59 @@ describe("the way to the verifier", () => {
     two.send(Array.from({ length: 20 }, (_, id) => `${submit(id)}\n`).join(""));
     await Promise.all([one.read(20), two.read(20)]);
     expect(new Set(world.shares.map(({ timestampMs }) => timestampMs)).size).toBe(40);
+  });
+});
+
+describe("a peer that misbehaves", () => {
+  it("gets no more than 512 shares of a connection into the verifier at a time", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.verdict = async () => {
+      await promise;
+      return { kind: "accepted", block: false };
+    };
+    const miner = await loggedIn();
+    miner.send(Array.from({ length: 513 }, (_, id) => `${submit(id)}\n`).join(""));
+    expect(await miner.read(1)).toEqual([
+      '{"id":512,"jsonrpc":"2.0","result":null,"error":{"code":0,"message":"Work not ready"}}',
+    ]);
+    resolve();
+    expect(await miner.read(512)).toHaveLength(512);
+  });
+
+  it("cannot pass itself off as another IP or session by headers", async () => {
+    const forged = JSON.stringify({ owner: `0x${"1".repeat(40)}`, ip: "198.51.100.1", worker: "x", begun: null });
+    const headers = { "X-Forwarded-For": "198.51.100.1", "edgepool-session": forged };
+    const miner = await StratumClient.connect(PATH, "192.0.2.1", headers);
+    expect(await miner.ask(LOGIN_LINE, 2)).toHaveLength(2);
+    expect(await session().disconnectIp("198.51.100.1", "")).toBe(0);
+    expect(await session().disconnectIp("192.0.2.1", "")).toBe(1);
+  });
+
+  it("is asked to come back when the pool fails inside", async () => {
+    const miner = await StratumClient.connect(PATH);
+    vi.spyOn(SessionRoom.prototype, "authenticate").mockRejectedValue(new Error("out of order"));
+    miner.send(`${LOGIN_LINE}\n`);
+    expect(await miner.closed()).toEqual({ code: 1012, reason: "Please reconnect" });
+  });
+});
+
+describe("the lobby, where the login comes in band", () => {
+  it("closes who does not log in", async () => {
+    const miner = await StratumClient.connect("/stratum", "192.0.2.1", {}, { stratum: { loginTimeout: "1s" } });
+    expect(await miner.closed()).toEqual({ code: 1008, reason: "No login" });
+  });
+
+  it("asks a miner to come back when the object of its login does not take it", async () => {
+    vi.spyOn(MinerSession.prototype, "fetch").mockRejectedValue(new Error("overloaded"));
+    const miner = await StratumClient.connect("/stratum");
+    miner.send(`${LOGIN_LINE}\n`);
+    expect(await miner.closed()).toEqual({ code: 1012, reason: "Please reconnect" });
+  });
+
+  it("closes the miner when the object of its login dies", async () => {
+    const miner = await loggedIn("/stratum");
+    await abortAllDurableObjects();
+    expect(await miner.closed()).toEqual({ code: 1012, reason: "Please reconnect" });
   });
 });
 

@@ -142,6 +142,19 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
     expect(pool.closed).toBe("No extranonce");
   });
 
+  it("closes a peer that sends nothing but errors, and not one that errs now and then", () => {
+    const [storming, clumsy] = [ready(), ready()];
+    for (let error = 0; error < 31; error++) storming.say('{"id":5,"method":"mining.nothing"}');
+    expect(storming.closed).toBeNull();
+    expect(storming.say('{"id":5,"method":"mining.nothing"}')).toHaveLength(1);
+    expect(storming.closed).toBe("Too many errors");
+    for (let error = 0; error < 100; error++) {
+      clumsy.nowMs += 2_000;
+      clumsy.say('{"id":5,"method":"mining.nothing"}');
+    }
+    expect(clumsy.closed).toBeNull();
+  });
+
   it("gives the same extranonce to a second subscribe", () => {
     const pool = new PoolDriver();
     const [first] = pool.say(SUBSCRIBE);
@@ -166,7 +179,7 @@ describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
   it("speaks the whole flow: hello, subscribe, authorize, set before notify, submit", () => {
     const pool = new PoolDriver();
     expect(pool.say(HELLO)).toEqual([
-      '{"id":0,"result":{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"0","timeout":"78","maxerrors":"5","node":"edgepool"}}',
+      '{"id":0,"result":{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"0","timeout":"78","maxerrors":"20","node":"edgepool"}}',
     ]);
     expect(pool.say('{"id":2,"method":"mining.subscribe"}')).toEqual(['{"id":2,"result":"s-session-1"}']);
     expect(pool.say(`{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig-7","x"]}`)).toEqual([
