@@ -79,9 +79,14 @@ export class TemplateRelay {
     return Math.max(fanOut.connections, 1);
   }
 
-  /** The fan-out should be through. It is not when this instance began after it was set: then everybody gets the work of now. */
+  /**
+   * The fan-out should be through. It is not when this instance began after the alarm was set: then everybody gets the work of
+   * now. A long one is looked after again.
+   */
   async tick(): Promise<void> {
+    const { alarm, fanOut, nowMs } = this.#deps;
     if (this.#work === null) await this.guard();
+    if (fanOut.pending) alarm.set(nowMs() + FAN_OUT_MS);
   }
 
   /** Cron, or the first alarm after a restart: the root knows this relay, and its sessions have the work of now. */

@@ -44,7 +44,7 @@ describe("fan-out", () => {
     await settle();
     expect(new Set(deliveries.map(({ target }) => target)).size).toBe(250);
     expect(deliveries.length).toBe(250);
-    expect(fanOut.busy).toBe(false);
+    expect(fanOut.pending).toBe(false);
   });
 
   it("has no more deliveries under way than it may", async () => {
@@ -150,6 +150,44 @@ describe("fan-out", () => {
     expect(sent("miner")).toEqual([1, 2]);
   });
 
+  it("keeps a target that left and came back while its 0 was under way", async () => {
+    const { fanOut, gone, to } = setUp();
+    fanOut.add("miner");
+    fanOut.publish(workOf(1));
+    fanOut.remove("miner");
+    fanOut.add("miner");
+    to("miner")[0]?.reply.resolve(0);
+    await settle();
+    expect([gone, fanOut.size]).toEqual([[], 1]);
+  });
+
+  it("gives a target that waits for its turn only the newest work, once", async () => {
+    const { fanOut, to, sent } = setUp({ concurrency: 1 });
+    fanOut.add("first");
+    fanOut.add("second");
+    for (const sequence of [1, 2, 3]) fanOut.publish(workOf(sequence));
+    expect(fanOut.pending).toBe(true);
+    to("first")[0]?.reply.resolve(1);
+    await settle();
+    to("second")[0]?.reply.resolve(1);
+    await settle();
+    to("first")[1]?.reply.resolve(1);
+    await settle();
+    expect([sent("first"), sent("second"), fanOut.pending]).toEqual([[1, 3], [3], false]);
+  });
+
+  it("sends nothing to a target that left while it waited, nor to its return, which has the work already", async () => {
+    const { fanOut, to, sent } = setUp({ concurrency: 1 });
+    for (const name of ["first", "second", "third"]) fanOut.add(name);
+    fanOut.publish(workOf(1));
+    fanOut.remove("second");
+    fanOut.remove("third");
+    fanOut.add("third");
+    to("first")[0]?.reply.resolve(1);
+    await settle();
+    expect([sent("second"), sent("third")]).toEqual([[], []]);
+  });
+
   it("counts the connections behind its targets", async () => {
     const { fanOut } = setUp({ answer: ({ target, reply }) => reply.resolve(target === "relay-0" ? 40 : 2) });
     for (const name of ["relay-0", "0xa"]) fanOut.add(name);
@@ -193,7 +231,7 @@ it("never gives a target an older job after a newer one, and ends with the newes
         expect(sent(target)).toEqual(sent(target).toSorted((a, b) => a - b));
         expect(sent(target).at(-1)).toBe(sequence);
       }
-      expect(fanOut.busy).toBe(false);
+      expect(fanOut.pending).toBe(false);
     }),
     { seed: 9, numRuns: 200 },
   );

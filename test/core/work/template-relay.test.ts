@@ -8,7 +8,7 @@ import { MemoryStore } from "./support/test-pool.ts";
 
 const MAX_AGE_MS = 60_000;
 
-function setUp(store = new MemoryStore()) {
+function setUp(store = new MemoryStore(), concurrency = 10) {
   const calls: string[] = [];
   const got: [string, number][] = [];
   const world = { nowMs: 1_000_000, sequence: 1, connections: 1, alarmMs: null as number | null, down: false };
@@ -35,7 +35,7 @@ function setUp(store = new MemoryStore()) {
       send: async (target, work) => (got.push([target, work.sequence]), world.connections),
       onGone: (name) => store.removeSubscriber(name),
       wait: () => settle(),
-      concurrency: 10,
+      concurrency,
       slowAfterMs: 1000,
     }),
     nowMs: () => world.nowMs,
@@ -116,6 +116,21 @@ describe("a relay", () => {
     await after.relay.tick();
     await settle();
     expect(after.got.length).toBe(1);
+  });
+
+  it("sets its alarm again while a long fan-out goes on, and not when it is through", async () => {
+    const { relay, world, workNow } = setUp(new MemoryStore(), 1);
+    for (const login of ["0xa", "0xb", "0xc"]) await relay.subscribe(login);
+    await settle();
+    world.sequence = 2;
+    relay.pushWork(workNow());
+    world.alarmMs = null;
+    await relay.tick();
+    expect(world.alarmMs).toBe(world.nowMs + 2000);
+    await settle();
+    world.alarmMs = null;
+    await relay.tick();
+    expect(world.alarmMs).toBeNull();
   });
 
   it("asks the root when its own work has not been confirmed for too long", async () => {
