@@ -1,0 +1,317 @@
+/** What the differential test cannot compare: chance, time, cursors, transactions, scripts, and what is refused on purpose. */
+import * as fc from "fast-check";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Reply } from "../../core/ledger/embedded/command.ts";
+import { COMMANDS, EmbeddedEngine } from "../../core/ledger/embedded/engine.ts";
+import { answerRest } from "../../core/ledger/embedded/rest.ts";
+import type { SqlPort } from "../../core/ledger/embedded/sql-port.ts";
+import { RECORD_SHARES } from "../../core/ledger/scripts/record-shares.ts";
+import { nodeSql } from "../../scripts/ledger/node-sql.ts";
+
+let nowMs: number;
+let sql: SqlPort;
+let engine: EmbeddedEngine;
+const open = (random: () => number = () => 0) => new EmbeddedEngine({ sql, nowMs: () => nowMs, random });
+const run = (...command: string[]): Reply => engine.execute(command);
+const rows = (table: string) => Number(sql.query(`SELECT COUNT(*) FROM ${table}`)[0]?.[0]);
+
+beforeEach(() => {
+  nowMs = 1_795_334_381_000;
+  sql = nodeSql();
+  engine = open();
+});
+
+describe("time", () => {
+  test("a key is there until its time has passed, and then for no command", () => {
+    run("SET", "k", "v", "PX", "1000");
+    run("HSET", "h", "f", "v");
+    run("PEXPIRE", "h", "1000");
+    nowMs += 1000;
+    expect([run("GET", "k"), run("PTTL", "k"), run("HGET", "h", "f")]).toEqual(["v", 0, "v"]);
+    nowMs += 1;
+    expect([run("GET", "k"), run("TTL", "k"), run("EXISTS", "k", "h"), run("KEYS", "*"), run("DBSIZE")]).toEqual([
+      null,
+      -2,
+      0,
+      [],
+      0,
+    ]);
+    expect([run("HLEN", "h"), run("SCAN", "0"), run("RANDOMKEY"), run("TYPE", "h")]).toEqual([
+      0,
+      ["0", []],
+      null,
+      "none",
+    ]);
+  });
+
+  test("expired keys that nobody asks for leave the storage within a minute", () => {
+    run("PING");
+    for (let i = 0; i < 5; i++) run("ZADD", `z${i}`, "1", "a");
+    for (let i = 0; i < 5; i++) run("PEXPIRE", `z${i}`, "10");
+    nowMs += 61_000;
+    run("PING");
+    expect([rows("keys"), rows("entries")]).toEqual([0, 0]);
+  });
+
+  test("an expiration goes with the key through RENAME, COPY and a rewrite that keeps it", () => {
+    run("SET", "k", "v", "PX", "5000");
+    run("RENAME", "k", "l");
+    run("COPY", "l", "m");
+    run("SET", "m", "w", "KEEPTTL");
+    run("INCRBY", "n", "1");
+    expect([run("PTTL", "l"), run("PTTL", "m"), run("PTTL", "n")]).toEqual([5000, 5000, -1]);
+    run("SET", "l", "w");
+    expect(run("PTTL", "l")).toBe(-1);
+  });
+});
+
+describe("storage", () => {
+  test("what is written outlives the object that wrote it", () => {
+    run("HSET", "h", "f", "v");
+    run("ZADD", "z", "1.5", "m", "-inf", "n");
+    run("SET", "s", "x", "PX", "9000");
+    engine = open();
+    run("SADD", "t", "a");
+    expect([
+      run("HGETALL", "h"),
+      run("ZRANGE", "z", "0", "-1", "WITHSCORES"),
+      run("PTTL", "s"),
+      run("SMEMBERS", "t"),
+    ]).toEqual([["f", "v"], ["n", "-inf", "m", "1.5"], 9000, ["a"]]);
+  });
+
+  test("a collection whose last element goes leaves nothing", () => {
+    run("HSET", "h", "f", "v");
+    run("HDEL", "h", "f");
+    run("SADD", "s", "a");
+    run("SPOP", "s");
+    run("ZADD", "z", "1", "a");
+    run("ZREMRANGEBYSCORE", "z", "-inf", "+inf");
+    run("SADD", "t", "a");
+    run("SMOVE", "t", "u", "a");
+    run("DEL", "u");
+    expect([rows("keys"), rows("entries")]).toEqual([0, 0]);
+  });
+
+  test("a rename of a round with many logins writes two rows, not two a login", () => {
+    run("HSET", "round", ...Array.from({ length: 500 }, (_, i) => [`login${i}`, "1"]).flat());
+    const before = Number(sql.query("SELECT total_changes()")[0]?.[0]);
+    run("RENAME", "round", "closed");
+    expect(Number(sql.query("SELECT total_changes()")[0]?.[0]) - before).toBeLessThanOrEqual(2);
+    expect(run("HLEN", "closed")).toBe(500);
+  });
+
+  test("a command that fails in its middle leaves nothing behind", () => {
+    let writes = 0;
+    const failing: SqlPort = {
+      ...sql,
+      query: (statement, ...parameters) => {
+        if (statement.startsWith("INSERT INTO entries") && ++writes === 3) throw new Error("disk full");
+        return sql.query(statement, ...parameters);
+      },
+    };
+    engine = new EmbeddedEngine({ sql: failing, nowMs: () => nowMs, random: () => 0 });
+    expect(() => run("HSET", "h", "a", "1", "b", "2", "c", "3")).toThrow("disk full");
+    expect([rows("keys"), rows("entries")]).toEqual([0, 0]);
+  });
+});
+
+describe("chance", () => {
+  test("SPOP, SRANDMEMBER, HRANDFIELD, ZRANDMEMBER and RANDOMKEY choose among what there is, each element once", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 20 }),
+        fc.nat(25),
+        fc.infiniteStream(fc.double({ min: 0, max: 0.999999, noNaN: true })),
+        (raw, count, chances) => {
+          const names = [...new Set(raw.map((name) => name.toWellFormed()))];
+          sql = nodeSql();
+          engine = open(() => chances.next().value ?? 0);
+          for (const name of names) {
+            run("SADD", "s", name);
+            run("HSET", "h", name, "v");
+            run("ZADD", "z", "1", name);
+          }
+          for (const command of [
+            ["SRANDMEMBER", "s"],
+            ["HRANDFIELD", "h"],
+            ["ZRANDMEMBER", "z"],
+          ] as const) {
+            const chosen = run(...command, String(count)) as string[];
+            expect(chosen).toHaveLength(Math.min(count, names.length));
+            expect(new Set(chosen).size).toBe(chosen.length);
+            expect(names).toEqual(expect.arrayContaining(chosen));
+            expect(run(...command, String(-count - 1))).toHaveLength(count + 1);
+            expect(names).toContain(run(...command));
+          }
+          expect(["s", "h", "z"]).toContain(run("RANDOMKEY"));
+          const popped = run("SPOP", "s", String(count)) as string[];
+          const left = run("SMEMBERS", "s") as string[];
+          expect([...popped, ...left].toSorted()).toEqual(names.toSorted());
+        },
+      ),
+      { seed: 7, numRuns: 60 },
+    );
+  });
+});
+
+/** Everything a whole scan returns, with a change after each page. */
+function scanAll(command: (cursor: string) => string[], between: () => void): string[] {
+  const found: string[] = [];
+  let cursor = "0";
+  do {
+    const [next, page] = run(...command(cursor)) as [string, string[]];
+    found.push(...page);
+    cursor = next;
+    between();
+  } while (cursor !== "0");
+  return found;
+}
+
+describe("scans", () => {
+  test("an element that is there all the time is returned exactly once, whatever comes and goes meanwhile, also over a restart", () => {
+    const name = fc.string({ unit: "binary", minLength: 0, maxLength: 6 }).map((text) => text.toWellFormed());
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(name, { maxLength: 30 }),
+        fc.array(name, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 7 }),
+        (stay, others, count) => {
+          sql = nodeSql();
+          engine = open();
+          const come = others.filter((other) => !stay.includes(other));
+          if (stay.length > 0) run("SADD", "s", ...stay);
+          if (come.length > 0) run("SADD", "s", ...come);
+          const found = scanAll(
+            (cursor) => ["SSCAN", "s", cursor, "COUNT", String(count)],
+            () => {
+              const leaving = come.pop();
+              if (leaving !== undefined) run("SREM", "s", leaving);
+              run("SADD", "s", `new${come.length}`);
+              run("SREM", "s", `new${come.length}`);
+              engine = open();
+            },
+          );
+          expect(found.filter((element) => stay.includes(element)).toSorted()).toEqual(stay.toSorted());
+        },
+      ),
+      { seed: 8, numRuns: 60 },
+    );
+  });
+
+  test("keys are scanned by pattern and type, hashes and sorted sets with their values", () => {
+    for (let i = 0; i < 25; i++) run("HSET", `h${i}`, "f", "v");
+    run("SET", "s", "v");
+    run("ZADD", "z", "1.5", "m");
+    expect(
+      scanAll(
+        (cursor) => ["SCAN", cursor, "MATCH", "h1*", "COUNT", "4"],
+        () => undefined,
+      ),
+    ).toHaveLength(11);
+    expect(
+      scanAll(
+        (cursor) => ["SCAN", cursor, "TYPE", "zset"],
+        () => undefined,
+      ),
+    ).toEqual(["z"]);
+    expect(run("ZSCAN", "z", "0")).toEqual(["0", ["m", "1.5"]]);
+    expect(run("HSCAN", "h1", "0")).toEqual(["0", ["f", "v"]]);
+  });
+
+  test.each(["x", "", "-1", "1.5"])("the cursor %o is refused", (cursor) => {
+    expect(() => run("SCAN", cursor)).toThrow("ERR invalid cursor");
+  });
+});
+
+const rest = (path: string, body: unknown, base64 = false) => {
+  const { status, body: text } = answerRest(engine, path, body, base64);
+  return { status, reply: JSON.parse(text) as unknown };
+};
+
+describe("transactions and pipelines over REST", () => {
+  test("multi-exec runs all commands, and one that fails while running fails alone", () => {
+    expect(
+      rest("multi-exec", [
+        ["SET", "k", "v"],
+        ["INCR", "k"],
+        ["GET", "k"],
+      ]),
+    ).toEqual({
+      status: 200,
+      reply: [{ result: "OK" }, { error: "ERR value is not an integer or out of range" }, { result: "v" }],
+    });
+  });
+
+  test("multi-exec with a command that is unknown or misses arguments runs nothing", () => {
+    for (const wrong of [["NOSUCH"], ["GET"]])
+      expect(rest("multi-exec", [["SET", "k", "v"], wrong])).toEqual({
+        status: 400,
+        reply: { error: "EXECABORT Transaction discarded because of previous errors." },
+      });
+    expect(run("EXISTS", "k")).toBe(0);
+  });
+
+  test("a pipeline runs what it can", () => {
+    expect(rest("pipeline", [["NOSUCH"], ["SET", "k", 5], ["GET", "k"]])).toEqual({
+      status: 200,
+      reply: [{ error: "ERR unknown command 'NOSUCH', with args beginning with: " }, { result: "OK" }, { result: "5" }],
+    });
+  });
+
+  test("base64 encodes every string but a lone OK", () => {
+    run("HSET", "h", "OK", "ü");
+    expect(rest("", ["HGETALL", "h"], true).reply).toEqual({ result: ["T0s=", "w7w="] });
+    expect(rest("", ["SET", "k", "v"], true).reply).toEqual({ result: "OK" });
+    expect(rest("", ["HLEN", "h"], true).reply).toEqual({ result: 1 });
+  });
+
+  test("64-bit integers stand in the body with all their digits", () => {
+    run("SET", "k", "9223372036854775806");
+    expect(answerRest(engine, "", ["INCR", "k"], false)).toEqual({
+      status: 200,
+      body: '{"result":9223372036854775807}',
+    });
+  });
+
+  test.each<[unknown]>([[null], [{}], ["GET"], [[]], [[null]], [[["GET"]]], [["GET", {}]]])(
+    "%o is no command",
+    (body) => {
+      expect(rest("", body)).toEqual({
+        status: 400,
+        reply: { error: expect.stringMatching(/^ERR failed to parse command/) },
+      });
+    },
+  );
+
+  test("a path that is not one of the protocol's is not found", () => {
+    expect(rest("monitor", []).status).toBe(404);
+  });
+});
+
+describe("scripts", () => {
+  test("the pool's own scripts are there without being loaded; others are refused with the reason", () => {
+    expect(run("SCRIPT", "EXISTS", RECORD_SHARES.sha1, "0".repeat(40))).toEqual([1, 0]);
+    expect(run("SCRIPT", "LOAD", RECORD_SHARES.text)).toBe(RECORD_SHARES.sha1);
+    expect(run("SCRIPT", "FLUSH")).toBe("OK");
+    expect(run("SCRIPT", "EXISTS", RECORD_SHARES.sha1)).toEqual([1]);
+    expect(() => run("EVALSHA", "0".repeat(40), "0")).toThrow("NOSCRIPT No matching script. Please use EVAL.");
+    expect(() => run("EVAL", "return 1", "0")).toThrow("ERR the embedded ledger runs only the pool's own scripts");
+    expect(() => run("SCRIPT", "LOAD", "return 1")).toThrow("ERR the embedded ledger runs only the pool's own scripts");
+    expect(() => run("SCRIPT", "KILL")).toThrow("ERR unknown subcommand 'KILL'. Try SCRIPT HELP.");
+    expect(() => run("EVALSHA", RECORD_SHARES.sha1, "5", "k")).toThrow(
+      "ERR Number of keys can't be greater than number of args",
+    );
+    expect(() => run("EVALSHA", RECORD_SHARES.sha1, "-1")).toThrow("ERR Number of keys can't be negative");
+    expect(() => run("EVALSHA", RECORD_SHARES.sha1, "x")).toThrow("ERR value is not an integer or out of range");
+  });
+});
+
+test("every command that the pool, its API, an unlocker and a payouts module send is there", () => {
+  const needed =
+    "get set setnx del exists expire ttl type keys scan rename renamenx hget hset hmget hmset hgetall hdel hincrby hvals hlen hexists hscan " +
+    "sadd srem smembers sismember zadd zrem zscore zmscore zincrby zcard zcount zrange zrevrange zrangebyscore zrevrangebyscore " +
+    "zremrangebyscore zrank zscan multi-exec eval evalsha script ping time";
+  const missing = needed.split(" ").filter((name) => name !== "multi-exec" && !COMMANDS.has(name));
+  expect(missing).toEqual([]);
+});
