@@ -13,7 +13,8 @@ interface Seen {
   requests: { path: string; headers: IncomingMessage["headers"]; body: string }[];
 }
 
-async function serve(answer: (response: ServerResponse, request: IncomingMessage) => void) {
+/** @param timeoutMs long, so that only a server that says nothing meets it, however busy the machine is */
+async function serve(answer: (response: ServerResponse, request: IncomingMessage) => void, timeoutMs = 20_000) {
   const seen: Seen = { requests: [] };
   const server = createServer((request, response) => {
     let body = "";
@@ -30,7 +31,7 @@ async function serve(answer: (response: ServerResponse, request: IncomingMessage
   });
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : 0;
-  const redis = upstashPort({ url: `http://127.0.0.1:${port}`, token: TOKEN, timeoutMs: 300 });
+  const redis = upstashPort({ url: `http://127.0.0.1:${port}`, token: TOKEN, timeoutMs });
   return { redis, seen, port };
 }
 
@@ -106,7 +107,7 @@ test.each([
   expect(seen.requests).toHaveLength(1);
 });
 
-test.each<[what: string, (response: ServerResponse, request: IncomingMessage) => void]>([
+test.each<[what: string, (response: ServerResponse, request: IncomingMessage) => void, timeoutMs?: number]>([
   ["status 500 with HTML", (response) => response.writeHead(500).end("<html>oops</html>")],
   ["status 500 with JSON", json(500, '{"error":"internal"}')],
   ["status 502 with nothing", (response) => response.writeHead(502).end()],
@@ -119,14 +120,15 @@ test.each<[what: string, (response: ServerResponse, request: IncomingMessage) =>
     (response) => response.writeHead(200, { "content-length": "100" }).write('{"result":', () => response.destroy()),
   ],
   ["a connection that breaks after the request", (_, request) => request.socket.destroy()],
-  ["no answer in time", () => undefined],
-  ["a body that does not end in time", (response) => response.writeHead(200).write('{"result":')],
-])("%s leaves open whether the command was executed, and is not tried again", async (_, answer) => {
-  const { redis, seen } = await serve(answer);
+  ["no answer in time", () => undefined, 200],
+  ["a body that does not end in time", (response) => response.writeHead(200).write('{"result":'), 200],
+])("%s leaves open whether the command was executed, and is not tried again", async (_, answer, timeoutMs) => {
+  const { redis, seen } = await serve(answer, timeoutMs);
   const failure = await failureOf(redis.command(["SET", ARGUMENT, "v"]));
   expect(failure).toBeInstanceOf(RedisUnreachableError);
   expect((failure as RedisUnreachableError).executed).toBe("unknown");
-  expect(seen.requests).toHaveLength(1);
+  // A connection that hangs may be given up before the server has read from it.
+  expect(seen.requests.length).toBeLessThanOrEqual(1);
   expect(await failureOf(redis.pipeline([["SET", ARGUMENT, "v"]]))).toBeInstanceOf(RedisUnreachableError);
 });
 
@@ -134,7 +136,7 @@ test("where nobody listens, the command was certainly not executed", async () =>
   const { port } = await serve(json(200, "{}"));
   closers.splice(0).forEach((close) => close());
   await new Promise((resolve) => setTimeout(resolve, 20));
-  const redis = upstashPort({ url: `http://127.0.0.1:${port}`, token: TOKEN, timeoutMs: 300 });
+  const redis = upstashPort({ url: `http://127.0.0.1:${port}`, token: TOKEN, timeoutMs: 20_000 });
   const failure = await failureOf(redis.command(["SET", ARGUMENT, "v"]));
   expect(failure).toBeInstanceOf(RedisUnreachableError);
   expect((failure as RedisUnreachableError).executed).toBe("no");
