@@ -39,7 +39,8 @@ export type HeldStage = "claimed" | "foundClaimed" | "found" | "sealed";
 /** A submission that is durable before its fate is known. */
 export interface HeldSubmission {
   readonly id: number;
-  readonly stage: HeldStage;
+  /** As it is in the store. */
+  stage: HeldStage;
   readonly record: BlockRecord;
 }
 
@@ -81,21 +82,23 @@ export class OutboxStore {
     return this.#sql.durable();
   }
 
-  /** Puts a write at the end of the outbox and drops what was held for it, as one step. @returns the row's id */
-  append(write: LedgerWrite, uncertain: boolean, dropHeld: readonly number[]): number {
+  /** Puts writes at the end of the outbox and drops what was held for them, as one step. @returns the rows, one a write */
+  append(writes: readonly LedgerWrite[], uncertain: boolean, dropHeld: readonly number[]): OutboxRow[] {
     return this.#sql.transaction(() => {
-      const id = this.#lastId + 1;
-      this.#sql.exec(
-        "INSERT INTO outbox (id, kind, uncertain, shares, body) VALUES (?, ?, ?, ?, ?)",
-        id,
-        write.kind,
-        uncertain ? 1 : 0,
-        recordsOf(write).length,
-        encodeRecords(write.kind === "shares" ? write.records : write.record),
-      );
+      const rows = writes.map((write, at) => ({ id: this.#lastId + 1 + at, write }));
+      for (const { id, write } of rows) {
+        this.#sql.exec(
+          "INSERT INTO outbox (id, kind, uncertain, shares, body) VALUES (?, ?, ?, ?, ?)",
+          id,
+          write.kind,
+          uncertain ? 1 : 0,
+          recordsOf(write).length,
+          encodeRecords(write.kind === "shares" ? write.records : write.record),
+        );
+      }
       for (const held of dropHeld) this.dropHeld(held);
-      this.#lastId = id;
-      return id;
+      this.#lastId += rows.length;
+      return rows;
     });
   }
 
@@ -145,8 +148,9 @@ export class OutboxStore {
     return { id, stage, record };
   }
 
-  setStage(id: number, stage: HeldStage): void {
-    this.#sql.exec("UPDATE held SET stage = ? WHERE id = ?", stage, id);
+  setStage(held: HeldSubmission, stage: HeldStage): void {
+    this.#sql.exec("UPDATE held SET stage = ? WHERE id = ?", stage, held.id);
+    held.stage = stage;
   }
 
   dropHeld(id: number): void {

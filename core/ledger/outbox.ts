@@ -6,7 +6,10 @@ import type { LedgerWriter, RecordOutcome, ShareRecord } from "./records.ts";
 import { RedisReplyError, RedisUnreachableError } from "./redis-port.ts";
 
 /** The most shares of one write: about 330 KB of script arguments, a few ms of Redis' time. */
-export const LARGEST_WRITE = 1000;
+const LARGEST_WRITE = 1000;
+
+/** The most shares of one row, and the least that a write is cut down to. */
+const LARGEST_ROW = 50;
 
 /** Why a record goes to the operator after an `unresolved`. */
 export const TOO_OLD = "too old to tell whether an earlier attempt wrote it";
@@ -39,6 +42,7 @@ export class Outbox {
   readonly #index = new Map<string, Map<string, number>>();
   #depth = 0;
   #failures = 0;
+  #writeLimit = LARGEST_WRITE;
   #nextAttemptAtMs = 0;
   #attemptedUpTo: number;
   #duplicates = 0;
@@ -86,11 +90,19 @@ export class Outbox {
     return record && identityOf(record);
   }
 
-  /** Makes a write durable behind the others and drops what was held for it. @returns the row's id @throws when storage refuses; then nothing is kept */
-  append(write: LedgerWrite, uncertain: boolean, dropHeld: readonly number[]): number {
-    const id = this.#store.append(write, uncertain, dropHeld);
-    this.#enter(id, recordsOf(write));
-    return id;
+  /**
+   * The most shares that a write should have now. A line on which a large request does not come back in time would never get
+   * one through: half as many after each failure that may be a time-out, twice as many after each success.
+   */
+  get writeLimit(): number {
+    return this.#writeLimit;
+  }
+
+  /** Makes a write durable behind the others and drops what was held for it. @returns its rows @throws when storage refuses; then nothing is kept */
+  append(write: LedgerWrite, uncertain: boolean, dropHeld: readonly number[]): OutboxRow[] {
+    const rows = this.#store.append(split(write), uncertain, dropHeld);
+    for (const row of rows) this.#enter(row.id, recordsOf(row.write));
+    return rows;
   }
 
   /** Sends the oldest writes once. Never throws. @returns what went wrong, if anything; the next attempt is set then */
@@ -113,7 +125,7 @@ export class Outbox {
       return null;
     } catch (error) {
       if (!uncertain) this.#attemptedUpTo = sent && mayHaveExecuted(error) ? last.id : before;
-      this.failed();
+      this.failed(error);
       return error;
     }
   }
@@ -129,14 +141,21 @@ export class Outbox {
     );
     this.#duplicates += outcomes.filter((outcome) => outcome === "duplicate").length;
     this.#leave(records);
-    this.#failures = 0;
-    this.#nextAttemptAtMs = 0;
+    this.succeeded();
   }
 
   /** The ledger could not be written: it is left alone for a while. */
-  failed(): void {
+  failed(error: unknown): void {
+    if (mayHaveExecuted(error)) this.#writeLimit = Math.max(LARGEST_ROW, Math.floor(this.#writeLimit / 2));
     this.#failures += 1;
     this.#nextAttemptAtMs = this.#clock.nowMs() + backOffMs(this.#failures, this.#random());
+  }
+
+  /** The ledger was written. */
+  succeeded(): void {
+    this.#writeLimit = Math.min(LARGEST_WRITE, this.#writeLimit * 2);
+    this.#failures = 0;
+    this.#nextAttemptAtMs = 0;
   }
 
   /** One block, or as many of the oldest share writes as are equally certain and fit one request. */
@@ -147,7 +166,7 @@ export class Outbox {
       const first = chosen[0] ?? entry;
       shares += entry.shares;
       if (entry.kind !== first.kind || this.#isUncertain(entry) !== this.#isUncertain(first)) break;
-      if (chosen.length > 0 && (entry.kind === "block" || shares > LARGEST_WRITE)) break;
+      if (chosen.length > 0 && (entry.kind === "block" || shares > this.#writeLimit)) break;
       chosen.push(entry);
     }
     return chosen;
@@ -174,6 +193,15 @@ export class Outbox {
       if (nonces?.size === 0) this.#index.delete(header);
     }
   }
+}
+
+/** A write in the pieces that become rows: what a row holds is sent as a whole or not at all. */
+function split(write: LedgerWrite): LedgerWrite[] {
+  if (write.kind === "block") return [write];
+  const pieces: LedgerWrite[] = [];
+  for (let at = 0; at < write.records.length; at += LARGEST_ROW)
+    pieces.push({ kind: "shares", records: write.records.slice(at, at + LARGEST_ROW) });
+  return pieces;
 }
 
 /** Share writes as one; a block stands alone. */

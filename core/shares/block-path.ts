@@ -55,7 +55,7 @@ export class BlockPath {
     const { id: heldId, record } = held;
     if (held.stage !== "sealed") {
       if (await this.#offer(record)) {
-        store.setStage(heldId, "sealed");
+        store.setStage(held, "sealed");
         onAccepted(record);
       } else {
         if (held.stage === "foundClaimed" && !(await proves(record))) {

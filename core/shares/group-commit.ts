@@ -1,6 +1,6 @@
 import { sleep, type Clock } from "../clock.ts";
 import { checkRecord } from "../ledger/ledger-writer.ts";
-import { LARGEST_WRITE, mayHaveExecuted, sendWrite, TOO_OLD, type Outbox } from "../ledger/outbox.ts";
+import { mayHaveExecuted, sendWrite, TOO_OLD, type Outbox } from "../ledger/outbox.ts";
 import type { LedgerWrite, OutboxRow, OutboxStore } from "../ledger/outbox-store.ts";
 import { identityOf } from "../ledger/record-codec.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../ledger/records.ts";
@@ -26,8 +26,8 @@ interface Batch {
   readonly write: LedgerWrite;
   readonly retry: boolean;
   readonly waiting: readonly Waiting[];
-  /** Its row once it was made durable while still on its way. */
-  row: OutboxRow | null;
+  /** Its rows once it was made durable while still on its way. */
+  rows: readonly OutboxRow[] | null;
 }
 
 export interface GroupCommitOptions {
@@ -64,7 +64,7 @@ export class GroupCommit {
 
   /** Submissions in memory: on their way and waiting. */
   get pending(): number {
-    const parked = this.#inFlight?.row !== null;
+    const parked = this.#inFlight?.rows !== null;
     return this.#waiting.length + (parked ? 0 : (this.#inFlight?.waiting.length ?? 0));
   }
 
@@ -131,14 +131,14 @@ export class GroupCommit {
     if (first?.entry.kind === "block") {
       this.#waiting = this.#waiting.slice(1);
       const { record, retry } = first.entry;
-      return { write: { kind: "block", record }, retry, waiting: [first], row: null };
+      return { write: { kind: "block", record }, retry, waiting: [first], rows: null };
     }
     const block = this.#waiting.findIndex((one) => one.entry.kind === "block");
-    const end = Math.min(LARGEST_WRITE, block === -1 ? this.#waiting.length : block);
+    const end = Math.min(this.#options.outbox.writeLimit, block === -1 ? this.#waiting.length : block);
     const waiting = this.#waiting.slice(0, end);
     this.#waiting = this.#waiting.slice(end);
     const records = waiting.map((one) => one.entry.record);
-    return { write: { kind: "shares", records }, retry: waiting.some((one) => one.entry.retry), waiting, row: null };
+    return { write: { kind: "shares", records }, retry: waiting.some((one) => one.entry.retry), waiting, rows: null };
   }
 
   async #write(batch: Batch): Promise<void> {
@@ -147,8 +147,11 @@ export class GroupCommit {
     const cancel = clock.after(answerWithinMs, () => this.#parkInFlight(batch));
     try {
       const outcomes = await sendWrite(writer, batch.write, batch.retry);
-      if (batch.row) outbox.settled([batch.row], outcomes);
-      else this.#answer(batch.waiting, outcomes);
+      if (batch.rows) outbox.settled(batch.rows, outcomes);
+      else {
+        this.#answer(batch.waiting, outcomes);
+        outbox.succeeded();
+      }
     } catch (error) {
       this.#failed(batch, error);
     } finally {
@@ -171,8 +174,8 @@ export class GroupCommit {
   #failed(batch: Batch, error: unknown): void {
     const { outbox, onFailure } = this.#options;
     onFailure(error);
-    outbox.failed();
-    if (!batch.row) this.#parkOrReject(batch, batch.retry || mayHaveExecuted(error));
+    outbox.failed(error);
+    if (!batch.rows) this.#parkOrReject(batch, batch.retry || mayHaveExecuted(error));
     this.#parkWaiting();
   }
 
@@ -231,7 +234,7 @@ export class GroupCommit {
     if (batch.waiting.length === 0) return;
     const { outbox, clock, wakeAt } = this.#options;
     const held = batch.waiting.flatMap(({ entry }) => (entry.heldId === null ? [] : [entry.heldId]));
-    batch.row = { id: outbox.append(batch.write, uncertain, held), write: batch.write };
+    batch.rows = outbox.append(batch.write, uncertain, held);
     // In the same turn as the row, so that no row is ever durable without an alarm.
     wakeAt(Math.max(outbox.nextAttemptAtMs, clock.nowMs()));
     for (const one of batch.waiting) one.resolve("recorded");

@@ -107,12 +107,13 @@ export class ShareDesk {
   /** Judges a submission and records it. The same submission again (same login, worker, time) joins the first. Never throws. */
   submit(share: ShareSubmission): Promise<ShareVerdict> {
     const identity = identityOf(share);
-    const running = this.#running.get(identity);
+    const key = `${identity}/${share.job.header}${share.nonce}`;
+    const running = this.#running.get(key);
     if (running) return running;
     const verdict = this.#process(share, identity)
       .catch((error: unknown) => unavailable(this.#failed("share not judged", error)))
-      .finally(() => this.#running.delete(identity));
-    this.#running.set(identity, verdict);
+      .finally(() => this.#running.delete(key));
+    this.#running.set(key, verdict);
     return verdict;
   }
 
@@ -141,7 +142,6 @@ export class ShareDesk {
       waitingShares: this.#queue.size + this.#commit.pending,
       recordedShares: this.#recorded,
       refutedClaims: this.#refuted,
-      replayedDuplicates: this.#outbox.duplicates,
       unresolved: this.#options.store.unresolvedCount(),
       ledgerSick: this.#outbox.failing,
       lastError: this.#lastError,

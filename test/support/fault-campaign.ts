@@ -13,7 +13,7 @@ import { ShareRigs } from "./share-rigs.ts";
 
 /** How a campaign goes. */
 export interface CampaignOptions {
-  /** It goes on until miners have seen `true` for so many shares ... */
+  /** It goes on until miners have seen `true` for so many shares and a block was found ... */
   readonly acknowledged: number;
   /** ... and at least so many times each of the kinds of trouble has happened. */
   readonly rounds: number;
@@ -215,7 +215,8 @@ async function makeTrouble(
 ): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   await until(() => rigs.acknowledged.size > 20, 60_000, "no share is ever acknowledged");
-  for (let round = 1; round <= rounds || rigs.acknowledged.size < acknowledged; round++) {
+  const enough = () => rigs.acknowledged.size >= acknowledged && stage.node.chain.accepted.length > 0;
+  for (let round = 1; round <= rounds || !enough(); round++) {
     const order = Object.entries(troubles)
       .map((entry) => ({ entry, at: stage.random() }))
       .toSorted((a, b) => a.at - b.at);

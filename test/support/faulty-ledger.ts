@@ -34,9 +34,10 @@ export class FaultyLedger {
   /** Proof of work by height, swept below eight heights as the real one is. */
   readonly #pow = new Map<string, number>();
   readonly #clock: Clock;
-  readonly #nextFault: () => Fault;
+  readonly #nextFault: (shares: number) => Fault;
 
-  constructor(clock: Clock, nextFault: () => Fault) {
+  /** @param nextFault what happens to a request that writes so many shares */
+  constructor(clock: Clock, nextFault: (shares: number) => Fault) {
     this.#clock = clock;
     this.#nextFault = nextFault;
   }
@@ -49,11 +50,11 @@ export class FaultyLedger {
     return {
       billedCommands: 0,
       recordShares: (batch, retry) =>
-        this.#send(alive, () => {
+        this.#send(alive, batch.length, () => {
           if (!retry) this.sweep(Math.min(...batch.map((share) => share.height)));
           return batch.map((share) => this.#share(share, retry));
         }),
-      recordBlock: (block, retry) => this.#send(alive, () => this.#block(block, retry)),
+      recordBlock: (block, retry) => this.#send(alive, 1, () => this.#block(block, retry)),
     };
   }
 
@@ -81,20 +82,20 @@ export class FaultyLedger {
     for (const [key, at] of this.#pow) if (at < height - 8) this.#pow.delete(key);
   }
 
-  async #send<T>(alive: () => boolean, execute: () => T): Promise<T> {
+  async #send<T>(alive: () => boolean, shares: number, execute: () => T): Promise<T> {
     this.requests += 1;
     if (!alive()) return new Promise(() => undefined);
     this.mostInFlight = Math.max(this.mostInFlight, ++this.#inFlight);
     try {
-      return await this.#line(execute);
+      return await this.#line(shares, execute);
     } finally {
       this.#inFlight -= 1;
       if (!alive()) await new Promise(() => undefined);
     }
   }
 
-  async #line<T>(execute: () => T): Promise<T> {
-    const fault = this.#nextFault();
+  async #line<T>(shares: number, execute: () => T): Promise<T> {
+    const fault = this.#nextFault(shares);
     const pause = (delayMs: number) => new Promise<void>((resolve) => void this.#clock.after(delayMs, resolve));
     switch (fault.kind) {
       case "none":

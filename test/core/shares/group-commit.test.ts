@@ -161,6 +161,29 @@ describe("the durable outbox", () => {
     }
   });
 
+  it("drains through a line on which large requests never come back in time", async () => {
+    const clock = new VirtualClock();
+    const sql = nodeSql();
+    let down = true;
+    const ledger = new FaultyLedger(clock, (shares): Fault => {
+      if (down) return { kind: "refused" };
+      return shares > 100 ? { kind: "lostBefore", delayMs: 1_000 } : fine(10);
+    });
+    const life = new Life(sql, ledger, clock, () => 0.5);
+    for (let n = 0; n < 900; n++) void life.commit.commit(share(n % 7, n, n));
+    await clock.pass(100);
+    expect(life.outbox.depth).toBe(900);
+    down = false;
+    await clock.pass(120_000);
+    expect(life.outbox.depth).toBe(0);
+    expect(ledger.credits).toHaveLength(900);
+    // And the same while nothing was wrong before.
+    for (let n = 1_000; n < 1_900; n++) void life.commit.commit(share(n % 7, n, n));
+    await clock.pass(120_000);
+    expect(ledger.credits).toHaveLength(1_800);
+    expect(life.outbox.depth).toBe(0);
+  });
+
   it("knows its own: a retry is accepted, a copy is a duplicate", async () => {
     const { clock, start } = setUp({ otherwise: { kind: "refused" } });
     const { commit } = start();

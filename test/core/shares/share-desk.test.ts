@@ -285,6 +285,19 @@ describe("the way of a block", () => {
     }
   });
 
+  it("stays a block when durable storage fails after the node has accepted it, whatever the node says later", async () => {
+    const faults: Fault[] = [{ kind: "refused" }];
+    const { clock, sql, ledger, start } = setUp({ faults, answers: [{ kind: "accepted" }, { kind: "rejected" }] });
+    const desk = start();
+    sql.exec("CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'disk full'); END");
+    void desk.submit(found());
+    await clock.pass(100);
+    sql.exec("DROP TRIGGER full");
+    await clock.pass(20_000);
+    expect(ledger.candidates).toHaveLength(1);
+    expect(ledger.credits).toHaveLength(1);
+  });
+
   it("is offered anew when the object ended before the node had answered", async () => {
     const { clock, ledger, offered, start } = setUp();
     const first = start({ nodes: [{ name: "hangs", submitWork: () => new Promise(() => undefined) }] });
