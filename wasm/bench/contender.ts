@@ -1,0 +1,20 @@
+import type { Epoch } from "ethash-wasm";
+
+/** Hashes `calls` batches of `shares` consecutive nonces. */
+export interface Work {
+  /** 64 hex digits. */
+  readonly header: string;
+  readonly firstNonce: bigint;
+  readonly shares: number;
+  readonly calls: number;
+}
+
+/** Something that hashes, and says how long it took. */
+export interface Contender {
+  readonly name: string;
+  /** Builds the cache. @returns milliseconds */
+  build(epoch: Epoch): Promise<number>;
+  /** `lastResult` in hex, to show that all contenders computed the same. */
+  hash(work: Work): Promise<{ milliseconds: number; lastResult: string }>;
+  stop(): Promise<void>;
+}

@@ -1,0 +1,57 @@
+import { build } from "esbuild";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { median } from "../src/bench.ts";
+import type { Contender } from "./contender.ts";
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+/**
+ * This package inside real workerd, timed from outside: the clock in a Worker has a coarse grain. An empty request's
+ * time is subtracted, and requests should take 60 ms or more, so that its jitter does not matter.
+ */
+export async function startWorkerd(): Promise<Contender> {
+  const bundle = await build({
+    entryPoints: [here("workerd-worker.ts")],
+    bundle: true,
+    format: "esm",
+    external: ["ethash-wasm/kernel.wasm"],
+    write: false,
+    target: "esnext",
+  });
+  const script = bundle.outputFiles[0]?.text.replaceAll("ethash-wasm/kernel.wasm", "./kernel.wasm") ?? "";
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      name: "ethash-bench",
+      cf: false,
+      host: "127.0.0.1",
+      port: 0,
+      compatibilityDate: "2026-11-02",
+      modules: [
+        { type: "ESModule", path: "worker.js", contents: script },
+        { type: "CompiledWasm", path: "kernel.wasm", contents: readFileSync(here("../dist/kernel.wasm")) },
+      ],
+    }),
+  );
+  const url = await miniflare.ready;
+  const timed = async (task: object) => {
+    const start = performance.now();
+    const response = await fetch(url, { method: "POST", body: JSON.stringify(task) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`workerd answered ${response.status}: ${text}`);
+    return { milliseconds: performance.now() - start, text };
+  };
+  const empty: number[] = [];
+  for (let request = 0; request < 20; request++) empty.push((await timed({})).milliseconds);
+  const overhead = median(empty);
+  return {
+    name: "ethash-wasm, workerd",
+    build: async (epoch) => (await timed({ build: epoch })).milliseconds - overhead,
+    hash: async (work) => {
+      const { milliseconds, text } = await timed({ hash: { ...work, firstNonce: String(work.firstNonce) } });
+      return { milliseconds: milliseconds - overhead, lastResult: text };
+    },
+    stop: async () => miniflare.dispose(),
+  };
+}
