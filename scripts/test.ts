@@ -20,6 +20,11 @@ const onPath = (program: string) =>
   (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 const say = (text: string) => process.stderr.write(`\nedgepool: ${text}\n`);
 const further = [
+  [
+    "slow",
+    "npm",
+    "the largest light caches, real epochs against an independent implementation, the packed ethash-wasm",
+  ],
   ["redis", "redis-server", "the ledger against a real Redis, fault injection"],
   ["browser", "chromium", "the dashboard in a real browser"],
 ] as const;
