@@ -1,0 +1,58 @@
+import type { CallCosts } from "./measured-costs.ts";
+
+/** Cloudflare's prices in USD, Workers Paid; the included amounts are a month's. Source: design papers, platform.md section C. */
+export const PRICES = {
+  planUsd: 5,
+  requests: { usdPerMillion: 0.15, included: 1_000_000 },
+  gbSeconds: { usdPerMillion: 12.5, included: 400_000 },
+  rowsWritten: { usdPerMillion: 1, included: 50_000_000 },
+} as const;
+
+const GB_PER_OBJECT = 0.128;
+const MONTH_SECONDS = 30 * 86_400;
+
+/** How much work there is to pass on. */
+export interface Workload {
+  readonly logins: number;
+  readonly socketsPerLogin: number;
+  readonly relays: number;
+  /** Seconds between two jobs: the block time, or less where the node commits new work within a height. */
+  readonly jobEverySeconds: number;
+  readonly pollEverySeconds: number;
+}
+
+/** What passing on work costs a month, the included amounts taken off, the plan's five dollars not added. */
+export interface MonthlyCost {
+  readonly jobs: number;
+  readonly requests: number;
+  readonly gbSeconds: number;
+  readonly rowsWritten: number;
+  readonly usd: { readonly requests: number; readonly duration: number; readonly rows: number; readonly total: number };
+}
+
+/**
+ * Requests: an RPC call a session and job, one a relay and job, an alarm run a poll and one a relay and job. Rows: one an alarm that is
+ * set. Duration: the root is taken to be awake all month, relays for as long as a job is on its way, sessions while they take it.
+ * WebSocket messages to miners are free.
+ * @param passMs how long a job is on its way, from the simulation
+ */
+export function monthlyCost(workload: Workload, costs: CallCosts, passMs: number): MonthlyCost {
+  const { logins, relays, socketsPerLogin } = workload;
+  const jobs = MONTH_SECONDS / workload.jobEverySeconds;
+  const polls = MONTH_SECONDS / workload.pollEverySeconds;
+  const requests = jobs * (logins + 2 * relays) + polls;
+  const sessionSeconds = (jobs * logins * (costs.sessionMs + costs.socketMs * socketsPerLogin)) / 1_000;
+  const relaySeconds = (jobs * relays * passMs) / 1_000;
+  const gbSeconds = (MONTH_SECONDS + sessionSeconds + relaySeconds) * GB_PER_OBJECT;
+  const rowsWritten = polls + jobs * (1 + relays);
+  const usd = {
+    requests: price(requests, PRICES.requests),
+    duration: price(gbSeconds, PRICES.gbSeconds),
+    rows: price(rowsWritten, PRICES.rowsWritten),
+  };
+  return { jobs, requests, gbSeconds, rowsWritten, usd: { ...usd, total: usd.requests + usd.duration + usd.rows } };
+}
+
+function price(amount: number, { usdPerMillion, included }: { usdPerMillion: number; included: number }): number {
+  return (Math.max(amount - included, 0) / 1_000_000) * usdPerMillion;
+}
