@@ -73,7 +73,7 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
   }
 
   async history(range: Range): Promise<string> {
-    return accountHistory(range, this.#room.history(range));
+    return accountHistory(range, this.#room.history(range), Math.floor(Date.now() / 1000));
   }
 
   async getwork(request: GetworkRequest): Promise<string> {

@@ -2,8 +2,12 @@ import { VERDICTS, type Range, type VerdictCounts } from "../history/definitions
 import type { LoginHistoryReport } from "../history/login-history.ts";
 import { emptyRecord } from "./json.ts";
 
+/** A period that began a moment ago says nothing yet: one share in its first second is no hashrate. */
+const SHORTEST_S = 120;
+
 /** The body of `/api/accounts/<login>/history`: columns over time, and each worker's verdicts over the last day. */
-export function accountHistory(range: Range, { resolution, points, workers }: LoginHistoryReport): string {
+export function accountHistory(range: Range, report: LoginHistoryReport, nowS: number): string {
+  const { resolution, points, workers } = report;
   const column = (name: string) => points.map(({ values }) => values[name] ?? 0);
   const byWorker = emptyRecord<VerdictCounts>();
   for (const [worker, accepted, duplicate, invalid, stale] of workers) {
@@ -13,8 +17,11 @@ export function accountHistory(range: Range, { resolution, points, workers }: Lo
     range,
     resolution,
     at: points.map(({ at }) => at),
-    // What was really done in a period, not a window's mean: hashes over its length.
-    hashrate: column("work").map((work) => Math.round(work / resolution)),
+    // What was really done in a period, not a window's mean: hashes over its length, as far as it has come.
+    hashrate: points.map(({ at, values }) => {
+      const passedS = Math.min(resolution, Math.max(nowS - at, SHORTEST_S));
+      return Math.round((values["work"] ?? 0) / passedS);
+    }),
     ...Object.fromEntries(VERDICTS.map((verdict) => [verdict, column(verdict)])),
     workers: byWorker,
   });

@@ -62,7 +62,8 @@ describe("a login's submits", () => {
   it("stay in the history of the login when its object is evicted", async () => {
     await runInDurableObject(session(), (_instance, { storage }) => {
       const keeper = new Keeper();
-      keeper.submit(Date.now(), "rig", "accepted", 6000);
+      // A period that is over, so that its length is known.
+      keeper.submit(Date.now() - PERIOD_MS, "rig", "accepted", 6000);
       new SubmitTallies(storage).settleLast(keeper);
     });
     await evictDurableObject(session());

@@ -14,6 +14,8 @@ export interface MiningPool {
   readonly login: string;
   /** One command to the pool's ledger. */
   redis(...command: (string | number)[]): Promise<unknown>;
+  /** Fulfilled when every rig has had a share accepted. */
+  firstShare(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,9 @@ export async function startMiningPool(rigs: readonly string[]): Promise<MiningPo
       const headers = { authorization: `Bearer ${TOKEN}` };
       const response = await fetch(`${pool.url}/redis`, { method: "POST", headers, body: JSON.stringify(command) });
       return await response.json();
+    },
+    firstShare: async () => {
+      while (miners.some(({ stats }) => stats.accepted === 0)) await new Promise((resolve) => setTimeout(resolve, 100));
     },
     close: async () => {
       await Promise.all(miners.map((miner) => miner.close()));

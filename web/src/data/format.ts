@@ -5,7 +5,8 @@ export function scaled(value: number): string {
   if (!Number.isFinite(value) || value < 0) return "0 ";
   const step = value < 1 ? 0 : Math.min(PREFIXES.length - 1, Math.floor(Math.log10(value) / 3));
   const shown = value / 1000 ** step;
-  const digits = shown >= 100 || step === 0 ? 0 : shown >= 10 ? 1 : 2;
+  const whole = step === 0 && Number.isInteger(shown);
+  const digits = whole || shown >= 100 ? 0 : shown >= 10 ? 1 : 2;
   return `${shown.toFixed(digits)} ${PREFIXES[step] ?? ""}`;
 }
 

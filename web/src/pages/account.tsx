@@ -32,7 +32,7 @@ export function AccountPage({ login }: { login: string }) {
         class="mb-4"
         aside={<Choice name="How far back" options={ACCOUNT_RANGES} value={range} onChange={setRange} />}
       >
-        <AccountCharts history={history.data} />
+        <AccountCharts history={history.data} range={range} />
       </Panel>
       <Panel
         title={account ? `Workers (${account.workersOnline} online, ${account.workersOffline} offline)` : "Workers"}

@@ -17,6 +17,8 @@ export interface ChartData {
   readonly kind: "line" | "bars";
   /** Seconds between two points: a longer gap is shown as one. */
   readonly resolution: number;
+  /** How far back the time axis reaches, in seconds. */
+  readonly span: number;
   /** Unix time in seconds, rising. */
   readonly at: readonly number[];
   readonly series: readonly ChartSeries[];
@@ -24,6 +26,9 @@ export interface ChartData {
 }
 
 const HEIGHT = 240;
+/** The value axis ends here at least, and its ticks are whole numbers: hashes and shares do not come in parts. */
+const MIN_TOP = 4;
+const INCREMENTS = Array.from({ length: 19 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 
 const colourOf = (element: Element, name: string) => getComputedStyle(element).getPropertyValue(name).trim();
 
@@ -76,8 +81,15 @@ function options(data: ChartData, host: HTMLElement, onCursor: (index: number | 
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
-    axes: [axis, { ...axis, size: 74, values: (_plot, ticks) => ticks.map((tick) => data.format(tick)) }],
+    scales: {
+      // The whole span, also while little of it has been recorded: a young pool should not look like an old one.
+      x: { range: () => [Date.now() / 1000 - data.span, Date.now() / 1000] },
+      y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, MIN_TOP)] },
+    },
+    axes: [
+      axis,
+      { ...axis, size: 74, incrs: INCREMENTS, values: (_plot, ticks) => ticks.map((tick) => data.format(tick)) },
+    ],
     series: [{}, ...(data.kind === "bars" ? series.toReversed() : series)],
     hooks: { setCursor: [({ cursor }) => onCursor(cursor.idx ?? null)] },
   };
@@ -89,7 +101,7 @@ export function Chart({ data }: { data: ChartData }) {
   const plot = useRef<uPlot | null>(null);
   const [index, setIndex] = useState<number | null>(null);
   const colours = useColours();
-  const shape = `${data.title} ${data.kind} ${data.series.map(({ label }) => label).join()} ${data.at.length < 3}`;
+  const shape = `${data.title} ${data.kind} ${data.series.map(({ label }) => label).join()} ${data.span} ${data.at.length < 3}`;
   const drawn = useRef(data);
   drawn.current = data;
 

@@ -25,7 +25,7 @@ export function Header() {
         <Link href="/" class="flex items-center gap-2 text-lg font-semibold">
           <img src="/icon.svg" width="28" height="28" alt="" />
           <span>edgepool</span>
-          {facts && <span class="badge badge-outline badge-sm font-normal">{facts.chain}</span>}
+          {facts && <span class="badge badge-outline badge-sm hidden font-normal sm:inline-flex">{facts.chain}</span>}
         </Link>
         <nav aria-label="Pages" class="order-last w-full md:order-none md:w-auto md:flex-1">
           <ul class="flex justify-between gap-1 md:justify-start">
@@ -74,7 +74,7 @@ function MinerSearch() {
   };
   return (
     <form role="search" onSubmit={submit}>
-      <label class="input input-sm w-40 sm:w-56">
+      <label class="input input-sm w-36 sm:w-56">
         <Search size={14} aria-hidden="true" />
         <span class="sr-only">Find a miner by address, then press Enter</span>
         <input

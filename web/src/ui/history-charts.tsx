@@ -6,11 +6,11 @@ import { Chart, type ChartData, type ChartSeries } from "./chart.tsx";
 import { Choice } from "./parts.tsx";
 
 const RANGES = [
-  { value: "3h", label: "3 h" },
-  { value: "1d", label: "1 d" },
-  { value: "7d", label: "7 d" },
-  { value: "30d", label: "30 d" },
-  { value: "2y", label: "2 y" },
+  { value: "3h", label: "3 h", span: 10_800 },
+  { value: "1d", label: "1 d", span: 86_400 },
+  { value: "7d", label: "7 d", span: 604_800 },
+  { value: "30d", label: "30 d", span: 2_592_000 },
+  { value: "2y", label: "2 y", span: 63_072_000 },
 ] as const;
 type Range = (typeof RANGES)[number]["value"];
 
@@ -36,8 +36,12 @@ function verdictSeries(columns: { readonly [V in keyof VerdictCounts]: readonly 
   return VERDICTS.map(({ name, label, colour }) => ({ label, colour, values: columns[name] }));
 }
 
-function poolChart(chart: PoolChart, history: PoolHistory): ChartData {
+/** Seconds that a range reaches back. */
+const spanOf = (range: Range) => RANGES.find(({ value }) => value === range)?.span ?? 0;
+
+function poolChart(chart: PoolChart, range: Range, history: PoolHistory): ChartData {
   const { at, resolution } = history;
+  const span = spanOf(range);
   const line = (
     title: string,
     values: readonly number[],
@@ -48,6 +52,7 @@ function poolChart(chart: PoolChart, history: PoolHistory): ChartData {
     kind: "line",
     at,
     resolution,
+    span,
     format,
     series: [{ label: title, values, colour }],
   });
@@ -62,6 +67,7 @@ function poolChart(chart: PoolChart, history: PoolHistory): ChartData {
         kind: "bars",
         at,
         resolution,
+        span,
         format: count,
         series: verdictSeries(history),
       };
@@ -81,16 +87,17 @@ export function PoolCharts() {
         <Choice name="What to show" options={POOL_CHARTS} value={chart} onChange={setChart} />
         <Choice name="How far back" options={RANGES} value={range} onChange={setRange} />
       </div>
-      {data ? <Chart data={poolChart(chart, data)} /> : <div class="skeleton h-64 w-full" />}
+      {data ? <Chart data={poolChart(chart, range, data)} /> : <div class="skeleton h-64 w-full" />}
     </>
   );
 }
 
 /** One login over time. */
-export function AccountCharts({ history }: { history: AccountHistory | null }) {
+export function AccountCharts({ history, range }: { history: AccountHistory | null; range: Range }) {
   const [chart, setChart] = useState<"hashrate" | "shares">("hashrate");
   if (!history) return <div class="skeleton h-64 w-full" />;
   const { at, resolution } = history;
+  const span = spanOf(range);
   const data: ChartData =
     chart === "hashrate"
       ? {
@@ -98,10 +105,19 @@ export function AccountCharts({ history }: { history: AccountHistory | null }) {
           kind: "line",
           at,
           resolution,
+          span,
           format: hashrate,
           series: [{ label: "Hashrate", values: history.hashrate, colour: "--color-primary" }],
         }
-      : { title: "Shares by verdict", kind: "bars", at, resolution, format: count, series: verdictSeries(history) };
+      : {
+          title: "Shares by verdict",
+          kind: "bars",
+          at,
+          resolution,
+          span,
+          format: count,
+          series: verdictSeries(history),
+        };
   return (
     <>
       <div class="mb-3">

@@ -106,7 +106,7 @@ export function Table({
   if (rows.length === 0) return <p class="text-muted py-4 text-center">{empty}</p>;
   return (
     <div class="-mx-4 overflow-x-auto px-4" tabindex={0} role="region" aria-label={`Table: ${caption}`}>
-      <table class="figures table-sm table w-full text-sm whitespace-nowrap [&_tr>*:first-child]:pl-0">
+      <table class="figures table w-full whitespace-nowrap [&_td]:py-2 [&_th]:py-2 [&_tr>*:first-child]:pl-0">
         <caption class="sr-only">{caption}</caption>
         <thead>
           <tr>
@@ -158,7 +158,7 @@ export function CopyLine({ name, text }: { name: string; text: string }) {
   };
   return (
     <div class="bg-base-200 border-base-300 rounded-field flex items-start gap-2 border">
-      <pre class="min-w-0 flex-1 overflow-x-auto p-3 text-sm" tabindex={0} aria-label={name}>
+      <pre class="min-w-0 flex-1 p-3 text-sm break-all whitespace-pre-wrap" tabindex={0} aria-label={name}>
         <code>{text}</code>
       </pre>
       <button type="button" class="btn btn-ghost btn-sm m-1" onClick={() => void copy()}>

@@ -1,0 +1,200 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { AxeResults } from "axe-core";
+import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startMiningPool, type MiningPool } from "./support/mining-pool.ts";
+
+/** Everything that Chromium would otherwise do on its own goes to hosts that this machine does not reach. */
+const CHROMIUM_ARGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const DESKTOP = { width: 1280, height: 900 };
+const PHONE = { width: 390, height: 844 };
+/** Where to put pictures of the pages, for people to look at. */
+const SCREENSHOTS = process.env["EDGEPOOL_SCREENSHOTS"];
+const AXE = readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let mining: MiningPool;
+let profile: string;
+let browser: BrowserContext;
+/** What no page may ever do. */
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  mining = await startMiningPool(["rig-1", "rig-2"]);
+  profile = await mkdtemp(join(tmpdir(), "edgepool-chromium-"));
+  browser = await chromium.launchPersistentContext(profile, {
+    executablePath: "/usr/bin/chromium",
+    args: CHROMIUM_ARGS,
+    viewport: DESKTOP,
+  });
+  // A block of every state, and a payment: what an unlocker and a payouts module would have written.
+  const nowS = Math.floor(Date.now() / 1000);
+  const hash = (digit: string) => `0x${digit.repeat(64)}`;
+  await mining.redis(
+    "ZADD",
+    "eth:blocks:immature",
+    90,
+    `0:0:0x2:${hash("4")}:${nowS - 4000}:6000:5100:2560000000000000000`,
+  );
+  await mining.redis(
+    "ZADD",
+    "eth:blocks:matured",
+    89,
+    `0:0:0x3:${hash("5")}:${nowS - 8000}:6000:9100:2560000000000000000`,
+  );
+  await mining.redis(
+    "ZADD",
+    "eth:blocks:matured",
+    88,
+    `87:0:0x4:${hash("6")}:${nowS - 9000}:6000:3100:2240000000000000000`,
+  );
+  await mining.redis("ZADD", "eth:blocks:matured", 87, `0:1:0x5:${hash("7")}:${nowS - 9900}:6000:6100:0`);
+  await mining.redis("ZADD", "eth:payments:all", nowS - 600, `${hash("8")}:${mining.login}:500000000`);
+  await mining.redis("ZADD", `eth:payments:${mining.login}`, nowS - 600, `${hash("8")}:500000000`);
+  await mining.firstShare();
+  await mining.pool.scheduled();
+}, 180_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await mining?.close();
+  if (profile) await rm(profile, { recursive: true, force: true });
+});
+
+async function open(path: string): Promise<Page> {
+  const page = await browser.newPage();
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(`${path}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => complaints.push(`${path}: ${error.message}`));
+  page.on("request", (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (origin !== mining.pool.url && protocol !== "data:") complaints.push(`${path}: asked ${request.url()}`);
+  });
+  await page.goto(`${mining.pool.url}/#${path}`);
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  return page;
+}
+
+const figure = (page: Page, name: string) => page.locator(`[data-figure="${name}"]`);
+
+describe("the dashboard in Chromium, on a pool that mines", () => {
+  it("shows figures that change by themselves, without a reload", async () => {
+    const page = await open("/");
+    let loads = 0;
+    page.on("load", () => (loads += 1));
+    await page.waitForFunction(() =>
+      /[1-9].*H\/s/.test(document.querySelector('[data-figure="Pool hashrate"]')?.textContent ?? ""),
+    );
+    expect(await figure(page, "Workers online").textContent()).toBe("2");
+    const before = await figure(page, "Round shares").textContent();
+    await page.waitForFunction(
+      (text) => document.querySelector('[data-figure="Round shares"]')?.textContent !== text,
+      before,
+    );
+    expect(await figure(page, "Round shares").textContent()).toMatch(/^[\d.]+ k?H$/);
+    expect(loads).toBe(0);
+    await page.close();
+  });
+
+  it("shows a miner's workers with their state, hashrate, stale and invalid rates, and its payments", async () => {
+    const page = await open(`/account/${mining.login}`);
+    const rigs = page.getByRole("region", { name: "Table: Workers" }).getByRole("row");
+    await rigs.nth(2).waitFor();
+    expect((await rigs.allTextContents()).slice(1).map((text) => text.slice(0, 11))).toEqual([
+      "rig-1online",
+      "rig-2online",
+    ]);
+    await page.waitForFunction(() => /\d\.\d\d %/.test(document.querySelector("main")?.textContent ?? ""));
+    expect(await page.getByRole("region", { name: "Table: Payments" }).textContent()).toContain("0.50 ETH");
+    await page.close();
+  });
+
+  it("writes the command line of every miner program and of the bridge with the visitor's address in it", async () => {
+    const page = await open("/connect");
+    await page.getByLabel("Your address").fill(mining.login);
+    await page.getByLabel("Worker").fill("garage-3");
+    await page.getByLabel("Bridge, as miners see it").fill("192.168.1.7");
+    await page.getByText("lolMiner", { exact: true }).click();
+    expect(await page.getByLabel("lolMiner", { exact: true }).textContent()).toBe(
+      `lolMiner --algo ETHASH --pool 192.168.1.7:8008 --user ${mining.login}.garage-3 --ethstratum ETHPROXY`,
+    );
+    expect(await page.getByLabel("Bridge", { exact: true }).textContent()).toBe(
+      `npx edgepool-bridge ws://127.0.0.1:${mining.pool.port} --listen 8008 --allow-insecure`,
+    );
+    // What is not an address never gets into a command line.
+    await page.getByLabel("Your address").fill('0x1"; rm -rf / #');
+    expect(await page.getByLabel("lolMiner", { exact: true }).textContent()).toContain("0xYOUR_ADDRESS.garage-3");
+    await page.close();
+  });
+
+  it("shows whatever a worker calls itself as text", async () => {
+    const name = '<img src=x onerror="document.title=1">';
+    const nowS = Math.floor(Date.now() / 1000);
+    const login = `0x${"c".repeat(40)}`;
+    await mining.redis("HSET", `eth:miners:${login}`, "lastShare", nowS, "note", name);
+    await mining.redis("ZADD", `eth:hashrate:${login}`, nowS, `1000:${name}:1`);
+    const page = await open(`/account/${login}`);
+    await page.getByText(name).waitFor();
+    expect(await page.locator("main img").count()).toBe(0);
+    expect(await page.title()).toBe("edgepool");
+    await page.close();
+  });
+
+  it("can be used with the keyboard alone", async () => {
+    const page = await open("/miners");
+    await page.keyboard.press("Tab");
+    expect(await page.locator(":focus").textContent()).toBe("Skip to content");
+    await page.keyboard.press("Enter");
+    expect(await page.locator(":focus").getAttribute("id")).toBe("main");
+    await page.getByRole("search").getByRole("searchbox").focus();
+    await page.keyboard.type(mining.login);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Miner" }).waitFor();
+    await page.close();
+  });
+
+  it.each([
+    ["desktop", "light", DESKTOP],
+    ["desktop", "dark", DESKTOP],
+    ["phone", "light", PHONE],
+    ["phone", "dark", PHONE],
+  ] as const)("is accessible and fits the screen: %s, %s", async (device, colorScheme, viewport) => {
+    for (const path of ["/", "/miners", "/blocks", "/payments", `/account/${mining.login}`, "/connect"]) {
+      const page = await open(path);
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(viewport);
+      await page.waitForFunction(() => document.querySelector(".skeleton") === null);
+      await page.evaluate(await AXE);
+      const { violations } = await page.evaluate<AxeResults>("axe.run()");
+      expect(violations.map(({ id, nodes }) => `${path} ${id}: ${nodes[0]?.html}`)).toEqual([]);
+      expect(await page.evaluate("document.documentElement.scrollWidth - innerWidth"), path).toBeLessThanOrEqual(0);
+      const name = path.split("/")[1] || "overview";
+      if (SCREENSHOTS) await page.screenshot({ path: join(SCREENSHOTS, `${name}-${device}-${colorScheme}.png`) });
+      await page.close();
+    }
+  });
+
+  it("has not written an error to the console and asked nobody but the pool, in all of this", () => {
+    expect(complaints).toEqual([]);
+  });
+
+  it("is light to load: under 150 KB of script, gzipped", async () => {
+    const assets = join(import.meta.dirname, "../../web/dist/assets");
+    const scripts = (await readdir(assets)).filter((name) => name.endsWith(".js"));
+    const sizes = await Promise.all(scripts.map(async (name) => gzipSync(await readFile(join(assets, name))).length));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150_000);
+  });
+});
