@@ -25,6 +25,8 @@ const PHONE = { width: 390, height: 844 };
 const SCREENSHOTS = process.env["EDGEPOOL_SCREENSHOTS"];
 const AXE = readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
+const hash = (digit: string) => `0x${digit.repeat(64)}`;
+
 let mining: MiningPool;
 let profile: string;
 let browser: BrowserContext;
@@ -41,7 +43,6 @@ beforeAll(async () => {
   });
   // A block of every state, and a payment: what an unlocker and a payouts module would have written.
   const nowS = Math.floor(Date.now() / 1000);
-  const hash = (digit: string) => `0x${digit.repeat(64)}`;
   await mining.redis(
     "ZADD",
     "eth:blocks:immature",
