@@ -6,16 +6,22 @@ import type { Env } from "../worker/env.ts";
 import { loadConfig } from "./config.ts";
 import { ledgerClient } from "./ledger-client.ts";
 import type { AccountBoardRpc } from "./rpc.ts";
+import { StayAwake } from "./stay-awake.ts";
 
 /** Hashrate entries that one reading may catch up with beyond its first page. */
 const BUDGET = 40_000;
 
+/** A page that is open asks again within this time and finds the window folded. */
+const AWAKE_MS = 60_000;
+
 /** One login's account as the API shows it, read at most once per `statsCollectInterval`. One object a login, `idFromName(login)`; it stores nothing. */
 export class AccountBoard extends DurableObject<Env> implements AccountBoardRpc {
   #readings: Cached<string | null> | null = null;
+  readonly #awake = new StayAwake(AWAKE_MS);
 
   async body(login: string): Promise<string | null> {
     this.#readings ??= this.#start(login);
+    this.#awake.renew();
     try {
       return await this.#readings.get(Date.now());
     } catch (error) {

@@ -1,47 +1,51 @@
+import type { Clock } from "../core/clock.ts";
 import type { Verdict } from "../core/history/definitions.ts";
 import type { ShareVerdict } from "../core/shares/share.ts";
-import type { Env } from "../worker/env.ts";
 import type { SubmitCounts } from "./rpc.ts";
 
 /** The finest history has a point a minute. */
 const REPORT_EVERY_MS = 60_000;
 
-/** Counts a shard's verdicts and tells the pool's board at most once a minute: a request a minute, whatever the share rate. */
+/**
+ * Counts a shard's verdicts and tells the pool's board once a minute: a request a minute, whatever the share rate, and none while nobody
+ * submits. The pending timer also keeps the shard in memory until its counts are told (an object without one may leave it after 10 s).
+ */
 export class BoardReporter {
-  readonly #env: Env;
-  readonly #wakeAt: (atMs: number) => void;
+  readonly #tell: (counts: SubmitCounts) => Promise<void>;
+  readonly #clock: Clock;
   readonly #counts = new Map<Verdict | "blocks", number>();
-  #dueAtMs = 0;
+  #pending = false;
 
-  /** @param wakeAt asks for a {@link flush} at a Unix time in ms */
-  constructor(env: Env, wakeAt: (atMs: number) => void) {
-    this.#env = env;
-    this.#wakeAt = wakeAt;
+  /** @param tell brings the counts to the board; when it rejects they are kept for the next time */
+  constructor(tell: (counts: SubmitCounts) => Promise<void>, clock: Clock) {
+    this.#tell = tell;
+    this.#clock = clock;
   }
 
-  count(verdict: ShareVerdict, staleBefore: number, nowMs: number): void {
-    if (this.#counts.size === 0) {
-      this.#dueAtMs = nowMs + REPORT_EVERY_MS;
-      this.#wakeAt(this.#dueAtMs);
-    }
+  /** @param staleBefore stale submits that came before this one and that no verifier saw */
+  count(verdict: ShareVerdict, staleBefore: number): void {
     if (staleBefore > 0) this.#add("stale", staleBefore);
     if (verdict.kind !== "unavailable") this.#add(verdict.kind, 1);
     if (verdict.kind === "accepted" && verdict.block) this.#add("blocks", 1);
+    if (this.#counts.size > 0) this.#arm();
   }
 
-  /** Tells the board what there is, once it is due. Figures for charts are not worth a retry: what cannot be told stays for the next time. */
-  async flush(nowMs: number): Promise<void> {
-    if (this.#counts.size === 0) return;
-    if (nowMs < this.#dueAtMs) return this.#wakeAt(this.#dueAtMs);
+  #arm(): void {
+    if (this.#pending) return;
+    this.#pending = true;
+    this.#clock.after(REPORT_EVERY_MS, () => void this.#report());
+  }
+
+  async #report(): Promise<void> {
+    this.#pending = false;
     const told = [...this.#counts];
-    const counts: SubmitCounts = Object.fromEntries(told);
     this.#counts.clear();
     try {
-      await this.#env.POOL_BOARD.getByName("main").report(counts);
+      await this.#tell(Object.fromEntries(told));
     } catch {
+      // Figures for charts; whoever restarts the board loses nothing but time.
       for (const [name, count] of told) this.#add(name, count);
-      this.#dueAtMs = nowMs + REPORT_EVERY_MS;
-      this.#wakeAt(this.#dueAtMs);
+      this.#arm();
     }
   }
 

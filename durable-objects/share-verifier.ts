@@ -41,13 +41,13 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       hashrateExpirationMs: this.#config.ledger.hashrateExpirationMs,
       nowMs: () => Date.now(),
     });
-    this.#reporter = new BoardReporter(env, (atMs) => this.#bell.ringAt(atMs));
+    this.#reporter = new BoardReporter((counts) => env.POOL_BOARD.getByName("main").report(counts), systemClock);
     this.#desk = this.#openDesk(ctx.storage);
   }
 
   async submit(share: ShareSubmission): Promise<ShareVerdict> {
     const verdict = await this.#desk.submit(share);
-    this.#reporter.count(verdict, share.staleBefore ?? 0, Date.now());
+    this.#reporter.count(verdict, share.staleBefore ?? 0);
     return verdict;
   }
 
@@ -81,7 +81,6 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   override async alarm(): Promise<void> {
     this.#bell.rang();
     this.#desk.wake();
-    await this.#reporter.flush(Date.now());
   }
 
   #openDesk(storage: DurableObjectStorage): ShareDesk {

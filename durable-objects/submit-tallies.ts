@@ -1,6 +1,6 @@
 import type { Range, Verdict } from "../core/history/definitions.ts";
 import { LoginHistory, type LoginHistoryReport } from "../core/history/login-history.ts";
-import { periodAt, tallied, type Tally } from "../core/history/tally.ts";
+import { PERIOD_S, periodAt, tallied, type Tally } from "../core/history/tally.ts";
 import { sqlPort } from "./platform.ts";
 
 /** Whoever keeps a tally of its own: a connection, in its attachment. */
@@ -13,8 +13,9 @@ export interface TallyKeeper {
 /** Collects the tallies of a login's connections and writes them into its history, one row per period for all of them together. */
 export class SubmitTallies {
   readonly #history: LoginHistory;
-  /** Submits without a connection: HTTP getwork. Its polls keep the object in memory. */
+  /** Submits without a connection (HTTP getwork). A pending timer keeps the object in memory until they are written down. */
   #loose: Tally | null = null;
+  #looseTimer: ReturnType<typeof setTimeout> | null = null;
   #settledPeriodS = 0;
 
   constructor(storage: DurableObjectStorage) {
@@ -24,6 +25,8 @@ export class SubmitTallies {
   /** A getwork submit. */
   countLoose(nowMs: number, worker: string, verdict: Verdict, work: number): void {
     this.#loose = tallied(this.#loose, nowMs, worker, verdict, work);
+    const leftMs = (this.#loose.periodS + PERIOD_S) * 1000 - nowMs;
+    this.#looseTimer ??= setTimeout(() => this.#settleLoose(), Math.max(0, leftMs));
   }
 
   /** Called before a submit is counted: when a new period has begun, everyone's finished ones are written down. */
@@ -32,16 +35,22 @@ export class SubmitTallies {
     if (periodS === this.#settledPeriodS) return;
     this.#settledPeriodS = periodS;
     const finished = keepers().filter(({ tally }) => tally !== null && tally.periodS < periodS);
-    const loose = this.#loose !== null && this.#loose.periodS < periodS ? this.#loose : null;
-    this.#history.settle([...finished.map(({ tally }) => tally), loose].filter((tally) => tally !== null));
+    this.#history.settle(finished.map(({ tally }) => tally).filter((tally) => tally !== null));
     for (const keeper of finished) keeper.clearTally();
-    if (loose) this.#loose = null;
+    if (this.#loose !== null && this.#loose.periodS < periodS) this.#settleLoose();
   }
 
   /** A connection ends: its attachment goes with it. */
   settleLast(keeper: TallyKeeper): void {
     if (keeper.tally) this.#history.settle([keeper.tally]);
     keeper.clearTally();
+  }
+
+  #settleLoose(): void {
+    clearTimeout(this.#looseTimer);
+    this.#looseTimer = null;
+    if (this.#loose) this.#history.settle([this.#loose]);
+    this.#loose = null;
   }
 
   report(range: Range, nowMs: number, keepers: readonly TallyKeeper[]): LoginHistoryReport {
