@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,7 @@ import { startRedisServer, type RedisServer } from "../../devnet/redis-server.ts
 import { startLocalUpstash } from "../../devnet/upstash-gateway.ts";
 import { upstashPort } from "../../durable-objects/upstash-port.ts";
 import { connectRedis } from "../../scripts/ledger/node-redis.ts";
+import { runLedgerCli as ledger } from "../support/ledger-cli.ts";
 import { readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 
 // Each call starts a Node of its own.
@@ -26,19 +26,6 @@ afterAll(async () => {
   await plain.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-
-function ledger(args: string[], options: { token?: string; input?: string } = {}) {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "scripts/ledger/cli.ts", ...args], {
-    env: { PATH: process.env["PATH"], ...(options.token ? { LEDGER_TOKEN: options.token } : {}) },
-  });
-  child.stdin.end(options.input ?? "");
-  const output = { stdout: "", stderr: "" };
-  child.stdout.on("data", (text: Buffer) => (output.stdout += String(text)));
-  child.stderr.on("data", (text: Buffer) => (output.stderr += String(text)));
-  return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.once("close", (code) => resolve({ code, ...output }));
-  });
-}
 
 test("books go from Upstash to a real Redis and back, and add up everywhere", async () => {
   const { url, token } = upstash.gateway;
