@@ -40,6 +40,7 @@ export class PoolLink {
   readonly #handlers: LinkHandlers;
   readonly #timings: BridgeTimings;
   readonly #lines = new LineSplitter(MAX_POOL_LINE_BYTES);
+  readonly #dialTimer: NodeJS.Timeout;
   #heartbeat: NodeJS.Timeout | undefined;
   #heardAt = performance.now();
   #saidAt = performance.now();
@@ -53,7 +54,6 @@ export class PoolLink {
     this.#handlers = handlers;
     this.#timings = options.timings;
     this.#socket = new WebSocket(url, {
-      handshakeTimeout: options.timings.connectTimeoutMs,
       // Compression costs the pool memory for every connection and saves nothing on lines of 200 bytes.
       perMessageDeflate: false,
       maxPayload: 1024 * 1024,
@@ -61,6 +61,8 @@ export class PoolLink {
       ...(options.agent === undefined ? {} : { agent: options.agent }),
       ...(options.ca === undefined ? {} : { ca: options.ca }),
     });
+    // The time-out of `ws` itself begins only when a proxy has answered.
+    this.#dialTimer = setTimeout(() => this.#fail("the pool did not answer in time"), options.timings.connectTimeoutMs);
     this.#socket.on("open", () => this.#onOpen());
     this.#socket.on("message", (data) => this.#onMessage(data));
     this.#socket.on("pong", () => this.#onHeard());
@@ -91,6 +93,7 @@ export class PoolLink {
 
   #onOpen(): void {
     this.#opened = true;
+    clearTimeout(this.#dialTimer);
     this.#onHeard();
     const { pingIntervalMs, waitingPingMs, pongTimeoutMs, keepAliveMs } = this.#timings;
     const period = Math.min(pingIntervalMs, waitingPingMs, pongTimeoutMs, keepAliveMs);
@@ -136,7 +139,7 @@ export class PoolLink {
     if (this.#ended) return;
     this.#end();
     this.#socket.terminate();
-    this.#handlers.onEnd({ reason, deliberate: false, neverOpen: false });
+    this.#handlers.onEnd({ reason, deliberate: false, neverOpen: !this.#opened });
   }
 
   #onClose(code: number, text: string): void {
@@ -152,6 +155,7 @@ export class PoolLink {
 
   #end(): void {
     this.#ended = true;
+    clearTimeout(this.#dialTimer);
     clearInterval(this.#heartbeat);
   }
 }

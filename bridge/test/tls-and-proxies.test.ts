@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
-import { connect as connectTcp, createServer, type Server } from "node:net";
+import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { afterEach, expect, test } from "vitest";
 import { fingerprint, selfSigned } from "../src/certificate.ts";
-import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, requestOf } from "./bench-of-three.ts";
+import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, QUICK, requestOf } from "./bench-of-three.ts";
 import { ScriptedPool } from "./scripted-pool.ts";
 import { TcpMiner } from "./tcp-miner.ts";
 
@@ -128,6 +128,21 @@ test.each([
   expect(seen).toEqual([`127.0.0.1:${pool.port}`]);
   miner.close();
   await pool.until(() => pool.connections.every(({ socket }) => socket.readyState === 3));
+});
+
+test("gives up on a proxy that takes connections and never answers", async () => {
+  const ends: Socket[] = [];
+  const port = await listening(createServer((socket) => void ends.push(socket)));
+  const bridge = await bridgeTo(["ws://pool.example"], {
+    proxy: `http://127.0.0.1:${port}`,
+    timings: { ...QUICK, connectTimeoutMs: 50 },
+  });
+  const miner = await minerOf(bridge);
+  miner.say(LOGIN);
+  while (bridge.stats().pools[0]?.state !== "down") await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(bridge.stats().pools[0]?.lastError).toBe("the pool did not answer in time");
+  expect(miner.closed).toBe(false);
+  for (const end of ends) end.destroy();
 });
 
 test("takes getwork through the proxy, too", async () => {

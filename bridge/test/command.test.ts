@@ -1,0 +1,72 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { parseObject } from "../src/json.ts";
+import { answer, LOGIN, poolThat } from "./bench-of-three.ts";
+import { TcpMiner } from "./tcp-miner.ts";
+
+const CLI = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
+const children: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+
+function run(...args: string[]): { child: ChildProcess; out: string[]; errors: string[]; ended: Promise<unknown[]> } {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  children.push(child);
+  const out: string[] = [];
+  const errors: string[] = [];
+  createInterface(child.stdout).on("line", (line) => out.push(line));
+  createInterface(child.stderr).on("line", (line) => errors.push(line));
+  return { child, out, errors, ended: once(child, "close") };
+}
+
+const until = async (holds: () => boolean): Promise<void> => {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
+};
+
+test.each(["SIGINT", "SIGTERM"] as const)(
+  "listens, carries a miner, logs lines where there is no terminal, and ends at %s",
+  async (signal) => {
+    const pool = await poolThat(answer);
+    const { child, out, ended } = run(
+      pool.url,
+      "--allow-insecure",
+      "-l",
+      "127.0.0.1:0",
+      "--display",
+      "json",
+      "--status-interval",
+      "1",
+    );
+    await until(() => out.length > 0);
+    const port = Number(parseObject(out[0] ?? "")?.["port"]);
+    const miner = await TcpMiner.connect(port);
+    miner.say(LOGIN);
+    await miner.untilLines(1);
+    const messages = (): unknown[] => out.map((line) => parseObject(line)?.["msg"]);
+    await until(() => messages().includes("status") && messages().includes("miner logged in"));
+    expect(messages()[0]).toBe("listening for stratum over TCP");
+    child.kill(signal);
+    expect(await ended).toEqual([0, null]);
+    await miner.untilClosed();
+  },
+);
+
+test("says in one line what is wrong with its options, and fails", async () => {
+  for (const [args, expected] of [
+    [["ws://pool.example"], /--allow-insecure/],
+    [["wss://pool.example", "--listen", "everywhere"], /write a port, or host:port/],
+    [[], /missing required argument 'pool'/],
+  ] as const) {
+    const { errors, out, ended } = run(...args);
+    expect(await ended).toEqual([1, null]);
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toMatch(expected);
+    expect(out).toEqual([]);
+  }
+});
