@@ -1,7 +1,7 @@
 import { createServer, connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { answer, bridgeTo, LOGIN, minerOf, poolThat, QUICK, share } from "./bench-of-three.ts";
+import { answer, bridgeTo, IMPATIENT, LOGIN, minerOf, poolThat, QUICK, share } from "./bench-of-three.ts";
 import { ScriptedPool } from "./scripted-pool.ts";
 
 test("goes to the next pool when the first is gone, with the share in flight, and returns when it is back", async () => {
@@ -51,7 +51,7 @@ test("leaves a share in flight to the pool that has it when it returns to the fi
 test("goes to the next pool when the first takes connections and never answers", async () => {
   const silent = await poolThat(() => undefined);
   const backup = await poolThat(answer);
-  const miner = await minerOf(await bridgeTo([silent.url, backup.url]));
+  const miner = await minerOf(await bridgeTo([silent.url, backup.url], { timings: IMPATIENT }));
   miner.say(LOGIN);
   await miner.untilLines(1);
   expect(silent.lines).toHaveLength(1);
@@ -102,7 +102,7 @@ test("finds out that a connection is dead though it looks open, and takes its sh
   const pool = await poolThat(answer);
   const backup = await poolThat(answer);
   const line = await cable(pool.port);
-  const miner = await minerOf(await bridgeTo([`ws://127.0.0.1:${line.port}`, backup.url]));
+  const miner = await minerOf(await bridgeTo([`ws://127.0.0.1:${line.port}`, backup.url], { timings: IMPATIENT }));
   miner.say(LOGIN);
   await miner.untilLines(1);
   line.cut();
@@ -115,11 +115,12 @@ test("finds out that a connection is dead though it looks open, and takes its sh
 });
 
 test("waits for a pool that is slow but alive, and answers in its own time", async () => {
+  const slow = { ...QUICK, pongTimeoutMs: 1_500 };
   const pool = await poolThat((line, connection) => {
     // Longer than silence and ping time-out together: the pool answers pings meanwhile.
-    setTimeout(() => answer(line, connection), QUICK.pingIntervalMs + QUICK.pongTimeoutMs + 100);
+    setTimeout(() => answer(line, connection), slow.pingIntervalMs + slow.pongTimeoutMs + 100);
   });
-  const miner = await minerOf(await bridgeTo([pool.url]));
+  const miner = await minerOf(await bridgeTo([pool.url], { timings: slow }));
   miner.say(LOGIN);
   await miner.untilLines(1);
   miner.say(share(1), share(2), share(3));
@@ -132,7 +133,7 @@ test("looks again, after a while, at a preferred pool that did not serve this mi
   let awake = false;
   const sleepy = await poolThat((line, connection) => awake && answer(line, connection));
   const backup = await poolThat(answer);
-  const bridge = await bridgeTo([sleepy.url, backup.url], { timings: { ...QUICK, loginTimeoutMs: 100 } });
+  const bridge = await bridgeTo([sleepy.url, backup.url], { timings: IMPATIENT });
   const miner = await minerOf(bridge);
   miner.say(LOGIN);
   await miner.untilLines(1);
