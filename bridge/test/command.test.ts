@@ -65,8 +65,9 @@ test("says in one line what is wrong with its options, and fails", { timeout: PA
     [["ws://pool.example"], /--allow-insecure/],
     [["wss://pool.example", "--listen", "everywhere"], /write a port, or host:port/],
   ];
-  const runs = wrong.map(([args, expected]) => ({ ...run(...args), expected }));
-  for (const { errors, out, ended, expected } of runs) {
+  const runs = wrong.map(([args, expected]) => ({ attempt: run(...args), expected }));
+  for (const { attempt, expected } of runs) {
+    const { errors, out, ended } = attempt;
     expect(await ended).toEqual([1, null]);
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(expected);
