@@ -48,7 +48,8 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
       slowAfterMs: SLOW_AFTER_MS,
     });
     const alarm: AlarmPort = {
-      set: (atMs) => void ctx.storage.setAlarm(atMs),
+      // Unconfirmed: a poll or a push that follows must not wait until it is durable. An alarm that a crash loses, cron sets again.
+      set: (atMs) => void ctx.storage.setAlarm(atMs, { allowUnconfirmed: true }),
       get: () => ctx.storage.getAlarm(),
     };
     const relay = relayNameOf(ctx.id, env);

@@ -37,8 +37,9 @@ export function createTemplateStore(storage: DurableObjectStorage): TemplateStor
       const { sequence } = v.parse(v.fallback(v.object({ sequence: v.number() }), EMPTY_TEMPLATE), value);
       return { ...EMPTY_TEMPLATE, sequence };
     },
+    // Unconfirmed: the pushes that follow must not wait until the write is durable. What a crash can lose of it, the next poll brings.
     save: ({ sequence, jobs, confirmedAtMs }) =>
-      storage.kv.put(KEY, { version: VERSION, sequence, jobs, confirmedAtMs }),
+      void storage.put(KEY, { version: VERSION, sequence, jobs, confirmedAtMs }, { allowUnconfirmed: true }),
     subscribers: () =>
       storage.sql
         .exec<{ name: string }>("SELECT name FROM subscriber")

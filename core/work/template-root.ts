@@ -13,6 +13,7 @@ import type { HealthEvent, NodeStatus, UpstreamHealth } from "./upstream-health.
 /** What survives a restart of the object. Every write is a billed row. */
 export interface TemplateStore {
   load(): TemplateState;
+  /** Returns at once. What a crash may lose are the last few saves, not an earlier one. */
   save(state: TemplateState): void;
   subscribers(): string[];
   addSubscriber(name: string): void;
@@ -66,6 +67,11 @@ const FIRST_POLL_MS = 1000;
 const PATIENCE_MS = { least: 500, most: 1000 } as const;
 /** A node has the work after a block of its own within some tens of ms; after these the next round is near anyway. */
 const REFRESH_PAUSES_MS = [0, 50, 150, 300] as const;
+/**
+ * The store need not have confirmed a write before the work goes out. After a restart the count goes on beyond whatever may have
+ * gone out and was not written.
+ */
+const UNCONFIRMED_ROOM = 1000;
 /** An alarm so late is lost. */
 const LOST_ALARM_MS = 10_000;
 
@@ -75,7 +81,7 @@ export class TemplateRoot {
   readonly #poller: Poller;
   readonly #once: OnceLog;
   #state: TemplateState;
-  /** Work is written before anyone gets it, and not at all while nobody does. */
+  /** Work is written when somebody gets it, and not at all while nobody does. */
   #isSaved = true;
   #height: number | null = null;
   #publishedAtMs = -Infinity;
@@ -88,6 +94,10 @@ export class TemplateRoot {
     this.#deps = deps;
     this.#once = new OnceLog(deps.log);
     this.#state = deps.store.load();
+    if (this.#state.sequence > 0) {
+      this.#state = { ...this.#state, sequence: this.#state.sequence + UNCONFIRMED_ROOM };
+      this.#isSaved = false;
+    }
     for (const name of deps.store.subscribers()) deps.fanOut.add(name);
     this.#poller = new Poller({
       nodes,

@@ -98,7 +98,7 @@ describe("the poll loop", () => {
         const written = { alarms: 0, values: 0, statements: 0 };
         const spies = [
           vi.spyOn(state.storage, "setAlarm").mockImplementation(async () => void (written.alarms += 1)),
-          vi.spyOn(state.storage.kv, "put").mockImplementation(() => void (written.values += 1)),
+          vi.spyOn(state.storage, "put").mockImplementation(async () => void (written.values += 1)),
           vi.spyOn(state.storage.sql, "exec"),
         ];
         for (let round = 0; round < 5; round += 1) await object.alarm();
@@ -125,10 +125,12 @@ describe("after a restart", () => {
     const before = await template().snapshot();
     await abortAllDurableObjects();
     expect(await template().health()).toMatchObject({ height: 102, subscribers: 1, polling: false });
-    expect(await template().snapshot()).toMatchObject({ sequence: 3, current: before?.current, jobs: before?.jobs });
+    expect(await template().snapshot()).toMatchObject({ current: before?.current, jobs: before?.jobs });
+    const { sequence = 0 } = (await template().snapshot()) ?? {};
+    expect(sequence).toBeGreaterThan(before?.sequence ?? 0);
     node.work = [headerOf(4), SEED, TARGET, "0x67"];
     await runDurableObjectAlarm(template());
-    expect(await template().snapshot()).toMatchObject({ sequence: 4, current: { height: 103 } });
+    expect(await template().snapshot()).toMatchObject({ sequence: sequence + 1, current: { height: 103 } });
   });
 
   it("starts over from its storage when it was evicted in peace", async () => {
@@ -137,7 +139,7 @@ describe("after a restart", () => {
     await runDurableObjectAlarm(template());
     await evictDurableObject(template());
     expect(await template().health()).toMatchObject({ height: 100, subscribers: 0, polling: false });
-    expect(await template().subscribe("0xa")).toMatchObject({ sequence: 1, current: { height: 100 } });
+    expect(await template().subscribe("0xa")).toMatchObject({ current: { height: 100 } });
   });
 
   it("never hands out a lower sequence, also when idle pushes came in between", async () => {

@@ -298,13 +298,29 @@ describe("a wrong chain setting", () => {
 });
 
 describe("a restart", () => {
-  it("in the middle of a fan-out brings the work to everybody again, under the same number", async () => {
+  it("in the middle of a fan-out brings the work to everybody again, under a number that nobody has seen", async () => {
     const before = await mining();
     before.root.notify(workItems((first.advance(), first)), null);
     const after = new TestPool({ upstreams: pairOf(), store: before.store });
     after.nowMs = before.nowMs;
     await after.round();
-    expect(after.pushes[0]).toEqual(before.work);
+    expect(after.pushes[0]).toMatchObject({ current: before.work?.current, jobs: before.work?.jobs });
+    expect(after.pushes[0]?.sequence).toBeGreaterThan(before.work?.sequence ?? 0);
+  });
+
+  it("that lost the last writes still counts on from there", async () => {
+    const before = await mining();
+    const kept = before.store.state;
+    for (let block = 0; block < 5; block += 1) {
+      advanceBoth();
+      await before.round();
+    }
+    before.store.state = kept;
+    const after = new TestPool({ upstreams: pairOf(), store: before.store });
+    after.nowMs = before.nowMs;
+    await after.rounds(2);
+    expect(after.pushes[0]?.sequence).toBeGreaterThan(before.work?.sequence ?? 0);
+    expect(after.work?.current).toEqual(before.work?.current);
   });
 
   it("finds subscribers, and cron starts the loop that nobody else does", async () => {
