@@ -32,20 +32,28 @@ const GRID = [
   { sessions: 25, socketsPerSession: 20 },
   { sessions: 100, socketsPerSession: 10 },
 ] as const;
-const ROUNDS = 12;
-const LEAVES = 500;
+const ROUNDS = 20;
+/** Few enough that a round fits into one time slice of a busy machine, many rounds to find one that was not disturbed. */
+const LEAVES = 100;
+const CALL_ROUNDS = 100;
 
 /** Measures both; the fit is over the fastest round of each point, because what else the machine does only ever adds. */
 export async function measureCosts(): Promise<{ costs: CallCosts; points: readonly FanOutPoint[] }> {
   const callMs = await measureCall();
   const points: FanOutPoint[] = [];
   for (const point of GRID) points.push(await measurePoint(point.sessions, point.socketsPerSession));
+  // Relative errors count, not absolute ones: a long fan-out is disturbed in proportion.
   const [beforeMs = 0, perSession = 0, socketMs = 0] = leastSquares(
-    points.map(({ sessions, sockets }) => [1, sessions, sockets]),
-    points.map(({ lastMs }) => lastMs),
+    points.map(({ sessions, sockets, lastMs }) => [1 / lastMs, sessions / lastMs, sockets / lastMs]),
+    points.map(() => 1),
   );
   return {
-    costs: { callMs, sessionMs: Math.max(perSession - callMs, 0), socketMs: Math.max(socketMs, 0), beforeMs },
+    costs: {
+      callMs,
+      sessionMs: Math.max(perSession - callMs, 0),
+      socketMs: Math.max(socketMs, 0),
+      beforeMs: Math.max(beforeMs, 0),
+    },
     points,
   };
 }
@@ -72,7 +80,7 @@ async function measureCall(): Promise<number> {
   );
   try {
     const times: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < CALL_ROUNDS; round++) {
       const response = await miniflare.dispatchFetch(`http://rpc/?leaves=${LEAVES}`);
       times.push(Number(await response.text()));
     }
