@@ -3,7 +3,9 @@ import { defineConfig } from "vitest/config";
 
 // Tests whose name ends in .slow.test.ts take longer than one waits for at a desk: `vitest run --project slow`.
 // Tests whose name ends in .redis.test.ts or .browser.test.ts need a program that npm cannot bring (redis-server, Chromium).
-const further = ["**/*.slow.test.ts", "**/*.redis.test.ts", "**/*.browser.test.ts", "**/node_modules/**"];
+const installed = ["**/node_modules/**"];
+const further = ["**/*.slow.test.ts", "**/*.redis.test.ts", "**/*.browser.test.ts", ...installed];
+const wholeProcesses = { fileParallelism: false, testTimeout: 180_000, sequence: { groupOrder: 1 } };
 const node = (name: string, include: string[], exclude = further) => ({
   test: { name, include, exclude, environment: "node" },
 });
@@ -21,13 +23,11 @@ export default defineConfig({
         plugins: [cloudflareTest({ main: "./worker/index.ts", wrangler: { configPath: "./wrangler.toml" } })],
         test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
       },
-      // Whole processes on real ports: one file at a time.
-      { test: { ...node("e2e", ["test/e2e/**/*.test.ts"]).test, fileParallelism: false, testTimeout: 180_000 } },
-      node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], ["**/node_modules/**"]),
-      { test: { ...node("slow", ["wasm/test/**/*.slow.test.ts"], ["**/node_modules/**"]).test, testTimeout: 180_000 } },
-      {
-        test: { ...node("browser", ["test/**/*.browser.test.ts"], ["**/node_modules/**"]).test, testTimeout: 180_000 },
-      },
+      // Whole processes on real ports: one file at a time, and after everything else.
+      { test: { ...node("e2e", ["test/e2e/**/*.test.ts"]).test, ...wholeProcesses } },
+      { test: { ...node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], installed).test, ...wholeProcesses } },
+      { test: { ...node("slow", ["wasm/test/**/*.slow.test.ts"], installed).test, testTimeout: 180_000 } },
+      { test: { ...node("browser", ["test/**/*.browser.test.ts"], installed).test, ...wholeProcesses } },
     ],
   },
 });
