@@ -1,5 +1,5 @@
 // How long a new block at the node takes to reach the last of many miners: node bench/job-latency.ts
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism, cpus, loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { wholeNumber } from "../devnet/cli/arguments.ts";
@@ -94,7 +94,12 @@ for (const setting of SETTINGS.filter(({ rounds }) => rounds > 0)) {
   console.log("block at the node → job at the last socket");
   for (const line of histogram(parts.last, 10)) console.log(line);
 }
-const machine = { processors: availableParallelism(), model: cpus()[0]?.model ?? "", node: process.version };
+// Whoever reads the figures must know what else the machine was doing.
+const load = Number(loadavg()[0]?.toFixed(1));
+const machine = { processors: availableParallelism(), model: cpus()[0]?.model ?? "", load, node: process.version };
 const { sessions, sockets, relays } = options;
 if (options.json) console.log(JSON.stringify({ machine, sessions, sockets: sessions * sockets, relays, results }));
-else console.log(`\n${machine.model}, ${machine.processors} processors, Node ${machine.node}, pool in workerd`);
+else
+  console.log(
+    `\n${machine.model}, ${machine.processors} processors under a load of ${load}, Node ${machine.node}, pool in workerd`,
+  );
