@@ -7,6 +7,7 @@ import { createLogger, type Logger } from "../core/log.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareDesk } from "../core/shares/share-desk.ts";
+import { shareLog } from "../core/shares/share-log.ts";
 import { nodeClients } from "./node-clients.ts";
 import type { Env } from "../worker/env.ts";
 import { BoardReporter } from "./board-reporter.ts";
@@ -24,6 +25,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   readonly #desk: ShareDesk;
   readonly #log: Logger;
   readonly #reporter: BoardReporter;
+  readonly #logShare: ReturnType<typeof shareLog>;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -42,11 +44,14 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       nowMs: () => Date.now(),
     });
     this.#reporter = new BoardReporter((counts) => env.POOL_BOARD.getByName("main").report(counts), systemClock);
+    this.#logShare = shareLog(this.#log, this.#config.log.shares);
     this.#desk = this.#openDesk(ctx.storage);
   }
 
   async submit(share: ShareSubmission): Promise<ShareVerdict> {
+    const begunMs = Date.now();
     const verdict = await this.#desk.submit(share);
+    this.#logShare(share, verdict, Date.now() - begunMs);
     this.#reporter.count(verdict, share.staleBefore ?? 0);
     return verdict;
   }
