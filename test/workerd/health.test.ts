@@ -51,13 +51,15 @@ describe("/metrics", () => {
     expect(text).toContain("edgepool_healthy 1\n");
   });
 
-  it.each([{}, { Authorization: "Bearer wrong" }, { Authorization: TOKEN }, { Authorization: "Bearer " }])(
-    "refuses %o",
-    async (headers) => {
-      const { status, headers: answered, text } = await get("/metrics", headers as Record<string, string>);
-      expect(status).toBe(401);
-      expect(answered.get("www-authenticate")).toBe("Bearer");
-      expect(text).not.toContain("edgepool_");
-    },
-  );
+  it.each<Record<string, string>>([
+    {},
+    { Authorization: "Bearer wrong" },
+    { Authorization: TOKEN },
+    { Authorization: "Bearer " },
+  ])("refuses %o", async (headers) => {
+    const { status, headers: answered, text } = await get("/metrics", headers);
+    expect(status).toBe(401);
+    expect(answered.get("www-authenticate")).toBe("Bearer");
+    expect(text).not.toContain("edgepool_");
+  });
 });
