@@ -133,7 +133,7 @@ export interface PoolBoardRpc {
   totals(): Promise<PoolTotals>;
   /** Asks every part and judges; at most every few seconds, however often it is called. */
   health(): Promise<HealthReport>;
-  /** From the verifiers, at most once a minute each. */
+  /** From the verifiers, at most every five seconds each. */
   report(counts: SubmitCounts): Promise<void>;
   /** Cron: writes this minute into the history, if anyone mines. */
   tick(): Promise<void>;
