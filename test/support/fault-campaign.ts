@@ -44,7 +44,7 @@ export interface CampaignReport {
   readonly seconds: number;
 }
 
-const LEDGER_TIMEOUT_MS = 1_000;
+const LEDGER_TIMEOUT_MS = 1_500;
 const TOKEN = "fault-campaign-token";
 
 /** So that no proof of work is swept from `eth:pow`, eight heights later, before the audit has seen it. */

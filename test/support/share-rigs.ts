@@ -1,4 +1,4 @@
-import { setImmediate as breathe } from "node:timers/promises";
+import { setImmediate as breathe, setTimeout as sleep } from "node:timers/promises";
 import { toHex, type Ethash } from "ethash-wasm";
 
 /** A share as it went out, with who sent it. */
@@ -19,6 +19,7 @@ export type KernelFor = (header: string) => Pick<Ethash, "hashBatch">;
 /** Proofs of work for one header at a time, shared by all rigs. Every nonce is a share at difficulty 1. */
 class Work {
   readonly #kernelFor: KernelFor;
+  #batches = 0;
   #nonce = BigInt(Date.now()) << 20n;
   #ready: { nonce: string; mixDigest: string; header: string }[] = [];
 
@@ -26,11 +27,17 @@ class Work {
     this.#kernelFor = kernelFor;
   }
 
+  /** Batches hashed so far. */
+  get batches(): number {
+    return this.#batches;
+  }
+
   next(header: string): { nonce: string; mixDigest: string } {
     let share = this.#ready.pop();
     if (share?.header !== header) {
       const base = this.#nonce;
       this.#nonce += BigInt(BATCH);
+      this.#batches += 1;
       const inputs = Array.from({ length: BATCH }, (_, at) => ({ header, nonce: base + BigInt(at) }));
       this.#ready = this.#kernelFor(header)
         .hashBatch(inputs)
@@ -81,10 +88,15 @@ export class ShareRigs {
   async run(): Promise<void> {
     for (const rig of this.#rigs) rig.connect(this.#url());
     while (this.#running) {
-      for (const rig of this.#rigs) rig.mine(this.#work, this.#window);
-      // Lets answers in; the hashing of 32 shares takes about 10 ms.
-      await breathe();
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      let batches = this.#work.batches;
+      for (const rig of this.#rigs) {
+        rig.mine(this.#work, this.#window);
+        if (this.#work.batches === batches) continue;
+        // The line to the ledger may run through this process too: no more than one batch of hashes (10 ms and more) in a turn.
+        batches = this.#work.batches;
+        await breathe();
+      }
+      await sleep(1);
     }
   }
 
