@@ -8,7 +8,10 @@ import { RedisReplyError, RedisUnreachableError } from "./redis-port.ts";
 /** The most shares of one write: about 330 KB of script arguments, a few ms of Redis' time. */
 const LARGEST_WRITE = 1000;
 
-/** The most shares of one row, and the least that a write is cut down to. */
+/** What a write is cut down to at least: where even these do not get through, it is not for their size. */
+const LEAST_WRITE = 200;
+
+/** The most shares of one row. */
 const LARGEST_ROW = 50;
 
 /** Why a record goes to the operator after an `unresolved`. */
@@ -146,7 +149,7 @@ export class Outbox {
 
   /** The ledger could not be written: it is left alone for a while. */
   failed(error: unknown): void {
-    if (mayHaveExecuted(error)) this.#writeLimit = Math.max(LARGEST_ROW, Math.floor(this.#writeLimit / 2));
+    if (mayHaveExecuted(error)) this.#writeLimit = Math.max(LEAST_WRITE, Math.floor(this.#writeLimit / 2));
     this.#failures += 1;
     this.#nextAttemptAtMs = this.#clock.nowMs() + backOffMs(this.#failures, this.#random());
   }

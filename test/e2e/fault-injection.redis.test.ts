@@ -8,6 +8,7 @@ it("loses no acknowledged share, credits none twice and no block lacks its candi
     rounds: 1,
     logins: 8,
     rigs: 2,
+    window: 2,
     ledger: "redis",
     seed: 20261122,
     outageMs: 4_000,

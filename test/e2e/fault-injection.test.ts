@@ -8,6 +8,7 @@ it("keeps every acknowledged share and every block in the embedded ledger exactl
     rounds: 2,
     logins: 6,
     rigs: 2,
+    window: 2,
     ledger: "embedded",
     seed: 20261122,
     outageMs: 0,

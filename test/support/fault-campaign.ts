@@ -19,6 +19,8 @@ export interface CampaignOptions {
   readonly rounds: number;
   readonly logins: number;
   readonly rigs: number;
+  /** Shares of one rig that wait for their answer. Where all of them together take more than a second, the pool is only being flooded. */
+  readonly window: number;
   /** `redis`: a redis-server behind an Upstash gateway and a line that fails. `embedded`: the pool's own ledger. */
   readonly ledger: "redis" | "embedded";
   /** Repeats the order of troubles (not their instants). */
@@ -150,7 +152,7 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     const pool = await startPool({ stateDir, ...settings(node, proxy?.url ?? null, upstash?.gateway.token ?? "") });
     cleanUp.push(() => pool.close());
     const kernel = kernelAt(LONG_CHAIN, 0);
-    const rigs = new ShareRigs(() => pool.url, { ...options, window: 8, kernelFor: () => kernel });
+    const rigs = new ShareRigs(() => pool.url, { ...options, kernelFor: () => kernel });
     cleanUp.push(async () => rigs.close());
     const mining = rigs.run();
 

@@ -167,7 +167,7 @@ describe("the durable outbox", () => {
     let down = true;
     const ledger = new FaultyLedger(clock, (shares): Fault => {
       if (down) return { kind: "refused" };
-      return shares > 100 ? { kind: "lostBefore", delayMs: 1_000 } : fine(10);
+      return shares > 250 ? { kind: "lostBefore", delayMs: 1_000 } : fine(10);
     });
     const life = new Life(sql, ledger, clock, () => 0.5);
     for (let n = 0; n < 900; n++) void life.commit.commit(share(n % 7, n, n));
