@@ -1,5 +1,5 @@
 /**
- * `npm run -s bench:ledger`: shares a second and billed commands a share, for batches of K shares from L logins, on the embedded ledger
+ * `npm run -s bench -- bench/ledger.ts`: shares a second and billed commands a share, for batches of K shares from L logins, on the embedded ledger
  * (node:sqlite in memory; rows written are what a Durable Object would bill) and on a real redis-server, beside the reference's commands.
  */
 import { cpus } from "node:os";
