@@ -1,10 +1,11 @@
 /**
- * This package in Node and in real workerd beside native code, in one run. All take turns in short rounds, so that what
- * disturbs the machine disturbs all of them; a ratio is the median of the rounds' ratios.
+ * This package in Node and in real workerd beside native code, in one run, each in a process of its own. They take turns
+ * in short rounds, so that what disturbs the machine's caches disturbs all of them; CPU time is measured, and a ratio is
+ * that of the medians.
  *
  *   npm run bench -w ethash-wasm -- [--epoch N] [--rounds N] [--json]
  *
- * Needs pip, a C and a C++ compiler for the native peer.
+ * Needs Linux; pip, a C and a C++ compiler for the native peer.
  */
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -25,7 +26,7 @@ const { values: options } = parseArgs({
 });
 
 const HEADER = "11".repeat(32);
-/** Long enough for the native peer's clock, and with two more calls for requests to workerd: 60 ms and more. */
+/** Single shares a round: 70 ms and more. */
 const SHARES_A_ROUND = 24;
 
 interface Row {
@@ -47,7 +48,7 @@ function row(what: string, natives: number[], names: string[], ours: number[][])
     ours: ours.map((samples, index) => ({
       name: names[index] ?? "",
       value: median(samples),
-      ratio: median(samples.map((value, round) => value / (natives[round] ?? Number.NaN))),
+      ratio: median(samples) / median(natives),
     })),
   };
 }

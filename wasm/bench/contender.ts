@@ -9,7 +9,7 @@ export interface Work {
   readonly calls: number;
 }
 
-/** Something that hashes, and says how long it took. */
+/** Something that hashes, and says how much CPU time it took: what other programs take of the machine is not counted. */
 export interface Contender {
   readonly name: string;
   /** Builds the cache. @returns milliseconds */
