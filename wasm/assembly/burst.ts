@@ -47,7 +47,7 @@ function chooseFirst(parent: u32, quarter: usize, chains: u32): void {
 
 /**
  * Mixes the rows of the step before into the quarter, and chooses the next ones by its word number `word` while it is
- * still in registers: 3 to 5 % faster than in two passes.
+ * still in registers: a few per cent faster than in two passes in most runs, within the noise in the others.
  */
 @inline
 function mixAndChoose(parent: u32, quarter: usize, word: u32, chains: u32): void {
