@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { Ethash } from "ethash-wasm";
 import kernel from "ethash-wasm/kernel.wasm";
+import type { WorkHealth } from "../core/health/judge.ts";
 import { CHAINS } from "../core/chain-spec.ts";
 import { ledgerKeys } from "../core/ledger/keys.ts";
 import { createLogger, type Logger } from "../core/log.ts";
@@ -18,7 +19,7 @@ import { loadConfig } from "./config.ts";
 import { ledgerClient } from "./ledger-client.ts";
 import { consoleSink } from "./log-sink.ts";
 import { nodeClients } from "./node-clients.ts";
-import type { BlockTemplateRpc, TemplateHealth } from "./rpc.ts";
+import type { BlockTemplateRpc } from "./rpc.ts";
 import { pushTo, verifierShards } from "./peers.ts";
 import { createTemplateStore } from "./template-store.ts";
 
@@ -91,7 +92,7 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     return this.#relay?.pushWork(work) ?? 0;
   }
 
-  async health(): Promise<TemplateHealth> {
+  async health(): Promise<WorkHealth> {
     return this.#part.health;
   }
 

@@ -8,6 +8,7 @@ import type { Range, Verdict } from "../core/history/definitions.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
+import type { ShardHealth, WorkHealth } from "../core/health/judge.ts";
 import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
 
 /** One object, `idFromName("main")`; relays of the same class are `relay-0` … . */
@@ -28,22 +29,7 @@ export interface BlockTemplateRpc {
   guard(): Promise<void>;
   /** Polls at once: a block was found. */
   refresh(): Promise<void>;
-  health(): Promise<TemplateHealth>;
-}
-
-export interface TemplateHealth {
-  readonly height: number | null;
-  readonly networkDifficulty: string | null;
-  /** ms since a node last confirmed the work; null without work. */
-  readonly ageMs: number | null;
-  readonly subscribers: number;
-  readonly polling: boolean;
-  readonly upstreams: readonly {
-    readonly name: string;
-    readonly healthy: boolean;
-    readonly height: number | null;
-    readonly lastError: string | null;
-  }[];
+  health(): Promise<WorkHealth>;
 }
 
 /** One object per login, `idFromName(login)`. Sockets arrive through `fetch`. */
@@ -75,26 +61,7 @@ export interface ShareVerifierRpc {
   prepare(height: number): Promise<void>;
   /** Cron: whatever waits in the outbox is being replayed afterwards. */
   guard(): Promise<void>;
-  health(): Promise<VerifierHealth>;
-}
-
-export interface VerifierHealth {
-  /** Shares and blocks that wait in the durable outbox. */
-  readonly outboxDepth: number;
-  readonly outboxBound: number;
-  /** Epoch of the light cache in memory, and how far the one being built is, 0 to 1. */
-  readonly cacheEpoch: number | null;
-  readonly cacheProgress: number;
-  readonly waitingShares: number;
-  /** Since the object started. */
-  readonly recordedShares: number;
-  readonly billedCommands: number;
-  /** Shares that an outage longer than the ledger's evidence has left to the operator; the log has each of them. */
-  readonly unresolvedShares: number;
-  /** Shares that were accepted while there was no light cache, and whose mix digest was wrong: not credited. Since the object started. */
-  readonly refutedShares: number;
-  readonly ledger: "ok" | "sick";
-  readonly lastError: string | null;
+  health(): Promise<ShardHealth>;
 }
 
 /** The ledger without Upstash: one object, `idFromName("main")`, that answers the Upstash REST protocol. */

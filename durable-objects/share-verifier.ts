@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { ShardHealth } from "../core/health/judge.ts";
 import { AlarmBell } from "../core/alarm-bell.ts";
 import { createLedgerWriter } from "../core/ledger/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/outbox-store.ts";
@@ -15,7 +16,7 @@ import { loadConfig } from "./config.ts";
 import { ledgerClient } from "./ledger-client.ts";
 import { lightCaches } from "./light-caches.ts";
 import { sqlPort, systemClock } from "./platform.ts";
-import type { ShareVerifierRpc, VerifierHealth } from "./rpc.ts";
+import type { ShareVerifierRpc } from "./rpc.ts";
 
 /** One shard of the pool's verification: proofs of work, the write side of the ledger, and what must survive until it is written. */
 export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRpc {
@@ -64,7 +65,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     this.#desk.wake();
   }
 
-  async health(): Promise<VerifierHealth> {
+  async health(): Promise<ShardHealth> {
     const { outboxDepth, waitingShares, recordedShares, unresolved, refutedClaims, ledgerSick, lastError } =
       this.#desk.state;
     const { epoch, progress } = lightCaches.status;

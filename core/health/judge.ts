@@ -19,14 +19,19 @@ export interface WorkHealth {
 
 /** A verifier shard. */
 export interface ShardHealth {
+  /** Shares and blocks that wait in the durable outbox. */
   readonly outboxDepth: number;
   readonly outboxBound: number;
+  /** Epoch of the light cache in memory, and how far the one being built is, 0 to 1. */
   readonly cacheEpoch: number | null;
   readonly cacheProgress: number;
   readonly waitingShares: number;
+  /** Since the object started. */
   readonly recordedShares: number;
   readonly billedCommands: number;
+  /** Shares that an outage longer than the ledger's evidence has left to the operator; the log has each of them. */
   readonly unresolvedShares: number;
+  /** Shares that were accepted while there was no light cache, and whose mix digest was wrong: not credited. Since the object started. */
   readonly refutedShares: number;
   readonly ledger: "ok" | "sick";
   readonly lastError: string | null;
