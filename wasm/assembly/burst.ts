@@ -1,7 +1,7 @@
 // The parents of the dataset items of many shares (18 to 64 chains). With that many, interleaving no longer fits into
 // the window that the processor looks ahead; here every step first computes all addresses, then reads a word of every
 // row back to back, and only then uses the rows: the misses of all chains overlap.
-import { cacheItems, reciprocal, reciprocalShift } from "./cache";
+import { cacheItems, reciprocal } from "./cache";
 import { fnv, PRIME } from "./fnv";
 import { CACHE, ITEM_INDEXES, ITEMS, ROW_STRIDE, ROWS } from "./layout";
 import { mixOtherQuarters, touchRows } from "./rows";
@@ -31,7 +31,6 @@ function chooseFirst(parent: u32, quarter: usize, chains: u32): void {
   const prime = v128.load(PRIME);
   const n = i32x4.splat(cacheItems);
   const inverse = i32x4.splat(reciprocal);
-  const shift = reciprocalShift;
   const end = <usize>chains << 2;
   let item = quarter;
   for (let at: usize = 0; at < end; at += 16) {
@@ -41,7 +40,7 @@ function chooseFirst(parent: u32, quarter: usize, chains: u32): void {
     words = v128.load32_lane(item, words, 3, ITEMS + 192);
     item += 256;
     const index = fnv(v128.xor(v128.load(at, ITEM_INDEXES), parents), words, prime);
-    v128.store(at, rowsOf(index, n, inverse, shift), ROWS);
+    v128.store(at, rowsOf(index, n, inverse), ROWS);
   }
 }
 
@@ -55,7 +54,6 @@ function mixAndChoose(parent: u32, quarter: usize, word: u32, chains: u32): void
   const prime = v128.load(PRIME);
   const n = i32x4.splat(cacheItems);
   const inverse = i32x4.splat(reciprocal);
-  const shift = reciprocalShift;
   const rows = ROWS + <usize>(word - 1) * ROW_STRIDE;
   const end = <usize>chains << 2;
   let item = quarter;
@@ -71,7 +69,7 @@ function mixAndChoose(parent: u32, quarter: usize, word: u32, chains: u32): void
     item += 256;
     const words = wordOfEach(word, mixed0, mixed1, mixed2, mixed3);
     const index = fnv(v128.xor(v128.load(at, ITEM_INDEXES), parents), words, prime);
-    v128.store(rows + at, rowsOf(index, n, inverse, shift), ROW_STRIDE);
+    v128.store(rows + at, rowsOf(index, n, inverse), ROW_STRIDE);
   }
 }
 
@@ -91,10 +89,10 @@ function wordOfEach(word: u32, a: v128, b: v128, c: v128, d: v128): v128 {
  * zero is a huge number.
  */
 @inline
-function rowsOf(index: v128, n: v128, inverse: v128, shift: u32): v128 {
+function rowsOf(index: v128, n: v128, inverse: v128): v128 {
   const low = i64x2.extmul_low_i32x4_u(index, inverse);
   const high = i64x2.extmul_high_i32x4_u(index, inverse);
-  const quotient = i32x4.shr_u(v128.shuffle<u32>(low, high, 1, 3, 5, 7), shift);
+  const quotient = v128.shuffle<u32>(low, high, 1, 3, 5, 7);
   const rest = i32x4.sub(index, i32x4.mul(quotient, n));
   return i32x4.shl(i32x4.min_u(rest, i32x4.sub(rest, n)), 6);
 }

@@ -1,7 +1,7 @@
 // The light cache ("Cache Generation"): a chain of Keccak-512, then three rounds of RandMemoHash over it in place.
-import { keccak512 } from "./keccak-f1600";
+import { keccak512OfXor } from "./keccak-f1600";
 import { absorb, finish, keccakReset } from "./sponge";
-import { CACHE, MESSAGE, SPONGE, TOUCHED } from "./layout";
+import { CACHE, MESSAGE, SPONGE, TOUCHED, ZEROS } from "./layout";
 import { HASH_BYTES } from "./spec";
 
 /** Rate of Keccak-512 in bytes. */
@@ -18,17 +18,14 @@ export let datasetPages: u32 = 0;
  */
 const AHEAD: u32 = 64;
 
-/** floor(2^(32 + reciprocalShift) / cacheItems), for reductions modulo cacheItems by multiplication. */
+/** floor(2^32 / cacheItems), for reductions modulo cacheItems by multiplication. */
 export let reciprocal: u32 = 0;
-/** floor(log2(cacheItems)). */
-export let reciprocalShift: u32 = 0;
 
 /** Says how large the cache is; the host has grown the memory to hold it. */
 export function setCacheItems(items: u32): void {
   cacheItems = items;
-  reciprocalShift = 31 - clz<u32>(items);
-  // 2^32 for a power of two, which no epoch has, but a miniature in a test: one less is near enough.
-  reciprocal = <u32>min<u64>((<u64>1 << (32 + reciprocalShift)) / items, 0xffffffff);
+  // One item, which no epoch has, but a miniature in a test may: then one less is near enough.
+  reciprocal = <u32>min<u64>((<u64>1 << 32) / items, 0xffffffff);
 }
 
 /** Says how large the dataset is. */
@@ -47,7 +44,7 @@ export function fillCache(from: u32, to: u32): void {
     memory.copy(CACHE, SPONGE, HASH_BYTES);
     item += HASH_BYTES;
   }
-  for (; item < end; item += HASH_BYTES) keccak512(item - HASH_BYTES, item);
+  for (; item < end; item += HASH_BYTES) keccak512OfXor(item - HASH_BYTES, ZEROS, item);
 }
 
 /** Items [from, to) of one round of RandMemoHash: item i becomes Keccak-512(item[i - 1] ^ item[first word of item i mod n]). */
@@ -60,10 +57,7 @@ export function mixCache(from: u32, to: u32): void {
       const item = CACHE + <usize>i * HASH_BYTES;
       const previous = i ? item - HASH_BYTES : CACHE + <usize>(n - 1) * HASH_BYTES;
       const other = CACHE + <usize>(load<u32>(item) % n) * HASH_BYTES;
-      for (let at: usize = 0; at < HASH_BYTES; at += 16) {
-        v128.store(item + at, v128.xor(v128.load(previous + at), v128.load(other + at)));
-      }
-      keccak512(item, item);
+      keccak512OfXor(previous, other, item);
     }
   }
 }

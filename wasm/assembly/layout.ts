@@ -34,6 +34,11 @@ export const ROW_STRIDE: usize = 256;
 export const STARTS: usize = 0x4e00;
 /** Sixteen bytes a chain: the quarter of its item that gives the next four addresses. */
 export const ACTIVE: usize = 0x5200;
+/** 400 bytes each: the state of Keccak, or of two side by side, before rounds of even and of odd number. */
+export const EVEN_STATE: usize = 0x5400;
+export const ODD_STATE: usize = 0x5600;
+/** 64 zero bytes, never written: the other operand of an exclusive or that is to change nothing. */
+export const ZEROS: usize = 0x5800;
 /** Somewhere to keep what touches read: V8 deletes loads whose value nobody uses where it checks bounds itself. */
 export const TOUCHED: usize = 0x4d00;
 

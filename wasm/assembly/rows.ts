@@ -4,19 +4,20 @@ import { CACHE, ITEMS, ROW_STRIDE, ROWS, TOUCHED } from "./layout";
 
 /**
  * Reads a word of each chain's row, named by the offsets at `rows`, back to back, so that the cache misses overlap. Four
- * chains at a time: up to three rows too many are read, whose offsets are old ones.
+ * chains at a time: up to three rows too many are read, whose offsets are old ones. The sum has 64 bits because V8 reads
+ * every word a second time as the operand of a 32-bit xor: once is 2 to 3 % faster at 16 shares.
  */
 @inline
 export function touchRows(rows: usize, chains: u32): void {
-  let sum: u32 = 0;
+  let sum: u64 = 0;
   const end = rows + (<usize>chains << 2);
   for (let at = rows; at < end; at += 16) {
-    sum ^= load<u32>(load<u32>(at), CACHE);
-    sum ^= load<u32>(load<u32>(at, 4), CACHE);
-    sum ^= load<u32>(load<u32>(at, 8), CACHE);
-    sum ^= load<u32>(load<u32>(at, 12), CACHE);
+    sum ^= <u64>load<u32>(load<u32>(at), CACHE);
+    sum ^= <u64>load<u32>(load<u32>(at, 4), CACHE);
+    sum ^= <u64>load<u32>(load<u32>(at, 8), CACHE);
+    sum ^= <u64>load<u32>(load<u32>(at, 12), CACHE);
   }
-  store<u32>(TOUCHED, sum);
+  store<u64>(TOUCHED, sum);
 }
 
 /**

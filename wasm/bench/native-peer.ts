@@ -5,8 +5,22 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Contender } from "./contender.ts";
 
+/** Reads in one sample: some 20 ms. */
+const READS = 1_000_000 / 16;
+const STEPS = 2_000;
+
+export interface Native extends Contender {
+  /** Nanoseconds of one read of a random row of the cache when `burst` of them overlap and nothing else is done. */
+  readNs(burst: number): Promise<number>;
+  /**
+   * Two dependent chains of reads with 180 instructions between them, over the time with 40: about 1 where the processor
+   * looks far enough ahead to overlap them, about 2 where it has only half its window, as its core's other thread is in use.
+   */
+  windowRatio(): Promise<number>;
+}
+
 /** chfast/ethash built from its source on PyPI with gcc -O3, in a process of its own; see native/. */
-export function startNative(): Contender & { keccakNs(count: number): Promise<number> } {
+export function startNative(): Native {
   const directory = join(tmpdir(), "ethash-native-peer");
   execFileSync(fileURLToPath(new URL("native/build.sh", import.meta.url)), [directory], { stdio: "inherit" });
   const child = spawn(join(directory, "peer"), { stdio: ["pipe", "pipe", "inherit"] });
@@ -24,7 +38,11 @@ export function startNative(): Contender & { keccakNs(count: number): Promise<nu
       const [nanoseconds, result = ""] = await ask(`hash ${shares * calls} ${header} ${firstNonce}`);
       return { milliseconds: Number(nanoseconds) / 1e6, lastResult: result };
     },
-    keccakNs: async (count) => Number((await ask(`keccak ${count}`))[0]) / count,
+    readNs: async (burst) => Number((await ask(`reads ${burst} ${READS}`))[0]) / READS,
+    windowRatio: async () => {
+      const [near, far] = await ask(`window ${STEPS}`);
+      return Number(far) / Number(near);
+    },
     stop: async () => void child.stdin.end(),
   };
 }

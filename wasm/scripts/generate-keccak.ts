@@ -3,6 +3,11 @@
  * 64-bit integers and for two states at once in SIMD registers. The lane arithmetic is the same for both and too
  * regular to be typed by hand; what is written here is the permutation, the rest is bookkeeping.
  *
+ * A round reads the state from one place in memory and writes it to another, both at constant addresses. V8 has twelve
+ * registers to give away, so that most lanes are in memory anyhow; and between local variables the optimiser of
+ * WebAssembly moves the arithmetic of different rows into each other, which keeps more values waiting than registers can
+ * hold. Stores it leaves in their order: 455 -> 434 instructions in two rounds, 366 -> 343 ns, and smaller code.
+ *
  * Run with `node scripts/generate-keccak.ts`; a test holds the committed file to this generator's output.
  */
 import { writeFileSync } from "node:fs";
@@ -23,6 +28,10 @@ const NONE: ReadonlySet<number> = new Set();
 
 interface Dialect {
   readonly type: string;
+  readonly load: (at: string) => string;
+  readonly store: (at: string, value: string) => string;
+  /** Bytes of a lane, or of two. */
+  readonly bytes: number;
   readonly xor: (a: string, b: string) => string;
   readonly and: (a: string, b: string) => string;
   readonly or: (a: string, b: string) => string;
@@ -36,6 +45,9 @@ interface Dialect {
 
 const SCALAR: Dialect = {
   type: "u64",
+  load: (at) => `load<u64>(${at})`,
+  store: (at, value) => `store<u64>(${at}, ${value});`,
+  bytes: 8,
   xor: (a, b) => `${a} ^ ${b}`,
   and: (a, b) => `${a} & ${b}`,
   or: (a, b) => `${a} | ${b}`,
@@ -48,6 +60,9 @@ const SCALAR: Dialect = {
 
 const PAIR: Dialect = {
   type: "v128",
+  load: (at) => `v128.load(${at})`,
+  store: (at, value) => `v128.store(${at}, ${value});`,
+  bytes: 16,
   xor: (a, b) => `v128.xor(${a}, ${b})`,
   and: (a, b) => `v128.and(${a}, ${b})`,
   or: (a, b) => `v128.or(${a}, ${b})`,
@@ -58,7 +73,7 @@ const PAIR: Dialect = {
   roundConstant: "v128.load64_splat(constant)",
 };
 
-/** A lane before a round: the name that holds it, or null where it is known to be zero. */
+/** A lane before a round: the expression that gives it, or null where it is known to be zero. */
 type Lanes = readonly (string | null)[];
 
 interface Round {
@@ -71,12 +86,14 @@ interface Round {
   readonly roundConstant: string;
   /** How many lanes of the result are wanted: 25, or 8 in the last round of Keccak-512. */
   readonly wanted: number;
+  /** The statement that keeps a lane of the result. */
+  readonly put: (lane: number, value: string) => string;
 }
 
 const column = (x: number) => [0, 5, 10, 15, 20].map((lane) => x + lane);
 
-/** Lines of one round (theta, rho, pi, chi, iota); lane i of the result is named `e<i>`. */
-function round({ dialect, lanes, complementedIn, complementedOut, roundConstant, wanted }: Round): string[] {
+/** Lines of one round (theta, rho, pi, chi, iota). */
+function round({ dialect, lanes, complementedIn, complementedOut, roundConstant, wanted, put }: Round): string[] {
   const { type, xor, rotate } = dialect;
   const lines: string[] = [];
   const define = (name: string, value: string) => lines.push(`const ${name}: ${type} = ${value};`);
@@ -111,7 +128,7 @@ function round({ dialect, lanes, complementedIn, complementedOut, roundConstant,
         [flip(0), flip(1), flip(2)],
         complementedOut.has(5 * y + x),
       );
-      define(`e${5 * y + x}`, x + y === 0 ? xor(group(value), roundConstant) : value);
+      lines.push(put(5 * y + x, x + y === 0 ? xor(group(value), roundConstant) : value));
     }
   }
   return lines;
@@ -144,37 +161,46 @@ function group(expression: string): string {
 }
 
 const LANES = Array.from({ length: 25 }, (_, lane) => lane);
-const NAMES = LANES.map((lane) => `a${lane}`);
 
-/** Lines that declare or update the 25 state variables `a<i>` from `e<i>`. */
-function carry(): string[] {
-  return LANES.map((lane) => `a${lane} = e${lane};`);
+/** Where a lane is in one of the two places that hold a state. */
+function addressOf({ bytes }: Dialect, state: State, lane: number): string {
+  return `${state} + ${bytes * lane}`;
 }
 
-/** `rounds` full rounds on the state variables, two a turn of the loop: more code a turn did not run faster. */
+type State = "EVEN" | "ODD";
+
+function lanesOf(dialect: Dialect, state: State): Lanes {
+  return LANES.map((lane) => dialect.load(addressOf(dialect, state, lane)));
+}
+
+function putInto(dialect: Dialect, state: State): Round["put"] {
+  return (lane, value) => dialect.store(addressOf(dialect, state, lane), value);
+}
+
+/** `rounds` full rounds, from EVEN to ODD and back a turn of the loop: more code a turn did not run faster. */
 function loopOfRounds(
   dialect: Dialect,
   firstRound: number,
   rounds: number,
   complemented: ReadonlySet<number>,
 ): string[] {
-  const step = (advance: number) => [
+  const step = (from: State, to: State, roundConstant: string) => [
     "{",
     ...round({
       dialect,
-      lanes: NAMES,
+      lanes: lanesOf(dialect, from),
       complementedIn: complemented,
       complementedOut: complemented,
-      roundConstant: dialect.roundConstant.replace("constant", advance ? `constant, ${8 * advance}` : "constant"),
+      roundConstant,
       wanted: 25,
+      put: putInto(dialect, to),
     }),
-    ...carry(),
     "}",
   ];
   return [
     `for (let constant = ROUND_CONSTANTS + ${8 * firstRound}; constant < ROUND_CONSTANTS + ${8 * (firstRound + rounds)}; constant += 16) {`,
-    ...step(0),
-    ...step(1),
+    ...step("EVEN", "ODD", dialect.roundConstant),
+    ...step("ODD", "EVEN", dialect.roundConstant.replace("constant", "constant, 8")),
     "}",
   ];
 }
@@ -186,39 +212,39 @@ function keccak512Of64(
   name: string,
   doc: string[],
   load: (lane: number) => string,
-  store: (lane: number) => string,
+  store: (lane: number, value: string) => string,
   parameters: string,
 ): string[] {
   // Rate 72 bytes: eight lanes of input, the ninth is the padding 0x01 … 0x80, sixteen lanes of zero capacity.
-  const lanes = LANES.map((lane) => (lane < 8 ? `a${lane}` : lane === 8 ? "padding" : null));
+  const first = LANES.map((lane) => (lane < 8 ? `a${lane}` : lane === 8 ? "padding" : null));
   return [
     "/**",
     ...doc.map((line) => ` * ${line}`),
     " */",
     `export function ${name}(${parameters}): void {`,
-    ...LANES.map((lane) => `let a${lane}: ${dialect.type}${lane < 8 ? ` = ${load(lane)}` : ""};`),
+    ...LANES.slice(0, 8).map((lane) => `const a${lane}: ${dialect.type} = ${load(lane)};`),
     `const padding: ${dialect.type} = ${dialect.constant(0x8000000000000001n)};`,
     "{",
     ...round({
       dialect,
-      lanes,
+      lanes: first,
       complementedIn: NONE,
       complementedOut: complemented,
       roundConstant: dialect.constant(ROUND_CONSTANTS[0] ?? 0n),
       wanted: 25,
+      put: putInto(dialect, "EVEN"),
     }),
-    ...carry(),
     "}",
     ...loopOfRounds(dialect, 1, 22, complemented),
     ...round({
       dialect,
-      lanes: NAMES,
+      lanes: lanesOf(dialect, "EVEN"),
       complementedIn: complemented,
       complementedOut: NONE,
       roundConstant: dialect.constant(ROUND_CONSTANTS[23] ?? 0n),
       wanted: 8,
+      put: (lane, value) => store(lane, value),
     }),
-    ...LANES.slice(0, 8).map((lane) => store(lane)),
     "}",
   ];
 }
@@ -228,20 +254,22 @@ function permutation(): string[] {
   return [
     "/** Keccak-f[1600] in place on the 200 bytes at `state`. */",
     "export function keccakF1600(state: usize): void {",
-    ...LANES.map((lane) => `let a${lane}: u64 = ${flip(lane, `load<u64>(state, ${8 * lane})`)};`),
+    ...LANES.map(
+      (lane) => `store<u64>(${addressOf(SCALAR, "EVEN", lane)}, ${flip(lane, `load<u64>(state, ${8 * lane})`)});`,
+    ),
     ...loopOfRounds(SCALAR, 0, 24, COMPLEMENTED),
-    ...LANES.map((lane) => `store<u64>(state, ${flip(lane, `a${lane}`)}, ${8 * lane});`),
+    ...LANES.map(
+      (lane) => `store<u64>(state, ${flip(lane, `load<u64>(${addressOf(SCALAR, "EVEN", lane)})`)}, ${8 * lane});`,
+    ),
     "}",
   ];
 }
 
 function rotatePair(): string[] {
   return [
-    "/** Both 64-bit lanes rotated left; SIMD has no rotation, but one by whole bytes is a shuffle. */",
+    "/** Both 64-bit lanes rotated left; SIMD has no rotation. */",
     "@inline",
     "function rotatePair(lanes: v128, bits: i32): v128 {",
-    "if (bits == 8) return v128.shuffle<u8>(lanes, lanes, 7, 0, 1, 2, 3, 4, 5, 6, 15, 8, 9, 10, 11, 12, 13, 14);",
-    "if (bits == 56) return v128.shuffle<u8>(lanes, lanes, 1, 2, 3, 4, 5, 6, 7, 0, 9, 10, 11, 12, 13, 14, 15, 8);",
     "return v128.or(i64x2.shl(lanes, bits), i64x2.shr_u(lanes, 64 - bits));",
     "}",
   ];
@@ -250,6 +278,7 @@ function rotatePair(): string[] {
 function file(): string {
   const lines = [
     "// Generated by scripts/generate-keccak.ts; do not edit. Keccak-f[1600], FIPS 202 section 3.",
+    'import { EVEN_STATE as EVEN, ODD_STATE as ODD } from "./layout";',
     "",
     `const ROUND_CONSTANTS: usize = memory.data<u64>([`,
     ...ROUND_CONSTANTS.map((constant) => `${hex(constant)},`),
@@ -260,11 +289,15 @@ function file(): string {
     ...keccak512Of64(
       SCALAR,
       COMPLEMENTED,
-      "keccak512",
-      ["Keccak-512 of the 64 bytes at `input`, written to `output`, which may be the same place."],
-      (lane) => `load<u64>(input, ${8 * lane})`,
-      (lane) => `store<u64>(output, e${lane}, ${8 * lane});`,
-      "input: usize, output: usize",
+      "keccak512OfXor",
+      [
+        "Keccak-512 of the exclusive or of the 64 bytes at `one` and at `other`, written to `output`, which may be one of",
+        "them. What it reads was often written by the call before, and a processor hands a store on to a load only of the",
+        "same width: lane by lane takes 38 ns off an item of the cache against an exclusive or of 16 bytes at a time.",
+      ],
+      (lane) => `load<u64>(one, ${8 * lane}) ^ load<u64>(other, ${8 * lane})`,
+      (lane, value) => `store<u64>(output, ${value}, ${8 * lane});`,
+      "one: usize, other: usize, output: usize",
     ),
     "",
     ...rotatePair(),
@@ -275,8 +308,8 @@ function file(): string {
       "keccak512Pair",
       ["Keccak-512 of two 64-byte items, each replaced by its hash: 198 ns an item against 256 ns one by one."],
       (lane) => `v128.load64_lane(second, v128.load64_zero(first, ${8 * lane}), 1, ${8 * lane})`,
-      (lane) =>
-        `v128.store64_lane(first, e${lane}, 0, ${8 * lane}); v128.store64_lane(second, e${lane}, 1, ${8 * lane});`,
+      (lane, value) =>
+        `const e${lane} = ${value}; v128.store64_lane(first, e${lane}, 0, ${8 * lane}); v128.store64_lane(second, e${lane}, 1, ${8 * lane});`,
       "first: usize, second: usize",
     ),
   ];

@@ -37,9 +37,12 @@ test("what stands in the kernel's first page does not overlap", () => {
     ["ITEMS", chains * 64],
     ["ITEM_INDEXES", chains * 4],
     ["ROWS", 4 * chains * 4],
-    ["TOUCHED", 4],
+    ["TOUCHED", 8],
     ["STARTS", 4 * chains * 4],
     ["ACTIVE", 16 * 16],
+    ["EVEN_STATE", 400],
+    ["ODD_STATE", 400],
+    ["ZEROS", 64],
     ["CONSTANTS", 0x8000],
     ["CACHE", 0],
   ];
