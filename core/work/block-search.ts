@@ -21,7 +21,7 @@ interface SealedHeader {
   readonly parentHash: string;
   /** 8 bytes. */
   readonly nonce: string;
-  /** 32 bytes: geth's word for the mix digest. */
+  /** 32 bytes: the mix digest, as geth calls it where it gives blocks (RPCMarshalHeader in internal/ethapi). */
   readonly mixHash: string;
   /** Hashes of the uncles that it includes. */
   readonly uncles: readonly string[];
