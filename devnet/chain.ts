@@ -50,10 +50,21 @@ export interface ChainBlock {
   readonly difficulty: bigint;
   readonly totalDifficulty: bigint;
   readonly mined: AcceptedBlock | null;
+  /** Our blocks that came too late for their height, as far as this block takes them in. */
+  readonly uncles: readonly Uncle[];
+}
+
+/** A block off the chain that a later one includes. */
+export interface Uncle extends AcceptedBlock {
+  readonly hash: string;
+  readonly parentHash: string;
 }
 
 /** Age in heights up to which a node still takes a header (protocol.md, 6). */
 export const MAX_WORK_AGE = 7;
+/** How many uncles a block takes in, and how many heights older they are at most (Yellow Paper, 11.1). */
+const MAX_UNCLES = 2;
+const MAX_UNCLE_AGE = 6;
 /** Closed heights that can be asked for. */
 const KEPT_BLOCKS = 10_000;
 const ZERO_HASH = `0x${"0".repeat(64)}`;
@@ -65,6 +76,8 @@ export class DevChain {
   readonly #accepted: AcceptedBlock[] = [];
   readonly #blocks = new Map<number, ChainBlock>();
   readonly #works = new Map<string, Work>();
+  /** Blocks off the chain that no block has taken in so far. */
+  #siblings: Uncle[] = [];
   #head: ChainBlock;
   #current: Work;
   #difficulty: bigint;
@@ -82,6 +95,7 @@ export class DevChain {
       difficulty: options.difficulty,
       totalDifficulty: options.difficulty,
       mined: null,
+      uncles: [],
     };
     this.#blocks.set(this.#head.height, this.#head);
     this.#current = this.#commit();
@@ -142,8 +156,23 @@ export class DevChain {
     const block = { ...work, nonce, mixDigest, acceptedAtMs: this.#options.now(), canonical };
     this.#accepted.push(block);
     if (canonical) this.#close(work.difficulty, block);
+    else this.#siblings.push({ ...block, hash: this.#hashOf(block), parentHash: this.#hashAt(work.height - 1) });
     this.#options.onAccepted(block);
     return true;
+  }
+
+  #hashOf(mined: AcceptedBlock): string {
+    return this.pow.keccak(`${mined.header}/${mined.nonce}`);
+  }
+
+  #hashAt(height: number): string {
+    return this.#blocks.get(height)?.hash ?? ZERO_HASH;
+  }
+
+  /** The uncles of the block that is being made at this height. */
+  #takeUncles(height: number): Uncle[] {
+    this.#siblings = this.#siblings.filter((sibling) => sibling.height >= height - MAX_UNCLE_AGE);
+    return this.#siblings.splice(0, MAX_UNCLES);
   }
 
   #close(difficulty: bigint, mined: AcceptedBlock | null): Work {
@@ -153,15 +182,15 @@ export class DevChain {
     if (targetBlockTimeMs !== null) {
       this.#difficulty = nextDifficulty(difficulty, timeMs - this.#head.timeMs, targetBlockTimeMs);
     }
-    const sealed = mined === null ? `${this.#options.seed}/${height}/others` : `${mined.header}/${mined.nonce}`;
     this.#head = {
       height,
-      hash: this.pow.keccak(sealed),
+      hash: mined === null ? this.pow.keccak(`${this.#options.seed}/${height}/others`) : this.#hashOf(mined),
       parentHash: this.#head.hash,
       timeMs,
       difficulty,
       totalDifficulty: this.#head.totalDifficulty + difficulty,
       mined,
+      uncles: this.#takeUncles(height),
     };
     this.#blocks.set(height, this.#head);
     this.#blocks.delete(height - KEPT_BLOCKS);

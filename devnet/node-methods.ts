@@ -1,4 +1,4 @@
-import type { ChainBlock, DevChain, Work } from "./chain.ts";
+import type { ChainBlock, DevChain, Uncle, Work } from "./chain.ts";
 import type { NodeFaults } from "./faults.ts";
 import { RpcError, type Json, type RpcMethod } from "./json-rpc.ts";
 
@@ -19,6 +19,8 @@ export class LostReply extends Error {
 /** The calls that a mining pool makes of a node, answered from a simulated chain. Arguments are checked as geth checks them. */
 export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<string, RpcMethod> {
   const height = (real: number): string => quantity(Math.max(0, real - faults.lowerHeights));
+  const closed = (which: "latest" | number): ChainBlock | undefined =>
+    which === "latest" ? chain.head : chain.block(which + faults.lowerHeights);
   const methods: Record<string, RpcMethod> = {
     eth_getWork: (params) => {
       takes(params, 0, 0);
@@ -45,8 +47,14 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
       if (typeof params[1] !== "boolean")
         throw invalid(1, "json: cannot unmarshal non-boolean into Go value of type bool");
       if (which === "pending") return pendingBlock(chain, height);
-      const block = which === "latest" ? chain.head : chain.block(which + faults.lowerHeights);
-      return block === undefined ? null : sealedBlock(block, height);
+      const block = closed(which);
+      return block === undefined ? null : sealedBlock(block, chain, height);
+    },
+    eth_getUncleByBlockNumberAndIndex: (params) => {
+      takes(params, 2, 2);
+      const [which, index] = [blockTag(params[0]), uncleIndex(params[1])];
+      const uncle = which === "pending" ? undefined : closed(which)?.uncles[index];
+      return uncle === undefined ? null : uncleBlock(uncle, height);
     },
     eth_blockNumber: (params) => (takes(params, 0, 0), height(chain.head.height)),
     eth_syncing: (params) => (takes(params, 0, 0), false),
@@ -89,7 +97,8 @@ function pendingBlock(chain: DevChain, height: (real: number) => string): Json {
   };
 }
 
-function sealedBlock(block: ChainBlock, height: (real: number) => string): Json {
+function sealedBlock(block: ChainBlock, chain: DevChain, height: (real: number) => string): Json {
+  const uncles = block.uncles.map(({ hash }) => hash);
   return {
     ...commonFields(block, height),
     hash: block.hash,
@@ -99,6 +108,23 @@ function sealedBlock(block: ChainBlock, height: (real: number) => string): Json 
     logsBloom: hexBytes("", 256),
     parentHash: block.parentHash,
     totalDifficulty: quantity(block.totalDifficulty),
+    // As made up as the other roots; what matters is that it is not that of an empty list.
+    sha3Uncles: block.uncles.length === 0 ? EMPTY_UNCLES : chain.pow.keccak(uncles.join("/")),
+    uncles,
+  };
+}
+
+/** A header off the chain, as geth gives one: without transactions. */
+function uncleBlock(uncle: Uncle, height: (real: number) => string): Json {
+  const { transactions: _none, ...header } = commonFields(uncle, height);
+  return {
+    ...header,
+    hash: uncle.hash,
+    nonce: uncle.nonce,
+    miner: COINBASE,
+    mixHash: uncle.mixDigest,
+    logsBloom: hexBytes("", 256),
+    parentHash: uncle.parentHash,
   };
 }
 
@@ -128,6 +154,11 @@ function blockTag(value: unknown): "pending" | "latest" | number {
   if (value === "earliest") return 0;
   if (typeof value === "string" && /^0x(0|[1-9a-f][0-9a-f]{0,12})$/i.test(value)) return Number(value);
   throw invalid(0, typeof value === "string" ? "hex string without 0x prefix" : "non-string block number");
+}
+
+function uncleIndex(value: unknown): number {
+  if (typeof value === "string" && /^0x(0|[1-9a-f][0-9a-f]{0,7})$/i.test(value)) return Number(value);
+  throw invalid(1, typeof value === "string" ? "hex string without 0x prefix" : "non-string");
 }
 
 function takes(params: readonly unknown[], least: number, most: number): void {

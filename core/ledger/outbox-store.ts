@@ -31,8 +31,10 @@ export function recordsOf(write: LedgerWrite): readonly ShareRecord[] {
 
 /**
  * How far a submission is that was made durable before its fate was known.
- * `claimed`: passed the cheap test, the full verification is to come. `foundClaimed`: the same, and it would be a block.
- * `found`: a verified block that no node has accepted yet. `sealed`: a node accepted it, the ledger does not have it yet.
+ * `claimed`: passed the cheap test, the full verification is to come; or a block that turned out to be a share only.
+ * `foundClaimed`: passed the cheap test, and it would be a block. `found`: a verified block that no node has accepted yet.
+ * `sealed`: a node accepted it or has it in its chain, the ledger does not have it yet. The ledger is written from `claimed` and
+ * `sealed` only.
  */
 export type HeldStage = "claimed" | "foundClaimed" | "found" | "sealed";
 

@@ -16,7 +16,7 @@ export interface ShareRecord {
   readonly timestampMs: number;
 }
 
-/** A share that met the network target and that a node accepted. */
+/** A share that met the network target and that a node accepted or has in its chain. */
 export interface BlockRecord extends ShareRecord {
   /** The block's network difficulty (`roundDiff`). */
   readonly networkDifficulty: bigint;

@@ -2,14 +2,29 @@ import { sleep, type Clock } from "../clock.ts";
 import { backOffMs } from "../ledger/back-off.ts";
 import type { HeldSubmission, OutboxStore } from "../ledger/outbox-store.ts";
 import type { BlockRecord, RecordOutcome } from "../ledger/records.ts";
+import type { BlockSearch } from "../work/block-search.ts";
 import type { NodeClient } from "../work/node-client.ts";
 import type { GroupCommit } from "./group-commit.ts";
 
 /** A node takes work that is at most so many heights old (protocol.md, 6). */
 const YOUNG_HEIGHTS = 7;
 
+/**
+ * From this round of offers on, some ten seconds after the first, the chain is asked beside them: another node may have the block by
+ * now, and while nobody mines nobody says that its header has become too old.
+ */
+const ASK_FROM_ROUND = 7;
+
 /** A node, as far as a found block is concerned. */
-export type BlockNode = Pick<NodeClient, "name" | "submitWork">;
+export type BlockNode = Pick<NodeClient, "name" | "submitWork" | "findBlock">;
+
+/** What may have been done with a block before, by an earlier life of the object or an attempt that failed, without its being known. */
+export interface EarlierAttempt {
+  /** A node may have been offered it, and may have taken it. */
+  readonly offered: boolean;
+  /** The ledger may have been sent it. */
+  readonly written: boolean;
+}
 
 /** What became of a found block. `invalid`: no node took it, and its proof of work turned out to be wrong. */
 export type BlockOutcome =
@@ -28,15 +43,21 @@ export interface BlockPathOptions {
   readonly proves: (record: BlockRecord) => Promise<boolean>;
   /** A node accepted a block: there is new work. */
   readonly onAccepted: (record: BlockRecord) => void;
-  /** What nodes said, for the log. */
+  /** What nodes said to an offer, for the log. */
   readonly onAnswer: (record: BlockRecord, node: string, answer: string) => void;
+  /** What nodes know of a block whose fate is open, for the log; only what is new. */
+  readonly onSearch: (record: BlockRecord, node: string, answer: string) => void;
 }
 
 type Offer = "accepted" | "rejected" | "retry";
 
+/** Who has the block. */
+type Fate = "accepted" | "inChain" | "nobody";
+
 /**
  * From a found block to its place in the books. The block is durable before this begins, so that every step can be taken
- * again after a crash: nodes answer `true` to a block that they have already, and the ledger writes once.
+ * again after a crash: nodes answer `true` to a block that they have already, and the ledger writes once. What is decided
+ * is durable before the ledger hears of it: a later life never decides otherwise.
  */
 export class BlockPath {
   readonly #options: BlockPathOptions;
@@ -46,42 +67,59 @@ export class BlockPath {
   }
 
   /**
-   * Offers the block to every node until one accepts, and records it; or, when all reject it or it has grown too old, its
-   * share. Takes as long as that takes.
-   * @param recovered an earlier life of this object may have come further than is known
+   * Offers the block to every node until one accepts, and records it; or, when no node and no chain has it, its share.
+   * Takes as long as that takes.
    */
-  async settle(held: HeldSubmission, recovered: boolean): Promise<BlockOutcome> {
-    const { store, commit, onAccepted, proves } = this.#options;
+  async settle(held: HeldSubmission, earlier: EarlierAttempt): Promise<BlockOutcome> {
+    const { store, commit, proves } = this.#options;
     const { id: heldId, record } = held;
-    if (held.stage !== "sealed") {
-      if (await this.#offer(record)) {
-        store.setStage(held, "sealed");
-        onAccepted(record);
-      } else {
-        if (held.stage === "foundClaimed" && !(await proves(record))) {
-          store.dropHeld(heldId);
-          return { kind: "invalid" };
-        }
-        const outcome = await commit.commit({ kind: "share", record, retry: recovered, heldId });
-        return { kind: "share", outcome };
+    const retry = earlier.written;
+    if (held.stage !== "sealed" && !(await this.#isSealed(held, earlier))) {
+      if (held.stage === "foundClaimed" && !(await proves(record))) {
+        store.dropHeld(heldId);
+        return { kind: "invalid" };
       }
+      store.setStage(held, "claimed");
+      return { kind: "share", outcome: await commit.commit({ kind: "share", record, retry, heldId }) };
     }
-    const outcome = await commit.commit({ kind: "block", record, retry: recovered, heldId });
-    return { kind: "block", outcome };
+    return { kind: "block", outcome: await commit.commit({ kind: "block", record, retry, heldId }) };
   }
 
-  /** @returns whether a node accepted it */
-  async #offer(record: BlockRecord): Promise<boolean> {
+  /** @returns whether a node has accepted the block or has it in its chain; that is durable then */
+  async #isSealed(held: HeldSubmission, { offered }: EarlierAttempt): Promise<boolean> {
+    const { store, onAccepted } = this.#options;
+    const fate = await this.#fate(held.record, offered);
+    if (fate === "nobody") return false;
+    store.setStage(held, "sealed");
+    // A chain that has the block has gone on from it, and its work has been given out by now.
+    if (fate === "accepted") onAccepted(held.record);
+    return true;
+  }
+
+  /**
+   * Offers the block until a node accepts it, all reject it, or it has grown too old. A node's `false` is the last word only
+   * where no offer of the block can have reached one: a node that took it and was started again knows its work no more, and
+   * rejects it. Else the chain has the last word.
+   */
+  async #fate(record: BlockRecord, offeredBefore: boolean): Promise<Fate> {
     const { clock, random, nodes, newestHeight } = this.#options;
+    const said = new Map<string, string>();
     let open = [...nodes];
-    for (let round = 1; open.length > 0; round++) {
-      const answers = await this.#offerOnce(record, open);
-      if (answers === "accepted") return true;
-      open = answers;
-      if (open.length === 0 || newestHeight() - record.height > YOUNG_HEIGHTS) return false;
+    let mayHaveReached = offeredBefore;
+    for (let round = 1; ; round++) {
+      if (open.length > 0) {
+        const answers = await this.#offerOnce(record, open);
+        if (answers === "accepted") return "accepted";
+        mayHaveReached ||= answers.length > 0;
+        if (!mayHaveReached) return "nobody";
+        open = newestHeight() - record.height > YOUNG_HEIGHTS ? [] : answers;
+      }
+      if (open.length === 0 || round >= ASK_FROM_ROUND) {
+        const search = await this.#searchOnce(record, said);
+        if (search !== "error") return search === "found" ? "inChain" : "nobody";
+      }
       await sleep(clock, backOffMs(round, random()));
     }
-    return false;
   }
 
   /** To all of `nodes` at once. @returns as soon as one accepts; else which of them may still accept it */
@@ -101,5 +139,26 @@ export class BlockPath {
     const answer = await node.submitWork(record.nonce, record.header, record.mixDigest);
     onAnswer(record, node.name, answer.kind === "error" ? answer.reason : answer.kind);
     return answer.kind === "error" ? "retry" : answer.kind;
+  }
+
+  /**
+   * What the nodes' chains say together. A node that gives no answer is not waited for where another one knows the chain and lacks
+   * the block: what is not in the chain is not paid, whoever has it.
+   */
+  async #searchOnce(record: BlockRecord, said: Map<string, string>): Promise<BlockSearch["kind"]> {
+    const answers = await Promise.all(this.#options.nodes.map((node) => this.#search(node, record, said)));
+    if (answers.includes("found")) return "found";
+    return answers.includes("absent") ? "absent" : "error";
+  }
+
+  /** @param said the last answer of each node */
+  async #search(node: BlockNode, record: BlockRecord, said: Map<string, string>): Promise<BlockSearch["kind"]> {
+    const search = await node.findBlock(record.height, record.nonce, record.mixDigest);
+    const answer =
+      search.kind === "error" ? search.reason : search.kind === "found" ? `found as ${search.as}` : search.kind;
+    // An outage of hours gives the same answer every few seconds.
+    if (said.get(node.name) !== answer) this.#options.onSearch(record, node.name, answer);
+    said.set(node.name, answer);
+    return search.kind;
   }
 }

@@ -6,7 +6,7 @@ import type { HeldStage, HeldSubmission, OutboxStore } from "../ledger/outbox-st
 import { identityOf } from "../ledger/record-codec.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../ledger/records.ts";
 import type { Logger } from "../log.ts";
-import { BlockPath, type BlockNode } from "./block-path.ts";
+import { BlockPath, type BlockNode, type EarlierAttempt } from "./block-path.ts";
 import type { CacheKeeper } from "./cache-keeper.ts";
 import { createEpochLookup } from "./epoch-lookup.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -99,8 +99,9 @@ export class ShareDesk {
       proves: (record) => this.#prove(record),
       onAccepted: onBlock,
       onAnswer: ({ height, nonce }, node, answer) => log.info("block offered", { height, nonce, node, answer }),
+      onSearch: ({ height, nonce }, node, answer) => log.info("block looked for", { height, nonce, node, answer }),
     });
-    for (const held of store.held()) void this.#carry(held, true);
+    for (const held of store.held()) void this.#carry(held, { offered: true, written: isWritten(held) });
     this.wake();
   }
 
@@ -169,7 +170,7 @@ export class ShareDesk {
       if (!claim) return unavailable("no light cache in time");
       if (claim.kind === "block") return this.#found("foundClaimed", share, claim.record);
       const held = this.#hold("claimed", share, claim.record);
-      void this.#carry(held, share.retry, judged);
+      void this.#carry(held, { offered: false, written: share.retry }, judged);
       return ACCEPTED;
     }
     if (judgement.kind === "invalid") return judgement;
@@ -208,7 +209,8 @@ export class ShareDesk {
   async #found(stage: HeldStage, share: ShareSubmission, record: ShareRecord): Promise<ShareVerdict> {
     const { clock } = this.#options;
     const held = this.#hold(stage, share, record);
-    return within(clock, ANSWER_WITHIN_MS, this.#carry(held, share.retry), { kind: "accepted", block: true });
+    const carried = this.#carry(held, { offered: share.retry, written: share.retry });
+    return within(clock, ANSWER_WITHIN_MS, carried, { kind: "accepted", block: true });
   }
 
   #hold(stage: HeldStage, share: ShareSubmission, record: ShareRecord): HeldSubmission {
@@ -220,29 +222,31 @@ export class ShareDesk {
   }
 
   /** Carries a durable submission to its end, however long that takes. Never throws. @param proof a verification that is under way */
-  async #carry(held: HeldSubmission, retry: boolean, proof?: Promise<Judgement>): Promise<ShareVerdict> {
+  async #carry(held: HeldSubmission, before: EarlierAttempt, proof?: Promise<Judgement>): Promise<ShareVerdict> {
     const { clock, store } = this.#options;
     this.#held.set(heldKey(held.record), held);
     let pending = proof;
-    for (let again = retry; ; again = true) {
+    let earlier = before;
+    for (;;) {
       try {
         await store.durable();
-        const verdict = await this.#settle(held, again, pending);
+        const verdict = await this.#settle(held, earlier, pending);
         this.#held.delete(heldKey(held.record));
         if (verdict.kind === "invalid") this.#refute(held.record);
         return this.#remember(held.record, verdict);
       } catch (error) {
         this.#failed("held submission not settled", error);
         pending = undefined;
+        earlier = { offered: true, written: before.written || isWritten(held) };
         await sleep(clock, REST_MS);
       }
     }
   }
 
-  async #settle(held: HeldSubmission, retry: boolean, proof?: Promise<Judgement>): Promise<ShareVerdict> {
+  async #settle(held: HeldSubmission, earlier: EarlierAttempt, proof?: Promise<Judgement>): Promise<ShareVerdict> {
     const { id, stage, record } = held;
     if (stage !== "claimed") {
-      const end = await this.#blocks.settle(held, retry);
+      const end = await this.#blocks.settle(held, earlier);
       return end.kind === "invalid" ? end : verdictOf(end.outcome, end.kind === "block");
     }
     const proven = proof ? (await proof).kind !== "invalid" : await this.#prove(record);
@@ -250,7 +254,8 @@ export class ShareDesk {
       this.#options.store.dropHeld(id);
       return { kind: "invalid" };
     }
-    return verdictOf(await this.#commit.commit({ kind: "share", record, retry, heldId: id }), false);
+    const outcome = await this.#commit.commit({ kind: "share", record, retry: earlier.written, heldId: id });
+    return verdictOf(outcome, false);
   }
 
   #remember(record: ShareRecord, verdict: ShareVerdict): ShareVerdict {
@@ -297,6 +302,11 @@ export class ShareDesk {
 
 function heldKey({ header, nonce, mixDigest }: Pick<ShareRecord, "header" | "nonce" | "mixDigest">): string {
   return `${header}${nonce}${mixDigest}`;
+}
+
+/** Whether an attempt that came to an unknown end in this stage may have reached the ledger. */
+function isWritten({ stage }: HeldSubmission): boolean {
+  return stage === "claimed" || stage === "sealed";
 }
 
 function verdictOf(outcome: RecordOutcome, block: boolean): ShareVerdict {

@@ -72,48 +72,91 @@ export const nodeFailure = (failure: NodeFailureKind, reason: string): NodeFailu
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** One call of a batch. */
+export interface JsonRpcCall {
+  readonly method: string;
+  readonly params: readonly unknown[];
+}
+
+/** The answers to a batch. */
+export interface JsonRpcBatch {
+  readonly kind: "ok";
+  /** The `result` for the call at this place in the batch, or its `error` as a failure. */
+  replyTo(index: number): JsonRpcReply;
+}
+
 /** JSON-RPC over HTTP to one node. Nothing throws for what a node does; nothing that comes back names a secret. */
 export interface JsonRpc {
-  /** POSTs one request or a batch. @returns the parsed JSON body */
-  post(body: unknown): Promise<JsonRpcReply>;
-  /** The `result` of one reply object, or its `error` as a failure. `method` is for the message. */
-  resultOf(reply: unknown, method: string): JsonRpcReply;
+  /** @returns the `result`, or the `error` as a failure */
+  call(call: JsonRpcCall): Promise<JsonRpcReply>;
+  /** Sends calls in one request. */
+  batch(calls: readonly JsonRpcCall[]): Promise<JsonRpcBatch | NodeFailure>;
 }
+
+/** @param at its place in a batch */
+const request = ({ method, params }: JsonRpcCall, at: number) => ({ jsonrpc: "2.0", id: at + 1, method, params });
 
 /** @param upstream where, with which credentials and how long; @param deps the platform */
 export function createJsonRpc(upstream: UpstreamConfig, deps: NodeClientDeps): JsonRpc {
   const quote = createQuote(upstream);
   return {
-    async post(body) {
-      const limit = deps.deadline(upstream.timeoutMs);
-      try {
-        const response = await deps.fetch(upstream.url, {
-          method: "POST",
-          headers: { ...upstream.secretHeaders, "content-type": "application/json", accept: "application/json" },
-          body: JSON.stringify(body),
-          redirect: "manual",
-          signal: limit.signal,
-        });
-        if (response.status !== 200) return nodeFailure("http", describeStatus(response.status));
-        return parseBody(await response.text());
-      } catch (error) {
-        if (limit.signal.aborted) return nodeFailure("timeout", `no answer within ${upstream.timeoutMs} ms`);
-        const message = error instanceof Error ? error.message : String(error);
-        return nodeFailure("unreachable", `cannot be reached: ${quote(message)}`);
-      } finally {
-        // A timer that still runs would keep the object in memory.
-        limit.clear();
-      }
+    async call(call) {
+      const reply = await post(upstream, deps, quote, request(call, 0));
+      return reply.kind === "failed" ? reply : resultOf(reply.value, call.method, quote);
     },
-    resultOf(reply, method) {
-      if (!isRecord(reply)) return nodeFailure("malformed", `gave no answer to ${method}`);
-      const error = reply["error"];
-      if (error === undefined || error === null) return { kind: "ok", value: reply["result"] };
-      const message =
-        isRecord(error) && typeof error["message"] === "string" ? error["message"] : JSON.stringify(error);
-      return nodeFailure(/\bno (mining )?work\b/i.test(message) ? "noWork" : "rpc", `${method}: ${quote(message)}`);
+    async batch(calls) {
+      const reply = await post(upstream, deps, quote, calls.map(request));
+      if (reply.kind === "failed") return reply;
+      if (!Array.isArray(reply.value)) {
+        const single = resultOf(reply.value, "the batch", quote);
+        return single.kind === "failed" ? single : nodeFailure("malformed", "does not answer a batch with an array");
+      }
+      // The answers of a batch may come in any order (JSON-RPC 2.0, section 6).
+      const answers: unknown[] = reply.value;
+      const answerTo = (index: number) => answers.find((answer) => isRecord(answer) && answer["id"] === index + 1);
+      return {
+        kind: "ok",
+        replyTo: (index) => resultOf(answerTo(index), calls[index]?.method ?? `call ${index}`, quote),
+      };
     },
   };
+}
+
+/** POSTs one request or a batch. @returns the parsed JSON body */
+async function post(
+  upstream: UpstreamConfig,
+  deps: NodeClientDeps,
+  quote: (text: string) => string,
+  body: unknown,
+): Promise<JsonRpcReply> {
+  const limit = deps.deadline(upstream.timeoutMs);
+  try {
+    const response = await deps.fetch(upstream.url, {
+      method: "POST",
+      headers: { ...upstream.secretHeaders, "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify(body),
+      redirect: "manual",
+      signal: limit.signal,
+    });
+    if (response.status !== 200) return nodeFailure("http", describeStatus(response.status));
+    return parseBody(await response.text());
+  } catch (error) {
+    if (limit.signal.aborted) return nodeFailure("timeout", `no answer within ${upstream.timeoutMs} ms`);
+    const message = error instanceof Error ? error.message : String(error);
+    return nodeFailure("unreachable", `cannot be reached: ${quote(message)}`);
+  } finally {
+    // A timer that still runs would keep the object in memory.
+    limit.clear();
+  }
+}
+
+/** The `result` of one reply object, or its `error` as a failure. @param method for the message */
+function resultOf(reply: unknown, method: string, quote: (text: string) => string): JsonRpcReply {
+  if (!isRecord(reply)) return nodeFailure("malformed", `gave no answer to ${method}`);
+  const error = reply["error"];
+  if (error === undefined || error === null) return { kind: "ok", value: reply["result"] };
+  const message = isRecord(error) && typeof error["message"] === "string" ? error["message"] : JSON.stringify(error);
+  return nodeFailure(/\bno (mining )?work\b/i.test(message) ? "noWork" : "rpc", `${method}: ${quote(message)}`);
 }
 
 function parseBody(text: string): JsonRpcReply {

@@ -1,3 +1,4 @@
+import { findBlock, type BlockSearch } from "./block-search.ts";
 import type { Job } from "./job.ts";
 import {
   createJsonRpc,
@@ -32,6 +33,12 @@ export interface NodeClient {
    * @param mixDigest 32 bytes, `0x` hex
    */
   submitWork(nonce: string, header: string, mixDigest: string): Promise<SubmitWorkResult>;
+  /**
+   * Whether the node's chain holds the block with this seal at this height, or as an uncle of a later block.
+   * @param nonce 8 bytes, `0x` hex
+   * @param mixDigest 32 bytes, `0x` hex
+   */
+  findBlock(height: number, nonce: string, mixDigest: string): Promise<BlockSearch>;
 }
 
 /** @param upstream where, with which credentials and how long; @param deps the platform */
@@ -45,37 +52,25 @@ export function createNodeClient(upstream: UpstreamConfig, deps: NodeClientDeps)
       return first.kind === "failed" && first.failure === "inconsistent" ? await pollOnce(rpc) : first;
     },
     async submitWork(nonce, header, mixDigest) {
-      const params = [nonce, header, mixDigest];
-      const reply = await rpc.post({ jsonrpc: "2.0", id: 1, method: "eth_submitWork", params });
-      const answer = reply.kind === "ok" ? rpc.resultOf(reply.value, "eth_submitWork") : reply;
+      const answer = await rpc.call({ method: "eth_submitWork", params: [nonce, header, mixDigest] });
       if (answer.kind === "failed") return { kind: "error", reason: answer.reason };
       if (typeof answer.value === "boolean") return { kind: answer.value ? "accepted" : "rejected" };
       return { kind: "error", reason: "eth_submitWork: the result is neither true nor false" };
     },
+    findBlock: (height, nonce, mixDigest) => findBlock(rpc, height, nonce, mixDigest),
   };
 }
 
 async function pollOnce(rpc: JsonRpc): Promise<PollResult> {
-  const reply = await rpc.post([
-    { jsonrpc: "2.0", id: 1, method: "eth_getWork", params: [] },
-    { jsonrpc: "2.0", id: 2, method: "eth_getBlockByNumber", params: ["pending", false] },
+  const batch = await rpc.batch([
+    { method: "eth_getWork", params: [] },
+    { method: "eth_getBlockByNumber", params: ["pending", false] },
   ]);
-  if (reply.kind === "failed") return reply;
-  if (!Array.isArray(reply.value)) {
-    const single = rpc.resultOf(reply.value, "the batch");
-    return single.kind === "failed" ? single : nodeFailure("malformed", "does not answer a batch with an array");
-  }
-  // The answers of a batch may come in any order (JSON-RPC 2.0, section 6).
-  const answers: unknown[] = reply.value;
-  const resultOf = (id: number, method: string) =>
-    rpc.resultOf(
-      answers.find((answer) => isRecord(answer) && answer["id"] === id),
-      method,
-    );
-  const work = resultOf(1, "eth_getWork");
+  if (batch.kind === "failed") return batch;
+  const work = batch.replyTo(0);
   if (work.kind === "failed") return work;
   if (work.value === null || work.value === undefined) return nodeFailure("noWork", "eth_getWork: the result is null");
-  return combine(work.value, resultOf(2, "eth_getBlockByNumber"));
+  return combine(work.value, batch.replyTo(1));
 }
 
 /** The height is the fourth item of the work where there is one; else the pending block's, if that is the same block. */

@@ -4,7 +4,9 @@ import { Ethash, meetsTarget, toHex } from "ethash-wasm";
 import { chainByName, customChain, epochOf } from "ethash-wasm/chain-spec";
 import { loadKernel } from "ethash-wasm/node";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { createNodeClient } from "../../core/work/node-client.ts";
 import { startNode, type DevNode, type NodeEvent, type NodeOptions } from "../../devnet/node.ts";
+import { deadline } from "./work/support/deadline.ts";
 
 // Tiny difficulty: a handful of hashes is a block. Timers off: the chain moves only when a test says so.
 const QUIET = { difficulty: 4n, recommitMs: null, seed: "node-test" } as const;
@@ -258,6 +260,91 @@ describe("eth_submitWork of the simulated node", () => {
     expect(await Promise.all(valid.map((mined) => submit(node, mined)))).toEqual([true, true, true, true]);
     expect(node.chain.accepted).toHaveLength(1);
     expect((await getWork(node))[3]).toBe("0x3e9");
+  });
+});
+
+const blockAt = async (node: DevNode, height: number): Promise<Record<string, unknown>> =>
+  (await call(node, "eth_getBlockByNumber", `0x${height.toString(16)}`, false))["result"] as Record<string, unknown>;
+const uncleOf = async (node: DevNode, height: number, index = "0x0"): Promise<unknown> =>
+  (await call(node, "eth_getUncleByBlockNumberAndIndex", `0x${height.toString(16)}`, index))["result"];
+
+describe("the chain of the simulated node", () => {
+  it("takes our late blocks in as uncles, two a block, with the seal that was submitted", async () => {
+    const node = await start();
+    const late: Mined[] = [];
+    for (let count = 0; count < 3; count++) {
+      late.push(...mine(await getWork(node)).valid);
+      node.recommit();
+    }
+    node.advance();
+    for (const mined of late) expect(await submit(node, mined)).toBe(true);
+    node.advance();
+    node.advance();
+    const [own, first, second] = [await blockAt(node, 1_000), await blockAt(node, 1_001), await blockAt(node, 1_002)];
+    expect([own["uncles"], first["uncles"], second["uncles"]]).toEqual([
+      [],
+      [expect.any(String), expect.any(String)],
+      [expect.any(String)],
+    ]);
+    expect(own["sha3Uncles"]).not.toBe(first["sha3Uncles"]);
+    const places: [number, string][] = [
+      [1_001, "0x0"],
+      [1_001, "0x1"],
+      [1_002, "0x0"],
+    ];
+    const uncles = await Promise.all(places.map(([height, index]) => uncleOf(node, height, index)));
+    expect(uncles).toMatchObject(
+      late.map(({ nonce, mix }) => ({ number: "0x3e8", nonce, mixHash: mix, parentHash: own["parentHash"] })),
+    );
+    expect(uncles.map((uncle) => (uncle as Record<string, unknown>)["hash"])).toEqual(
+      [first, second].flatMap((block) => block["uncles"]),
+    );
+    expect(uncles[0]).not.toHaveProperty("transactions");
+  });
+
+  it("takes in a block that is six heights old, and none that is seven old", async () => {
+    const node = await start();
+    const late: Mined[] = [];
+    for (let height = 1_000; height < 1_002; height++) {
+      late.push(...mine(await getWork(node)).valid);
+      node.advance();
+    }
+    for (let height = 1_002; height < 1_007; height++) node.advance();
+    for (const mined of late) expect(await submit(node, mined)).toBe(true);
+    node.advance();
+    expect((await blockAt(node, 1_007))["uncles"]).toHaveLength(1);
+    expect(await uncleOf(node, 1_007)).toMatchObject({ number: "0x3e9", nonce: late[1]?.nonce });
+  });
+
+  it("is one that the pool's node client finds blocks and uncles in", async () => {
+    const node = await start();
+    const upstream = { name: "main", url: node.url, timeoutMs: 5_000, secretHeaders: {} };
+    const client = createNodeClient(upstream, { fetch: (url, init) => fetch(url, init), deadline });
+    const find = ({ nonce, mix }: Mined) => client.findBlock(1_000, nonce, mix);
+    const [block] = mine(await getWork(node)).valid;
+    node.recommit();
+    const [late] = mine(await getWork(node)).valid;
+    node.recommit();
+    const { miss } = mine(await getWork(node));
+    if (!block || !late) throw new Error("no nonce found");
+    await submit(node, block);
+    await submit(node, late);
+    expect(await find(block)).toEqual({ kind: "found", as: "block" });
+    expect(await find(late)).toEqual({ kind: "error", reason: "block 1001: the node does not have it" });
+    for (let height = 1_001; height <= 1_007; height++) node.advance();
+    expect(await find(late)).toEqual({ kind: "found", as: "uncle" });
+    expect(await find(miss)).toEqual({ kind: "absent" });
+  });
+
+  it("gives null for an uncle that there is not, and refuses an index that is none", async () => {
+    const node = await start();
+    node.advance();
+    expect(await uncleOf(node, 1_000)).toBeNull();
+    expect(await uncleOf(node, 5_000)).toBeNull();
+    expect((await call(node, "eth_getUncleByBlockNumberAndIndex", "pending", "0x0"))["result"]).toBeNull();
+    expect(await call(node, "eth_getUncleByBlockNumberAndIndex", "latest", "1")).toMatchObject({
+      error: { code: -32602 },
+    });
   });
 });
 

@@ -25,10 +25,28 @@ const block: ShareVerdict = { kind: "accepted", block: true };
 /** What the node answers to `eth_submitWork`; `true` when nothing else is said. */
 let nodeAnswers: (boolean | "breaks" | "hangs")[] = [];
 let offers = 0;
+/** Seals in the chain that the node knows, up to eight heights after them; null: it cannot be reached with a question of this kind. */
+let chainSeals: { nonce: string; mixDigest: string | null }[] | null = null;
 /** What happens to the next requests to the ledger. */
 let ledgerFaults: ("lostBefore" | "lostAfter")[] = [];
 let refreshes = 0;
 const realRest = Object.getOwnPropertyDescriptor(EmbeddedRedis.prototype, "rest")?.value as EmbeddedRedis["rest"];
+
+const bytes = (value: number, length: number): string => `0x${value.toString(16).padStart(2 * length, "0")}`;
+
+/** A node's answer to `eth_getBlockByNumber`. */
+function blockAt(quantity: string) {
+  const height = Number(quantity);
+  const seal = height === HEIGHT ? chainSeals?.[0] : undefined;
+  return {
+    number: quantity,
+    hash: bytes(height, 32),
+    parentHash: bytes(height - 1, 32),
+    nonce: seal?.nonce ?? bytes(height, 8),
+    mixHash: seal?.mixDigest ?? bytes(height, 32),
+    uncles: [],
+  };
+}
 
 function replace(prototype: object, method: string, value: unknown): void {
   Object.defineProperty(prototype, method, { value, configurable: true, writable: true });
@@ -45,7 +63,13 @@ beforeEach(async () => {
   ledgerFaults = [];
   offers = 0;
   refreshes = 0;
-  vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
+  chainSeals = null;
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (url, init) => {
+    const body: unknown = await new Request(url, init).json();
+    if (Array.isArray(body)) {
+      if (chainSeals === null) throw new TypeError("network connection lost");
+      return Response.json(body.map(({ id, params }) => ({ jsonrpc: "2.0", id, result: blockAt(params[0]) })));
+    }
     offers += 1;
     const answer = nodeAnswers.shift() ?? true;
     if (answer === "breaks") throw new TypeError("network connection lost");
@@ -258,6 +282,44 @@ describe("a block in workerd", () => {
     await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 10_000, interval: 50 });
     expect(offers).toBe(3);
     expect(await command("ZSCORE", "eth:finders", found.login)).toBe("1");
+  });
+
+  it("has its candidate once when the node took it, never said so, and the chain has it", async () => {
+    nodeAnswers = Array.from({ length: 100 }, () => "breaks" as const);
+    const found = one("block");
+    chainSeals = [found];
+    expect(await verifier().submit(found)).toEqual(block);
+    expect(await candidates()).toEqual([]);
+    await verifier().prepare(HEIGHT + 8);
+    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 20_000, interval: 50 });
+    expect(await rows("held")).toEqual([]);
+    expect(await verifier().submit({ ...found, retry: true })).toEqual(block);
+    expect(await candidates()).toHaveLength(1);
+  });
+
+  it("is credited as a share when nobody said what became of it and the chain lacks it", async () => {
+    nodeAnswers = ["breaks", false];
+    chainSeals = [];
+    const found = one("block");
+    expect(await verifier().submit(found)).toEqual(accepted);
+    expect(await candidates()).toEqual([]);
+    await expectBooks([found]);
+  });
+
+  // A retry of that age could not be resolved: the ledger's evidence lives for 3 h.
+  it("has its candidate when it is found in the chain hours later, by an object that was started again and whose node rejects it", async () => {
+    nodeAnswers = ["breaks", "breaks", "breaks"];
+    const found = { ...one("block"), timestampMs: Date.now() - 5 * 3_600_000 };
+    expect(await verifier().submit(found)).toEqual(block);
+    await abortAllDurableObjects();
+    nodeAnswers = Array.from({ length: 100 }, () => false);
+    await verifier().guard();
+    await scheduler.wait(500);
+    expect(await rows("held")).toMatchObject([{ stage: "found" }]);
+    chainSeals = [found];
+    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 20_000, interval: 50 });
+    expect(await rows("held")).toEqual([]);
+    expect(await rows("unresolved")).toEqual([]);
   });
 
   it("survives the end of the object while the node thinks", async () => {

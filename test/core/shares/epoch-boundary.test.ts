@@ -75,7 +75,9 @@ function setUp(options: { stalled?: boolean } = {}) {
       keeper,
       store: new OutboxStore(sql),
       writer: ledger.connect(),
-      nodes: [{ name: "main", submitWork: async () => ({ kind: "accepted" }) }],
+      nodes: [
+        { name: "main", submitWork: async () => ({ kind: "accepted" }), findBlock: async () => ({ kind: "absent" }) },
+      ],
       clock,
       random: () => 0.5,
       commitIntervalMs: 0,

@@ -36,6 +36,9 @@ beforeAll(() => {
   blocks = take(solutions(warm, job, 1n << 32n, meets(NETWORK)), 3);
 });
 
+/** When the chain is asked is in block-path.test.ts. */
+const notAsked = (): Promise<never> => Promise.reject(new Error("the chain must not be asked"));
+
 function setUp(options: Partial<ShareDeskOptions> & { faults?: Fault[]; answers?: SubmitWorkResult[] } = {}) {
   const clock = new VirtualClock();
   const sql = nodeSql();
@@ -70,6 +73,7 @@ function setUp(options: Partial<ShareDeskOptions> & { faults?: Fault[]; answers?
             offered.push(nonce);
             return answers.shift() ?? { kind: "accepted" };
           },
+          findBlock: notAsked,
         },
       ],
       clock: own,
@@ -205,7 +209,11 @@ describe("the way of a share", () => {
 });
 
 const found = () => submission(job, blocks[0] ?? { nonce: "", mixDigest: "" });
-const node = (name: string, answer: SubmitWorkResult) => ({ name, submitWork: async () => answer });
+const node = (name: string, answer: SubmitWorkResult) => ({
+  name,
+  submitWork: async () => answer,
+  findBlock: notAsked,
+});
 
 describe("the way of a block", () => {
   it("goes to the node and, with its candidate, into the ledger", async () => {
@@ -227,6 +235,7 @@ describe("the way of a block", () => {
           held = sql.exec("SELECT * FROM held").length;
           return { kind: "accepted" as const };
         },
+        findBlock: notAsked,
       },
     ];
     await verdictsOf(clock, [start({ nodes }).submit(found())]);
@@ -253,20 +262,6 @@ describe("the way of a block", () => {
     expect(offered).toHaveLength(4);
     expect(ledger.candidates).toHaveLength(1);
     expect(ledger.credits).toHaveLength(1);
-  });
-
-  it("becomes a share when the node stays down for more than seven heights", async () => {
-    const answers = Array.from({ length: 200 }, (): SubmitWorkResult => ({ kind: "error", reason: "timed out" }));
-    const { clock, ledger, start } = setUp({ answers });
-    const desk = start();
-    void desk.submit(found());
-    desk.prepare(job.height + 7);
-    await clock.pass(60_000);
-    expect(ledger.credits).toEqual([]);
-    desk.prepare(job.height + 8);
-    await clock.pass(60_000);
-    expect(ledger.credits).toHaveLength(1);
-    expect(ledger.candidates).toEqual([]);
   });
 
   it("is not lost when the object ends between the node's answer and the ledger's, and has one candidate", async () => {
@@ -300,7 +295,9 @@ describe("the way of a block", () => {
 
   it("is offered anew when the object ended before the node had answered", async () => {
     const { clock, ledger, offered, start } = setUp();
-    const first = start({ nodes: [{ name: "hangs", submitWork: () => new Promise(() => undefined) }] });
+    const first = start({
+      nodes: [{ name: "hangs", submitWork: () => new Promise(() => undefined), findBlock: notAsked }],
+    });
     void first.submit(found());
     await settled();
     first.kill();

@@ -50,6 +50,10 @@ class ScriptedNode implements NodeClient {
     throw new Error("nothing is mined here");
   }
 
+  async findBlock(): Promise<never> {
+    throw new Error("nothing is mined here");
+  }
+
   set(fault: Fault): void {
     this.fault = fault;
     for (const resolve of this.#hanging.splice(0)) resolve(nodeFailure("timeout", "no answer within 10000 ms"));

@@ -1,0 +1,84 @@
+import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
+import { OutboxStore } from "../../../core/ledger/outbox-store.ts";
+import { createLogger } from "../../../core/log.ts";
+import type { BlockNode } from "../../../core/shares/block-path.ts";
+import { CacheKeeper } from "../../../core/shares/cache-keeper.ts";
+import type { PowHash, PowInput, PowKernel } from "../../../core/shares/pow-kernel.ts";
+import { ShareDesk } from "../../../core/shares/share-desk.ts";
+import type { ShareSubmission } from "../../../core/shares/share.ts";
+import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
+import { nodeSql } from "../../support/node-sql.ts";
+import { LONG_CHAIN, makeJob, submission } from "../../support/proofs.ts";
+import { virtualAlarm } from "../../support/virtual-alarm.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
+
+/** Height of the block that is found here. */
+export const HEIGHT = 1000;
+
+const NO_MIX = `0x${"00".repeat(32)}`;
+
+/** Every nonce is a block: what becomes of one does not depend on how it was found. Has its light cache from the beginning. */
+class BlockKernel implements PowKernel {
+  readonly epoch: Epoch = epochOf(LONG_CHAIN, HEIGHT);
+
+  startCache(): never {
+    throw new Error("there is one epoch");
+  }
+
+  resultOf(): Uint8Array {
+    return new Uint8Array(32);
+  }
+
+  hashBatch(inputs: readonly PowInput[]): PowHash[] {
+    return inputs.map(() => ({ mixDigest: new Uint8Array(32), result: new Uint8Array(32) }));
+  }
+}
+
+/** A found block as its miner submits it. */
+export const foundBlock = (more: Partial<ShareSubmission> = {}): ShareSubmission =>
+  submission(makeJob(HEIGHT, 64n), { nonce: "0x00000000000000ff", mixDigest: NO_MIX }, more);
+
+/** A desk in one of its lives. `kill` ends it at once, wherever it is. */
+export type DeskLife = ShareDesk & { kill(): void };
+
+/** Verifier, storage and ledger in which found blocks come to their end. @param options.fault what happens to the next request to the ledger */
+export function blockDesk(options: { readonly nodes: readonly BlockNode[]; readonly fault?: () => Fault }) {
+  const clock = new VirtualClock();
+  const sql = nodeSql();
+  const ledger = new FaultyLedger(clock, options.fault ?? (() => ({ kind: "none", delayMs: 10 })));
+  const log: Record<string, unknown>[] = [];
+  let refreshed = 0;
+  const start = (): DeskLife => {
+    let alive = true;
+    const own = {
+      nowMs: () => clock.nowMs(),
+      after: (delayMs: number, work: () => void) => clock.after(delayMs, () => alive && work()),
+    };
+    const exec: typeof sql.exec = (statement, ...parameters) => {
+      if (!alive) throw new Error("this life is over");
+      return sql.exec(statement, ...parameters);
+    };
+    const bell = virtualAlarm(own, () => desk.wake());
+    const keeper = new CacheKeeper(() => new BlockKernel(), 40 << 20);
+    // A kernel is made when it is first needed.
+    keeper.resultOf("", "", "");
+    const desk: ShareDesk = new ShareDesk({
+      chain: LONG_CHAIN,
+      keeper,
+      store: new OutboxStore({ ...sql, exec }),
+      writer: ledger.connect(() => alive),
+      nodes: options.nodes,
+      clock: own,
+      random: () => 0.5,
+      commitIntervalMs: 0,
+      outboxBound: 1000,
+      queueBound: 100,
+      queueTimeoutMs: 30_000,
+      wakeAt: (atMs) => bell.ringAt(atMs),
+      onBlock: () => (refreshed += 1),
+      log: createLogger({ level: "info", sink: (line) => log.push(JSON.parse(line)), now: () => clock.nowMs() }),
+    });
+    return Object.assign(desk, { kill: () => (alive = false) });
+  };
+  return { clock, sql, ledger, log, start, refreshed: () => refreshed };
+}
