@@ -39,7 +39,7 @@ export const EVEN_STATE: usize = 0x5400;
 export const ODD_STATE: usize = 0x5600;
 /** 64 zero bytes, never written: the other operand of an exclusive or that is to change nothing. */
 export const ZEROS: usize = 0x5800;
-/** Somewhere to keep what touches read: V8 deletes loads whose value nobody uses where it checks bounds itself. */
+/** 8 bytes for values that only have to be stored, such as what touches read: V8 deletes loads whose value nobody uses where it checks bounds itself. */
 export const TOUCHED: usize = 0x4d00;
 
 /** Where the compiler puts constants; asc is told with --memoryBase. */
