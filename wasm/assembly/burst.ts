@@ -4,7 +4,7 @@
 import { cacheItems, reciprocal } from "./cache";
 import { fnv, PRIME } from "./fnv";
 import { CACHE, ITEM_INDEXES, ITEMS, ROW_STRIDE, ROWS } from "./layout";
-import { mixOtherQuarters, touchRows } from "./rows";
+import { mixOtherQuarters, rowsOf, touchRows } from "./rows";
 import { DATASET_PARENTS } from "./spec";
 
 /** Mixes all parents into the items of `chains` chains. */
@@ -81,20 +81,6 @@ function wordOfEach(word: u32, a: v128, b: v128, c: v128, d: v128): v128 {
   const cd = v128.shuffle<u32>(c, d, 2, 6, 3, 7);
   if (word == 2) return v128.shuffle<u32>(ab, cd, 0, 1, 4, 5);
   return v128.shuffle<u32>(ab, cd, 2, 3, 6, 7);
-}
-
-/**
- * Offsets of the rows that four indexes name modulo n. The remainder is taken by multiplication (Barrett): the quotient
- * comes out right or one too small, and then the unsigned minimum picks the remainder, as the difference that went below
- * zero is a huge number.
- */
-@inline
-function rowsOf(index: v128, n: v128, inverse: v128): v128 {
-  const low = i64x2.extmul_low_i32x4_u(index, inverse);
-  const high = i64x2.extmul_high_i32x4_u(index, inverse);
-  const quotient = v128.shuffle<u32>(low, high, 1, 3, 5, 7);
-  const rest = i32x4.sub(index, i32x4.mul(quotient, n));
-  return i32x4.shl(i32x4.min_u(rest, i32x4.sub(rest, n)), 6);
 }
 
 /** Mixes the row of the fourth step into the quarter; no address depends on it before the other quarters are done. */

@@ -1,7 +1,8 @@
 // The light cache ("Cache Generation"): a chain of Keccak-512, then three rounds of RandMemoHash over it in place.
 import { keccak512OfXor } from "./keccak-f1600";
 import { absorb, finish, keccakReset } from "./sponge";
-import { CACHE, MESSAGE, SPONGE, TOUCHED, ZEROS } from "./layout";
+import { CACHE, MESSAGE, ROWS, SPONGE, ZEROS } from "./layout";
+import { rowsOf, touchRows } from "./rows";
 import { HASH_BYTES } from "./spec";
 
 /** Rate of Keccak-512 in bytes. */
@@ -13,8 +14,8 @@ export let cacheItems: u32 = 0;
 export let datasetPages: u32 = 0;
 
 /**
- * Rows whose first word is read ahead of their use in RandMemoHash. All addresses are known before the round reaches
- * them, so the misses of 128 rows overlap instead of following each other: 494 -> 291 ns an item, most of it with 64 already.
+ * Rows that are read ahead of their use in RandMemoHash. All addresses are known before the round reaches them, so the
+ * misses of 128 rows overlap instead of following each other: 494 -> 291 ns an item, most of it with 64 already.
  */
 const AHEAD: u32 = 128;
 
@@ -49,25 +50,38 @@ export function fillCache(from: u32, to: u32): void {
 
 /** Items [from, to) of one round of RandMemoHash: item i becomes Keccak-512(item[i - 1] ^ item[first word of item i mod n]). */
 export function mixCache(from: u32, to: u32): void {
-  const n = cacheItems;
   for (let start = from; start < to; start += AHEAD) {
-    const end = min(start + AHEAD, to);
-    touchSources(start, end, n);
-    for (let i = start; i < end; i++) {
-      const item = CACHE + <usize>i * HASH_BYTES;
-      const previous = i ? item - HASH_BYTES : CACHE + <usize>(n - 1) * HASH_BYTES;
-      const other = CACHE + <usize>(load<u32>(item) % n) * HASH_BYTES;
-      keccak512OfXor(previous, other, item);
+    const items = min(AHEAD, to - start);
+    chooseSources(start, items);
+    touchRows(ROWS, items);
+    let item = CACHE + <usize>start * HASH_BYTES;
+    let previous = start ? item - HASH_BYTES : CACHE + <usize>(cacheItems - 1) * HASH_BYTES;
+    for (let at: usize = 0; at < <usize>items << 2; at += 4) {
+      keccak512OfXor(previous, CACHE + <usize>load<u32>(at, ROWS), item);
+      previous = item;
+      item += HASH_BYTES;
     }
   }
 }
 
-/** Reads a word of every row that items [from, to) will be mixed with; the sum is as wide as in {@link touchRows}. */
-function touchSources(from: u32, to: u32, n: u32): void {
-  let sum: u64 = 0;
-  for (let i = from; i < to; i++) {
-    const source = load<u32>(<usize>i * HASH_BYTES, CACHE) % n;
-    sum ^= <u64>load<u32>(<usize>source * HASH_BYTES, CACHE);
+/** Offsets of the rows that `items` items from `start` on are mixed with, four at a time and the rest one by one. */
+function chooseSources(start: u32, items: u32): void {
+  const n = cacheItems;
+  const vector = i32x4.splat(n);
+  const inverse = i32x4.splat(reciprocal);
+  const end = <usize>items << 2;
+  let item = <usize>start * HASH_BYTES;
+  let at: usize = 0;
+  for (; at + 16 <= end; at += 16) {
+    let words = v128.load32_zero(item, CACHE);
+    words = v128.load32_lane(item, words, 1, CACHE + 64);
+    words = v128.load32_lane(item, words, 2, CACHE + 128);
+    words = v128.load32_lane(item, words, 3, CACHE + 192);
+    v128.store(at, rowsOf(words, vector, inverse), ROWS);
+    item += 4 * HASH_BYTES;
   }
-  store<u64>(TOUCHED, sum);
+  for (; at < end; at += 4) {
+    store<u32>(at, (load<u32>(item, CACHE) % n) * HASH_BYTES, ROWS);
+    item += HASH_BYTES;
+  }
 }

@@ -1,4 +1,4 @@
-// What interleaved batches and bursts share: reading cache rows into the items that the chains build.
+// Cache rows: which ones an index names, reading many of them at once, and mixing them into the items that chains build.
 import { fnv, PRIME } from "./fnv";
 import { CACHE, ITEMS, ROW_STRIDE, ROWS, TOUCHED } from "./layout";
 
@@ -53,3 +53,18 @@ function mixFour(item: usize, row0: usize, row1: usize, row2: usize, row3: usize
   mixed = fnv(mixed, v128.load(row3, CACHE), prime);
   v128.store(item, mixed, ITEMS);
 }
+
+/**
+ * Offsets of the rows that four indexes name modulo n. The remainder is taken by multiplication (Barrett): the quotient
+ * comes out right or one too small, and then the unsigned minimum picks the remainder, as the difference that went below
+ * zero is a huge number.
+ */
+@inline
+export function rowsOf(index: v128, n: v128, inverse: v128): v128 {
+  const low = i64x2.extmul_low_i32x4_u(index, inverse);
+  const high = i64x2.extmul_high_i32x4_u(index, inverse);
+  const quotient = v128.shuffle<u32>(low, high, 1, 3, 5, 7);
+  const rest = i32x4.sub(index, i32x4.mul(quotient, n));
+  return i32x4.shl(i32x4.min_u(rest, i32x4.sub(rest, n)), 6);
+}
+
