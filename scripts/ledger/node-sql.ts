@@ -1,12 +1,12 @@
 /** The embedded ledger's storage on `node:sqlite`, for tests, tools and benchmarks. */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { SqlPort, SqlValue } from "../../core/ledger/embedded/sql-port.ts";
+import { savepoints } from "./savepoints.ts";
 
 /** @param path a file, or `:memory:` */
 export function nodeSql(path = ":memory:"): SqlPort & { close(): void } {
   const database = new DatabaseSync(path);
   const statements = new Map<string, StatementSync>();
-  let depth = 0;
   const prepared = (text: string): StatementSync => {
     const known = statements.get(text);
     if (known) return known;
@@ -20,20 +20,7 @@ export function nodeSql(path = ":memory:"): SqlPort & { close(): void } {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- setReturnArrays; the types of node:sqlite only know objects
       return prepared(statement).all(...parameters) as unknown as SqlValue[][];
     },
-    transaction(work) {
-      const name = `level${depth++}`;
-      database.exec(`SAVEPOINT ${name}`);
-      try {
-        const result = work();
-        database.exec(`RELEASE ${name}`);
-        return result;
-      } catch (error) {
-        database.exec(`ROLLBACK TO ${name}; RELEASE ${name}`);
-        throw error;
-      } finally {
-        depth--;
-      }
-    },
+    transaction: savepoints(database),
     close: () => database.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import type { SqlPort, SqlValue } from "../../core/ledger/sql-port.ts";
+import { savepoints } from "../../scripts/ledger/savepoints.ts";
 
 function cell(value: unknown): SqlValue {
   if (typeof value === "string" || typeof value === "number" || value === null) return value;
@@ -9,7 +10,6 @@ function cell(value: unknown): SqlValue {
 /** Durable SQL on SQLite in Node. @param path a file, or `:memory:`: then it lasts as long as the port */
 export function nodeSql(path = ":memory:"): SqlPort & { close(): void } {
   const database = new DatabaseSync(path);
-  let depth = 0;
   return {
     exec(statement, ...parameters) {
       return database
@@ -17,21 +17,7 @@ export function nodeSql(path = ":memory:"): SqlPort & { close(): void } {
         .all(...parameters)
         .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, cell(value)])));
     },
-    transaction(work) {
-      const name = `nested${depth++}`;
-      database.exec(`SAVEPOINT ${name}`);
-      try {
-        const result = work();
-        database.exec(`RELEASE ${name}`);
-        return result;
-      } catch (error) {
-        database.exec(`ROLLBACK TO ${name}`);
-        database.exec(`RELEASE ${name}`);
-        throw error;
-      } finally {
-        depth--;
-      }
-    },
+    transaction: savepoints(database),
     durable: () => Promise.resolve(),
     close: () => database.close(),
   };
