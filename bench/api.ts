@@ -9,8 +9,8 @@ import { encodeJson } from "../core/api/json.ts";
 import { EncodedRoutes, type PoolRoute } from "../core/api/pool-routes.ts";
 import { PoolStats } from "../core/api/pool-stats.ts";
 import { asScored } from "../core/api/replies.ts";
-import type { RedisCommand, RedisPort } from "../core/ledger/redis-port.ts";
-import { startRedisServer } from "../devnet/redis-server.ts";
+import type { RedisCommand, RedisPort } from "../core/ledger/contract/redis-port.ts";
+import { startRedisServer } from "../devnet/gateway/redis-server.ts";
 import { connectRedis } from "../scripts/ledger/node-redis.ts";
 
 const MINERS = 10_000;

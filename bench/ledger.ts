@@ -3,11 +3,11 @@
  * (node:sqlite in memory; rows written are what a Durable Object would bill) and on a real redis-server, beside the reference's commands.
  */
 import { cpus } from "node:os";
-import { EmbeddedEngine } from "../core/ledger/embedded/engine.ts";
-import { answerRest } from "../core/ledger/embedded/rest.ts";
-import type { ShareRecord } from "../core/ledger/records.ts";
-import { startRedisServer } from "../devnet/redis-server.ts";
-import { embeddedPort } from "../durable-objects/embedded-port.ts";
+import { EmbeddedEngine } from "../core/ledger/engine/engine.ts";
+import { answerRest } from "../core/ledger/engine/rest.ts";
+import type { ShareRecord } from "../core/ledger/contract/records.ts";
+import { startRedisServer } from "../devnet/gateway/redis-server.ts";
+import { embeddedPort } from "../durable-objects/platform/embedded-client.ts";
 import { connectRedis } from "../scripts/ledger/node-redis.ts";
 import { nodeSql } from "../scripts/ledger/node-sql.ts";
 import { countedCommands, referenceSink, scriptSink, type ShareSink } from "./ledger/ledgers.ts";

@@ -2,9 +2,9 @@
 import { rm } from "node:fs/promises";
 import { Listr } from "listr2";
 import { createLogUpdate } from "log-update";
-import { LocalPool, PortInUseError } from "./local-pool.ts";
-import { parseStartOptions, type StartOptions } from "./start-options.ts";
-import { renderLine, renderPanel, type Moment } from "./start-summary.ts";
+import { LocalPool, PortInUseError } from "./pool-host/local-pool.ts";
+import { parseStartOptions, type StartOptions } from "./start/start-options.ts";
+import { renderLine, renderPanel, type Moment } from "./start/start-summary.ts";
 
 const PANEL_EVERY_MS = 1_000;
 const LINE_EVERY_MS = 10_000;

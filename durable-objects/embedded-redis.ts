@@ -1,8 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
-import { EmbeddedEngine } from "../core/ledger/embedded/engine.ts";
-import { answerRest, type RestAnswer } from "../core/ledger/embedded/rest.ts";
-import type { SqlPort, SqlValue } from "../core/ledger/embedded/sql-port.ts";
-import type { Env } from "../worker/env.ts";
+import { EmbeddedEngine } from "../core/ledger/engine/engine.ts";
+import { answerRest, type RestAnswer } from "../core/ledger/engine/rest.ts";
+import type { SqlPort, SqlValue } from "../core/ledger/engine/sql-port.ts";
+import type { Env } from "./env.ts";
 import type { EmbeddedRedisRpc } from "./rpc.ts";
 
 /** The ledger without Upstash: Redis' commands over this object's SQLite storage, spoken as the Upstash REST protocol. */

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { EXTRANONCES, type ExtranonceLease, LEASE_MS, RESUME_MS } from "../core/stratum/extranonce.ts";
-import type { Env } from "../worker/env.ts";
+import type { Env } from "./env.ts";
 import type { ExtranonceAllocatorRpc } from "./rpc.ts";
 
 /** Leases that ran out are swept when this many have been given since. */

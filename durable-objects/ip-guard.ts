@@ -1,8 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
 import { type ClientCounts, judgeRatio, NO_COUNTS } from "../core/policy/share-ratio.ts";
-import type { Env } from "../worker/env.ts";
-import { loadConfig } from "./config.ts";
+import type { Env } from "./env.ts";
+import { loadConfig } from "./platform/config.ts";
 import type { IpGuardRpc } from "./rpc.ts";
 
 const COUNTER = {

@@ -3,10 +3,10 @@ import { getworkRefusal, readGetwork } from "../core/stratum/getwork.ts";
 import { accountHistory } from "../core/api/account-history.ts";
 import type { Range } from "../core/history/definitions.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
-import type { Env } from "../worker/env.ts";
+import type { Env } from "./env.ts";
 import { GetworkDesk } from "./getwork-desk.ts";
 import type { GetworkRequest, MinerSessionRpc } from "./rpc.ts";
-import { readHandover } from "./session-handover.ts";
+import { readHandover } from "./platform/session-handover.ts";
 import { SessionRoom } from "./session-room.ts";
 
 /** An HTTP miner polls every half second; one that has not come back for this long has left. */

@@ -91,7 +91,7 @@ export interface IpGuardRpc {
 export type SubmitCounts = Readonly<Partial<Record<Verdict | "blocks", number>>>;
 
 /** One object, `idFromName("main")`: what the API and the dashboard show of the pool. */
-export interface PoolBoardRpc {
+export interface PoolApiRpc {
   /** JSON text of a route. Never fails for want of data: the last figures, or empty ones. */
   body(route: PoolRoute): Promise<string>;
   /** JSON text: the pool's series over a range. */
@@ -117,7 +117,7 @@ export interface PoolTotals {
 }
 
 /** One object a login, `idFromName(login)`: the account as the API shows it. */
-export interface AccountBoardRpc {
+export interface AccountApiRpc {
   /** JSON text of `/api/accounts/<login>`; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
   body(login: string): Promise<string | null>;
 }

@@ -12,8 +12,8 @@ import type {
   SessionState,
 } from "../core/stratum/session.ts";
 import type { ShareVerdict } from "../core/shares/share.ts";
-import { thrown } from "./part-log.ts";
-import { readAttachment, type SessionAttachment, writeAttachment } from "./session-attachment.ts";
+import { thrown } from "./platform/part-log.ts";
+import { readAttachment, type SessionAttachment, writeAttachment } from "./platform/session-attachment.ts";
 
 /** Close code of a connection that the pool ends: a policy was violated, or the peer was silent. */
 const POLICY_CLOSE = 1008;

@@ -1,8 +1,8 @@
 import type { PendingShare } from "../core/stratum/session.ts";
 import { shardOf } from "../core/shares/shard-of.ts";
 import type { ShareVerdict } from "../core/shares/share.ts";
-import type { Env } from "../worker/env.ts";
-import { loadConfig } from "./config.ts";
+import type { Env } from "./env.ts";
+import { loadConfig } from "./platform/config.ts";
 
 /** Waits between the attempts of one submission. */
 const RETRY_WAITS_MS = [50, 250, 1_000];

@@ -1,21 +1,21 @@
 import { DurableObject } from "cloudflare:workers";
 import type { ShardHealth } from "../core/health/judge.ts";
 import { AlarmBell } from "../core/alarm-bell.ts";
-import { createLedgerWriter } from "../core/ledger/ledger-writer.ts";
-import { OutboxStore } from "../core/ledger/outbox-store.ts";
-import type { LedgerWriter } from "../core/ledger/records.ts";
+import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
+import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
+import type { LedgerWriter } from "../core/ledger/contract/records.ts";
 import { createLogger, type Logger } from "../core/log.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
-import { ShareDesk } from "../core/shares/share-desk.ts";
+import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog } from "../core/shares/share-log.ts";
-import { nodeClients } from "./node-clients.ts";
-import type { Env } from "../worker/env.ts";
-import { BoardReporter } from "./board-reporter.ts";
-import { loadConfig } from "./config.ts";
-import { ledgerClient } from "./ledger-client.ts";
-import { lightCaches } from "./light-caches.ts";
-import { sqlPort, systemClock } from "./platform.ts";
+import { nodeClients } from "./platform/node-clients.ts";
+import type { Env } from "./env.ts";
+import { VerdictReporter } from "./verdict-reporter.ts";
+import { loadConfig } from "./platform/config.ts";
+import { ledgerClient } from "./platform/ledger-client.ts";
+import { lightCaches } from "./platform/light-caches.ts";
+import { sqlPort, systemClock } from "./platform/runtime.ts";
 import type { ShareVerifierRpc } from "./rpc.ts";
 
 /** One shard of the pool's verification: proofs of work, the write side of the ledger, and what must survive until it is written. */
@@ -23,9 +23,9 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   readonly #config: PoolConfig;
   readonly #bell: AlarmBell;
   readonly #writer: LedgerWriter;
-  readonly #desk: ShareDesk;
+  readonly #desk: ShareProcessor;
   readonly #log: Logger;
-  readonly #reporter: BoardReporter;
+  readonly #reporter: VerdictReporter;
   readonly #logShare: ReturnType<typeof shareLog>;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -44,7 +44,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       hashrateExpirationMs: this.#config.ledger.hashrateExpirationMs,
       nowMs: () => Date.now(),
     });
-    this.#reporter = new BoardReporter((counts) => env.POOL_BOARD.getByName("main").report(counts), systemClock);
+    this.#reporter = new VerdictReporter((counts) => env.POOL_API.getByName("main").report(counts), systemClock);
     this.#logShare = shareLog(this.#log, this.#config.log.shares);
     this.#desk = this.#openDesk(ctx.storage);
   }
@@ -89,9 +89,9 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     this.#desk.wake();
   }
 
-  #openDesk(storage: DurableObjectStorage): ShareDesk {
+  #openDesk(storage: DurableObjectStorage): ShareProcessor {
     const { chain, ledger, verifier } = this.#config;
-    return new ShareDesk({
+    return new ShareProcessor({
       chain,
       keeper: lightCaches,
       store: new OutboxStore(sqlPort(storage), ({ record, reason }) => {

@@ -1,7 +1,7 @@
 import type { Range, Verdict } from "../core/history/definitions.ts";
 import { LoginHistory, type LoginHistoryReport } from "../core/history/login-history.ts";
 import { PERIOD_S, periodAt, tallied, type Tally } from "../core/history/tally.ts";
-import { sqlPort } from "./platform.ts";
+import { sqlPort } from "./platform/runtime.ts";
 
 /** Whoever keeps a tally of its own: a connection, in its attachment. */
 export interface TallyKeeper {

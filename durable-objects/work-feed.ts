@@ -1,9 +1,9 @@
 import type { Logger } from "../core/log.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { templateNameFor } from "../core/work/template-tree.ts";
-import type { Env } from "../worker/env.ts";
-import { loadConfig } from "./config.ts";
-import { thrown } from "./part-log.ts";
+import type { Env } from "./env.ts";
+import { loadConfig } from "./platform/config.ts";
+import { thrown } from "./platform/part-log.ts";
 
 /** After an answer that brought nothing newer, the template is left alone for this long. */
 const ASK_AGAIN_MS = 1_000;

@@ -1,9 +1,9 @@
 import { purgeStale } from "../core/api/purge.ts";
 import { relayName, ROOT_NAME } from "../core/work/template-tree.ts";
-import { loadConfig } from "../durable-objects/config.ts";
-import { ledgerClient } from "../durable-objects/ledger-client.ts";
-import { verifierShards } from "../durable-objects/peers.ts";
-import type { Env } from "./env.ts";
+import { loadConfig } from "../durable-objects/platform/config.ts";
+import { ledgerClient } from "../durable-objects/platform/ledger-client.ts";
+import { verifierShards } from "../durable-objects/platform/peers.ts";
+import type { Env } from "../durable-objects/env.ts";
 
 /**
  * Every minute: whatever should be running is running afterwards. One part that fails keeps none of the others from its guard;
@@ -20,7 +20,7 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
   ];
   const results = await Promise.allSettled([
     ...guarded.map(async (part) => await part.guard()),
-    env.POOL_BOARD.getByName("main").tick(),
+    env.POOL_API.getByName("main").tick(),
     purgeStale(ledgerClient(env, config), config, controller.scheduledTime),
   ]);
   const failures = results.filter((result) => result.status === "rejected");

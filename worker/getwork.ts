@@ -1,8 +1,8 @@
 import { parseLogin } from "../core/policy/login.ts";
 import { getworkRefusal, readGetwork } from "../core/stratum/getwork.ts";
-import { partLog, thrown } from "../durable-objects/part-log.ts";
-import { loadConfig } from "../durable-objects/config.ts";
-import type { Env } from "./env.ts";
+import { partLog, thrown } from "../durable-objects/platform/part-log.ts";
+import { loadConfig } from "../durable-objects/platform/config.ts";
+import type { Env } from "../durable-objects/env.ts";
 
 /**
  * HTTP getwork. Every JSON-RPC answer is status 200 with `Content-Length`: ethminer crashes on chunked bodies and reconnects

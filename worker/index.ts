@@ -1,21 +1,21 @@
 import { Hono } from "hono";
 import { ConfigError } from "../core/parse-config.ts";
-import { loadConfig } from "../durable-objects/config.ts";
+import { loadConfig } from "../durable-objects/platform/config.ts";
 import { scheduled } from "./cron.ts";
-import type { Env } from "./env.ts";
+import type { Env } from "../durable-objects/env.ts";
 import { apiRoutes } from "./routes/api.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { notifyRoutes } from "./routes/notify.ts";
 import { redisRoutes } from "./routes/redis.ts";
 import { stratumRoutes } from "./routes/stratum.ts";
 
-export { AccountBoard } from "../durable-objects/account-board.ts";
+export { AccountApi } from "../durable-objects/account-api.ts";
 export { BlockTemplate } from "../durable-objects/block-template.ts";
 export { EmbeddedRedis } from "../durable-objects/embedded-redis.ts";
 export { ExtranonceAllocator } from "../durable-objects/extranonce-allocator.ts";
 export { IpGuard } from "../durable-objects/ip-guard.ts";
 export { MinerSession } from "../durable-objects/miner-session.ts";
-export { PoolBoard } from "../durable-objects/pool-board.ts";
+export { PoolApi } from "../durable-objects/pool-api.ts";
 export { ShareVerifier } from "../durable-objects/share-verifier.ts";
 
 const app = new Hono<{ Bindings: Env }>();

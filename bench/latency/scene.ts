@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startNode, type DevNode } from "../../devnet/node.ts";
-import { startPool, type BindingValue, type PoolProcess } from "../../devnet/pool-process.ts";
+import { startNode, type DevNode } from "../../devnet/node/node.ts";
+import { startPool, type BindingValue, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { Swarm, type SwarmOptions } from "./swarm.ts";
 
 /** How a pool for measuring is set up. */

@@ -1,8 +1,8 @@
 /** The ledgers that the benchmark writes to, and what each of them counts. */
-import { RedisReplyError, type RedisCommand, type RedisPort } from "../../core/ledger/redis-port.ts";
-import type { ShareRecord } from "../../core/ledger/records.ts";
-import { ledgerKeys } from "../../core/ledger/keys.ts";
-import { createLedgerWriter } from "../../core/ledger/ledger-writer.ts";
+import { RedisReplyError, type RedisCommand, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
+import type { ShareRecord } from "../../core/ledger/contract/records.ts";
+import { ledgerKeys } from "../../core/ledger/contract/keys.ts";
+import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 
 /** One way to write a batch of shares. */
 export interface ShareSink {

@@ -1,4 +1,4 @@
-import type { RedisPort } from "../ledger/redis-port.ts";
+import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { hashrate, isOffline, ledgerKey, seconds, type ApiConfig } from "./api-config.ts";
 import { paymentEntries, type PaymentEntry } from "./entries.ts";
 import { HashrateWindow } from "./hashrate-window.ts";

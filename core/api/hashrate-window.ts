@@ -1,4 +1,4 @@
-import type { RedisCommand, RedisPort } from "../ledger/redis-port.ts";
+import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
 import { HashrateBuckets, parseShare, type Activity, type WindowShare } from "./hashrate-buckets.ts";
 import { asCount, asScored, type Reply } from "./replies.ts";
 

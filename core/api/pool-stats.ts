@@ -1,4 +1,4 @@
-import type { RedisCommand, RedisPort } from "../ledger/redis-port.ts";
+import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
 import { hashrate, isOffline, ledgerKey, seconds, type ApiConfig } from "./api-config.ts";
 import {
   blockEntries,

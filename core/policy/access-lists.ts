@@ -1,5 +1,5 @@
-import type { RedisCommand, RedisPort, RedisValue } from "../ledger/redis-port.ts";
-import { RedisReplyError } from "../ledger/redis-port.ts";
+import type { RedisCommand, RedisPort, RedisValue } from "../ledger/contract/redis-port.ts";
+import { RedisReplyError } from "../ledger/contract/redis-port.ts";
 
 /** The operator's lists, `<coin>:blacklist` and `<coin>:whitelist`: logins and IPs. */
 export interface AccessLists {

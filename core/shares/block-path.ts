@@ -1,10 +1,10 @@
 import { sleep, type Clock } from "../clock.ts";
-import { backOffMs } from "../ledger/back-off.ts";
-import type { HeldSubmission, OutboxStore } from "../ledger/outbox-store.ts";
-import type { BlockRecord, RecordOutcome } from "../ledger/records.ts";
+import { backOffMs } from "../back-off.ts";
+import type { HeldSubmission, OutboxStore } from "../ledger/write-path/outbox-store.ts";
+import type { BlockRecord, RecordOutcome } from "../ledger/contract/records.ts";
 import type { BlockSearch } from "../work/block-search.ts";
 import type { NodeClient } from "../work/node-client.ts";
-import type { GroupCommit } from "./group-commit.ts";
+import type { GroupCommit } from "../ledger/write-path/group-commit.ts";
 
 /** A node takes work that is at most so many heights old (protocol.md, 6). */
 const YOUNG_HEIGHTS = 7;

@@ -1,5 +1,5 @@
 import { meetsTarget, targetOf, toHex } from "ethash-wasm";
-import type { ShareRecord } from "../ledger/records.ts";
+import type { ShareRecord } from "../ledger/contract/records.ts";
 import type { PowHash } from "./pow-kernel.ts";
 import type { ShareSubmission } from "./share.ts";
 

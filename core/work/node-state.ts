@@ -1,4 +1,4 @@
-import type { RedisCommand, RedisPort } from "../ledger/redis-port.ts";
+import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
 import type { OnceLog } from "./once-log.ts";
 
 /** One entry of `eth:nodes`: this pool under its own name, or a node under its. */

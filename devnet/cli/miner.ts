@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
 import type { ChainSpec } from "ethash-wasm/chain-spec";
-import { startMiner, type MinerEvent } from "../miner.ts";
+import { startMiner, type MinerEvent } from "../miner/miner.ts";
 import { chain, duration, wholeNumber } from "./arguments.ts";
 
 const options = new Command("devnet-miner")

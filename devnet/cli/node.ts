@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { Command } from "commander";
 import type { ChainSpec } from "ethash-wasm/chain-spec";
-import { DEFAULT_DIFFICULTY, startNode, type NodeEvent } from "../node.ts";
+import { DEFAULT_DIFFICULTY, startNode, type NodeEvent } from "../node/node.ts";
 import { chain, duration, hashes, wholeNumber } from "./arguments.ts";
 
 const options = new Command("devnet-node")

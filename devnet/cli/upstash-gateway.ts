@@ -1,7 +1,7 @@
 // An Upstash REST API in front of a real Redis: node devnet/cli/upstash-gateway.ts --redis redis://127.0.0.1:6379
 import { once } from "node:events";
 import { Command } from "commander";
-import { startLocalUpstash, startUpstashGateway } from "../upstash-gateway.ts";
+import { startLocalUpstash, startUpstashGateway } from "../gateway/upstash-gateway.ts";
 import { wholeNumber } from "./arguments.ts";
 
 const options = new Command("devnet-upstash")

@@ -6,8 +6,8 @@ import { Command } from "commander";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
-import { RedisReplyError, RedisUnreachableError, type RedisPort } from "../../core/ledger/redis-port.ts";
-import { upstashPort } from "../../durable-objects/upstash-port.ts";
+import { RedisReplyError, RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
+import { upstashPort } from "../../core/ledger/upstash-port.ts";
 import { connectRedis } from "./node-redis.ts";
 
 const HELP = `

@@ -6,7 +6,7 @@ import {
   type RedisCommand,
   type RedisPort,
   type RedisValue,
-} from "../../core/ledger/redis-port.ts";
+} from "../../core/ledger/contract/redis-port.ts";
 
 /** A port that holds a connection open. */
 export interface RedisConnection extends RedisPort {

@@ -1,6 +1,6 @@
 /** The embedded ledger's storage on `node:sqlite`, for tests, tools and benchmarks. */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { SqlPort, SqlValue } from "../../core/ledger/embedded/sql-port.ts";
+import type { SqlPort, SqlValue } from "../../core/ledger/engine/sql-port.ts";
 import { savepoints } from "./savepoints.ts";
 
 /** @param path a file, or `:memory:` */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startRedisServer, type RedisServer } from "../../devnet/redis-server.ts";
+import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
 import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { answersFrom } from "../support/api-golden.ts";
 import { GOLDEN } from "../support/api-ledger.ts";

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Activity } from "../../core/api/hashrate-buckets.ts";
 import { HashrateWindow, PAGE_ENTRIES } from "../../core/api/hashrate-window.ts";
-import { RedisUnreachableError, type RedisPort } from "../../core/ledger/redis-port.ts";
+import { RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { MemoryRedis } from "../support/memory-redis.ts";
 
 const KEY = "eth:hashrate";

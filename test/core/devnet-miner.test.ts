@@ -5,7 +5,7 @@ import { Ethash, meetsTarget, targetOf, toHex } from "ethash-wasm";
 import { customChain, epochOf } from "ethash-wasm/chain-spec";
 import { loadKernel } from "ethash-wasm/node";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { startMiner, type Miner, type MinerEvent, type MinerOptions } from "../../devnet/miner.ts";
+import { startMiner, type Miner, type MinerEvent, type MinerOptions } from "../../devnet/miner/miner.ts";
 
 const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 const HEADER = `0x${"a1".repeat(32)}`;

@@ -5,7 +5,7 @@ import { chainByName, customChain, epochOf } from "ethash-wasm/chain-spec";
 import { loadKernel } from "ethash-wasm/node";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createNodeClient } from "../../core/work/node-client.ts";
-import { startNode, type DevNode, type NodeEvent, type NodeOptions } from "../../devnet/node.ts";
+import { startNode, type DevNode, type NodeEvent, type NodeOptions } from "../../devnet/node/node.ts";
 import { deadline } from "./work/support/deadline.ts";
 
 // Tiny difficulty: a handful of hashes is a block. Timers off: the chain moves only when a test says so.

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { Redis } from "@upstash/redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { RedisServer } from "../../devnet/redis-server.ts";
-import { startLocalUpstash, startUpstashGateway, type UpstashGateway } from "../../devnet/upstash-gateway.ts";
+import type { RedisServer } from "../../devnet/gateway/redis-server.ts";
+import { startLocalUpstash, startUpstashGateway, type UpstashGateway } from "../../devnet/gateway/upstash-gateway.ts";
 
 let gateway: UpstashGateway;
 let redis: RedisServer;

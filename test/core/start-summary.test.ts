@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parseStartOptions } from "../../devnet/start-options.ts";
-import { formatHashrate, renderLine, type Moment } from "../../devnet/start-summary.ts";
+import { parseStartOptions } from "../../devnet/start/start-options.ts";
+import { formatHashrate, renderLine, type Moment } from "../../devnet/start/start-summary.ts";
 
 const moment: Moment = {
   elapsedMs: 83_000,

@@ -7,8 +7,8 @@ import { afterEach, beforeAll, expect, test } from "vitest";
 import { startBridge, type Bridge } from "../../bridge/src/index.ts";
 import { elementsOf, parseObject, textOf } from "../../bridge/src/json.ts";
 import { TcpMiner } from "../../bridge/test/tcp-miner.ts";
-import { startNode, type DevNode } from "../../devnet/node.ts";
-import { startPool, type PoolProcess } from "../../devnet/pool-process.ts";
+import { startNode, type DevNode } from "../../devnet/node/node.ts";
+import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { kernelAt } from "../support/pow.ts";
 import { LONG_CHAIN, meets, solutions } from "../support/proofs.ts";
 

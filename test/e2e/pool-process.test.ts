@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool-process.ts";
+import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 
 let stateDir: string;
 const pools: PoolProcess[] = [];
@@ -94,7 +94,7 @@ describe("the pool in a process of its own", () => {
     "leaves nothing behind when its parent gets %s",
     async (signal) => {
       const script = `
-      import { startPool } from ${JSON.stringify(join(import.meta.dirname, "../../devnet/pool-process.ts"))};
+      import { startPool } from ${JSON.stringify(join(import.meta.dirname, "../../devnet/pool-host/pool-process.ts"))};
       const pool = await startPool({ stateDir: ${JSON.stringify(stateDir)}, cron: false });
       console.log(pool.pid);
     `;

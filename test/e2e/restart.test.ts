@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { chainByName } from "ethash-wasm/chain-spec";
 import { afterEach, expect, it } from "vitest";
 import { startBridge } from "../../bridge/src/bridge.ts";
-import { LedgerReader } from "../../devnet/ledger-totals.ts";
-import { startMiner } from "../../devnet/miner.ts";
-import { startNode } from "../../devnet/node.ts";
-import { startPool } from "../../devnet/pool-process.ts";
+import { LedgerReader } from "../../devnet/start/ledger-totals.ts";
+import { startMiner } from "../../devnet/miner/miner.ts";
+import { startNode } from "../../devnet/node/node.ts";
+import { startPool } from "../../devnet/pool-host/pool-process.ts";
 
 const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 const DIFFICULTY = 50;

@@ -1,5 +1,5 @@
 import { it } from "vitest";
-import { startLocalUpstash } from "../../devnet/upstash-gateway.ts";
+import { startLocalUpstash } from "../../devnet/gateway/upstash-gateway.ts";
 import { walkShareToLedger } from "../support/share-to-ledger.ts";
 
 it("writes a miner's shares and block into a real Redis exactly as ledger.md has them", async () => {

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startNode, type DevNode } from "../../devnet/node.ts";
-import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool-process.ts";
+import { startNode, type DevNode } from "../../devnet/node/node.ts";
+import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { JobListener, loginOf } from "./support/job-listener.ts";
 
 const TOKEN = "notify-token-of-this-test";

@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
-import { createLedgerWriter } from "../../core/ledger/ledger-writer.ts";
-import type { RedisCommand, RedisPort } from "../../core/ledger/redis-port.ts";
+import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
+import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 

@@ -5,11 +5,11 @@
  */
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { EmbeddedEngine } from "../../core/ledger/embedded/engine.ts";
-import type { Reply } from "../../core/ledger/embedded/command.ts";
-import { RedisReplyError } from "../../core/ledger/redis-port.ts";
+import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
+import type { Reply } from "../../core/ledger/engine/command.ts";
+import { RedisReplyError } from "../../core/ledger/contract/redis-port.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
-import { startRedisServer, type RedisServer } from "../../devnet/redis-server.ts";
+import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
 import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { randomCommand } from "./random-commands.ts";
 

@@ -1,11 +1,11 @@
 /** What the differential test cannot compare: chance, time, cursors, transactions, scripts, and what is refused on purpose. */
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Reply } from "../../core/ledger/embedded/command.ts";
-import { COMMANDS, EmbeddedEngine } from "../../core/ledger/embedded/engine.ts";
-import { answerRest } from "../../core/ledger/embedded/rest.ts";
-import type { SqlPort } from "../../core/ledger/embedded/sql-port.ts";
-import { RECORD_SHARES } from "../../core/ledger/scripts/record-shares.ts";
+import type { Reply } from "../../core/ledger/engine/command.ts";
+import { COMMANDS, EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
+import { answerRest } from "../../core/ledger/engine/rest.ts";
+import type { SqlPort } from "../../core/ledger/engine/sql-port.ts";
+import { RECORD_SHARES } from "../../core/ledger/contract/scripts/record-shares.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 
 let nowMs: number;

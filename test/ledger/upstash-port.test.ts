@@ -1,8 +1,8 @@
 /** What the client makes of a server that behaves well, badly, or not at all. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { afterEach, expect, test } from "vitest";
-import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/redis-port.ts";
-import { upstashPort } from "../../durable-objects/upstash-port.ts";
+import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
+import { upstashPort } from "../../core/ledger/upstash-port.ts";
 
 const TOKEN = "a-token-that-nobody-sees";
 const ARGUMENT = "an-argument-that-nobody-sees";

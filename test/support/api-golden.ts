@@ -2,7 +2,7 @@ import { AccountStats } from "../../core/api/account-stats.ts";
 import { encodeJson } from "../../core/api/json.ts";
 import { EncodedRoutes } from "../../core/api/pool-routes.ts";
 import { PoolStats } from "../../core/api/pool-stats.ts";
-import type { RedisPort } from "../../core/ledger/redis-port.ts";
+import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { A, API_CONFIG, FIXED_LEDGER, NOW_MS } from "./api-ledger.ts";
 
 /** Every route's JSON text from the fixed ledger, read through a port that holds nothing else. */

@@ -1,5 +1,5 @@
 import type { ApiConfig } from "../../core/api/api-config.ts";
-import type { RedisCommand } from "../../core/ledger/redis-port.ts";
+import type { RedisCommand } from "../../core/ledger/contract/redis-port.ts";
 
 /** The moment at which the fixed ledger is looked at. */
 export const NOW_S = 1_700_000_000;

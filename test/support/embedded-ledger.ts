@@ -1,7 +1,7 @@
-import { EmbeddedEngine } from "../../core/ledger/embedded/engine.ts";
-import { answerRest } from "../../core/ledger/embedded/rest.ts";
-import type { RedisPort } from "../../core/ledger/redis-port.ts";
-import { embeddedPort } from "../../durable-objects/embedded-port.ts";
+import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
+import { answerRest } from "../../core/ledger/engine/rest.ts";
+import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
+import { embeddedPort } from "../../durable-objects/platform/embedded-client.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 
 /** An embedded ledger of one's own in memory, reached as the pool reaches it. */

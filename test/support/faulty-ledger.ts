@@ -1,7 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
-import { identityOf } from "../../core/ledger/record-codec.ts";
-import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../../core/ledger/records.ts";
-import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/redis-port.ts";
+import { identityOf } from "../../core/ledger/contract/record-codec.ts";
+import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../../core/ledger/contract/records.ts";
+import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
 
 /** What may happen to one request between the pool and Redis. */
 export type Fault =

@@ -1,5 +1,5 @@
 import { Redis } from "@upstash/redis";
-import type { AcceptedBlock } from "../../devnet/chain.ts";
+import type { AcceptedBlock } from "../../devnet/node/chain.ts";
 import type { SentShare } from "./share-rigs.ts";
 
 /** What the books have that they should not have, or the other way round; empty when all is right. */

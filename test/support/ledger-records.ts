@@ -1,6 +1,6 @@
 /** Records and readings that the tests of the ledger share. Platform-free: they also run inside workerd. */
-import type { BlockRecord, ShareRecord } from "../../core/ledger/records.ts";
-import { RedisReplyError, type RedisPort, type RedisValue } from "../../core/ledger/redis-port.ts";
+import type { BlockRecord, ShareRecord } from "../../core/ledger/contract/records.ts";
+import { RedisReplyError, type RedisPort, type RedisValue } from "../../core/ledger/contract/redis-port.ts";
 
 /** Where the tests' time begins, Unix time in ms. */
 export const START_MS = 1_795_334_381_000;

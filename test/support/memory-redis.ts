@@ -1,4 +1,9 @@
-import { RedisReplyError, type RedisCommand, type RedisPort, type RedisValue } from "../../core/ledger/redis-port.ts";
+import {
+  RedisReplyError,
+  type RedisCommand,
+  type RedisPort,
+  type RedisValue,
+} from "../../core/ledger/contract/redis-port.ts";
 
 /**
  * The few commands that the API uses, in memory, so that its figures can be tested against thousands of random ledgers. That

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import type { SqlPort, SqlValue } from "../../core/ledger/sql-port.ts";
+import type { SqlPort, SqlValue } from "../../core/ledger/contract/sql-port.ts";
 import { savepoints } from "../../scripts/ledger/savepoints.ts";
 
 function cell(value: unknown): SqlValue {

@@ -1,8 +1,8 @@
 import { createScheduledController, reset, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
-import { loadConfig } from "../../durable-objects/config.ts";
-import { ledgerClient } from "../../durable-objects/ledger-client.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { scheduled } from "../../worker/cron.ts";
 import { answersFrom } from "../support/api-golden.ts";
 import { A, B, GOLDEN } from "../support/api-ledger.ts";
@@ -108,7 +108,7 @@ describe("the API", () => {
 
 describe("the pool's history", () => {
   it("gets a point by cron while somebody mines, with the submits that the verifiers reported", async () => {
-    const board = env.POOL_BOARD.getByName("main");
+    const board = env.POOL_API.getByName("main");
     await board.report({ accepted: 7, stale: 1 });
     await board.report({ accepted: 3, blocks: 1 });
     await seedLiveLedger();
@@ -128,7 +128,7 @@ describe("the pool's history", () => {
   });
 
   it("costs nothing while nobody mines: no command to Redis, no row", async () => {
-    const board = env.POOL_BOARD.getByName("main");
+    const board = env.POOL_API.getByName("main");
     await board.tick();
     const rows = await runInDurableObject(board, (_instance, state) =>
       state.storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM pool_history").one(),
@@ -137,7 +137,7 @@ describe("the pool's history", () => {
   });
 
   it("survives the loss of the object", async () => {
-    const board = env.POOL_BOARD.getByName("main");
+    const board = env.POOL_API.getByName("main");
     await board.report({ accepted: 7 });
     await board.tick();
     await runInDurableObject(board, (_instance, state) => state.abort("test")).catch(() => undefined);

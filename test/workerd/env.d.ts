@@ -1,17 +1,17 @@
 // What tests inside workerd find under `env` and `exports` of "cloudflare:workers".
-type WorkerEnv = import("../../worker/env.ts").Env;
+type WorkerEnv = import("../../durable-objects/env.ts").Env;
 declare namespace Cloudflare {
   interface Env extends WorkerEnv {}
   interface GlobalProps {
     mainModule: typeof import("../../worker/index.ts");
     durableNamespaces:
-      | "AccountBoard"
+      | "AccountApi"
       | "BlockTemplate"
       | "EmbeddedRedis"
       | "ExtranonceAllocator"
       | "IpGuard"
       | "MinerSession"
-      | "PoolBoard"
+      | "PoolApi"
       | "ShareVerifier";
   }
 }

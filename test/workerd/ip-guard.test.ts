@@ -1,7 +1,7 @@
 import { evictDurableObject, reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { GuardClient } from "../../durable-objects/guard-client.ts";
+import { GuardClient } from "../../durable-objects/platform/guard-client.ts";
 import { IpGuard } from "../../durable-objects/ip-guard.ts";
 
 const IP = "192.0.2.1";

@@ -8,12 +8,12 @@ import {
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { chainByName, epochOf } from "../../core/chain-spec.ts";
-import type { RedisValue } from "../../core/ledger/redis-port.ts";
+import type { RedisValue } from "../../core/ledger/contract/redis-port.ts";
 import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
-import { embeddedPort } from "../../durable-objects/embedded-port.ts";
-import { lightCaches } from "../../durable-objects/light-caches.ts";
+import { embeddedPort } from "../../durable-objects/platform/embedded-client.ts";
+import { lightCaches } from "../../durable-objects/platform/light-caches.ts";
 import { ShareSubmitter } from "../../durable-objects/share-submitter.ts";
 import { makeJob, meets, solutions, submission } from "../support/proofs.ts";
 

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import { loadConfig } from "../../durable-objects/config.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { IpGuard } from "../../durable-objects/ip-guard.ts";
-import { ledgerClient } from "../../durable-objects/ledger-client.ts";
+import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { request } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";

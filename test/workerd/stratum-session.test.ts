@@ -2,9 +2,9 @@ import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runI
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import type { ShareVerdict } from "../../core/shares/share.ts";
-import { loadConfig } from "../../durable-objects/config.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
-import { ledgerClient } from "../../durable-objects/ledger-client.ts";
+import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { SessionRoom } from "../../durable-objects/session-room.ts";
 import { StratumClient } from "./stratum-client.ts";

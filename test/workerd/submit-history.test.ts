@@ -2,7 +2,7 @@ import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
 import { periodAt, tallied } from "../../core/history/tally.ts";
-import { BoardReporter } from "../../durable-objects/board-reporter.ts";
+import { VerdictReporter } from "../../durable-objects/verdict-reporter.ts";
 import { SubmitTallies, type TallyKeeper } from "../../durable-objects/submit-tallies.ts";
 
 afterEach(async () => {
@@ -89,7 +89,7 @@ describe("a shard's verdicts", () => {
       await scheduler.wait(1);
     };
     let reachable = false;
-    const reporter = new BoardReporter(
+    const reporter = new VerdictReporter(
       async (counts) => {
         if (!reachable) throw new Error("overloaded");
         reports.push(counts);
@@ -111,7 +111,7 @@ describe("a shard's verdicts", () => {
   });
 
   it("are counted by the board until its next minute", async () => {
-    const board = env.POOL_BOARD.getByName("main");
+    const board = env.POOL_API.getByName("main");
     await board.report({ invalid: 1, stale: 3 });
     await board.report({ invalid: 2 });
     expect((await board.totals()).submits).toMatchObject({ invalid: 3, stale: 3 });

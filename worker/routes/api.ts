@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { isRange } from "../../core/history/definitions.ts";
-import { loadConfig } from "../../durable-objects/config.ts";
-import type { Env } from "../env.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import type { Env } from "../../durable-objects/env.ts";
 
 /** As the reference answers: any page may read it, nothing keeps it. */
 const HEADERS = {
@@ -32,7 +32,7 @@ function poolFacts(env: Env): string {
   });
 }
 
-const board = (env: Env) => env.POOL_BOARD.getByName("main");
+const board = (env: Env) => env.POOL_API.getByName("main");
 
 /** The JSON that open-ethereum-pool's frontends read, field for field, and what this pool's own page needs beyond it. */
 export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
@@ -43,7 +43,7 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
     if (!LOGIN.test(req.param("login"))) return notFound();
     const login = req.param("login").toLowerCase();
     // Only a ledger that cannot be asked rejects: whether the account exists is then not known, which is neither 404 nor a fault of ours.
-    const body = await env.ACCOUNT_BOARD.getByName(login)
+    const body = await env.ACCOUNT_API.getByName(login)
       .body(login)
       .catch(() => undefined);
     if (body === undefined) return json('{"error":"the ledger cannot be read now"}\n', 503);

@@ -1,13 +1,13 @@
 import type { Hono } from "hono";
 import { poolMetrics } from "../../core/health/pool-metrics.ts";
 import { expose } from "../../core/health/prometheus.ts";
-import { loadConfig } from "../../durable-objects/config.ts";
-import type { Env } from "../env.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import type { Env } from "../../durable-objects/env.ts";
 import { sameSecret } from "../same-secret.ts";
 
 const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
 
-const board = (env: Env) => env.POOL_BOARD.getByName("main");
+const board = (env: Env) => env.POOL_API.getByName("main");
 
 /**
  * `GET /health`: what works and what does not, as JSON; 200 while miners get work and their shares are kept, else 503. (A wrong

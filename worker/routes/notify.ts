@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { ROOT_NAME } from "../../core/work/template-tree.ts";
-import { loadConfig } from "../../durable-objects/config.ts";
-import type { Env } from "../env.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import type { Env } from "../../durable-objects/env.ts";
 
 /** Four hex items are under 300 bytes; the header object of `--miner.notify.full` is under 4 kB and must reach its error message. */
 const LONGEST_BODY = 16_384;

@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
-import { parseExactJson } from "../../core/ledger/exact-json.ts";
-import { loadConfig } from "../../durable-objects/config.ts";
-import type { Env } from "../env.ts";
+import { parseExactJson } from "../../core/ledger/contract/exact-json.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import type { Env } from "../../durable-objects/env.ts";
 import { sameSecret } from "../same-secret.ts";
 
 /** As Upstash has it. */

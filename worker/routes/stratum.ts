@@ -1,11 +1,11 @@
 import type { Context, Hono } from "hono";
 import { parseLogin } from "../../core/policy/login.ts";
-import { loadConfig } from "../../durable-objects/config.ts";
-import { GuardClient } from "../../durable-objects/guard-client.ts";
-import { handoverRequest } from "../../durable-objects/session-handover.ts";
-import type { Env } from "../env.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import { GuardClient } from "../../durable-objects/platform/guard-client.ts";
+import { handoverRequest } from "../../durable-objects/platform/session-handover.ts";
+import type { Env } from "../../durable-objects/env.ts";
 import { answerGetwork } from "../getwork.ts";
-import { openLobby } from "../lobby.ts";
+import { openInBandLogin } from "../in-band-login.ts";
 
 type RouteContext = Context<{ Bindings: Env }>;
 
@@ -30,7 +30,7 @@ async function connect(c: RouteContext): Promise<Response> {
   const { allowed, reason } = await new GuardClient(env).admit(ip);
   if (!allowed) return c.text(`${reason}\n`, 403);
   const worker = c.req.param("worker") ?? login?.suffix ?? "";
-  if (login === null) return openLobby(env, loadConfig(env), ip);
+  if (login === null) return openInBandLogin(env, loadConfig(env), ip);
   const owner = login.address;
   return await env.MINER_SESSION.getByName(owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
 }

@@ -1,4 +1,4 @@
-import { ledgerKeys } from "../keys.ts";
+import { ledgerKeys } from "../contract/keys.ts";
 import { agree, complaints, sum, type AuditedBooks, type Finding } from "./audit.ts";
 import { bookMap } from "./scan.ts";
 

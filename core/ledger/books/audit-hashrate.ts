@@ -1,4 +1,4 @@
-import { ledgerKeys } from "../keys.ts";
+import { ledgerKeys } from "../contract/keys.ts";
 import { complaints, type AuditedBooks, type Finding } from "./audit.ts";
 import { bookEntries, bookMap } from "./scan.ts";
 

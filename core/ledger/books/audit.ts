@@ -1,5 +1,5 @@
-import { ledgerKeys } from "../keys.ts";
-import type { RedisPort } from "../redis-port.ts";
+import { ledgerKeys } from "../contract/keys.ts";
+import type { RedisPort } from "../contract/redis-port.ts";
 import { auditBlocks } from "./audit-blocks.ts";
 import { auditHashrate } from "./audit-hashrate.ts";
 import { auditPayouts } from "./audit-payouts.ts";

@@ -1,4 +1,4 @@
-import type { RedisPort } from "../redis-port.ts";
+import type { RedisPort } from "../contract/redis-port.ts";
 import { bookEntries, bookKeys, isBookType, type BookType } from "./scan.ts";
 
 /**

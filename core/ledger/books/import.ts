@@ -1,4 +1,4 @@
-import type { RedisCommand, RedisPort } from "../redis-port.ts";
+import type { RedisCommand, RedisPort } from "../contract/redis-port.ts";
 import { DumpError, exportBooks, readDump, type Dump, type DumpEntries } from "./dump.ts";
 import { bookKeys } from "./scan.ts";
 

@@ -1,4 +1,4 @@
-import { RedisReplyError, type RedisPort, type RedisValue } from "../redis-port.ts";
+import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
 
 /** What the books consist of. */
 export type BookType = "string" | "hash" | "set" | "zset";

@@ -5,7 +5,7 @@ import {
   RedisReplyError,
   RedisUnreachableError,
   type RedisValue,
-} from "../../../core/ledger/redis-port.ts";
+} from "../../../core/ledger/contract/redis-port.ts";
 import { AccessListCache } from "../../../core/policy/access-lists.ts";
 
 /** Answers SMEMBERS from sets, or fails as told. */

@@ -1,10 +1,10 @@
 import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
-import { OutboxStore } from "../../../core/ledger/outbox-store.ts";
+import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";
 import { createLogger } from "../../../core/log.ts";
 import type { BlockNode } from "../../../core/shares/block-path.ts";
 import { CacheKeeper } from "../../../core/shares/cache-keeper.ts";
 import type { PowHash, PowInput, PowKernel } from "../../../core/shares/pow-kernel.ts";
-import { ShareDesk } from "../../../core/shares/share-desk.ts";
+import { ShareProcessor } from "../../../core/shares/share-processor.ts";
 import type { ShareSubmission } from "../../../core/shares/share.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
 import { nodeSql } from "../../support/node-sql.ts";
@@ -39,7 +39,7 @@ export const foundBlock = (more: Partial<ShareSubmission> = {}): ShareSubmission
   submission(makeJob(HEIGHT, 64n), { nonce: "0x00000000000000ff", mixDigest: NO_MIX }, more);
 
 /** A desk in one of its lives. `kill` ends it at once, wherever it is. */
-export type DeskLife = ShareDesk & { kill(): void };
+export type DeskLife = ShareProcessor & { kill(): void };
 
 /** Verifier, storage and ledger in which found blocks come to their end. @param options.fault what happens to the next request to the ledger */
 export function blockDesk(options: { readonly nodes: readonly BlockNode[]; readonly fault?: () => Fault }) {
@@ -62,7 +62,7 @@ export function blockDesk(options: { readonly nodes: readonly BlockNode[]; reado
     const keeper = new CacheKeeper(() => new BlockKernel(), 40 << 20);
     // A kernel is made when it is first needed.
     keeper.resultOf("", "", "");
-    const desk: ShareDesk = new ShareDesk({
+    const desk: ShareProcessor = new ShareProcessor({
       chain: LONG_CHAIN,
       keeper,
       store: new OutboxStore({ ...sql, exec }),

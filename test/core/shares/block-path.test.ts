@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { OutboxStore } from "../../../core/ledger/outbox-store.ts";
-import type { BlockRecord } from "../../../core/ledger/records.ts";
+import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";
+import type { BlockRecord } from "../../../core/ledger/contract/records.ts";
 import type { BlockNode } from "../../../core/shares/block-path.ts";
 import type { BlockSearch } from "../../../core/work/block-search.ts";
 import type { SubmitWorkResult } from "../../../core/work/node-client.ts";

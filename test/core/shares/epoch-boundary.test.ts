@@ -1,11 +1,11 @@
 import { Ethash } from "ethash-wasm";
 import { loadKernel } from "ethash-wasm/node";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { OutboxStore } from "../../../core/ledger/outbox-store.ts";
+import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";
 import { createLogger } from "../../../core/log.ts";
 import { CacheKeeper } from "../../../core/shares/cache-keeper.ts";
 import type { PowKernel } from "../../../core/shares/pow-kernel.ts";
-import { ShareDesk } from "../../../core/shares/share-desk.ts";
+import { ShareProcessor } from "../../../core/shares/share-processor.ts";
 import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
 import type { Job } from "../../../core/work/job.ts";
 import { FaultyLedger } from "../../support/faulty-ledger.ts";
@@ -70,7 +70,7 @@ function setUp(options: { stalled?: boolean } = {}) {
   const ledger = new FaultyLedger(clock, () => ({ kind: "none", delayMs: 10 }));
   const keeper = new CacheKeeper(create, 20 << 20);
   const desk = () =>
-    new ShareDesk({
+    new ShareProcessor({
       chain: SHORT_CHAIN,
       keeper,
       store: new OutboxStore(sql),

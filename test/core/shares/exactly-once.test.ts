@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { identityOf } from "../../../core/ledger/record-codec.ts";
-import type { ShareRecord } from "../../../core/ledger/records.ts";
+import { identityOf } from "../../../core/ledger/contract/record-codec.ts";
+import type { ShareRecord } from "../../../core/ledger/contract/records.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
 import { nodeSql } from "../../support/node-sql.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";

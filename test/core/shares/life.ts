@@ -1,8 +1,8 @@
 import type { Clock } from "../../../core/clock.ts";
-import { Outbox } from "../../../core/ledger/outbox.ts";
-import { OutboxStore, type UnresolvedRecord } from "../../../core/ledger/outbox-store.ts";
-import type { SqlPort } from "../../../core/ledger/sql-port.ts";
-import { GroupCommit } from "../../../core/shares/group-commit.ts";
+import { Outbox } from "../../../core/ledger/write-path/outbox.ts";
+import { OutboxStore, type UnresolvedRecord } from "../../../core/ledger/write-path/outbox-store.ts";
+import type { SqlPort } from "../../../core/ledger/contract/sql-port.ts";
+import { GroupCommit } from "../../../core/ledger/write-path/group-commit.ts";
 import type { FaultyLedger } from "../../support/faulty-ledger.ts";
 import { virtualAlarm } from "../../support/virtual-alarm.ts";
 

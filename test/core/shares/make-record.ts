@@ -1,4 +1,4 @@
-import type { BlockRecord, ShareRecord } from "../../../core/ledger/records.ts";
+import type { BlockRecord, ShareRecord } from "../../../core/ledger/contract/records.ts";
 
 const hex = (value: number | bigint, digits: number): string => `0x${value.toString(16).padStart(digits, "0")}`;
 

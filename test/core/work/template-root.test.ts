@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { RedisUnreachableError, type RedisCommand, type RedisPort } from "../../../core/ledger/redis-port.ts";
-import { startNode, type DevNode } from "../../../devnet/node.ts";
-import type { NodeFaults } from "../../../devnet/faults.ts";
+import { RedisUnreachableError, type RedisCommand, type RedisPort } from "../../../core/ledger/contract/redis-port.ts";
+import { startNode, type DevNode } from "../../../devnet/node/node.ts";
+import type { NodeFaults } from "../../../devnet/node/faults.ts";
 import { MAX_AGE_MS, TestPool } from "./support/test-pool.ts";
 
 const DIFFICULTY = 30_000n;

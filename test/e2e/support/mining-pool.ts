@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { customChain } from "ethash-wasm/chain-spec";
 import { startBridge } from "../../../bridge/src/index.ts";
-import { startMiner } from "../../../devnet/miner.ts";
-import { startNode } from "../../../devnet/node.ts";
-import { startPool, type PoolProcess } from "../../../devnet/pool-process.ts";
+import { startMiner } from "../../../devnet/miner/miner.ts";
+import { startNode } from "../../../devnet/node/node.ts";
+import { startPool, type PoolProcess } from "../../../devnet/pool-host/pool-process.ts";
 
 /** A pool with everything around it: simulated node, bridge, and a CPU miner with two rigs. */
 export interface MiningPool {

@@ -4,7 +4,7 @@ import { Ethash } from "ethash-wasm";
 import { loadKernel } from "ethash-wasm/node";
 import { deadline } from "./deadline.ts";
 import { CHAINS } from "../../../../core/chain-spec.ts";
-import type { RedisPort } from "../../../../core/ledger/redis-port.ts";
+import type { RedisPort } from "../../../../core/ledger/contract/redis-port.ts";
 import { createLogger } from "../../../../core/log.ts";
 import { FanOut } from "../../../../core/work/fan-out.ts";
 import type { WorkSnapshot } from "../../../../core/work/job.ts";

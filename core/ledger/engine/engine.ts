@@ -1,0 +1,106 @@
+import { RedisReplyError } from "../contract/redis-port.ts";
+import type { Command, CommandTable, Reply } from "./command.ts";
+import { HASH_COMMANDS } from "./commands/hashes.ts";
+import { KEY_COMMANDS } from "./commands/keys.ts";
+import { SCAN_COMMANDS } from "./commands/scans.ts";
+import { SCRIPT_COMMANDS } from "./commands/scripting.ts";
+import { SERVER_COMMANDS } from "./commands/server.ts";
+import { SET_COMMANDS } from "./commands/sets.ts";
+import { STRING_COMMANDS } from "./commands/strings.ts";
+import { ZSET_ALGEBRA_COMMANDS } from "./commands/zset-algebra.ts";
+import { ZSET_RANGE_COMMANDS } from "./commands/zset-ranges.ts";
+import { ZSET_COMMANDS } from "./commands/zsets.ts";
+import { EXEC_ABORT, refuse, wrongArity } from "./errors.ts";
+import { Keyspace } from "./keyspace.ts";
+import type { SqlPort } from "./sql-port.ts";
+
+const TABLES: readonly CommandTable[] = [
+  STRING_COMMANDS,
+  HASH_COMMANDS,
+  SET_COMMANDS,
+  ZSET_COMMANDS,
+  ZSET_RANGE_COMMANDS,
+  ZSET_ALGEBRA_COMMANDS,
+  KEY_COMMANDS,
+  SCAN_COMMANDS,
+  SCRIPT_COMMANDS,
+  SERVER_COMMANDS,
+];
+
+/** Every command of the embedded ledger by lower-case name. */
+export const COMMANDS: ReadonlyMap<string, Command> = new Map(TABLES.flatMap((table) => Object.entries(table)));
+
+/** How often keys that expired and that nobody asks for are removed, and how many at once. */
+const PURGE_INTERVAL_MS = 60_000;
+const PURGE_LIMIT = 100;
+
+export interface EngineOptions {
+  readonly sql: SqlPort;
+  /** Unix time in ms. */
+  readonly nowMs: () => number;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
+
+/** Redis over SQLite: commands in, replies out. One at a time; a command that fails leaves nothing behind. */
+export class EmbeddedEngine {
+  readonly #options: EngineOptions;
+  readonly #space: Keyspace;
+  #purgedMs = 0;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#space = new Keyspace(options.sql);
+  }
+
+  /** @param command name and arguments @throws RedisReplyError with Redis' text */
+  execute(command: readonly string[]): Reply {
+    const found = lookUp(command);
+    this.#tick();
+    return this.#run(found, command);
+  }
+
+  /** MULTI … EXEC: nothing runs when a command is unknown or misses arguments; one that fails while running fails alone. */
+  multi(commands: readonly (readonly string[])[]): (Reply | RedisReplyError)[] {
+    let found: Command[];
+    try {
+      found = commands.map(lookUp);
+    } catch (error) {
+      throw error instanceof RedisReplyError ? refuse(EXEC_ABORT) : error;
+    }
+    this.#tick();
+    return commands.map((command, i) => {
+      try {
+        return this.#run(found[i] ?? lookUp(command), command);
+      } catch (error) {
+        if (error instanceof RedisReplyError) return error;
+        throw error;
+      }
+    });
+  }
+
+  /** Reads the clock once for whatever runs now. */
+  #tick(): void {
+    this.#space.nowMs = this.#options.nowMs();
+    if (this.#space.nowMs - this.#purgedMs < PURGE_INTERVAL_MS) return;
+    this.#purgedMs = this.#space.nowMs;
+    this.#space.purgeExpired(PURGE_LIMIT);
+  }
+
+  #run(command: Command, [name = "", ...args]: readonly string[]): Reply {
+    const call = { space: this.#space, name: name.toLowerCase(), args, random: this.#options.random };
+    return command.writes ? this.#options.sql.transaction(() => command.run(call)) : command.run(call);
+  }
+}
+
+function lookUp(command: readonly string[]): Command {
+  const [name = "", ...args] = command;
+  const found = COMMANDS.get(name.toLowerCase());
+  if (!found) {
+    const beginning = args.map((arg) => `'${arg.slice(0, 128)}' `).join("");
+    throw refuse(`ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${beginning.slice(0, 128)}`);
+  }
+  const wrong = found.arity > 0 ? command.length !== found.arity : command.length < -found.arity;
+  if (wrong) throw wrongArity(name.toLowerCase());
+  return found;
+}

@@ -1,0 +1,106 @@
+import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
+import type { Reply } from "../command.ts";
+import { incrementField } from "../commands/hashes.ts";
+import { removeByScore } from "../commands/zset-ranges.ts";
+import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
+import type { Keyspace } from "../keyspace.ts";
+import { fitsInt64 } from "../numbers.ts";
+
+const { duplicate, recorded, unresolved } = OUTCOME_CODES;
+
+function parseKeys(keys: readonly string[]) {
+  const [pow = "", round = "", hashrate = "", stats = "", own = "", miner = "", finders = "", closed = ""] = keys;
+  return { pow, round, hashrate, stats, own, miner, finders, closed, candidates: keys[8] ?? "" };
+}
+type BlockKeys = ReturnType<typeof parseKeys>;
+
+function parseArguments(argv: readonly string[]) {
+  const [retry, sweep = "", expiration, since, login = "", member = "", height] = argv;
+  const [difficulty = "", worker = "", ms = "", ts = "", networkDifficulty = ""] = argv.slice(7);
+  return {
+    retry: retry === "1",
+    sweep,
+    expirationMs: Number(expiration) * 1000,
+    since: Number(since),
+    login,
+    member,
+    height: Number(height),
+    difficulty,
+    worker,
+    ms,
+    ts,
+    networkDifficulty,
+  };
+}
+type Block = ReturnType<typeof parseArguments>;
+
+function has(space: Keyspace, key: string, member: string): boolean {
+  const row = space.typed(key, "zset");
+  return row !== null && space.entry(row.id, member) !== undefined;
+}
+
+/** What is known of a block that an earlier attempt may have written. @returns code and commands billed, null for nothing */
+function trace(space: Keyspace, keys: BlockKeys, block: Block): readonly [code: number, billed: number] | null {
+  if (has(space, keys.own, `${block.difficulty}:${block.worker}:${block.ms}`)) return [recorded, 1];
+  const old = Number(block.ms) < block.since;
+  if (has(space, keys.pow, block.member)) return [old ? recorded : duplicate, 2];
+  return old ? [unresolved, 2] : null;
+}
+
+/** The sum of the round with this block's share in it. */
+function totalShares(space: Keyspace, keys: BlockKeys, block: Block): bigint {
+  const row = space.typed(keys.round, "hash");
+  let total = BigInt(block.difficulty);
+  let own = total;
+  for (const [login, value] of row ? space.entries(row.id) : []) {
+    if (!/^\d+$/.test(String(value))) throw refuse(HASH_NOT_AN_INTEGER);
+    total += BigInt(String(value));
+    if (login === block.login) own += BigInt(String(value));
+  }
+  if (!fitsInt64(own)) throw refuse(OVERFLOW);
+  return total;
+}
+
+function put(space: Keyspace, key: string, member: string, score: number): void {
+  space.put(space.open(key, "zset").id, member, score);
+}
+
+function closeRound(space: Keyspace, keys: BlockKeys, block: Block): void {
+  const { login, difficulty, worker, ms, ts } = block;
+  put(space, keys.pow, block.member, block.height);
+  const total = totalShares(space, keys, block);
+  incrementField(space, keys.round, login, difficulty);
+  put(space, keys.hashrate, `${difficulty}:${login}:${worker}:${ms}`, Number(ts));
+  const own = space.open(keys.own, "zset");
+  space.put(own.id, `${difficulty}:${worker}:${ms}`, Number(ts));
+  space.setExpiry(own, space.nowMs + block.expirationMs);
+  put(space, keys.candidates, `${block.member}:${ts}:${block.networkDifficulty}:${total}`, block.height);
+  const finders = space.open(keys.finders, "zset");
+  space.put(finders.id, login, Number(space.entry(finders.id, login) ?? 0) + 1);
+  incrementField(space, keys.miner, "blocksFound", "1");
+  const stats = space.open(keys.stats, "hash");
+  space.put(stats.id, "lastBlockFound", ts);
+  const round = space.find(keys.round);
+  if (round) space.rename(round, keys.closed);
+  space.put(space.open(keys.miner, "hash").id, "lastShare", ts);
+  space.remove(stats.id, "roundShares");
+}
+
+/** Native twin of the script `record-block`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
+export function recordBlock(space: Keyspace, names: readonly string[], argv: readonly string[]): Reply {
+  const keys = parseKeys(names);
+  const block = parseArguments(argv);
+  if (block.sweep !== "") removeByScore(space, keys.pow, "-inf", `(${block.sweep}`);
+  // EVALSHA, the sweep, EXISTS of the closed round.
+  let billed = block.sweep === "" ? 2 : 3;
+  if (space.find(keys.closed)) return [billed, block.retry ? recorded : duplicate];
+  if (block.retry) {
+    const known = trace(space, keys, block);
+    if (known) return [billed + known[1], known[0]];
+    billed += 2;
+  }
+  if (has(space, keys.pow, block.member)) return [billed + 1, duplicate];
+  space.sql.transaction(() => closeRound(space, keys, block));
+  // ZADD pow, HGETALL, and the eleven steps.
+  return [billed + 13, recorded];
+}

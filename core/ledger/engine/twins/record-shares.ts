@@ -1,0 +1,175 @@
+import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
+import type { Reply } from "../command.ts";
+import { incrementField } from "../commands/hashes.ts";
+import { removeByScore } from "../commands/zset-ranges.ts";
+import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
+import type { Keyspace } from "../keyspace.ts";
+import { fitsInt64 } from "../numbers.ts";
+
+const { duplicate, recorded, unresolved } = OUTCOME_CODES;
+
+interface Login {
+  readonly name: string;
+  readonly renew: boolean;
+  readonly hashrateKey: string;
+  readonly minerKey: string;
+  readonly shares: Share[];
+  /** What of this batch is credited to the login. */
+  readonly fresh: Share[];
+}
+
+interface Share {
+  readonly index: number;
+  readonly login: Login;
+  readonly pow: string;
+  readonly height: number;
+  readonly difficulty: bigint;
+  /** `diff:id:ms` */
+  readonly evidence: string;
+  /** `diff:login:id:ms` */
+  readonly entry: string;
+  readonly ms: number;
+  readonly ts: number;
+}
+
+interface Batch {
+  readonly retry: boolean;
+  readonly sweep: string;
+  readonly expirationMs: number;
+  readonly since: number;
+  readonly logins: readonly Login[];
+  readonly shares: readonly Share[];
+}
+
+function parse(keys: readonly string[], argv: readonly string[]): Batch {
+  const [retry, sweep = "", expiration = "", since = "", count = ""] = argv;
+  const logins: Login[] = [];
+  for (let l = 0; l < Number(count); l++) {
+    const [name = "", renew] = argv.slice(5 + 2 * l, 7 + 2 * l);
+    const [hashrateKey = "", minerKey = ""] = keys.slice(4 + 2 * l, 6 + 2 * l);
+    logins.push({ name, renew: renew === "1", hashrateKey, minerKey, shares: [], fresh: [] });
+  }
+  const shares: Share[] = [];
+  for (let i = 5 + 2 * logins.length; i < argv.length; i += 7) {
+    const [index, pow = "", height, diff = "", worker = "", ms = "", ts] = argv.slice(i, i + 7);
+    const login = logins[Number(index) - 1];
+    if (!login) throw refuse("ERR record-shares: a share of a login that is not listed");
+    const share: Share = {
+      index: shares.length,
+      login,
+      pow,
+      height: Number(height),
+      difficulty: BigInt(diff),
+      evidence: `${diff}:${worker}:${ms}`,
+      entry: `${diff}:${login.name}:${worker}:${ms}`,
+      ms: Number(ms),
+      ts: Number(ts),
+    };
+    shares.push(share);
+    login.shares.push(share);
+  }
+  return { retry: retry === "1", sweep, expirationMs: Number(expiration) * 1000, since: Number(since), logins, shares };
+}
+
+/** A code per share; what has to be written is put into its login's `fresh`. */
+function judge(space: Keyspace, powKey: string, { retry, since, logins, shares }: Batch): number[] {
+  const codes: number[] = [];
+  for (const login of retry ? logins : []) {
+    const row = space.typed(login.hashrateKey, "zset");
+    for (const share of login.shares)
+      if (row && space.entry(row.id, share.evidence) !== undefined) codes[share.index] = recorded;
+  }
+  const pow = space.typed(powKey, "zset");
+  const batch = new Set<string>();
+  for (const share of shares) {
+    if (codes[share.index] !== undefined) continue;
+    const old = retry && share.ms < since;
+    const present = batch.has(share.pow) || (pow && space.entry(pow.id, share.pow) !== undefined);
+    if (present) codes[share.index] = old ? recorded : duplicate;
+    else if (old) codes[share.index] = unresolved;
+    else {
+      codes[share.index] = recorded;
+      batch.add(share.pow);
+      share.login.fresh.push(share);
+    }
+  }
+  return codes;
+}
+
+function creditRound(space: Keyspace, roundKey: string, credited: readonly Login[]): void {
+  if (credited.length <= 2) {
+    for (const login of credited) incrementField(space, roundKey, login.name, String(sumOf(login.fresh)));
+    return;
+  }
+  const before = space.typed(roundKey, "hash");
+  const sums = credited.map((login) => {
+    const old = (before ? space.entry(before.id, login.name) : undefined) ?? "0";
+    if (!/^\d+$/.test(String(old))) throw refuse(HASH_NOT_AN_INTEGER);
+    const sum = BigInt(String(old)) + sumOf(login.fresh);
+    if (!fitsInt64(sum)) throw refuse(OVERFLOW);
+    return sum;
+  });
+  const round = space.open(roundKey, "hash");
+  credited.forEach((login, i) => space.put(round.id, login.name, String(sums[i])));
+}
+
+function sumOf(shares: readonly Share[]): bigint {
+  return shares.reduce((sum, share) => sum + share.difficulty, 0n);
+}
+
+function put(space: Keyspace, key: string, entries: readonly (readonly [member: string, score: number])[]): void {
+  const row = space.open(key, "zset");
+  for (const [member, score] of entries) space.put(row.id, member, score);
+}
+
+/** What the script bills for the same batch. */
+function billed(batch: Batch, credited: readonly Login[]): number {
+  const { retry, sweep, logins, shares } = batch;
+  // EVALSHA, the sweep, the evidence of each login, the duplicate check.
+  const checks = 1 + (sweep === "" ? 0 : 1) + (retry ? logins.length : 0) + 1;
+  if (credited.length === 0) return checks;
+  // For a lone first attempt the duplicate check is the ZADD; the round is HMGET and HSET from three logins on.
+  const pow = shares.length === 1 && !retry ? 0 : 1;
+  const round = Math.min(credited.length, 2);
+  const renewals = credited.filter((login) => login.renew).length;
+  // ZADD hashrate, HINCRBY stats; ZADD and HSET a login.
+  return checks + pow + round + 2 + 2 * credited.length + renewals;
+}
+
+/** Native twin of the script `record-shares`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
+export function recordShares(space: Keyspace, keys: readonly string[], argv: readonly string[]): Reply {
+  const [powKey = "", roundKey = "", hashrateKey = "", statsKey = ""] = keys;
+  const batch = parse(keys, argv);
+  if (batch.sweep !== "") removeByScore(space, powKey, "-inf", `(${batch.sweep}`);
+  return space.sql.transaction(() => {
+    const codes = judge(space, powKey, batch);
+    const fresh = batch.logins.flatMap((login) => login.fresh).toSorted((a, b) => a.index - b.index);
+    // In the order of their first share, as the script meets them.
+    const credited = [...new Set(fresh.map((share) => share.login))];
+    if (credited.length === 0) return [billed(batch, credited), ...codes];
+    put(
+      space,
+      powKey,
+      fresh.map((share) => [share.pow, share.height]),
+    );
+    creditRound(space, roundKey, credited);
+    put(
+      space,
+      hashrateKey,
+      fresh.map((share) => [share.entry, share.ts]),
+    );
+    for (const login of credited) creditLogin(space, login, batch.expirationMs);
+    incrementField(space, statsKey, "roundShares", String(sumOf(fresh)));
+    for (const login of credited) {
+      const lastShare = Math.max(...login.fresh.map((share) => share.ts));
+      space.put(space.open(login.minerKey, "hash").id, "lastShare", String(lastShare));
+    }
+    return [billed(batch, credited), ...codes];
+  });
+}
+
+function creditLogin(space: Keyspace, login: Login, expirationMs: number): void {
+  const row = space.open(login.hashrateKey, "zset");
+  for (const share of login.fresh) space.put(row.id, share.evidence, share.ts);
+  if (login.renew) space.setExpiry(row, space.nowMs + expirationMs);
+}

@@ -1,0 +1,124 @@
+import { Redis as EdgeRedis } from "@upstash/redis/cloudflare";
+import {
+  RedisReplyError,
+  RedisUnreachableError,
+  type RedisCommand,
+  type RedisPort,
+  type RedisValue,
+} from "./contract/redis-port.ts";
+
+/** What a request of `@upstash/redis` gives before the client would convert it. */
+export interface RawReply {
+  readonly result?: unknown;
+  readonly error?: unknown;
+}
+
+/** Sends a command (path empty) or several (path `pipeline`) and gives the untouched reply. */
+export type RawSend = (path: string[], body: string[] | string[][]) => Promise<unknown>;
+
+export interface UpstashOptions {
+  /** REST endpoint, without credentials. */
+  readonly url: string;
+  readonly token: string;
+  /** How long one request may take, the body included. */
+  readonly timeoutMs: number;
+}
+
+/** `@upstash/redis` below its commands: they would turn "123" into a number and JSON-looking text into objects. */
+class RawUpstash extends EdgeRedis {
+  readonly send: RawSend = (path, body) => this.client.request({ path, body });
+}
+
+/** The port to an Upstash database or to any other server of its REST protocol (the pool's own `/redis`). Works in Workers and in Node. */
+export function upstashPort({ url, token, timeoutMs }: UpstashOptions): RedisPort {
+  const client = new RawUpstash({
+    url,
+    token,
+    automaticDeserialization: false,
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+    // Keys and values are ASCII; base64 would only cost time.
+    responseEncoding: false,
+    // A retry below the ledger writer would not know that it is one.
+    retry: { retries: 0 },
+    // As a function: with a plain signal the client resolves an aborted request as if it had succeeded.
+    signal: () => AbortSignal.timeout(timeoutMs),
+  });
+  return rawPort(client.send);
+}
+
+/** A port over whatever sends Upstash requests. Nothing of a token, a command or its arguments gets into an error. */
+export function rawPort(send: RawSend): RedisPort {
+  return {
+    async command(command) {
+      const body = command.map(String);
+      const reply = await send([], body).catch((error: unknown) => {
+        throw failure(error, body);
+      });
+      const value = valueOf(reply);
+      if (value instanceof RedisReplyError) throw value;
+      return value;
+    },
+    async pipeline(commands: readonly RedisCommand[]) {
+      if (commands.length === 0) return [];
+      const body = commands.map((command) => command.map(String));
+      const replies = await send(["pipeline"], body).catch((error: unknown) => {
+        throw failure(error, body);
+      });
+      if (!Array.isArray(replies) || replies.length !== commands.length) throw unexpected();
+      return replies.map(valueOf);
+    },
+  };
+}
+
+function unexpected(): RedisUnreachableError {
+  return new RedisUnreachableError("redis: the answer is not one of the Upstash REST protocol", "unknown");
+}
+
+function isRawReply(reply: unknown): reply is RawReply {
+  return typeof reply === "object" && reply !== null && ("result" in reply || "error" in reply);
+}
+
+function valueOf(reply: unknown): RedisValue | RedisReplyError {
+  if (!isRawReply(reply)) throw unexpected();
+  if (typeof reply.error === "string") return new RedisReplyError(reply.error);
+  if (!isRedisValue(reply.result)) throw unexpected();
+  return reply.result;
+}
+
+function isRedisValue(value: unknown): value is RedisValue {
+  if (value === null || typeof value === "string") return true;
+  // Upstash writes integers as JSON numbers; beyond 2^53 digits are lost before anyone can see them, and wrong money is worse than none.
+  if (typeof value === "number") {
+    if (!Number.isSafeInteger(value)) throw new RedisReplyError("ERR integer reply beyond 2^53 was rounded on the way");
+    return true;
+  }
+  return Array.isArray(value) && value.every(isRedisValue);
+}
+
+/** An error that begins like one of Redis (`ERR …`, `WRONGTYPE …`) was an answer; anything else leaves open what happened. */
+function failure(error: unknown, body: readonly unknown[]): Error {
+  if (error instanceof RedisReplyError || error instanceof RedisUnreachableError) return error;
+  if (!(error instanceof Error)) return new RedisUnreachableError("redis: the request failed", "unknown");
+  if (error.name === "UpstashError") {
+    // The client appends the whole command, with every miner's data, to Redis' text.
+    const tail = `, command was: ${JSON.stringify(body)}`;
+    const text = error.message.endsWith(tail) ? error.message.slice(0, -tail.length) : "";
+    if (/^[A-Z]{2,} /.test(text)) return new RedisReplyError(text);
+    return new RedisUnreachableError("redis: the server answered with an error status", "unknown");
+  }
+  if (error.name === "UpstashJSONParseError")
+    return new RedisUnreachableError("redis: the server's answer is no JSON", "unknown");
+  if (error.name === "TimeoutError" || error.name === "AbortError")
+    return new RedisUnreachableError("redis: no answer in time", "unknown");
+  return neverConnected(error)
+    ? new RedisUnreachableError("redis: connection refused", "no")
+    : new RedisUnreachableError("redis: the connection broke", "unknown");
+}
+
+/** Only what certainly happened before the request was sent. */
+function neverConnected(error: Error): boolean {
+  const { cause } = error;
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined;
+  return code === "ECONNREFUSED" || code === "ENOTFOUND" || /connection refused/i.test(error.message);
+}

@@ -1,0 +1,255 @@
+import { sleep, type Clock } from "../../clock.ts";
+import { checkRecord } from "./ledger-writer.ts";
+import { mayHaveExecuted, sendWrite, TOO_OLD, type Outbox } from "./outbox.ts";
+import type { LedgerWrite, OutboxRow, OutboxStore } from "./outbox-store.ts";
+import { identityOf } from "../contract/record-codec.ts";
+import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
+
+/** One verified submission on its way into the ledger. */
+export type CommitEntry = {
+  /** An earlier attempt at it may have been executed. */
+  readonly retry: boolean;
+  /** The durable row that holds it meanwhile; it goes when the ledger or the outbox has the record. */
+  readonly heldId: number | null;
+} & (
+  | { readonly kind: "share"; readonly record: ShareRecord }
+  | { readonly kind: "block"; readonly record: BlockRecord }
+);
+
+interface Waiting {
+  readonly entry: CommitEntry;
+  readonly resolve: (outcome: RecordOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Batch {
+  readonly write: LedgerWrite;
+  readonly retry: boolean;
+  readonly waiting: readonly Waiting[];
+  /** Its rows once it was made durable while still on its way. */
+  rows: readonly OutboxRow[] | null;
+}
+
+export interface GroupCommitOptions {
+  readonly writer: LedgerWriter;
+  readonly store: OutboxStore;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  /** Shortest time between the starts of two writes. */
+  readonly commitIntervalMs: number;
+  /** A write that takes longer than this is made durable and acknowledged while it is still on its way. */
+  readonly answerWithinMs: number;
+  /** Asks to be woken (see {@link GroupCommit.wake}) at this Unix time in ms, also by another life of the object. */
+  readonly wakeAt: (atMs: number) => void;
+  /** Told of every failed write, for the log and the health page. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Writes verified shares in groups: what arrives while a write is on its way forms the next one, and there is never
+ * more than one in flight, replays of the outbox included. When the ledger fails, everything goes through the outbox,
+ * in order, until that is empty again: what waits in memory is always older than what is in the outbox.
+ */
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  #waiting: Waiting[] = [];
+  #inFlight: Batch | null = null;
+  #running = false;
+  #parking = false;
+  #lastStartMs = -Infinity;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+  }
+
+  /** Submissions in memory: on their way and waiting. */
+  get pending(): number {
+    const parked = this.#inFlight?.rows !== null;
+    return this.#waiting.length + (parked ? 0 : (this.#inFlight?.waiting.length ?? 0));
+  }
+
+  /**
+   * Resolves when the ledger has answered, or when the record is in the durable outbox (`recorded` then).
+   * @throws LedgerRecordError for a record that must not reach the books, and when durable storage refuses it
+   */
+  commit(entry: CommitEntry): Promise<RecordOutcome> {
+    return new Promise((resolve, reject) => {
+      // Before it is among others: one record that must not reach the books would take its whole batch with it.
+      checkRecord(entry.record);
+      this.#waiting.push({ entry, resolve, reject });
+      this.wake();
+    });
+  }
+
+  /** Goes on with whatever is due. Never throws. */
+  wake(): void {
+    if (this.#options.outbox.depth > 0) this.#parkSoon();
+    if (this.#running) return;
+    this.#running = true;
+    // A microtask later, so that shares that were verified together are written together.
+    queueMicrotask(() => void this.#run());
+  }
+
+  async #run(): Promise<void> {
+    const { outbox, onFailure, wakeAt } = this.#options;
+    try {
+      await this.#drain();
+    } catch (error) {
+      onFailure(error);
+    }
+    this.#running = false;
+    if (outbox.depth > 0) wakeAt(outbox.nextAttemptAtMs);
+  }
+
+  /** Until nothing is left to do now. */
+  async #drain(): Promise<void> {
+    const { outbox, clock, onFailure } = this.#options;
+    for (;;) {
+      if (outbox.depth > 0) {
+        this.#parkWaiting();
+        if (outbox.nextAttemptAtMs > clock.nowMs()) return;
+        const failure = await outbox.replay();
+        if (failure !== null) onFailure(failure);
+      } else if (this.#waiting.length > 0) {
+        await this.#pause();
+        await this.#write(this.#nextBatch());
+      } else return;
+    }
+  }
+
+  /** Until the commit interval has passed since the last write began. */
+  async #pause(): Promise<void> {
+    const { clock, commitIntervalMs } = this.#options;
+    const restMs = this.#lastStartMs + commitIntervalMs - clock.nowMs();
+    if (restMs > 0) await sleep(clock, restMs);
+    this.#lastStartMs = clock.nowMs();
+  }
+
+  /** The oldest waiting shares up to the next block, or one block. */
+  #nextBatch(): Batch {
+    const first = this.#waiting[0];
+    if (first?.entry.kind === "block") {
+      this.#waiting = this.#waiting.slice(1);
+      const { record, retry } = first.entry;
+      return { write: { kind: "block", record }, retry, waiting: [first], rows: null };
+    }
+    const block = this.#waiting.findIndex((one) => one.entry.kind === "block");
+    const end = Math.min(this.#options.outbox.writeLimit, block === -1 ? this.#waiting.length : block);
+    const waiting = this.#waiting.slice(0, end);
+    this.#waiting = this.#waiting.slice(end);
+    const records = waiting.map((one) => one.entry.record);
+    return { write: { kind: "shares", records }, retry: waiting.some((one) => one.entry.retry), waiting, rows: null };
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    const { writer, outbox, clock, answerWithinMs } = this.#options;
+    this.#inFlight = batch;
+    const cancel = clock.after(answerWithinMs, () => this.#parkInFlight(batch));
+    try {
+      const outcomes = await sendWrite(writer, batch.write, batch.retry);
+      if (batch.rows) outbox.settled(batch.rows, outcomes);
+      else {
+        this.#answer(batch.waiting, outcomes);
+        outbox.succeeded();
+      }
+    } catch (error) {
+      this.#failed(batch, error);
+    } finally {
+      cancel();
+      this.#inFlight = null;
+    }
+  }
+
+  #answer(waiting: readonly Waiting[], outcomes: readonly RecordOutcome[]): void {
+    const { store, clock } = this.#options;
+    waiting.forEach(({ entry, resolve }, at) => {
+      const outcome = outcomes[at] ?? "unresolved";
+      if (entry.heldId !== null && outcome === "unresolved")
+        store.resolveHeld(entry.heldId, { record: entry.record, reason: TOO_OLD }, clock.nowMs());
+      else if (entry.heldId !== null) store.dropHeld(entry.heldId);
+      resolve(outcome);
+    });
+  }
+
+  #failed(batch: Batch, error: unknown): void {
+    const { outbox, onFailure } = this.#options;
+    onFailure(error);
+    outbox.failed(error);
+    if (!batch.rows) this.#parkOrReject(batch, batch.retry || mayHaveExecuted(error));
+    this.#parkWaiting();
+  }
+
+  /** The ledger is slow: what is on its way becomes durable and is acknowledged, and the rest goes behind it. */
+  #parkInFlight(batch: Batch): void {
+    this.#parkOrReject(batch, true);
+    this.#parkWaiting();
+  }
+
+  #parkSoon(): void {
+    if (this.#parking) return;
+    this.#parking = true;
+    queueMicrotask(() => {
+      this.#parking = false;
+      if (this.#options.outbox.depth > 0) this.#parkWaiting();
+    });
+  }
+
+  /** Moves everything that waits into the outbox, or answers that it is there already. Never throws. */
+  #parkWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const batch = this.#nextBatch();
+      try {
+        this.#park(this.#withoutKnown(batch), batch.retry);
+      } catch (error) {
+        this.#refuse(batch, error);
+      }
+    }
+  }
+
+  /** The batch without what the outbox has already, which is answered. */
+  #withoutKnown(batch: Batch): Batch {
+    const seen = new Map<string, string>();
+    const waiting = batch.waiting.filter((one) => !this.#answeredByOutbox(one, seen));
+    const write: LedgerWrite =
+      batch.write.kind === "block" ? batch.write : { kind: "shares", records: waiting.map((one) => one.entry.record) };
+    return { ...batch, write, waiting };
+  }
+
+  /** @param seen the same batch's submissions so far */
+  #answeredByOutbox({ entry, resolve }: Waiting, seen: Map<string, string>): boolean {
+    const { header, nonce } = entry.record;
+    const identity = identityOf(entry.record);
+    const owner = this.#options.outbox.find(header, nonce) ?? seen.get(`${header}:${nonce}`);
+    if (owner === undefined) {
+      seen.set(`${header}:${nonce}`, identity);
+      return false;
+    }
+    if (entry.heldId !== null) this.#options.store.dropHeld(entry.heldId);
+    resolve(owner === identity ? "recorded" : "duplicate");
+    return true;
+  }
+
+  /** @throws when durable storage refuses; nothing is kept then */
+  #park(batch: Batch, uncertain: boolean): void {
+    if (batch.waiting.length === 0) return;
+    const { outbox, clock, wakeAt } = this.#options;
+    const held = batch.waiting.flatMap(({ entry }) => (entry.heldId === null ? [] : [entry.heldId]));
+    batch.rows = outbox.append(batch.write, uncertain, held);
+    // In the same turn as the row, so that no row is ever durable without an alarm.
+    wakeAt(Math.max(outbox.nextAttemptAtMs, clock.nowMs()));
+    for (const one of batch.waiting) one.resolve("recorded");
+  }
+
+  #parkOrReject(batch: Batch, uncertain: boolean): void {
+    try {
+      this.#park(batch, uncertain);
+    } catch (error) {
+      this.#refuse(batch, error);
+    }
+  }
+
+  #refuse(batch: Batch, error: unknown): void {
+    this.#options.onFailure(error);
+    for (const one of batch.waiting) one.reject(error);
+  }
+}

@@ -1,0 +1,225 @@
+import { ledgerKeys, type LedgerKeys } from "../contract/keys.ts";
+import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
+import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
+import { RECORD_BLOCK } from "../contract/scripts/record-block.ts";
+import { RECORD_SHARES } from "../contract/scripts/record-shares.ts";
+import { OUTCOME_CODES, POW_HEIGHTS, type LedgerScript } from "../contract/scripts/script.ts";
+
+/** Most shares of one batch: Lua's `unpack` ends at about 8,000 values, and a ZADD takes two a share. */
+export const MAX_BATCH = 2000;
+
+/** How often the expiration of a login's hashrate key is renewed at most. */
+const EXPIRE_REFRESH_MS = 600_000;
+
+/** What clocks of different machines and the request itself may take away from the evidence window. */
+const CLOCK_MARGIN_MS = 60_000;
+
+const MAX_DIFFICULTY = 2n ** 63n - 1n;
+
+/** A record that must not reach the books: the text names the field and what was found. */
+export class LedgerRecordError extends Error {
+  override readonly name = "LedgerRecordError";
+}
+
+export interface LedgerWriterOptions {
+  readonly redis: RedisPort;
+  /** Prefix of every key. */
+  readonly coin: string;
+  /** Life of a login's hashrate entries, and with it of the evidence that a share was written. */
+  readonly hashrateExpirationMs: number;
+  /** Unix time in ms. */
+  readonly nowMs: () => number;
+}
+
+/** The write side of the ledger over any {@link RedisPort}: both scripts, and the bookkeeping that keeps sweeps and expirations rare. */
+export function createLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
+  return new ScriptedLedgerWriter(options);
+}
+
+class ScriptedLedgerWriter implements LedgerWriter {
+  billedCommands = 0;
+  readonly #redis: RedisPort;
+  readonly #keys: LedgerKeys;
+  readonly #nowMs: () => number;
+  readonly #expirationMs: number;
+  readonly #refreshMs: number;
+  /** Height up to which `pow` has been swept by this writer. */
+  #sweptHeight = -1;
+  /** Login -> when its hashrate key's expiration was last renewed. */
+  readonly #renewed = new Map<string, number>();
+
+  constructor(options: LedgerWriterOptions) {
+    this.#redis = options.redis;
+    this.#keys = ledgerKeys(options.coin);
+    this.#nowMs = options.nowMs;
+    this.#expirationMs = options.hashrateExpirationMs;
+    this.#refreshMs = Math.min(EXPIRE_REFRESH_MS, options.hashrateExpirationMs / 4);
+  }
+
+  async recordShares(batch: readonly ShareRecord[], retry: boolean): Promise<RecordOutcome[]> {
+    if (batch.length === 0) return [];
+    if (batch.length > MAX_BATCH)
+      throw new LedgerRecordError(`batch: ${batch.length} shares, at most ${MAX_BATCH} fit one request`);
+    for (const share of batch) checkRecord(share);
+    const now = this.#nowMs();
+    const sweepHeight = retry ? null : this.#dueSweep(Math.min(...batch.map((share) => share.height)));
+    const logins = [...new Set(batch.map((share) => share.login))];
+    const due = logins.filter((login) => this.#renewalDue(login, now));
+    const { keys, args } = sharesCall(this.#keys, batch, logins, new Set(due));
+    const codes = await this.#run(RECORD_SHARES, keys, [...this.#preamble(retry, sweepHeight, now), ...args]);
+    if (codes.length !== batch.length)
+      throw new RedisReplyError(`${RECORD_SHARES.name}: ${codes.length} codes for ${batch.length} shares`);
+    const outcomes = codes.map(outcomeOf);
+    const credited = new Set(batch.filter((_, i) => outcomes[i] === "recorded").map((share) => share.login));
+    // After a retry it is not known whether the attempt that counted came to the EXPIRE.
+    if (!retry)
+      this.#settle(
+        sweepHeight,
+        due.filter((login) => credited.has(login)),
+        now,
+      );
+    return outcomes;
+  }
+
+  async recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome> {
+    checkRecord(block);
+    if (block.networkDifficulty < 1n) throw fault("networkDifficulty", block.networkDifficulty, "a positive integer");
+    const now = this.#nowMs();
+    const sweepHeight = retry ? null : this.#dueSweep(block.height);
+    const { keys, args } = blockCall(this.#keys, block);
+    const codes = await this.#run(RECORD_BLOCK, keys, [...this.#preamble(retry, sweepHeight, now), ...args]);
+    const outcome = outcomeOf(codes[0] ?? null);
+    if (!retry) this.#settle(sweepHeight, outcome === "recorded" ? [block.login] : [], now);
+    return outcome;
+  }
+
+  /** The arguments that both scripts begin with. */
+  #preamble(retry: boolean, sweepHeight: number | null, now: number): string[] {
+    // An entry is gone at the earliest one expiration after the last renewal, which may be one interval older than the entry.
+    const evidenceSince = now - this.#expirationMs + this.#refreshMs + CLOCK_MARGIN_MS;
+    return [
+      retry ? "1" : "0",
+      sweepHeight === null ? "" : String(sweepHeight - POW_HEIGHTS),
+      String(Math.ceil(this.#expirationMs / 1000)),
+      String(Math.ceil(evidenceSince)),
+    ];
+  }
+
+  /** One sweep per height is enough; the lowest height of a batch decides, so that no share loses what it must be compared with. */
+  #dueSweep(height: number): number | null {
+    return height > this.#sweptHeight ? height : null;
+  }
+
+  #renewalDue(login: string, now: number): boolean {
+    return now - (this.#renewed.get(login) ?? -Infinity) >= this.#refreshMs;
+  }
+
+  #settle(sweepHeight: number | null, renewed: readonly string[], now: number): void {
+    if (sweepHeight !== null) {
+      this.#sweptHeight = Math.max(this.#sweptHeight, sweepHeight);
+      // Once a height is often enough to keep logins that left from staying in memory.
+      for (const login of this.#renewed.keys()) if (this.#renewalDue(login, now)) this.#renewed.delete(login);
+    }
+    for (const login of renewed) this.#renewed.set(login, now);
+  }
+
+  /** EVALSHA, and EVAL only where Redis does not have the script. @returns the codes */
+  async #run(script: LedgerScript, keys: readonly string[], args: readonly string[]): Promise<RedisValue[]> {
+    const tail = [String(keys.length), ...keys, ...args];
+    const reply = await this.#redis.command(["EVALSHA", script.sha1, ...tail]).catch((error: unknown) => {
+      if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
+      this.billedCommands += 1;
+      return this.#redis.command(["EVAL", script.text, ...tail]);
+    });
+    const [billed, ...codes]: readonly RedisValue[] = Array.isArray(reply) ? reply : [];
+    if (typeof billed !== "number") throw new RedisReplyError(`${script.name}: unexpected reply`);
+    this.billedCommands += billed;
+    return codes;
+  }
+}
+
+function sharesCall(names: LedgerKeys, batch: readonly ShareRecord[], logins: readonly string[], due: Set<string>) {
+  const keys = [names.pow, names.roundCurrent, names.hashrate, names.stats];
+  const args = [String(logins.length)];
+  const index = new Map<string, string>();
+  for (const login of logins) {
+    index.set(login, String(index.size + 1));
+    keys.push(names.hashrateOf(login), names.miner(login));
+    args.push(login, due.has(login) ? "1" : "0");
+  }
+  for (const share of batch) {
+    args.push(
+      index.get(share.login) ?? "",
+      powMember(share),
+      String(share.height),
+      String(share.shareDifficulty),
+      share.worker,
+      String(share.timestampMs),
+      seconds(share),
+    );
+  }
+  return { keys, args };
+}
+
+function blockCall(names: LedgerKeys, block: BlockRecord) {
+  const keys = [
+    names.pow,
+    names.roundCurrent,
+    names.hashrate,
+    names.stats,
+    names.hashrateOf(block.login),
+    names.miner(block.login),
+    names.finders,
+    names.round(block.height, block.nonce),
+    names.candidates,
+  ];
+  const args = [
+    block.login,
+    powMember(block),
+    String(block.height),
+    String(block.shareDifficulty),
+    block.worker,
+    String(block.timestampMs),
+    seconds(block),
+    String(block.networkDifficulty),
+  ];
+  return { keys, args };
+}
+
+function powMember(share: ShareRecord): string {
+  return `${share.nonce}:${share.header}:${share.mixDigest}`;
+}
+
+function seconds(share: ShareRecord): string {
+  return String(Math.floor(share.timestampMs / 1000));
+}
+
+function outcomeOf(code: RedisValue): RecordOutcome {
+  if (code === OUTCOME_CODES.recorded) return "recorded";
+  if (code === OUTCOME_CODES.duplicate) return "duplicate";
+  if (code === OUTCOME_CODES.unresolved) return "unresolved";
+  throw new RedisReplyError(`the ledger script answered with an unknown code`);
+}
+
+const SHAPES = [
+  ["login", /^0x[0-9a-f]{40}$/, "a lower-case 0x address"],
+  ["worker", /^[0-9A-Za-z_-]{1,32}$/, "1 to 32 of [0-9A-Za-z-_]"],
+  ["nonce", /^0x[0-9a-f]{16}$/, "8 bytes, lower-case hex with 0x"],
+  ["header", /^0x[0-9a-f]{64}$/, "32 bytes, lower-case hex with 0x"],
+  ["mixDigest", /^0x[0-9a-f]{64}$/, "32 bytes, lower-case hex with 0x"],
+] as const;
+
+/** Members are joined with `:` and compared as text: a field of another shape would be credited to somebody else or twice. @throws LedgerRecordError */
+export function checkRecord(share: ShareRecord): void {
+  for (const [field, shape, wanted] of SHAPES) if (!shape.test(share[field])) throw fault(field, share[field], wanted);
+  for (const field of ["height", "timestampMs"] as const) {
+    const value = share[field];
+    if (!Number.isSafeInteger(value) || value < 0) throw fault(field, value, "a non-negative integer");
+  }
+  if (share.shareDifficulty < 1n || share.shareDifficulty > MAX_DIFFICULTY)
+    throw fault("shareDifficulty", share.shareDifficulty, "1 to 2^63 - 1");
+}
+
+function fault(field: string, found: string | number | bigint, wanted: string): LedgerRecordError {
+  return new LedgerRecordError(`${field}: found ${String(found).slice(0, 100)}, wanted ${wanted}`);
+}

@@ -1,0 +1,194 @@
+import { timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { HttpListener, readBody, reply } from "../http-listener.ts";
+import { connectRedis, RedisGoneError, type RawReply, type RedisConnection } from "./redis-connection.ts";
+import { startRedisServer, type RedisServer } from "./redis-server.ts";
+import { parseUpstashRequest } from "./upstash-request.ts";
+
+/** Settings of a gateway. */
+export interface GatewayOptions {
+  /** The Redis server behind it. */
+  readonly redis: { readonly socketPath: string } | { readonly url: string };
+  readonly token?: string;
+  readonly host?: string;
+  /** 0: a free one. */
+  readonly port?: number;
+}
+
+/** What is wrong between the pool and its Redis at the moment; set members while the gateway runs. */
+export interface GatewayFaults {
+  /** Every answer comes this much later, after the commands ran. */
+  delayMs: number;
+  /** Requests are read, carried out and never answered. */
+  hang: boolean;
+  /** Every request gets this status, and nothing is carried out; 0: off. */
+  status: number;
+  /** The connection of this many requests is cut before anything is carried out; counts down. */
+  cutBefore: number;
+  /** The connection of this many requests is cut after the commands ran; counts down. */
+  cutAfter: number;
+}
+
+/** A running Upstash REST API in front of a Redis server. */
+export interface UpstashGateway {
+  readonly url: string;
+  readonly token: string;
+  readonly faults: GatewayFaults;
+  /** HTTP requests that reached Redis, and the commands that they carried (those inside scripts are not among them). */
+  readonly counts: { readonly requests: number; readonly commands: number };
+  stopListening(): Promise<void>;
+  startListening(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Upstash's limit of a request. */
+const BODY_LIMIT = 10 * 1024 * 1024;
+
+/** Starts a gateway. @throws Error when Redis is not there or the port is taken */
+export async function startUpstashGateway(options: GatewayOptions): Promise<UpstashGateway> {
+  const gateway = new Gateway(options, await connectRedis(options.redis));
+  await gateway.startListening();
+  return gateway;
+}
+
+/** A gateway with a private Redis server behind it: everything that a test needs to have an Upstash. */
+export async function startLocalUpstash(options: Omit<GatewayOptions, "redis"> = {}): Promise<{
+  gateway: UpstashGateway;
+  redis: RedisServer;
+  close(): Promise<void>;
+}> {
+  const redis = await startRedisServer();
+  const gateway = await startUpstashGateway({ ...options, redis }).catch(async (failure: unknown) => {
+    await redis.stop();
+    throw failure;
+  });
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    await redis.stop();
+  };
+  return { gateway, redis, close };
+}
+
+class Gateway implements UpstashGateway {
+  readonly token: string;
+  readonly faults: GatewayFaults = { delayMs: 0, hang: false, status: 0, cutBefore: 0, cutAfter: 0 };
+  readonly counts = { requests: 0, commands: 0 };
+  readonly #redis: RedisConnection;
+  readonly #listener: HttpListener;
+
+  constructor(options: GatewayOptions, redis: RedisConnection) {
+    this.token = options.token ?? "local-token";
+    this.#redis = redis;
+    this.#listener = new HttpListener(options.host ?? "127.0.0.1", options.port ?? 0, (request, response) => {
+      void this.#serve(request, response);
+    });
+  }
+
+  get url(): string {
+    return this.#listener.url;
+  }
+
+  startListening(): Promise<void> {
+    return this.#listener.start();
+  }
+
+  stopListening(): Promise<void> {
+    return this.#listener.stop();
+  }
+
+  async close(): Promise<void> {
+    await this.#listener.stop();
+    this.#redis.close();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readBody(request, BODY_LIMIT).catch(() => undefined);
+    if (body === undefined) return;
+    const { faults } = this;
+    if (take(faults, "cutBefore")) return void request.socket.destroy();
+    if (faults.status !== 0) return answer(response, faults.status, error("the gateway is unwell"));
+    const [status, text] = await this.#answer(request, body);
+    if (faults.delayMs > 0) await sleep(faults.delayMs);
+    if (take(faults, "cutAfter")) return void request.socket.destroy();
+    if (!faults.hang) answer(response, status, text);
+  }
+
+  async #answer(request: IncomingMessage, body: string | null): Promise<[status: number, body: string]> {
+    const url = new URL(request.url ?? "/", "http://gateway");
+    if (!["GET", "HEAD", "POST", "PUT"].includes(request.method ?? "")) return [405, error("Method not allowed")];
+    if (!this.#authorised(request, url)) return [401, error("WRONGPASS invalid or missing auth token")];
+    if (body === null) return [413, error("ERR max request size exceeded")];
+    const asked = parseUpstashRequest(url, body);
+    if (asked.kind === "invalid") return [400, error(asked.reason)];
+    const write = replyWriter(request.headers["upstash-encoding"] === "base64");
+    this.counts.requests++;
+    this.counts.commands += asked.kind === "command" ? 1 : asked.commands.length;
+    try {
+      switch (asked.kind) {
+        case "command": {
+          const [result = null] = await this.#redis.pipeline([asked.command]);
+          return [result instanceof Error ? 400 : 200, outcome(result, write)];
+        }
+        case "pipeline": {
+          const results = await this.#redis.pipeline(asked.commands);
+          return [200, `[${results.map((result) => outcome(result, write)).join(",")}]`];
+        }
+        case "transaction": {
+          const results = await this.#redis.transaction(asked.commands);
+          if (!isList(results)) return [400, outcome(results, write)];
+          return [200, `[${results.map((result) => outcome(result, write)).join(",")}]`];
+        }
+      }
+    } catch (failure) {
+      if (failure instanceof RedisGoneError) return [503, error(`ERR no connection to Redis: ${failure.message}`)];
+      throw failure;
+    }
+  }
+
+  #authorised(request: IncomingMessage, url: URL): boolean {
+    const given = Buffer.from(
+      /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? url.searchParams.get("_token") ?? "",
+    );
+    const wanted = Buffer.from(this.token);
+    return given.length === wanted.length && timingSafeEqual(given, wanted);
+  }
+}
+
+type WriteReply = (value: RawReply) => string;
+
+function outcome(result: RawReply, write: WriteReply): string {
+  return result instanceof Error ? error(result.message) : `{"result":${write(result)}}`;
+}
+
+/** JSON by hand, because integers go out digit by digit. With base64 every string is encoded except `OK`. */
+function replyWriter(base64: boolean): WriteReply {
+  const write = (value: RawReply): string => {
+    if (value === null) return "null";
+    if (Buffer.isBuffer(value)) {
+      const text = value.toString("utf8");
+      return JSON.stringify(base64 && text !== "OK" ? value.toString("base64") : text);
+    }
+    if (isList(value)) return `[${value.map(write).join(",")}]`;
+    return value instanceof Error ? JSON.stringify(value.message) : value.integer;
+  };
+  return write;
+}
+
+function isList(value: RawReply): value is readonly RawReply[] {
+  return Array.isArray(value);
+}
+
+function take(faults: GatewayFaults, counter: "cutBefore" | "cutAfter"): boolean {
+  if (faults[counter] <= 0) return false;
+  faults[counter]--;
+  return true;
+}
+
+function error(message: string): string {
+  return JSON.stringify({ error: message });
+}
+
+function answer(response: ServerResponse, status: number, body: string): void {
+  reply(response, status, "application/json", body);
+}

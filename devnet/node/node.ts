@@ -1,0 +1,233 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { customChain, type ChainSpec } from "ethash-wasm/chain-spec";
+import { DevChain, type Work } from "./chain.ts";
+import { noFaults, type NodeFaults } from "./faults.ts";
+import { HttpListener, readBody, reply } from "../http-listener.ts";
+import { answerRpc, type RpcMethod } from "../json-rpc.ts";
+import { LostReply, nodeMethods, workItems } from "./node-methods.ts";
+
+/** Settings of a simulated node; all optional. */
+export interface NodeOptions {
+  readonly host?: string;
+  /** 0: a free one. */
+  readonly port?: number;
+  readonly spec?: ChainSpec;
+  readonly startHeight?: number;
+  /** Network difficulty in hashes. */
+  readonly difficulty?: bigint;
+  /** The difficulty follows the block times from `difficulty` on, so that a block comes about this often; null: it stays. */
+  readonly targetBlockTimeMs?: number | null;
+  /** Somebody else finds a block when nobody here did for this long; null: the chain waits for our blocks. */
+  readonly blockTimeMs?: number | null;
+  /** A new header for the same height at this interval; null: never. */
+  readonly recommitMs?: number | null;
+  /** Every new work is pushed there by POST, as `--miner.notify` does. */
+  readonly notify?: readonly string[];
+  /** Two nodes with one seed give the same headers; default: other ones at each start. */
+  readonly seed?: string;
+  readonly now?: () => number;
+  readonly onEvent?: (event: NodeEvent) => void;
+  /** Told of each call before it is answered. */
+  readonly onCall?: (method: string) => void;
+}
+
+/** What a node tells whoever runs it. */
+export type NodeEvent =
+  | { readonly kind: "work"; readonly work: Work; readonly why: "start" | "block" | "timer" | "recommit" | "request" }
+  | { readonly kind: "block"; readonly height: number; readonly nonce: string; readonly canonical: boolean }
+  | { readonly kind: "notifyFailed"; readonly url: string; readonly reason: string };
+
+/** A running simulated node. */
+export interface DevNode {
+  readonly url: string;
+  readonly port: number;
+  readonly chain: DevChain;
+  /** What is wrong with it now: set members while it runs. */
+  readonly faults: NodeFaults;
+  /** Calls by method since the start, and HTTP requests under `http`. */
+  readonly calls: ReadonlyMap<string, number>;
+  /** Somebody else's block: a new height at once. */
+  advance(): void;
+  /** A new header for the current height at once. */
+  recommit(): void;
+  jumpTo(height: number): void;
+  /** Refuses connections from now on and cuts those that are open; the chain goes on. */
+  stopListening(): Promise<void>;
+  /** Listens again on the same port. */
+  startListening(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A block every 10 to 20 seconds where the built-in miner does 300 to 600 hashes a second, as beside a pool on two processors. */
+export const DEFAULT_DIFFICULTY = 6_000n;
+const DEFAULT_RECOMMIT_MS = 3_000;
+/** geth's limit of a request body. */
+const BODY_LIMIT = 5 * 1024 * 1024;
+const NOTIFY_TIMEOUT_MS = 1_000;
+
+/** Starts a node that listens when the promise is fulfilled. @throws Error when the port is taken. */
+export async function startNode(options: NodeOptions = {}): Promise<DevNode> {
+  const node = new SimulatedNode(options);
+  await node.start();
+  return node;
+}
+
+class SimulatedNode implements DevNode {
+  readonly chain: DevChain;
+  readonly faults = noFaults();
+  readonly calls = new Map<string, number>();
+  readonly #options: NodeOptions;
+  readonly #methods: ReadonlyMap<string, RpcMethod>;
+  readonly #listener: HttpListener;
+  #blockTimer: NodeJS.Timeout | undefined;
+  #recommitTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.#listener = new HttpListener(options.host ?? "127.0.0.1", options.port ?? 0, (request, response) => {
+      void this.#serve(request, response);
+    });
+    const now = options.now ?? Date.now;
+    this.chain = new DevChain({
+      spec: options.spec ?? customChain({ name: "devnet" }),
+      startHeight: options.startHeight ?? 1_000,
+      difficulty: options.difficulty ?? DEFAULT_DIFFICULTY,
+      targetBlockTimeMs: options.targetBlockTimeMs ?? null,
+      seed: options.seed ?? `${now()}-${process.pid}`,
+      now,
+      onAccepted: ({ height, nonce, canonical }) => {
+        options.onEvent?.({ kind: "block", height, nonce, canonical });
+        if (canonical) this.#published("block");
+      },
+    });
+    this.#methods = this.#countedMethods();
+  }
+
+  async start(): Promise<void> {
+    await this.startListening();
+    this.#published("start");
+  }
+
+  get port(): number {
+    return this.#listener.port;
+  }
+
+  get url(): string {
+    return this.#listener.url;
+  }
+
+  advance(): void {
+    this.chain.advance();
+    this.#published("request");
+  }
+
+  recommit(): void {
+    this.chain.recommit();
+    this.#published("request");
+  }
+
+  jumpTo(height: number): void {
+    this.chain.jumpTo(height);
+    this.#published("request");
+  }
+
+  startListening(): Promise<void> {
+    return this.#listener.start();
+  }
+
+  stopListening(): Promise<void> {
+    return this.#listener.stop();
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#blockTimer);
+    clearInterval(this.#recommitTimer);
+    await this.stopListening();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const count = this.#count("http");
+    const { faults } = this;
+    const { flap } = faults;
+    if (flap !== null && (count - 1) % (flap.up + flap.down) >= flap.up) return void request.socket.destroy();
+    try {
+      const body = await readBody(request, BODY_LIMIT);
+      if (faults.delayMs > 0) await sleep(faults.delayMs);
+      if (faults.hang) return;
+      if (faults.status !== 0) return reply(response, faults.status, "text/plain", "the node is unwell\n");
+      if (faults.html) return reply(response, 200, "text/html", "<html><body>Please log in</body></html>\n");
+      if (request.method === "GET") return reply(response, 200, "text/plain", "");
+      if (request.method !== "POST") return reply(response, 405, "text/plain", "method not allowed\n");
+      if (body === null) return reply(response, 413, "text/plain", "content length too large\n");
+      if (!/^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? "")) {
+        return reply(response, 415, "text/plain", "invalid content type, only application/json is supported\n");
+      }
+      reply(response, 200, "application/json", await answerRpc(body, this.#methods));
+    } catch (error) {
+      request.socket.destroy();
+      // A lost answer is the fault that was asked for, a reset is the caller's; the rest is a defect of the node.
+      if (!(error instanceof LostReply) && !request.destroyed) throw error;
+    }
+  }
+
+  #countedMethods(): ReadonlyMap<string, RpcMethod> {
+    const methods = new Map<string, RpcMethod>();
+    for (const [name, run] of nodeMethods(this.chain, this.faults)) {
+      methods.set(name, (params) => {
+        this.#count(name);
+        this.#options.onCall?.(name);
+        return run(params);
+      });
+    }
+    return methods;
+  }
+
+  #count(name: string): number {
+    const count = (this.calls.get(name) ?? 0) + 1;
+    this.calls.set(name, count);
+    return count;
+  }
+
+  /** There is new work: tell it, push it, and start its timers anew. */
+  #published(why: "start" | "block" | "timer" | "recommit" | "request"): void {
+    const work = this.chain.current;
+    this.#options.onEvent?.({ kind: "work", work, why });
+    for (const url of this.#options.notify ?? []) void this.#push(url, work);
+    if (why !== "recommit") this.#restartTimers();
+  }
+
+  #restartTimers(): void {
+    const { blockTimeMs = null, recommitMs = DEFAULT_RECOMMIT_MS } = this.#options;
+    clearTimeout(this.#blockTimer);
+    clearInterval(this.#recommitTimer);
+    if (blockTimeMs !== null) {
+      this.#blockTimer = setTimeout(() => {
+        this.chain.advance();
+        this.#published("timer");
+      }, blockTimeMs);
+    }
+    if (recommitMs !== null) {
+      this.#recommitTimer = setInterval(() => {
+        this.chain.recommit();
+        this.#published("recommit");
+      }, recommitMs);
+    }
+  }
+
+  // As geth: one try of a second, and what fails is left to the pool's poll.
+  async #push(url: string, work: Work): Promise<void> {
+    try {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(workItems(work, this.chain, this.faults)),
+        signal: AbortSignal.timeout(NOTIFY_TIMEOUT_MS),
+      });
+      await response.body?.cancel();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.onEvent?.({ kind: "notifyFailed", url, reason });
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import type { WorkerBundle } from "./pool-messages.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const CACHE = join(ROOT, "node_modules", ".edgepool", "worker");
+/** Everything that the Worker's bundle is made of. */
+const INPUTS = [
+  "devnet/pool-host/worker-bundle.ts",
+  "worker",
+  "durable-objects",
+  "core",
+  "wasm/dist",
+  "wrangler.toml",
+  ".dev.vars",
+  "package-lock.json",
+];
+/** Brought by `npm run build`; the Worker cannot be started without. */
+const BUILT = ["wasm/dist", "web/dist"];
+const SETTINGS = "settings.json";
+const KEPT_MS = 24 * 3_600_000;
+
+let bundle: Promise<WorkerBundle> | null = null;
+
+/**
+ * Bundles the Worker as `wrangler deploy` does. A bundle of the same sources is kept in node_modules/.edgepool and used again.
+ * @throws Error with wrangler's output
+ */
+export function bundleWorker(): Promise<WorkerBundle> {
+  bundle ??= makeBundle();
+  return bundle;
+}
+
+async function makeBundle(): Promise<WorkerBundle> {
+  const missing = BUILT.filter((path) => !existsSync(join(ROOT, path)));
+  if (missing.length > 0) throw new Error(`${missing.join(" and ")} missing: run \`npm run build\` first`);
+  const directory = await bundled();
+  const settings: unknown = JSON.parse(await readFile(join(directory, SETTINGS), "utf8"));
+  return { directory, settings: { ...Object(settings) } };
+}
+
+async function bundled(): Promise<string> {
+  const directory = join(CACHE, await fingerprint());
+  if (existsSync(directory)) return directory;
+  await mkdir(CACHE, { recursive: true });
+  const made = await mkdtemp(join(CACHE, "new-"));
+  try {
+    await Promise.all([runWrangler(made), writeSettings(made)]);
+    // Two processes may bundle at once; the first to be done gives the name, both bundles are the same.
+    await rename(made, directory).catch((error: unknown) => {
+      if (!existsSync(directory)) throw error;
+    });
+  } finally {
+    await rm(made, { recursive: true, force: true });
+  }
+  await forgetOld();
+  return directory;
+}
+
+/** Wrangler takes a second or more to load, so what it reads from wrangler.toml is kept with the bundle. */
+async function writeSettings(directory: string): Promise<void> {
+  const { unstable_getMiniflareWorkerOptions } = await import("wrangler");
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  await writeFile(join(directory, SETTINGS), JSON.stringify(workerOptions));
+}
+
+async function runWrangler(directory: string): Promise<void> {
+  const wrangler = join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
+  const child = spawn(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", directory], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_SEND_ERROR_REPORTS: "false", CI: "1" },
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  await new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`wrangler could not bundle the Worker (exit code ${code}):\n${output}`));
+    });
+  });
+}
+
+async function fingerprint(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const input of INPUTS) {
+    const path = join(ROOT, input);
+    for (const file of existsSync(path) ? await filesBelow(path) : []) {
+      hash.update(`${relative(ROOT, file)}\0`).update(await readFile(file));
+    }
+  }
+  return hash.digest("hex").slice(0, 32);
+}
+
+async function filesBelow(path: string): Promise<string[]> {
+  if ((await stat(path)).isFile()) return [path];
+  const entries = await readdir(path, { withFileTypes: true, recursive: true });
+  return entries.flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : [])).toSorted();
+}
+
+async function forgetOld(): Promise<void> {
+  for (const name of await readdir(CACHE)) {
+    const path = join(CACHE, name);
+    const made = await stat(path).catch(() => null);
+    if (made !== null && Date.now() - made.mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,15 @@
+import type { WorkSnapshot } from "../../core/work/job.ts";
+import { isRelayName } from "../../core/work/template-tree.ts";
+import type { Env } from "../env.ts";
+import type { ShareVerifier } from "../share-verifier.ts";
+
+/** Brings work to a relay, or to the session of a login. @returns connections behind it */
+export async function pushTo(env: Env, target: string, work: WorkSnapshot): Promise<number> {
+  if (isRelayName(target)) return await env.BLOCK_TEMPLATE.getByName(target).pushWork(work);
+  return await env.MINER_SESSION.getByName(target).pushWork(work);
+}
+
+/** Every verifier. @param count as configured */
+export function verifierShards(env: Env, count: number): DurableObjectStub<ShareVerifier>[] {
+  return Array.from({ length: count }, (_, index) => env.SHARE_VERIFIER.getByName(`shard-${index}`));
+}
