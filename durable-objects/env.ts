@@ -1,22 +1,27 @@
-import type { AccountApi } from "./account-api.ts";
-import type { BlockTemplate } from "./block-template.ts";
-import type { EmbeddedRedis } from "./embedded-redis.ts";
-import type { ExtranonceAllocator } from "./extranonce-allocator.ts";
-import type { IpGuard } from "./ip-guard.ts";
-import type { MinerSession } from "./miner-session.ts";
-import type { PoolApi } from "./pool-api.ts";
-import type { ShareVerifier } from "./share-verifier.ts";
+import type {
+  AccountApiRpc,
+  BlockTemplateRpc,
+  EmbeddedRedisRpc,
+  ExtranonceAllocatorRpc,
+  IpGuardRpc,
+  MinerSessionRpc,
+  PoolApiRpc,
+  ShareVerifierRpc,
+} from "./rpc.ts";
+
+/** Objects of a class that answers `Calls`. The class itself stays out of it: whoever calls an object depends on its interface only. */
+type Objects<Calls> = DurableObjectNamespace<Calls & Rpc.DurableObjectBranded>;
 
 /** Bindings of the Worker. Settings and secrets are read only through `loadConfig`. */
 export interface Env {
-  readonly MINER_SESSION: DurableObjectNamespace<MinerSession>;
-  readonly BLOCK_TEMPLATE: DurableObjectNamespace<BlockTemplate>;
-  readonly SHARE_VERIFIER: DurableObjectNamespace<ShareVerifier>;
-  readonly EMBEDDED_REDIS: DurableObjectNamespace<EmbeddedRedis>;
-  readonly EXTRANONCE_ALLOCATOR: DurableObjectNamespace<ExtranonceAllocator>;
-  readonly IP_GUARD: DurableObjectNamespace<IpGuard>;
-  readonly POOL_API: DurableObjectNamespace<PoolApi>;
-  readonly ACCOUNT_API: DurableObjectNamespace<AccountApi>;
+  readonly MINER_SESSION: Objects<MinerSessionRpc>;
+  readonly BLOCK_TEMPLATE: Objects<BlockTemplateRpc>;
+  readonly SHARE_VERIFIER: Objects<ShareVerifierRpc>;
+  readonly EMBEDDED_REDIS: Objects<EmbeddedRedisRpc>;
+  readonly EXTRANONCE_ALLOCATOR: Objects<ExtranonceAllocatorRpc>;
+  readonly IP_GUARD: Objects<IpGuardRpc>;
+  readonly POOL_API: Objects<PoolApiRpc>;
+  readonly ACCOUNT_API: Objects<AccountApiRpc>;
   readonly ASSETS: Fetcher;
   /** `[vars]` and secrets. */
   readonly [setting: string]: unknown;

@@ -39,7 +39,6 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
     return { allowed: !refused, reason: refused ? "High rate of invalid shares" : "", watch: counts.invalid > 0 };
   }
 
-  /** What has been counted, for operators and tests. */
   async counts(): Promise<ClientCounts> {
     return this.#counts;
   }

@@ -3,13 +3,13 @@
  * both sides may run different versions, so fields are added, never renamed.
  */
 import type { PoolRoute } from "../core/api/pool-routes.ts";
-import type { HealthReport } from "../core/health/judge.ts";
+import type { HealthReport, ShardHealth, WorkHealth } from "../core/health/judge.ts";
 import type { Range, Verdict } from "../core/history/definitions.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
-import type { ShardHealth, WorkHealth } from "../core/health/judge.ts";
 import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
+import type { ClientCounts } from "../core/policy/share-ratio.ts";
 
 /** One object, `idFromName("main")`; relays of the same class are `relay-0` … . */
 export interface BlockTemplateRpc {
@@ -85,6 +85,8 @@ export interface IpGuardRpc {
   admit(): Promise<{ allowed: boolean; reason: string }>;
   /** `times` events of one kind; 1 when left out. */
   report(event: GuardEvent, times?: number): Promise<GuardVerdict>;
+  /** What has been counted, for operators and tests. */
+  counts(): Promise<ClientCounts>;
 }
 
 /** Submits by verdict since the last report, and the blocks among them. A part that is left out is 0. */

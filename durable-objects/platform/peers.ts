@@ -1,7 +1,7 @@
 import type { WorkSnapshot } from "../../core/work/job.ts";
 import { isRelayName } from "../../core/work/template-tree.ts";
 import type { Env } from "../env.ts";
-import type { ShareVerifier } from "../share-verifier.ts";
+import type { ShareVerifierRpc } from "../rpc.ts";
 
 /** Brings work to a relay, or to the session of a login. @returns connections behind it */
 export async function pushTo(env: Env, target: string, work: WorkSnapshot): Promise<number> {
@@ -10,6 +10,6 @@ export async function pushTo(env: Env, target: string, work: WorkSnapshot): Prom
 }
 
 /** Every verifier. @param count as configured */
-export function verifierShards(env: Env, count: number): DurableObjectStub<ShareVerifier>[] {
+export function verifierShards(env: Env, count: number): Pick<ShareVerifierRpc, "prepare" | "guard" | "health">[] {
   return Array.from({ length: count }, (_, index) => env.SHARE_VERIFIER.getByName(`shard-${index}`));
 }

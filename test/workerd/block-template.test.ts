@@ -8,6 +8,7 @@ import {
 } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 import worker from "../../worker/index.ts";
@@ -93,6 +94,7 @@ describe("the poll loop", () => {
     await template().subscribe("0xa");
     const rounds = async () =>
       await runInDurableObject(template(), async (object, state) => {
+        if (!(object instanceof BlockTemplate)) throw new TypeError("not a BlockTemplate");
         // The loop's own alarm must not come in between.
         await state.storage.deleteAlarm();
         const written = { alarms: 0, values: 0, statements: 0 };

@@ -1,5 +1,5 @@
 import { ledgerKeys } from "../contract/keys.ts";
-import { agree, complaints, sum, type AuditedBooks, type Finding } from "./audit.ts";
+import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookMap } from "./scan.ts";
 
 /** A block in one of its three lists. */

@@ -1,5 +1,5 @@
 import { ledgerKeys } from "../contract/keys.ts";
-import { complaints, type AuditedBooks, type Finding } from "./audit.ts";
+import { complaints, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookEntries, bookMap } from "./scan.ts";
 
 /** Every entry of `hashrate` stands in its login's own set and the other way round, as far back as both reach. */

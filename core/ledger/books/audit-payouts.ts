@@ -1,5 +1,5 @@
 import { ledgerKeys } from "../contract/keys.ts";
-import { agree, complaints, sum, type AuditedBooks, type Finding } from "./audit.ts";
+import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookEntries, bookMap } from "./scan.ts";
 
 const BALANCES = ["balance", "immature", "pending", "paid"] as const;

@@ -1,5 +1,5 @@
 import { ledgerKeys } from "../contract/keys.ts";
-import { complaints, type AuditedBooks, type Finding } from "./audit.ts";
+import { complaints, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookEntries } from "./scan.ts";
 
 const MEMBER = /^0x[0-9a-f]{16}:0x[0-9a-f]{64}:0x[0-9a-f]{64}$/;
