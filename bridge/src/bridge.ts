@@ -3,12 +3,12 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { setTimeout as pause } from "node:timers/promises";
 import type { BridgeStats } from "./bridge-stats.ts";
-import { CarriedMiner, type MinerSurroundings } from "./carried-miner.ts";
-import { fingerprint, selfSigned, type KeyPair } from "./certificate.ts";
-import { GetworkCarrier } from "./getwork-carrier.ts";
-import { GetworkServer } from "./getwork-server.ts";
-import { EVERYWHERE, listen } from "./listeners.ts";
-import { LogTally } from "./log-tally.ts";
+import { MinerConnection, type MinerSurroundings } from "./miner-side/miner-connection.ts";
+import { fingerprint, selfSigned, type KeyPair } from "./miner-side/certificate.ts";
+import { GetworkForwarder } from "./getwork/getwork-forwarder.ts";
+import { GetworkServer } from "./getwork/getwork-server.ts";
+import { EVERYWHERE, listen } from "./miner-side/listen.ts";
+import { LogRepeats } from "./log-repeats.ts";
 import {
   BridgeOptionError,
   DEFAULT_TIMINGS,
@@ -17,10 +17,10 @@ import {
   type BridgeOptions,
   type ListenAddress,
 } from "./options.ts";
-import { PoolAccess } from "./pool-access.ts";
-import { PoolAddress } from "./pool-address.ts";
-import { PoolRoster } from "./pool-roster.ts";
-import { UnclaimedShares } from "./unclaimed-shares.ts";
+import { PoolClient } from "./pool-side/pool-client.ts";
+import { PoolAddress } from "./pool-side/pool-address.ts";
+import { PoolFailover } from "./pool-side/pool-failover.ts";
+import { UnclaimedShares } from "./session/unclaimed-shares.ts";
 
 /** A bridge that runs. */
 export interface Bridge {
@@ -64,17 +64,17 @@ class RunningBridge implements Bridge {
   readonly ports = { stratum: [] as number[], stratumTls: [] as number[], getwork: [] as number[] };
   readonly #options: BridgeOptions;
   readonly #log: BridgeLog;
-  readonly #pools: readonly PoolAccess[];
-  readonly #roster: PoolRoster;
+  readonly #pools: readonly PoolClient[];
+  readonly #failover: PoolFailover;
   readonly #around: MinerSurroundings;
-  readonly #carrier: GetworkCarrier;
+  readonly #forwarder: GetworkForwarder;
   readonly #getwork: GetworkServer;
   readonly #servers: Server[] = [];
-  readonly #miners = new Set<CarriedMiner>();
+  readonly #miners = new Set<MinerConnection>();
   readonly #maxMiners: number;
   readonly #startedAtMs = Date.now();
   readonly #departed = { accepted: 0, rejected: 0, reconnects: 0 };
-  readonly #tally: LogTally;
+  readonly #repeats: LogRepeats;
   readonly #drainMs: number;
   #connections = 0;
 
@@ -86,25 +86,25 @@ class RunningBridge implements Bridge {
     this.#options = options;
     this.#log = log;
     this.#maxMiners = options.maxMiners ?? DEFAULT_MAX_MINERS;
-    this.#pools = addresses.map((address) => new PoolAccess(address, options, timings));
-    this.#roster = new PoolRoster(
+    this.#pools = addresses.map((address) => new PoolClient(address, options, timings));
+    this.#failover = new PoolFailover(
       addresses,
       timings,
       log,
-      ({ rank }) => this.#access(rank).probe(),
+      ({ rank }) => this.#client(rank).probe(),
       (rank) => this.#miners.forEach((miner) => miner.returnTo(rank)),
     );
-    const shared = { roster: this.#roster, claims: new UnclaimedShares(), timings, log };
-    this.#tally = new LogTally(log);
+    const shared = { failover: this.#failover, claims: new UnclaimedShares(), timings, log };
+    this.#repeats = new LogRepeats(log);
     this.#drainMs = timings.drainMs;
     this.#around = {
       ...shared,
-      tally: this.#tally,
-      dial: ({ rank, address }, login, handlers) => this.#access(rank).dial(address.stratumUrl(login), handlers),
+      repeats: this.#repeats,
+      dial: ({ rank, address }, login, handlers) => this.#client(rank).dial(address.stratumUrl(login), handlers),
       onFinished: (miner) => this.#onFinished(miner),
     };
-    this.#carrier = new GetworkCarrier({ ...shared, upstream: ({ rank }) => this.#access(rank).getwork });
-    this.#getwork = new GetworkServer(this.#carrier, this.#maxMiners);
+    this.#forwarder = new GetworkForwarder({ ...shared, upstream: ({ rank }) => this.#client(rank).getwork });
+    this.#getwork = new GetworkServer(this.#forwarder, this.#maxMiners);
   }
 
   async listen(): Promise<void> {
@@ -132,7 +132,7 @@ class RunningBridge implements Bridge {
       [...miners, ...departed].reduce((total, counts) => total + counts[key], 0);
     return {
       startedAtMs: this.#startedAtMs,
-      pools: this.#roster.states.map(({ address, state, lastError }) => ({
+      pools: this.#failover.states.map(({ address, state, lastError }) => ({
         url: address.label,
         state,
         lastError,
@@ -152,13 +152,13 @@ class RunningBridge implements Bridge {
   async close(): Promise<void> {
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     await this.#drain();
-    this.#roster.close();
-    this.#carrier.stop();
+    this.#failover.close();
+    this.#forwarder.stop();
     for (const server of this.#servers) if (server instanceof HttpServer) server.closeAllConnections();
     for (const miner of this.#miners) miner.close();
     for (const pool of this.#pools) pool.close();
     await Promise.all(closed);
-    this.#tally.flush();
+    this.#repeats.flush();
   }
 
   /** Gives the pool a moment for the shares that it has not answered. */
@@ -169,10 +169,10 @@ class RunningBridge implements Bridge {
     }
   }
 
-  #access(rank: number): PoolAccess {
-    const access = this.#pools[rank];
-    if (access === undefined) throw new Error(`there is no pool of rank ${rank}`);
-    return access;
+  #client(rank: number): PoolClient {
+    const client = this.#pools[rank];
+    if (client === undefined) throw new Error(`there is no pool of rank ${rank}`);
+    return client;
   }
 
   #tlsServer(pair: KeyPair): Server {
@@ -200,10 +200,10 @@ class RunningBridge implements Bridge {
       return;
     }
     this.#connections += 1;
-    this.#miners.add(new CarriedMiner(socket, this.#around));
+    this.#miners.add(new MinerConnection(socket, this.#around));
   }
 
-  #onFinished(miner: CarriedMiner): void {
+  #onFinished(miner: MinerConnection): void {
     if (!this.#miners.delete(miner)) return;
     const { accepted, rejected, reconnects } = miner.stats;
     this.#departed.accepted += accepted;

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { pino } from "pino";
 import { startBridge } from "./bridge.ts";
-import { parseCommandLine, type CommandLine } from "./command-line.ts";
-import { Display } from "./display.ts";
+import { parseCommandLine, type CommandLine } from "./command/command-line.ts";
+import { Display } from "./command/display.ts";
 import { BridgeOptionError } from "./options.ts";
 
 /** The package's version; the file lies one level up both in `src/` and in `dist/`. */

@@ -1,3 +1,5 @@
+import type { BackOffLimits } from "../../core/back-off.ts";
+
 /** Where the bridge listens. Port 0 takes any free one. */
 export interface ListenAddress {
   /** `0.0.0.0` where absent: rigs of the LAN connect. */
@@ -19,9 +21,8 @@ export interface BridgeTimings {
   readonly pongTimeoutMs: number;
   /** A miner may be silent for longer than a pool allows: after this long the pool gets an empty line, which keeps the session. */
   readonly keepAliveMs: number;
-  /** First and longest pause between two attempts of one miner; each is drawn at random below a doubling bound. */
-  readonly backoffMinMs: number;
-  readonly backoffMaxMs: number;
+  /** Pauses between two attempts of one miner. */
+  readonly backOff: BackOffLimits;
   /** How often a pool that failed is tried. */
   readonly probeIntervalMs: number;
   /** How long a pool of higher rank must have answered before miners are led back. */
@@ -48,8 +49,7 @@ export const DEFAULT_TIMINGS: BridgeTimings = {
   waitingPingMs: 3_000,
   pongTimeoutMs: 8_000,
   keepAliveMs: 45_000,
-  backoffMinMs: 250,
-  backoffMaxMs: 30_000,
+  backOff: { firstMs: 250, longestMs: 30_000 },
   probeIntervalMs: 10_000,
   returnAfterMs: 30_000,
   returnSpreadMs: 10_000,

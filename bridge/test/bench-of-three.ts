@@ -1,7 +1,7 @@
 import { afterEach } from "vitest";
 import { startBridge, type Bridge, type BridgeOptions } from "../src/index.ts";
 import { isObject } from "../src/json.ts";
-import { parseMinerLine } from "../src/miner-line.ts";
+import { parseMinerLine } from "../src/miner-side/miner-line.ts";
 import { ScriptedPool, type PoolConnection } from "./scripted-pool.ts";
 import { TcpMiner } from "./tcp-miner.ts";
 
@@ -13,8 +13,7 @@ export const QUICK = {
   waitingPingMs: 100,
   pongTimeoutMs: 10_000,
   keepAliveMs: 45_000,
-  backoffMinMs: 5,
-  backoffMaxMs: 50,
+  backOff: { firstMs: 5, longestMs: 50 },
   probeIntervalMs: 40,
   returnAfterMs: 60,
   returnSpreadMs: 20,

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { minerExamples, MINERS } from "../src/miner-examples.ts";
+import { minerExamples, MINERS } from "../src/command/miner-examples.ts";
 
 const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 

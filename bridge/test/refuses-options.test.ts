@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { parseCommandLine } from "../src/command-line.ts";
+import { parseCommandLine } from "../src/command/command-line.ts";
 import { BridgeOptionError, startBridge } from "../src/index.ts";
-import { PoolAddress } from "../src/pool-address.ts";
+import { PoolAddress } from "../src/pool-side/pool-address.ts";
 
 const start = (options: Partial<Parameters<typeof startBridge>[0]>): Promise<unknown> =>
   startBridge({ pools: ["wss://pool.example"], proxy: null, ...options });

@@ -4,7 +4,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { afterEach, expect, test } from "vitest";
-import { fingerprint, selfSigned } from "../src/certificate.ts";
+import { fingerprint, selfSigned } from "../src/miner-side/certificate.ts";
 import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, QUICK, requestOf } from "./bench-of-three.ts";
 import { ScriptedPool } from "./scripted-pool.ts";
 import { TcpMiner } from "./tcp-miner.ts";

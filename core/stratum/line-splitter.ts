@@ -4,13 +4,14 @@ export const MAX_LINE_BYTES = 1024;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+const utf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
 const NOTHING = new Uint8Array(0);
 
 /** What a chunk completed, and what waits for the next one. */
 export interface SplitResult {
   /** Complete lines without their line end (`\n` or `\r\n`), oldest first. */
   readonly lines: readonly string[];
-  /** The begun line, at most {@link MAX_LINE_BYTES} bytes and a carriage return. */
+  /** The begun line, at most as long as a line may be, and a carriage return. */
   readonly rest: Uint8Array;
   /** A line is too long. `lines` are those before it; what follows is dropped, for the peer is closed. */
   readonly oversized: boolean;
@@ -22,8 +23,14 @@ export interface SplitResult {
  *
  * @param rest what the previous chunk left
  * @param chunk the bytes of one frame
+ * @param options.maxBytes longest line without its line end
+ * @param options.decode text of a line; UTF-8 unless the line has to survive byte by byte
  */
-export function splitLines(rest: Uint8Array, chunk: Uint8Array): SplitResult {
+export function splitLines(
+  rest: Uint8Array,
+  chunk: Uint8Array,
+  { maxBytes = MAX_LINE_BYTES, decode = utf8 }: { maxBytes?: number; decode?: (line: Uint8Array) => string } = {},
+): SplitResult {
   const lines: string[] = [];
   let begun = rest;
   let start = 0;
@@ -32,10 +39,10 @@ export function splitLines(rest: Uint8Array, chunk: Uint8Array): SplitResult {
     const piece = chunk.subarray(start, end < 0 ? chunk.length : end);
     const line = begun.length === 0 ? piece : joinBytes(begun, piece);
     const length = line.length - (line.at(-1) === CARRIAGE_RETURN ? 1 : 0);
-    if (length > MAX_LINE_BYTES) return { lines, rest: NOTHING, oversized: true };
+    if (length > maxBytes) return { lines, rest: NOTHING, oversized: true };
     // A copy: the chunk's buffer belongs to the frame and may be large.
     if (end < 0) return { lines, rest: line.slice(), oversized: false };
-    lines.push(decoder.decode(line.subarray(0, length)));
+    lines.push(decode(line.subarray(0, length)));
     begun = NOTHING;
     start = end + 1;
   }

@@ -1,4 +1,5 @@
 import pc from "picocolors";
+import { duration, hashrate } from "../../core/readable-units.ts";
 import type { LedgerTotals } from "./ledger-totals.ts";
 
 /** One moment of a local pool, as the summary shows it. */
@@ -32,24 +33,6 @@ export interface Addresses {
 
 const number = (value: number | bigint): string => value.toLocaleString("en-US");
 
-/** Hashes a second with the unit that keeps it readable. */
-export function formatHashrate(hashesPerSecond: number): string {
-  const units = ["H/s", "kH/s", "MH/s", "GH/s", "TH/s"];
-  let value = hashesPerSecond;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${value.toFixed(unit === 0 ? 0 : 2)} ${units[unit]}`;
-}
-
-function clock(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const minutes = Math.floor(seconds / 60);
-  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
-}
-
 const shareText = (moment: Moment): string => {
   if (moment.shares === null) return `${moment.connections} miner(s) connected`;
   const { accepted, stale, invalid } = moment.shares;
@@ -59,7 +42,7 @@ const shareText = (moment: Moment): string => {
 const minerText = (moment: Moment): string =>
   moment.minerCache < 1
     ? `builds its light cache, ${Math.round(moment.minerCache * 100)} %`
-    : formatHashrate(moment.hashrate);
+    : hashrate(moment.hashrate);
 
 const ledgerText = ({ ledger }: Moment): string =>
   ledger === null
@@ -71,7 +54,7 @@ const row = ([name, text]: [string, string]): string => `  ${pc.dim(name.padEnd(
 /** The panel that a terminal shows and redraws. */
 export function renderPanel(moment: Moment, addresses: Addresses): string {
   const rows: [string, string][] = [
-    ["running", clock(moment.elapsedMs)],
+    ["running", duration(moment.elapsedMs / 1000, true)],
     [
       "work",
       moment.height === null
@@ -103,7 +86,7 @@ export function renderPanel(moment: Moment, addresses: Addresses): string {
 /** The same in one line, for logs and pipes. */
 export function renderLine(moment: Moment): string {
   return [
-    clock(moment.elapsedMs),
+    duration(moment.elapsedMs / 1000, true),
     moment.height === null ? "no work yet" : `height ${moment.height}`,
     `shares: ${shareText(moment)}`,
     ...(moment.shares ? [`miner: ${minerText(moment)}`] : []),

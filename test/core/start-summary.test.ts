@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseStartOptions } from "../../devnet/start/start-options.ts";
-import { formatHashrate, renderLine, type Moment } from "../../devnet/start/start-summary.ts";
+import { renderLine, type Moment } from "../../devnet/start/start-summary.ts";
 
 const moment: Moment = {
   elapsedMs: 83_000,
@@ -26,15 +26,6 @@ describe("the summary of npm start", () => {
     const line = renderLine({ ...moment, ledger: null, minerCache: 0.4 });
     expect(line).toContain("ledger: does not answer");
     expect(line).toContain("builds its light cache, 40 %");
-  });
-
-  it.each([
-    [0, "0 H/s"],
-    [999, "999 H/s"],
-    [1_500, "1.50 kH/s"],
-    [2_500_000_000, "2.50 GH/s"],
-  ])("writes %d hashes a second as %s", (rate, text) => {
-    expect(formatHashrate(rate)).toBe(text);
   });
 });
 

@@ -20,7 +20,7 @@ const DIFFICULTY = 4;
 const HEIGHT = 1_000;
 const SHARES = 24;
 const HASTE = {
-  backoffMaxMs: 500,
+  backOff: { firstMs: 250, longestMs: 500 },
   probeIntervalMs: 200,
   returnAfterMs: 500,
   returnSpreadMs: 50,

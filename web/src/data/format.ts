@@ -1,20 +1,6 @@
-const PREFIXES = ["", "k", "M", "G", "T", "P", "E"] as const;
+import { duration, hashes, hashrate, scaled } from "../../../core/readable-units.ts";
 
-/** Three significant digits and an SI prefix, such as `1.23 G`. */
-export function scaled(value: number): string {
-  if (!Number.isFinite(value) || value < 0) return "0 ";
-  const step = value < 1 ? 0 : Math.min(PREFIXES.length - 1, Math.floor(Math.log10(value) / 3));
-  const shown = value / 1000 ** step;
-  const whole = step === 0 && Number.isInteger(shown);
-  const digits = whole || shown >= 100 ? 0 : shown >= 10 ? 1 : 2;
-  return `${shown.toFixed(digits)} ${PREFIXES[step] ?? ""}`;
-}
-
-/** Hashes per second. */
-export const hashrate = (value: number): string => `${scaled(value)}H/s`;
-
-/** A difficulty, in hashes. */
-export const hashes = (value: number): string => `${scaled(value)}H`;
+export { duration, hashes, hashrate, scaled };
 
 /** A whole number with separators. */
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
@@ -22,23 +8,6 @@ export const count = (value: number): string => Math.round(value).toLocaleString
 /** A share of 1 as per cent. */
 export function percent(value: number, digits = 1): string {
   return `${(100 * value).toFixed(digits)} %`;
-}
-
-/** A length of time in its two largest units, such as `2 h 5 min`. */
-export function duration(seconds: number): string {
-  const units: readonly [number, string][] = [
-    [86_400, "d"],
-    [3600, "h"],
-    [60, "min"],
-    [1, "s"],
-  ];
-  const whole = Math.max(0, Math.round(seconds));
-  const first = units.findIndex(([size]) => whole >= size);
-  const [size, name] = units[first] ?? [1, "s"];
-  const [lesser, lesserName] = units[first + 1] ?? [1, ""];
-  const rest = Math.floor((whole % size) / lesser);
-  const main = `${Math.floor(whole / size)} ${name}`;
-  return first < 0 ? "0 s" : rest > 0 && lesserName !== "" && size > 60 ? `${main} ${rest} ${lesserName}` : main;
 }
 
 /** How long ago a moment was. @param atS Unix time in seconds */

@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseObject, type JsonObject } from "../src/json.ts";
-import { SessionBook, type ToMiner } from "../src/session-book.ts";
-import { UnclaimedShares } from "../src/unclaimed-shares.ts";
+import { ResumableSession, type ToMiner } from "../src/session/resumable-session.ts";
+import { UnclaimedShares } from "../src/session/unclaimed-shares.ts";
 import { LOGIN, requestOf, share } from "./bench-of-three.ts";
 
 /** What can happen to a session; numbers pick one of what there is. */
@@ -31,9 +31,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("second" as const) }) },
 );
 
-/** A pool, a miner and the book between them, without sockets. */
+/** A pool, a miner and the session between them, without sockets. */
 class World {
-  readonly book = new SessionBook(new UnclaimedShares());
+  readonly session = new ResumableSession(new UnclaimedShares());
   readonly recorded = new Set<string>();
   readonly submitted: { id: number; nonce: string }[] = [];
   readonly toMiner: JsonObject[] = [];
@@ -47,7 +47,7 @@ class World {
       case "submit":
         return this.submit(action.id);
       case "poll":
-        this.book.accept(JSON.stringify({ id: 5, method: "eth_getWork", params: [] }));
+        this.session.accept(JSON.stringify({ id: 5, method: "eth_getWork", params: [] }));
         return this.flush();
       case "judge":
         return this.judge(action.pick, action.told);
@@ -66,8 +66,8 @@ class World {
     this.#connections += 1;
     const id = this.#connections;
     this.inbox.set(id, []);
-    for (const line of this.book.open(id)) this.reach(id, line);
-    if (this.book.ready(id)) this.activate(id);
+    for (const line of this.session.open(id)) this.reach(id, line);
+    if (this.session.ready(id)) this.activate(id);
   }
 
   answerRest(): void {
@@ -87,7 +87,7 @@ class World {
     const { params } = share(this.submitted.length);
     const nonce = String(params[0]);
     this.submitted.push({ id, nonce });
-    this.book.accept(JSON.stringify({ ...share(this.submitted.length - 1), id }));
+    this.session.accept(JSON.stringify({ ...share(this.submitted.length - 1), id }));
     this.flush();
   }
 
@@ -108,7 +108,7 @@ class World {
   private cut(connection: number | null): void {
     if (connection === null) return;
     this.inbox.delete(connection);
-    this.book.close(connection);
+    this.session.close(connection);
     if (this.#active === connection) this.#active = null;
     this.flush();
   }
@@ -122,7 +122,7 @@ class World {
       if (this.recorded.has(nonce)) outcome = { result: null, error: { code: 22, message: "Duplicate share" } };
       this.recorded.add(nonce);
     }
-    const { toMiner, resumed } = this.book.fromPool(connection, JSON.stringify({ id, jsonrpc: "2.0", ...outcome }));
+    const { toMiner, resumed } = this.session.fromPool(connection, JSON.stringify({ id, jsonrpc: "2.0", ...outcome }));
     if (resumed === true) this.activate(connection);
     this.tell(toMiner);
     this.flush();
@@ -132,12 +132,12 @@ class World {
     // The newest connection wins, as in the bridge.
     if (this.#active !== null && this.#active > connection) return;
     this.#active = connection;
-    this.tell(this.book.activate(connection) ?? []);
+    this.tell(this.session.activate(connection) ?? []);
     this.flush();
   }
 
   private flush(): void {
-    const { toPool, toMiner } = this.book.take();
+    const { toPool, toMiner } = this.session.take();
     if (this.#active !== null) for (const line of toPool) this.reach(this.#active, line);
     else expect(toPool).toEqual([]);
     this.tell(toMiner);
@@ -156,12 +156,12 @@ test("whatever order shares, answers, deaths and reconnects come in, every share
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const world = new World();
-      world.book.accept(JSON.stringify(LOGIN));
+      world.session.accept(JSON.stringify(LOGIN));
       world.connect();
       world.answerRest();
       for (const action of steps) world.run(action);
       world.settle();
-      expect(world.book.pending).toBe(0);
+      expect(world.session.pending).toBe(0);
       expect([...world.recorded].toSorted()).toEqual(world.submitted.map(({ nonce }) => nonce).toSorted());
       for (let id = 40; id <= 43; id++) {
         const answers = world.toMiner.filter((body) => body["id"] === id);

@@ -1,4 +1,4 @@
-import type { Claims } from "./session-book.ts";
+import type { Claims } from "./resumable-session.ts";
 
 /**
  * Shares that the pool recorded after their miner had gone. ethminer gives up after 2 s without an answer, connects again

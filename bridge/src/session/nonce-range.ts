@@ -1,10 +1,10 @@
-import type { MinerRequest } from "./miner-line.ts";
-import { elementsOf, isObject, textOf, type JsonObject } from "./json.ts";
+import type { MinerRequest } from "../miner-side/miner-line.ts";
+import { elementsOf, isObject, textOf, type JsonObject } from "../json.ts";
 
 const REMEMBERED_JOBS = 64;
 
 /** What the miner was told about its nonces: EthereumStratum has the pool choose the first bytes. */
-export class SessionFacts {
+export class NonceRange {
   /** What the pool calls the session, where it gives out extranonces; it has to be named for the extranonce to be kept. */
   session: string | null = null;
   /** Hex digits that the miner puts before its own; null where the dialect has none. */

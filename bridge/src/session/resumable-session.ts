@@ -1,9 +1,9 @@
-import { textOf, type JsonObject } from "./json.ts";
-import { parseMinerLine, type Login, type MinerRequest } from "./miner-line.ts";
-import { errorOf, idKeyOf, parsePoolLine } from "./pool-line.ts";
-import { PoolSide, type Tracked } from "./pool-side.ts";
+import { textOf, type JsonObject } from "../json.ts";
+import { parseMinerLine, type Login, type MinerRequest } from "../miner-side/miner-line.ts";
+import { errorOf, idKeyOf, parsePoolLine } from "../pool-side/pool-line.ts";
+import { UpstreamSession, type Tracked } from "./upstream-session.ts";
 import { isDuplicate, isNotReady, shareClaim, shareVerdict } from "./share-answers.ts";
-import { pushedExtranonce, SessionFacts } from "./session-facts.ts";
+import { pushedExtranonce, NonceRange } from "./nonce-range.ts";
 
 /** How a line has to be written to the miner. */
 export interface ToMiner {
@@ -23,7 +23,7 @@ export interface PoolOutcome {
   readonly share?: { readonly accepted: boolean; readonly claim: string };
   /** A request of the miner was answered with an error. */
   readonly error?: { readonly code: number | null; readonly message: string };
-  /** A share waits in the book because the pool has no work yet: `releaseDeferred` after a while. */
+  /** A share waits because the pool has no work yet: `releaseDeferred` after a while. */
   readonly deferred?: true;
 }
 
@@ -46,10 +46,10 @@ const NOTHING: PoolOutcome = { toMiner: [] };
  * on where the old one ended. Until it is answered, a share is in exactly one of two places: waiting here, or on the
  * wire of one connection. Pure: no sockets, no clock.
  */
-export class SessionBook {
+export class ResumableSession {
   readonly #claims: Claims;
-  readonly #facts = new SessionFacts();
-  readonly #sides = new Map<number, PoolSide>();
+  readonly #nonces = new NonceRange();
+  readonly #upstreams = new Map<number, UpstreamSession>();
   readonly #logins = new Map<string, MinerRequest>();
   readonly #recent = new Set<string>();
   #waiting: Tracked[] = [];
@@ -79,20 +79,20 @@ export class SessionBook {
   /** Requests without an answer, and lines that wait for a connection. */
   get pending(): number {
     let count = this.#waiting.length + this.#deferred.length + this.#unanswerable.length;
-    for (const side of this.#sides.values()) count += side.wire.size;
+    for (const upstream of this.#upstreams.values()) count += upstream.wire.size;
     return count;
   }
 
   /** Shares without an answer. */
   get pendingShares(): number {
     const open = [...this.#waiting, ...this.#deferred];
-    for (const side of this.#sides.values()) open.push(...side.wire.values());
+    for (const upstream of this.#upstreams.values()) open.push(...upstream.wire.values());
     return open.filter((tracked) => tracked.parsed.kind === "submit").length;
   }
 
   /** Requests that a connection has not answered. */
-  unansweredOn(side: number): number {
-    return this.#sides.get(side)?.wire.size ?? 0;
+  unansweredOn(upstream: number): number {
+    return this.#upstreams.get(upstream)?.wire.size ?? 0;
   }
 
   /** The pool gave this miner a session. */
@@ -111,7 +111,7 @@ export class SessionBook {
     if (parsed.kind === "login") this.#login = parsed.login ?? this.#login;
     if (parsed.request.method === "eth_submithashrate")
       this.#hashrate = readRate(parsed.request.params[0]) ?? this.#hashrate;
-    const extranonce = this.#facts.extranonceOf(parsed.request);
+    const extranonce = this.#nonces.extranonceOf(parsed.request);
     this.#sequence += 1;
     this.#wait([
       { sequence: this.#sequence, line, parsed, extranonce, waited: this.#active === null, sends: 0, deferrals: 0 },
@@ -126,19 +126,19 @@ export class SessionBook {
   }
 
   /** A connection is open. @returns what to say first on it: the logins that the last one had already answered. */
-  open(side: number): readonly string[] {
-    const opened = new PoolSide();
-    this.#sides.set(side, opened);
+  open(upstream: number): readonly string[] {
+    const opened = new UpstreamSession();
+    this.#upstreams.set(upstream, opened);
     return [...this.#logins.values()].map((request) => {
       const id = this.#freshId();
       opened.replay(idKeyOf(id), request);
-      return withId(this.#facts.replayOf(request), id);
+      return withId(this.#nonces.replayOf(request), id);
     });
   }
 
   /** Whether a connection has taken the session over, so that it can be activated. */
-  ready(side: number): boolean {
-    return this.#sides.get(side)?.replaying === false;
+  ready(upstream: number): boolean {
+    return this.#upstreams.get(upstream)?.replaying === false;
   }
 
   /**
@@ -146,22 +146,22 @@ export class SessionBook {
    * @returns what the miner must be told, or null when it cannot be told: it does not take the new extranonce, and must
    * connect again.
    */
-  activate(side: number): readonly ToMiner[] | null {
-    const opened = this.#sides.get(side);
+  activate(upstream: number): readonly ToMiner[] | null {
+    const opened = this.#upstreams.get(upstream);
     if (opened === undefined) return [];
-    this.#active = side;
-    this.#facts.session = opened.session ?? this.#facts.session;
+    this.#active = upstream;
+    this.#nonces.session = opened.session ?? this.#nonces.session;
     const toMiner: ToMiner[] = [];
     const renewed =
-      opened.extranonce !== null && this.#facts.extranonce !== null && opened.extranonce !== this.#facts.extranonce;
-    if (renewed && !this.#facts.version2) {
-      if (!this.#facts.takesExtranonce) return null;
+      opened.extranonce !== null && this.#nonces.extranonce !== null && opened.extranonce !== this.#nonces.extranonce;
+    if (renewed && !this.#nonces.version2) {
+      if (!this.#nonces.takesExtranonce) return null;
       const body = { id: null, method: "mining.set_extranonce", params: [opened.extranonce] };
-      this.#facts.learnPush(body);
+      this.#nonces.learnPush(body);
       toMiner.push({ text: JSON.stringify(body), kind: "setting" });
     }
     for (const push of opened.held) {
-      this.#facts.learnPush(push.body);
+      this.#nonces.learnPush(push.body);
       toMiner.push({ text: push.text, kind: push.kind });
     }
     opened.held = [];
@@ -169,10 +169,10 @@ export class SessionBook {
   }
 
   /** A connection has ended: what it did not answer waits for the next one, in the order in which the miner said it. */
-  close(side: number): void {
-    const closed = this.#sides.get(side);
-    this.#sides.delete(side);
-    if (this.#active === side) this.#active = null;
+  close(upstream: number): void {
+    const closed = this.#upstreams.get(upstream);
+    this.#upstreams.delete(upstream);
+    if (this.#active === upstream) this.#active = null;
     if (closed !== undefined) this.#wait([...closed.wire.values()]);
   }
 
@@ -185,8 +185,8 @@ export class SessionBook {
 
   /** Everything that can go out now, to the pool on the active connection and to the miner. */
   take(): { readonly toPool: readonly string[]; readonly toMiner: readonly ToMiner[] } {
-    const side = this.#active === null ? undefined : this.#sides.get(this.#active);
-    if (side === undefined || (this.#waiting.length === 0 && this.#unanswerable.length === 0))
+    const upstream = this.#active === null ? undefined : this.#upstreams.get(this.#active);
+    if (upstream === undefined || (this.#waiting.length === 0 && this.#unanswerable.length === 0))
       return { toPool: [], toMiner: [] };
     const toPool = this.#unanswerable;
     const toMiner: ToMiner[] = [];
@@ -194,54 +194,55 @@ export class SessionBook {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const tracked of waiting) {
-      const stale = tracked.extranonce !== null && side.extranonce !== null && tracked.extranonce !== side.extranonce;
+      const stale =
+        tracked.extranonce !== null && upstream.extranonce !== null && tracked.extranonce !== upstream.extranonce;
       if (stale || tracked.sends >= MAX_SENDS)
-        toMiner.push({ text: givenUp(tracked, this.#facts.version2), kind: "answer" });
+        toMiner.push({ text: givenUp(tracked, this.#nonces.version2), kind: "answer" });
       // A resumed EthereumStratum/2 session learns its extranonce by a push: until then nobody knows whether the share still fits.
-      else if (tracked.extranonce !== null && side.extranonce === null) this.#waiting.push(tracked);
-      else toPool.push(this.#send(side, tracked));
+      else if (tracked.extranonce !== null && upstream.extranonce === null) this.#waiting.push(tracked);
+      else toPool.push(this.#send(upstream, tracked));
     }
     return { toPool, toMiner };
   }
 
   /** Takes a line of the pool. */
-  fromPool(sideId: number, text: string): PoolOutcome {
-    const side = this.#sides.get(sideId);
-    if (side === undefined) return NOTHING;
+  fromPool(upstreamId: number, text: string): PoolOutcome {
+    const upstream = this.#upstreams.get(upstreamId);
+    if (upstream === undefined) return NOTHING;
     const line = parsePoolLine(text);
-    const active = this.#active === sideId;
+    const active = this.#active === upstreamId;
     if (line.kind === "unknown") return active ? { toMiner: [{ text, kind: "answer" }] } : NOTHING;
     if (line.kind !== "setting" && line.body["method"] === undefined) {
-      const refusal = side.answerReplay(line.idKey, line.body);
+      const refusal = upstream.answerReplay(line.idKey, line.body);
       if (refusal !== null) {
         if (refusal !== "") return { toMiner: [], refused: refusal };
-        return side.replaying ? NOTHING : { toMiner: [], resumed: true };
+        return upstream.replaying ? NOTHING : { toMiner: [], resumed: true };
       }
-      const tracked = side.wire.get(line.idKey);
+      const tracked = upstream.wire.get(line.idKey);
       if (tracked !== undefined && answers(tracked, line.body))
-        return this.#answer(side, line.idKey, tracked, text, line.body);
+        return this.#answer(upstream, line.idKey, tracked, text, line.body);
     }
     const kind = line.kind === "answer" ? "answer" : line.kind;
     if (active) {
-      side.extranonce = pushedExtranonce(line.body) ?? side.extranonce;
-      this.#facts.learnPush(line.body);
+      upstream.extranonce = pushedExtranonce(line.body) ?? upstream.extranonce;
+      this.#nonces.learnPush(line.body);
       return { toMiner: [{ text, kind }] };
     }
     // What a connection says before it carries the session is kept for then; what it says afterwards is old.
-    if (kind !== "answer" && this.#active !== null && sideId < this.#active) return NOTHING;
-    if (kind !== "answer") side.hold({ text, body: line.body, kind });
+    if (kind !== "answer" && this.#active !== null && upstreamId < this.#active) return NOTHING;
+    if (kind !== "answer") upstream.hold({ text, body: line.body, kind });
     return NOTHING;
   }
 
-  #answer(side: PoolSide, idKey: string, tracked: Tracked, text: string, body: JsonObject): PoolOutcome {
-    side.wire.delete(idKey);
+  #answer(upstream: UpstreamSession, idKey: string, tracked: Tracked, text: string, body: JsonObject): PoolOutcome {
+    upstream.wire.delete(idKey);
     const error = errorOf(body);
     const restored =
       idKeyOf(tracked.parsed.request.id) === idKey ? text : withId(body, tracked.parsed.request.id ?? null);
     const toMiner: ToMiner[] = [{ text: restored, kind: Array.isArray(body["result"]) ? "work" : "answer" }];
     if (tracked.parsed.kind === "submit") return this.#answerShare(tracked, tracked.parsed.shareKey, toMiner, body);
     if (tracked.parsed.kind === "login" && error === null && body["result"] !== false)
-      this.#loggedIn(side, tracked.parsed.request, body);
+      this.#loggedIn(upstream, tracked.parsed.request, body);
     return error === null ? { toMiner } : { toMiner, error };
   }
 
@@ -262,18 +263,18 @@ export class SessionBook {
     const share = { accepted, claim };
     if (recorded)
       return {
-        toMiner: [{ text: shareVerdict(tracked.parsed.request, true, this.#facts.version2), kind: "answer" }],
+        toMiner: [{ text: shareVerdict(tracked.parsed.request, true, this.#nonces.version2), kind: "answer" }],
         share,
       };
     return error === null ? { toMiner, share } : { toMiner, share, error };
   }
 
-  #loggedIn(side: PoolSide, request: MinerRequest, body: JsonObject): void {
+  #loggedIn(upstream: UpstreamSession, request: MinerRequest, body: JsonObject): void {
     const key =
       request.method === "mining.authorize" ? `${request.method} ${textOf(request.params[0])}` : request.method;
     this.#logins.set(key, request);
-    this.#facts.learnLogin(request, body);
-    side.extranonce ??= this.#facts.extranonce;
+    this.#nonces.learnLogin(request, body);
+    upstream.extranonce ??= this.#nonces.extranonce;
   }
 
   #remember(claim: string): void {
@@ -292,16 +293,16 @@ export class SessionBook {
   }
 
   /** The miner's own bytes, unless its id is taken on this connection or was used on an earlier one. */
-  #send(side: PoolSide, tracked: Tracked): string {
+  #send(upstream: UpstreamSession, tracked: Tracked): string {
     const { request } = tracked.parsed;
     tracked.sends += 1;
     const own = idKeyOf(request.id);
-    if (tracked.sends === 1 && request.id !== undefined && !side.wire.has(own)) {
-      side.wire.set(own, tracked);
+    if (tracked.sends === 1 && request.id !== undefined && !upstream.wire.has(own)) {
+      upstream.wire.set(own, tracked);
       return tracked.line;
     }
     const id = this.#freshId();
-    side.wire.set(idKeyOf(id), tracked);
+    upstream.wire.set(idKeyOf(id), tracked);
     return withId(request.body, id);
   }
 

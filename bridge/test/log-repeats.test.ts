@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { LogTally } from "../src/log-tally.ts";
+import { LogRepeats } from "../src/log-repeats.ts";
 
 const said: [Readonly<Record<string, unknown>>, string][] = [];
 const keep = (fields: Readonly<Record<string, unknown>>, message: string): void => void said.push([fields, message]);
-const tally = (): LogTally => new LogTally({ debug: keep, info: keep, warn: keep, error: keep });
+const repeats = (): LogRepeats => new LogRepeats({ debug: keep, info: keep, warn: keep, error: keep });
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => {
@@ -12,7 +12,7 @@ afterEach(() => {
 });
 
 test("says once what happens to many in one second, with their number, and by name what happens to one", () => {
-  const log = tally();
+  const log = repeats();
   for (const miner of ["a", "b", "c"]) log.say("warn", { pool: "p" }, { miner }, "lost");
   log.say("warn", { pool: "q" }, { miner: "d" }, "lost");
   expect(said).toEqual([]);
@@ -27,7 +27,7 @@ test("says once what happens to many in one second, with their number, and by na
 });
 
 test("does not hold back a flood of different things", () => {
-  const log = tally();
+  const log = repeats();
   for (let n = 0; n < 100; n++) log.say("info", { n }, {}, "something");
   expect(said).toHaveLength(100);
 });

@@ -1,5 +1,5 @@
-import { jittered } from "./back-off.ts";
-import type { BridgeLog, BridgeTimings } from "./options.ts";
+import { spreadMs } from "../../../core/back-off.ts";
+import type { BridgeLog, BridgeTimings } from "../options.ts";
 import type { PoolAddress } from "./pool-address.ts";
 
 /** One pool of the ordered list, and how it has been doing. */
@@ -29,9 +29,9 @@ export type Probe = (pool: PoolState) => Promise<void>;
 
 /**
  * The ordered pools, shared by all miners: which one to go to, and when the preferred one is well again. A pool that is
- * down is tried by the roster alone, at its own pace, and not by every miner.
+ * down is tried by the failover alone, at its own pace, and not by every miner.
  */
-export class PoolRoster {
+export class PoolFailover {
   readonly #entries: readonly Entry[];
   readonly #timings: BridgeTimings;
   readonly #log: BridgeLog;
@@ -77,7 +77,7 @@ export class PoolRoster {
       up.find(({ rank }) => !avoided.has(rank)) ??
       up[attempt % (up.length || 1)] ??
       this.#entries[attempt % this.#entries.length];
-    if (entry === undefined) throw new Error("a roster needs at least one pool");
+    if (entry === undefined) throw new Error("a failover needs at least one pool");
     return entry;
   }
 
@@ -111,7 +111,7 @@ export class PoolRoster {
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#closed) return;
-    this.#timer = setTimeout(() => void this.#probeAll(), jittered(this.#timings.probeIntervalMs));
+    this.#timer = setTimeout(() => void this.#probeAll(), spreadMs(this.#timings.probeIntervalMs, Math.random()));
   }
 
   async #probeAll(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Server } from "node:net";
-import { BridgeOptionError, type ListenAddress } from "./options.ts";
+import { BridgeOptionError, type ListenAddress } from "../options.ts";
 
 /** Rigs of the LAN connect. */
 export const EVERYWHERE = "0.0.0.0";

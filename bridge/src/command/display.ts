@@ -1,9 +1,9 @@
 import { Writable } from "node:stream";
 import type { WriteStream } from "node:tty";
 import pretty from "pino-pretty";
-import type { Bridge } from "./bridge.ts";
-import type { BridgeStats } from "./bridge-stats.ts";
-import type { BridgeLog } from "./options.ts";
+import type { Bridge } from "../bridge.ts";
+import type { BridgeStats } from "../bridge-stats.ts";
+import type { BridgeLog } from "../options.ts";
 import { statusTable } from "./status-table.ts";
 
 const TABLE_INTERVAL_MS = 1_000;

@@ -1,11 +1,11 @@
-import { GetworkUpstream } from "./getwork-upstream.ts";
-import type { BridgeOptions, BridgeTimings } from "./options.ts";
+import { GetworkUpstream } from "../getwork/getwork-upstream.ts";
+import type { BridgeOptions, BridgeTimings } from "../options.ts";
 import type { PoolAddress } from "./pool-address.ts";
-import { PoolLink, type DialOptions, type LinkHandlers } from "./pool-link.ts";
+import { PoolConnection, type DialOptions, type ConnectionHandlers } from "./pool-connection.ts";
 import { proxyAgent } from "./pool-proxy.ts";
 
 /** The ways to one pool: WebSockets for stratum, HTTPS for getwork, through the same proxy and with the same authorities. */
-export class PoolAccess {
+export class PoolClient {
   readonly address: PoolAddress;
   readonly getwork: GetworkUpstream;
   readonly #dialOptions: DialOptions;
@@ -18,16 +18,16 @@ export class PoolAccess {
   }
 
   /** Begins a WebSocket; what comes of it is told to the handlers. */
-  dial(url: string, handlers: LinkHandlers): PoolLink {
-    return new PoolLink(url, this.#dialOptions, handlers);
+  dial(url: string, handlers: ConnectionHandlers): PoolConnection {
+    return new PoolConnection(url, this.#dialOptions, handlers);
   }
 
   /** Opens a WebSocket and closes it again; rejects with the reason when that is not possible. */
   probe(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const link = this.dial(this.address.stratumUrl(null), {
+      const connection = this.dial(this.address.stratumUrl(null), {
         onOpen: () => {
-          link.close();
+          connection.close();
           resolve();
         },
         onLine: () => undefined,

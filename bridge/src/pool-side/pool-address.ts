@@ -1,5 +1,5 @@
-import { BridgeOptionError } from "./options.ts";
-import type { Login } from "./miner-line.ts";
+import { BridgeOptionError } from "../options.ts";
+import type { Login } from "../miner-side/miner-line.ts";
 
 /** Where one pool is reached. */
 export class PoolAddress {

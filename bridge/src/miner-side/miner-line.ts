@@ -1,5 +1,5 @@
-import { DEFAULT_WORKER, parseLogin, workerName } from "../../core/policy/login.ts";
-import { elementsOf, parseObject, textOf, type JsonObject } from "./json.ts";
+import { DEFAULT_WORKER, parseLogin, workerName } from "../../../core/policy/login.ts";
+import { elementsOf, parseObject, textOf, type JsonObject } from "../json.ts";
 
 /**
  * What a line from a miner is, as far as a bridge has to know. The bridge reads just enough to find the login and to
@@ -68,7 +68,7 @@ export function parseMinerLine(line: string): MinerLine | null {
 }
 
 /**
- * What the pool's own rules make of a login text, so that route and table name the same miner as the books do.
+ * What the pool's own rules make of a login text, so that route and table name the same miner as the ledger does.
  * @param worker the name beside the login, where the request has one.
  * @returns null when the text is no login.
  */

@@ -15,7 +15,7 @@ const WINDOW_MS = 1_000;
 const MAX_ENTRIES = 100;
 
 /** Says once what happens to many miners in the same second, such as the loss of their pool, with how many they were. */
-export class LogTally {
+export class LogRepeats {
   readonly #log: BridgeLog;
   readonly #entries = new Map<string, Entry>();
   #timer: NodeJS.Timeout | undefined;

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { MinerStats } from "./bridge-stats.ts";
-import { refusal, type GetworkCarrier } from "./getwork-carrier.ts";
-import { parseObject } from "./json.ts";
-import { readLogin, parseMinerLine, type Login } from "./miner-line.ts";
+import type { MinerStats } from "../bridge-stats.ts";
+import { refusal, type GetworkForwarder } from "./getwork-forwarder.ts";
+import { parseObject } from "../json.ts";
+import { readLogin, parseMinerLine, type Login } from "../miner-side/miner-line.ts";
 
 /** A request is some 270 bytes. */
 const MAX_BODY_BYTES = 4096;
@@ -27,14 +27,14 @@ interface Rig {
  * status but 200 as a reason to connect again at once, hundreds of times a second (protocol.md, section 3).
  */
 export class GetworkServer {
-  readonly #carrier: GetworkCarrier;
+  readonly #forwarder: GetworkForwarder;
   readonly #rigs = new Map<string, Rig>();
   readonly #departed = { accepted: 0, rejected: 0 };
   readonly #maxConnections: number;
   #requests = 0;
 
-  constructor(carrier: GetworkCarrier, maxConnections: number) {
-    this.#carrier = carrier;
+  constructor(forwarder: GetworkForwarder, maxConnections: number) {
+    this.#forwarder = forwarder;
     this.#maxConnections = maxConnections;
   }
 
@@ -103,7 +103,7 @@ export class GetworkServer {
       const rig = this.#rig(request.socket.remoteAddress ?? "?", login);
       const submits = call.kind === "submit" ? 1 : 0;
       rig.pendingShares += submits;
-      const { body: reply, accepted } = await this.#carrier.carry(login, call, body, () => response.destroyed);
+      const { body: reply, accepted } = await this.#forwarder.forward(login, call, body, () => response.destroyed);
       rig.pendingShares -= submits;
       if (accepted !== null) {
         rig.lastShareAtMs = Date.now();

@@ -1,7 +1,7 @@
-import type { JsonObject } from "./json.ts";
-import type { MinerLine, MinerRequest } from "./miner-line.ts";
-import { pushedExtranonce, subscribedExtranonce, subscribedSession } from "./session-facts.ts";
-import { errorOf } from "./pool-line.ts";
+import type { JsonObject } from "../json.ts";
+import type { MinerLine, MinerRequest } from "../miner-side/miner-line.ts";
+import { pushedExtranonce, subscribedExtranonce, subscribedSession } from "./nonce-range.ts";
+import { errorOf } from "../pool-side/pool-line.ts";
 
 /** A request of the miner that has no answer yet. */
 export interface Tracked {
@@ -27,7 +27,7 @@ export interface HeldPush {
 }
 
 /** What one connection to a pool has been told, and has not answered. */
-export class PoolSide {
+export class UpstreamSession {
   /** Unanswered requests by the id that they carry on this connection. */
   readonly wire = new Map<string, Tracked>();
   /** Settings in order and the newest job, until the miner may have them. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { minerExamples } from "./miner-examples.ts";
-import { BridgeOptionError, type BridgeOptions, type ListenAddress } from "./options.ts";
+import { BridgeOptionError, type BridgeOptions, type ListenAddress } from "../options.ts";
 
 /** What the command line asks for. */
 export interface CommandLine {

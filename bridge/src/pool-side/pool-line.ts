@@ -1,4 +1,4 @@
-import { isObject, parseObject, textOf, type JsonObject } from "./json.ts";
+import { isObject, parseObject, textOf, type JsonObject } from "../json.ts";
 
 /** What a line from the pool is, as far as a bridge has to know. */
 export type PoolLine =

@@ -2,7 +2,7 @@ import type { Agent } from "node:http";
 import { HttpsProxyAgent } from "https-proxy-agent";
 import { getProxyForUrl } from "proxy-from-env";
 import { SocksProxyAgent } from "socks-proxy-agent";
-import { BridgeOptionError } from "./options.ts";
+import { BridgeOptionError } from "../options.ts";
 
 /**
  * The agent that connects through a proxy.

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { BackOff } from "./back-off.ts";
+import { backOffMs } from "../../../core/back-off.ts";
 import type { GetworkUpstream } from "./getwork-upstream.ts";
-import { parseObject, type JsonObject } from "./json.ts";
-import type { Login, MinerLine } from "./miner-line.ts";
-import type { BridgeLog, BridgeTimings } from "./options.ts";
-import { errorOf } from "./pool-line.ts";
-import type { PoolRoster, PoolState } from "./pool-roster.ts";
-import { isDuplicate, isNotReady, shareClaim } from "./share-answers.ts";
-import type { UnclaimedShares } from "./unclaimed-shares.ts";
+import { parseObject, type JsonObject } from "../json.ts";
+import type { Login, MinerLine } from "../miner-side/miner-line.ts";
+import type { BridgeLog, BridgeTimings } from "../options.ts";
+import { errorOf } from "../pool-side/pool-line.ts";
+import type { PoolFailover, PoolState } from "../pool-side/pool-failover.ts";
+import { isDuplicate, isNotReady, shareClaim } from "../session/share-answers.ts";
+import type { UnclaimedShares } from "../session/unclaimed-shares.ts";
 
 /** What a request of a getwork miner came to. */
 export interface GetworkAnswer {
@@ -18,7 +18,7 @@ export interface GetworkAnswer {
 }
 
 export interface GetworkSurroundings {
-  readonly roster: PoolRoster;
+  readonly failover: PoolFailover;
   readonly claims: UnclaimedShares;
   readonly timings: BridgeTimings;
   readonly log: BridgeLog;
@@ -26,7 +26,7 @@ export interface GetworkSurroundings {
 }
 
 /** Brings getwork requests to a pool that answers, and asks again when a connection dies under a share. */
-export class GetworkCarrier {
+export class GetworkForwarder {
   readonly #around: GetworkSurroundings;
   readonly #stopped = new AbortController();
 
@@ -38,21 +38,21 @@ export class GetworkCarrier {
    * @param text the request as it came, which is what the pool gets.
    * @param abandoned whether the miner has gone meanwhile.
    */
-  async carry(
+  async forward(
     login: Login,
     call: Exclude<MinerLine, { kind: "answer" }>,
     text: string,
     abandoned: () => boolean,
   ): Promise<GetworkAnswer> {
-    const { pollPatienceMs, sharePatienceMs, backoffMinMs, backoffMaxMs } = this.#around.timings;
+    const { pollPatienceMs, sharePatienceMs, backOff } = this.#around.timings;
     const deadline = performance.now() + (call.kind === "submit" ? sharePatienceMs : pollPatienceMs);
-    const backOff = new BackOff(backoffMinMs, backoffMaxMs);
-    while (true) {
-      const pool = this.#around.roster.choose(backOff.failures);
+    for (let failures = 0; ;) {
+      const pool = this.#around.failover.choose(failures);
       const answer = await this.#ask(pool, login, text);
-      const outcome = answer === null ? null : this.#judge(login, call, answer, backOff.failures > 0, abandoned());
+      const outcome = answer === null ? null : this.#judge(login, call, answer, failures > 0, abandoned());
       if (outcome !== null) return outcome;
-      const waitMs = backOff.next();
+      failures += 1;
+      const waitMs = backOffMs(failures, Math.random(), backOff);
       if (performance.now() + waitMs > deadline || this.#stopped.signal.aborted) return unreachable(call);
       try {
         await pause(waitMs, undefined, { signal: this.#stopped.signal });
@@ -77,14 +77,14 @@ export class GetworkCarrier {
       const answer = await this.#around.upstream(pool).post(pool.address.getworkUrl(login), text);
       const body = parseObject(answer);
       if (body !== null) {
-        this.#around.roster.succeeded(pool.rank);
+        this.#around.failover.succeeded(pool.rank);
         return { text: answer, body };
       }
       reason = "the pool's answer is no JSON-RPC";
     } catch (error) {
       reason = error instanceof Error ? error.message : String(error);
     }
-    this.#around.roster.failed(pool.rank, reason);
+    this.#around.failover.failed(pool.rank, reason);
     this.#around.log.debug({ pool: pool.address.label, login: login.address, reason }, "getwork request failed");
     return null;
   }

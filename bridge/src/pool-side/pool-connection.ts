@@ -1,7 +1,7 @@
 import type { Agent } from "node:http";
 import { WebSocket, type RawData } from "ws";
-import { LineSplitter } from "./line-splitter.ts";
-import type { BridgeTimings } from "./options.ts";
+import { LineReader } from "../line-reader.ts";
+import type { BridgeTimings } from "../options.ts";
 
 /** Longest line that a pool may send. Work and answers are a few hundred bytes. */
 const MAX_POOL_LINE_BYTES = 16_384;
@@ -9,7 +9,7 @@ const MAX_POOL_LINE_BYTES = 16_384;
 const HIGH_WATER_BYTES = 64 * 1024;
 
 /** Why a connection ended. */
-export interface LinkEnd {
+export interface ConnectionEnd {
   readonly reason: string;
   /** The pool ended it on purpose (close code 1000, 1008, or 4000 and up), not an accident or a restart. */
   readonly deliberate: boolean;
@@ -17,11 +17,11 @@ export interface LinkEnd {
   readonly neverOpen: boolean;
 }
 
-export interface LinkHandlers {
+export interface ConnectionHandlers {
   onOpen(): void;
   onLine(line: string): void;
   /** Once, after which nothing else comes. */
-  onEnd(end: LinkEnd): void;
+  onEnd(end: ConnectionEnd): void;
   /** What was waiting has gone out. */
   onDrain(): void;
   /** A miner waits for an answer: silence is looked into sooner. */
@@ -35,11 +35,11 @@ export interface DialOptions {
 }
 
 /** One WebSocket to one pool, with the heartbeat that finds out when it is dead but looks open. */
-export class PoolLink {
+export class PoolConnection {
   readonly #socket: WebSocket;
-  readonly #handlers: LinkHandlers;
+  readonly #handlers: ConnectionHandlers;
   readonly #timings: BridgeTimings;
-  readonly #lines = new LineSplitter(MAX_POOL_LINE_BYTES);
+  readonly #lines = new LineReader(MAX_POOL_LINE_BYTES);
   readonly #dialTimer: NodeJS.Timeout;
   #heartbeat: NodeJS.Timeout | undefined;
   #heardAt = performance.now();
@@ -50,7 +50,7 @@ export class PoolLink {
   #ended = false;
   #congested = false;
 
-  constructor(url: string, options: DialOptions, handlers: LinkHandlers) {
+  constructor(url: string, options: DialOptions, handlers: ConnectionHandlers) {
     this.#handlers = handlers;
     this.#timings = options.timings;
     this.#socket = new WebSocket(url, {
@@ -105,9 +105,9 @@ export class PoolLink {
     if (this.#ended) return;
     this.#onHeard();
     const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data);
-    const { lines, tooLong } = this.#lines.push(bytes);
+    const { lines, oversized } = this.#lines.push(bytes);
     for (const line of lines) if (!this.#ended) this.#handlers.onLine(line);
-    if (tooLong) this.#fail(`a line of more than ${MAX_POOL_LINE_BYTES} bytes came from the pool`);
+    if (oversized) this.#fail(`a line of more than ${MAX_POOL_LINE_BYTES} bytes came from the pool`);
   }
 
   #onHeard(): void {

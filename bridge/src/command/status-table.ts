@@ -1,5 +1,6 @@
 import Table from "cli-table3";
-import type { BridgeStats, MinerStats } from "./bridge-stats.ts";
+import { duration, hashrate } from "../../../core/readable-units.ts";
+import type { BridgeStats, MinerStats } from "../bridge-stats.ts";
 
 /** More rows would push the log off the screen. */
 const MAX_ROWS = 20;
@@ -25,7 +26,7 @@ export function statusTable(stats: BridgeStats, nowMs: number, columns: number):
     ),
     ...table.toString().split("\n"),
     ...(hidden > 0 ? [`… and ${hidden} more`] : []),
-    `up ${duration(nowMs - stats.startedAtMs)}, accepted ${totals.accepted}, rejected ${totals.rejected}, reconnects ${totals.reconnects}, getwork ${totals.getworkRequests}`,
+    `up ${duration((nowMs - stats.startedAtMs) / 1000)}, accepted ${totals.accepted}, rejected ${totals.rejected}, reconnects ${totals.reconnects}, getwork ${totals.getworkRequests}`,
   ];
   return lines.map((line) => `${line.slice(0, Math.max(columns - 1, 20))}\n`).join("");
 }
@@ -42,20 +43,6 @@ function row(miner: MinerStats, nowMs: number): (string | number)[] {
     miner.rejected,
     miner.pendingShares,
     miner.reportedHashrate === null ? "-" : hashrate(miner.reportedHashrate),
-    miner.lastShareAtMs === null ? "-" : `${duration(nowMs - miner.lastShareAtMs)} ago`,
+    miner.lastShareAtMs === null ? "-" : `${duration((nowMs - miner.lastShareAtMs) / 1000)} ago`,
   ];
-}
-
-/** `95.3 MH/s`. */
-export function hashrate(perSecond: number): string {
-  const units = ["H/s", "kH/s", "MH/s", "GH/s", "TH/s"];
-  const power = Math.min(Math.max(Math.floor(Math.log10(Math.max(perSecond, 1)) / 3), 0), units.length - 1);
-  return `${(perSecond / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
-}
-
-/** `59 s`, `12 min`, `3.5 h`. */
-export function duration(ms: number): string {
-  const seconds = Math.max(Math.round(ms / 1000), 0);
-  if (seconds < 60) return `${seconds} s`;
-  return seconds < 3600 ? `${Math.floor(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -1,4 +1,4 @@
-import type { Login, MinerRequest } from "./miner-line.ts";
+import type { Login, MinerRequest } from "../miner-side/miner-line.ts";
 
 /** The error of an answer, in whichever dialect. */
 export interface AnswerError {

@@ -1,16 +1,16 @@
 import type { Socket } from "node:net";
-import { BackOff, jittered } from "./back-off.ts";
-import type { MinerStats } from "./bridge-stats.ts";
+import { backOffMs, spreadMs } from "../../../core/back-off.ts";
+import type { MinerStats } from "../bridge-stats.ts";
 import { foreignProtocol } from "./foreign-protocol.ts";
-import { LineSplitter } from "./line-splitter.ts";
-import type { LogTally } from "./log-tally.ts";
+import { LineReader } from "../line-reader.ts";
+import type { LogRepeats } from "../log-repeats.ts";
 import type { Login } from "./miner-line.ts";
 import { MinerWriter } from "./miner-writer.ts";
-import type { BridgeLog, BridgeTimings } from "./options.ts";
-import type { LinkEnd, LinkHandlers, PoolLink } from "./pool-link.ts";
-import type { PoolRoster, PoolState } from "./pool-roster.ts";
-import { SessionBook, type PoolOutcome } from "./session-book.ts";
-import type { UnclaimedShares } from "./unclaimed-shares.ts";
+import type { BridgeLog, BridgeTimings } from "../options.ts";
+import type { ConnectionEnd, ConnectionHandlers, PoolConnection } from "../pool-side/pool-connection.ts";
+import type { PoolFailover, PoolState } from "../pool-side/pool-failover.ts";
+import { ResumableSession, type PoolOutcome } from "../session/resumable-session.ts";
+import type { UnclaimedShares } from "../session/unclaimed-shares.ts";
 
 /** The pool bans whoever sends a longer line (protocol.md, section 1), and all miners of a site share one address. */
 const MAX_MINER_LINE_BYTES = 1024;
@@ -18,7 +18,7 @@ const MAX_MINER_LINE_BYTES = 1024;
 const PENDING_HIGH = 256;
 const PENDING_LOW = 128;
 /** A connection that lasted this long was a good one: the next failure is a new story. */
-const GOOD_LINK_MS = 5_000;
+const GOOD_CONNECTION_MS = 5_000;
 const DRAIN_MS = 10_000;
 /** A preferred pool that did not serve this miner is tried again after so many times the wait for one that was down. */
 const RECONSIDER_FACTOR = 5;
@@ -28,18 +28,18 @@ const HARMLESS_ERRORS = new Set<number | null>([0, 22]);
 
 /** What a miner needs from the bridge around it. */
 export interface MinerSurroundings {
-  readonly roster: PoolRoster;
+  readonly failover: PoolFailover;
   readonly claims: UnclaimedShares;
   readonly timings: BridgeTimings;
   readonly log: BridgeLog;
-  readonly tally: LogTally;
-  dial(pool: PoolState, login: Login | null, handlers: LinkHandlers): PoolLink;
+  readonly repeats: LogRepeats;
+  dial(pool: PoolState, login: Login | null, handlers: ConnectionHandlers): PoolConnection;
   /** The miner has gone and all its shares are answered or given up. */
-  onFinished(miner: CarriedMiner): void;
+  onFinished(miner: MinerConnection): void;
 }
 
-interface Side {
-  readonly link: PoolLink;
+interface Upstream {
+  readonly connection: PoolConnection;
   readonly pool: PoolState;
   openedAt: number;
   timer: NodeJS.Timeout | undefined;
@@ -48,19 +48,18 @@ interface Side {
 }
 
 /** One miner: its TCP connection, which stays, and the connections to pools, which come and go behind it. */
-export class CarriedMiner {
+export class MinerConnection {
   readonly #socket: Socket;
   readonly #around: MinerSurroundings;
   readonly #log: BridgeLog;
-  readonly #book: SessionBook;
+  readonly #session: ResumableSession;
   readonly #writer: MinerWriter;
-  readonly #lines = new LineSplitter(MAX_MINER_LINE_BYTES);
-  readonly #backOff: BackOff;
-  readonly #sides = new Map<number, Side>();
+  readonly #lines = new LineReader(MAX_MINER_LINE_BYTES);
+  readonly #upstreams = new Map<number, Upstream>();
   readonly #avoided = new Set<number>();
   readonly #remote: string;
   readonly #connectedAtMs = Date.now();
-  #nextSide = 1;
+  #nextUpstream = 1;
   #active: number | null = null;
   #dialling: number | null = null;
   #retry: NodeJS.Timeout | undefined;
@@ -70,6 +69,8 @@ export class CarriedMiner {
   #greeted = false;
   #gone = false;
   #finished = false;
+  /** Connections that came to nothing, since the last good one. */
+  #failures = 0;
   #counts = { accepted: 0, rejected: 0, reconnects: 0 };
   #lastShareAtMs: number | null = null;
 
@@ -77,8 +78,7 @@ export class CarriedMiner {
     this.#socket = socket;
     this.#around = around;
     this.#log = around.log;
-    this.#book = new SessionBook(around.claims);
-    this.#backOff = new BackOff(around.timings.backoffMinMs, around.timings.backoffMaxMs);
+    this.#session = new ResumableSession(around.claims);
     this.#remote = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
     this.#writer = new MinerWriter(socket, around.timings.jobGapMs, () => this.#drop("does not read what it is sent"));
     socket.setNoDelay(true);
@@ -93,31 +93,31 @@ export class CarriedMiner {
   }
 
   get stats(): MinerStats {
-    const active = this.#active === null ? undefined : this.#sides.get(this.#active);
+    const active = this.#active === null ? undefined : this.#upstreams.get(this.#active);
     return {
       remote: this.#remote,
-      login: this.#book.login?.address ?? null,
-      worker: this.#book.login?.worker ?? null,
+      login: this.#session.login?.address ?? null,
+      worker: this.#session.login?.worker ?? null,
       state: this.#state,
       pool: active?.pool.address.label ?? null,
       connectedAtMs: this.#connectedAtMs,
       lastShareAtMs: this.#lastShareAtMs,
-      pendingShares: this.#book.pendingShares,
-      reportedHashrate: this.#book.hashrate,
+      pendingShares: this.#session.pendingShares,
+      reportedHashrate: this.#session.hashrate,
       ...this.#counts,
     };
   }
 
   get #state(): MinerStats["state"] {
     if (this.#gone) return "gone";
-    if (this.#active === null && (this.#book.loggedIn || this.#book.pending > 0)) return "connecting";
-    return this.#book.loggedIn ? "mining" : "waiting for login";
+    if (this.#active === null && (this.#session.loggedIn || this.#session.pending > 0)) return "connecting";
+    return this.#session.loggedIn ? "mining" : "waiting for login";
   }
 
   /** A pool of this rank is well again: go there, at a random moment, if it is preferred to the one in use. */
   returnTo(rank: number): void {
     this.#avoided.delete(rank);
-    const active = this.#active === null ? undefined : this.#sides.get(this.#active);
+    const active = this.#active === null ? undefined : this.#upstreams.get(this.#active);
     if (active === undefined || active.pool.rank <= rank || this.#homeward !== undefined) return;
     this.#homeward = setTimeout(() => this.#goHome(), Math.random() * this.#around.timings.returnSpreadMs);
   }
@@ -137,79 +137,79 @@ export class CarriedMiner {
       this.#drop(foreign);
       return;
     }
-    const { lines, tooLong } = this.#lines.push(chunk);
-    const broken = lines.findIndex((line) => !this.#book.accept(line));
+    const { lines, oversized } = this.#lines.push(chunk);
+    const broken = lines.findIndex((line) => !this.#session.accept(line));
     if (lines.length > 0) this.#socket.setTimeout(0);
-    if (this.#sides.size === 0 && this.#retry === undefined && this.#book.pending > 0) this.#dial();
+    if (this.#upstreams.size === 0 && this.#retry === undefined && this.#session.pending > 0) this.#dial();
     else this.#flush();
     // Neither ever reaches the pool: it would ban the address, and with it every other rig of the site.
     if (broken !== -1) this.#drop("sent a line that is not a JSON object");
-    else if (tooLong) this.#drop(`sent a line of more than ${MAX_MINER_LINE_BYTES} bytes`);
+    else if (oversized) this.#drop(`sent a line of more than ${MAX_MINER_LINE_BYTES} bytes`);
   }
 
   #dial(): void {
     this.#retry = undefined;
     if (this.#finished || this.#dialling !== null) return;
-    const pool = this.#around.roster.choose(this.#backOff.failures, this.#avoided);
-    const id = this.#nextSide;
-    this.#nextSide += 1;
+    const pool = this.#around.failover.choose(this.#failures, this.#avoided);
+    const id = this.#nextUpstream;
+    this.#nextUpstream += 1;
     this.#dialling = id;
-    const link = this.#around.dial(pool, this.#book.login, {
+    const connection = this.#around.dial(pool, this.#session.login, {
       onOpen: () => this.#onOpen(id),
       onLine: (line) => this.#onLine(id, line),
       onEnd: (end) => this.#onEnd(id, end),
       onDrain: () => this.#throttle(),
-      isWaiting: () => this.#book.unansweredOn(id) > 0,
+      isWaiting: () => this.#session.unansweredOn(id) > 0,
     });
-    this.#sides.set(id, { link, pool, openedAt: 0, timer: undefined, parting: false });
+    this.#upstreams.set(id, { connection, pool, openedAt: 0, timer: undefined, parting: false });
   }
 
   #onOpen(id: number): void {
-    const side = this.#sides.get(id);
-    if (side === undefined) return;
-    side.openedAt = performance.now();
-    side.timer = setTimeout(() => this.#onUnanswered(id), this.#around.timings.loginTimeoutMs);
-    for (const line of this.#book.open(id)) side.link.send(line);
-    if (this.#book.ready(id)) this.#activate(id, side);
+    const upstream = this.#upstreams.get(id);
+    if (upstream === undefined) return;
+    upstream.openedAt = performance.now();
+    upstream.timer = setTimeout(() => this.#onUnanswered(id), this.#around.timings.loginTimeoutMs);
+    for (const line of this.#session.open(id)) upstream.connection.send(line);
+    if (this.#session.ready(id)) this.#activate(id, upstream);
   }
 
   #onUnanswered(id: number): void {
-    if (this.#book.ready(id) && this.#book.unansweredOn(id) === 0) return;
+    if (this.#session.ready(id) && this.#session.unansweredOn(id) === 0) return;
     this.#abandon(id, "the pool does not answer the login");
   }
 
   #onLine(id: number, text: string): void {
-    const side = this.#sides.get(id);
-    if (side === undefined || this.#finished) return;
-    const before = this.#book.loggedIn;
-    const outcome = this.#book.fromPool(id, text);
-    if (!before && this.#book.loggedIn)
-      this.#log.info({ ...this.#who(), pool: side.pool.address.label }, "miner logged in");
+    const upstream = this.#upstreams.get(id);
+    if (upstream === undefined || this.#finished) return;
+    const before = this.#session.loggedIn;
+    const outcome = this.#session.fromPool(id, text);
+    if (!before && this.#session.loggedIn)
+      this.#log.info({ ...this.#who(), pool: upstream.pool.address.label }, "miner logged in");
     if (outcome.refused !== undefined) {
       this.#abandon(id, `the pool does not take the session over: ${outcome.refused}`);
       return;
     }
-    if (outcome.resumed === true) this.#activate(id, side);
-    if (id === this.#active) this.#onServing(side);
-    side.parting = outcome.error !== undefined && !HARMLESS_ERRORS.has(outcome.error.code);
+    if (outcome.resumed === true) this.#activate(id, upstream);
+    if (id === this.#active) this.#onServing(upstream);
+    upstream.parting = outcome.error !== undefined && !HARMLESS_ERRORS.has(outcome.error.code);
     for (const line of outcome.toMiner) this.#writer.write(line);
     this.#account(outcome);
     if (outcome.deferred === true) this.#deferral ??= setTimeout(() => this.#onDeferralOver(), DEFERRED_MS);
-    if (id !== this.#active && this.#active !== null && this.#book.unansweredOn(id) === 0) this.#retire(id);
+    if (id !== this.#active && this.#active !== null && this.#session.unansweredOn(id) === 0) this.#retire(id);
     this.#flush();
   }
 
-  #onServing(side: Side): void {
-    if (side.timer === undefined) return;
-    clearTimeout(side.timer);
-    side.timer = undefined;
-    this.#avoided.delete(side.pool.rank);
-    this.#around.roster.succeeded(side.pool.rank);
+  #onServing(upstream: Upstream): void {
+    if (upstream.timer === undefined) return;
+    clearTimeout(upstream.timer);
+    upstream.timer = undefined;
+    this.#avoided.delete(upstream.pool.rank);
+    this.#around.failover.succeeded(upstream.pool.rank);
   }
 
   /** Make before break: the old connection stays until it has answered what was sent on it. */
-  #activate(id: number, side: Side): void {
-    const toMiner = this.#book.activate(id);
+  #activate(id: number, upstream: Upstream): void {
+    const toMiner = this.#session.activate(id);
     const old = this.#active;
     this.#active = id;
     this.#dialling = null;
@@ -219,68 +219,69 @@ export class CarriedMiner {
     }
     for (const line of toMiner) this.#writer.write(line);
     if (old !== null) {
-      const before = this.#sides.get(old);
-      if (this.#book.unansweredOn(old) === 0) this.#retire(old);
+      const before = this.#upstreams.get(old);
+      if (this.#session.unansweredOn(old) === 0) this.#retire(old);
       else if (before !== undefined) before.timer = setTimeout(() => this.#retire(old), DRAIN_MS);
     }
-    if (this.#book.loggedIn)
-      this.#around.tally.say("info", { pool: side.pool.address.label }, this.#who(), "session resumed");
-    this.#stayOrReturn(side.pool);
+    if (this.#session.loggedIn)
+      this.#around.repeats.say("info", { pool: upstream.pool.address.label }, this.#who(), "session resumed");
+    this.#stayOrReturn(upstream.pool);
     this.#flush();
   }
 
   /** Closes a connection that is not needed any more. */
   #retire(id: number): void {
-    this.#sides.get(id)?.link.close();
+    this.#upstreams.get(id)?.connection.close();
     this.#forget(id);
     this.#flush();
   }
 
   /** Gives a connection up that is open but of no use. */
   #abandon(id: number, reason: string): void {
-    const side = this.#sides.get(id);
-    if (side === undefined) return;
-    side.link.close();
-    this.#avoided.add(side.pool.rank);
-    if (this.#avoided.size >= this.#around.roster.states.length) this.#avoided.clear();
+    const upstream = this.#upstreams.get(id);
+    if (upstream === undefined) return;
+    upstream.connection.close();
+    this.#avoided.add(upstream.pool.rank);
+    if (this.#avoided.size >= this.#around.failover.states.length) this.#avoided.clear();
     this.#onEnd(id, { reason, deliberate: false, neverOpen: false });
   }
 
   #forget(id: number): void {
-    clearTimeout(this.#sides.get(id)?.timer);
-    this.#sides.delete(id);
-    this.#book.close(id);
+    clearTimeout(this.#upstreams.get(id)?.timer);
+    this.#upstreams.delete(id);
+    this.#session.close(id);
     if (this.#active === id) this.#active = null;
     if (this.#dialling === id) this.#dialling = null;
   }
 
-  #onEnd(id: number, end: LinkEnd): void {
-    const side = this.#sides.get(id);
-    if (side === undefined || this.#finished) return;
+  #onEnd(id: number, end: ConnectionEnd): void {
+    const upstream = this.#upstreams.get(id);
+    if (upstream === undefined || this.#finished) return;
     this.#forget(id);
-    const context = { pool: side.pool.address.label, reason: end.reason };
-    if (end.neverOpen) this.#around.roster.failed(side.pool.rank, end.reason);
-    const active = this.#active === null ? undefined : this.#sides.get(this.#active);
+    const context = { pool: upstream.pool.address.label, reason: end.reason };
+    if (end.neverOpen) this.#around.failover.failed(upstream.pool.rank, end.reason);
+    const active = this.#active === null ? undefined : this.#upstreams.get(this.#active);
     if (active !== undefined || this.#dialling !== null) {
       if (active !== undefined) this.#stayOrReturn(active.pool);
       this.#flush();
       return;
     }
     // Without a word why (a time-out, a ban of the whole address) it is for the back-off and the other pools.
-    if (end.deliberate && side.parting) {
+    if (end.deliberate && upstream.parting) {
       this.#log.warn({ ...this.#who(), ...context }, "the pool turned the miner away");
       this.#drop("turned away by the pool");
       this.#finish();
       return;
     }
-    if (side.openedAt > 0 && performance.now() - side.openedAt > GOOD_LINK_MS) this.#backOff.reset();
-    const waitMs = this.#backOff.next();
-    if (side.openedAt > 0) this.#counts.reconnects += 1;
-    this.#around.tally.say(
+    if (upstream.openedAt > 0 && performance.now() - upstream.openedAt > GOOD_CONNECTION_MS) this.#failures = 0;
+    this.#failures += 1;
+    const waitMs = backOffMs(this.#failures, Math.random(), this.#around.timings.backOff);
+    if (upstream.openedAt > 0) this.#counts.reconnects += 1;
+    this.#around.repeats.say(
       "warn",
       context,
       this.#who(),
-      side.openedAt > 0 ? "pool connection lost" : "cannot connect to the pool",
+      upstream.openedAt > 0 ? "pool connection lost" : "cannot connect to the pool",
     );
     this.#retry = setTimeout(() => this.#dial(), waitMs);
   }
@@ -295,14 +296,14 @@ export class CarriedMiner {
         this.#avoided.clear();
         this.#goHome();
       },
-      jittered(RECONSIDER_FACTOR * this.#around.timings.returnAfterMs),
+      spreadMs(RECONSIDER_FACTOR * this.#around.timings.returnAfterMs, Math.random()),
     );
   }
 
   #goHome(): void {
     this.#homeward = undefined;
-    const active = this.#active === null ? undefined : this.#sides.get(this.#active);
-    const better = this.#around.roster.choose(0, this.#avoided);
+    const active = this.#active === null ? undefined : this.#upstreams.get(this.#active);
+    const better = this.#around.failover.choose(0, this.#avoided);
     if (active === undefined || better.rank >= active.pool.rank) return;
     this.#log.info({ ...this.#who(), pool: better.address.label }, "returning to the preferred pool");
     this.#dial();
@@ -322,26 +323,26 @@ export class CarriedMiner {
 
   #onDeferralOver(): void {
     this.#deferral = undefined;
-    this.#book.releaseDeferred();
+    this.#session.releaseDeferred();
     this.#flush();
   }
 
   #flush(): void {
-    const side = this.#active === null ? undefined : this.#sides.get(this.#active);
-    if (side !== undefined) {
-      const { toPool, toMiner } = this.#book.take();
-      for (const line of toPool) side.link.send(line);
+    const upstream = this.#active === null ? undefined : this.#upstreams.get(this.#active);
+    if (upstream !== undefined) {
+      const { toPool, toMiner } = this.#session.take();
+      for (const line of toPool) upstream.connection.send(line);
       for (const line of toMiner) this.#writer.write(line);
     }
-    if (this.#gone && this.#book.pendingShares === 0) this.#finish();
+    if (this.#gone && this.#session.pendingShares === 0) this.#finish();
     else this.#throttle();
   }
 
   #throttle(): void {
     if (this.#gone) return;
-    const congested = this.#active !== null && this.#sides.get(this.#active)?.link.congested === true;
-    if (congested || this.#book.pending >= PENDING_HIGH) this.#socket.pause();
-    else if (this.#socket.isPaused() && this.#book.pending < PENDING_LOW) this.#socket.resume();
+    const congested = this.#active !== null && this.#upstreams.get(this.#active)?.connection.congested === true;
+    if (congested || this.#session.pending >= PENDING_HIGH) this.#socket.pause();
+    else if (this.#socket.isPaused() && this.#session.pending < PENDING_LOW) this.#socket.resume();
   }
 
   /** Ends the miner's connection; what was written to it still goes out. */
@@ -357,9 +358,9 @@ export class CarriedMiner {
     if (this.#gone) return;
     this.#gone = true;
     this.#writer.stop();
-    this.#book.keepOnlyShares();
-    if (this.#book.loggedIn) this.#log.info({ ...this.#who(), ...this.#counts }, "miner gone");
-    if (this.#book.pendingShares === 0) this.#finish();
+    this.#session.keepOnlyShares();
+    if (this.#session.loggedIn) this.#log.info({ ...this.#who(), ...this.#counts }, "miner gone");
+    if (this.#session.pendingShares === 0) this.#finish();
     else this.#linger = setTimeout(() => this.#finish(), this.#around.timings.lingerMs);
   }
 
@@ -367,15 +368,15 @@ export class CarriedMiner {
     if (this.#finished) return;
     this.#finished = true;
     for (const timer of [this.#retry, this.#deferral, this.#homeward, this.#linger]) clearTimeout(timer);
-    for (const [id, side] of this.#sides) {
-      side.link.close();
+    for (const [id, upstream] of this.#upstreams) {
+      upstream.connection.close();
       this.#forget(id);
     }
     this.#around.onFinished(this);
   }
 
   #who(): Record<string, unknown> {
-    const login = this.#book.login;
+    const login = this.#session.login;
     return {
       miner: this.#remote,
       ...(login === null ? {} : { login: login.address }),
