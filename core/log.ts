@@ -33,6 +33,7 @@ function printable(name: string, value: LogFields[string]): string | number | bo
 
 function format(level: LogLevel, message: string, nowMs: number, fields: LogFields): string {
   const line: Record<string, string | number | boolean | null> = {
+    // oxlint-disable-next-line no-restricted-globals -- a Date as a calendar of a given moment, not as a clock
     time: new Date(nowMs).toISOString(),
     level,
     message,

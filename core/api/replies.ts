@@ -1,4 +1,4 @@
-import { RedisReplyError, type RedisValue } from "../ledger/contract/redis-port.ts";
+import type { RedisReplyError, RedisValue } from "../ledger/contract/redis-port.ts";
 import { emptyRecord, parseInteger } from "./json.ts";
 
 /** One reply of a pipeline; a refused command (say WRONGTYPE on a key that something else wrote) counts as missing data. */

@@ -1,4 +1,4 @@
-import { isRecord, type JsonRpc, type JsonRpcReply } from "./json-rpc.ts";
+import { isRecord, type NodeRpc, type JsonRpcReply } from "./node-rpc.ts";
 import { parseQuantity } from "./node-work.ts";
 
 /**
@@ -41,7 +41,7 @@ const error = (reason: string): BlockSearch => ({ kind: "error", reason });
 const quantity = (value: number): string => `0x${value.toString(16)}`;
 
 /** See {@link NodeClient.findBlock}. Two batches: the blocks, then the uncles that they list. */
-export async function findBlock(rpc: JsonRpc, height: number, nonce: string, mixDigest: string): Promise<BlockSearch> {
+export async function findBlock(rpc: NodeRpc, height: number, nonce: string, mixDigest: string): Promise<BlockSearch> {
   const isIt = (read: Read | undefined): boolean =>
     read?.ok === true && read.header.nonce === nonce.toLowerCase() && read.header.mixHash === mixDigest.toLowerCase();
   const heights = Array.from({ length: FATE_HEIGHTS + 1 }, (_, later) => height + later);
@@ -61,7 +61,7 @@ export async function findBlock(rpc: JsonRpc, height: number, nonce: string, mix
   return problem === null ? { kind: "absent" } : error(problem);
 }
 
-async function readUncles(rpc: JsonRpc, places: readonly UnclePlace[]): Promise<Read[]> {
+async function readUncles(rpc: NodeRpc, places: readonly UnclePlace[]): Promise<Read[]> {
   // geth refuses an empty batch.
   if (places.length === 0) return [];
   const batch = await rpc.batch(

@@ -1,14 +1,14 @@
 import { findBlock, type BlockSearch } from "./block-search.ts";
 import type { Job } from "./job.ts";
 import {
-  createJsonRpc,
+  createNodeRpc,
   isRecord,
   nodeFailure,
-  type JsonRpc,
+  type NodeRpc,
+  type HttpPost,
   type JsonRpcReply,
-  type NodeClientDeps,
   type NodeFailure,
-} from "./json-rpc.ts";
+} from "./node-rpc.ts";
 import { parseQuantity, parseWork } from "./node-work.ts";
 import type { UpstreamConfig } from "./upstream.ts";
 
@@ -41,9 +41,9 @@ export interface NodeClient {
   findBlock(height: number, nonce: string, mixDigest: string): Promise<BlockSearch>;
 }
 
-/** @param upstream where, with which credentials and how long; @param deps the platform */
-export function createNodeClient(upstream: UpstreamConfig, deps: NodeClientDeps): NodeClient {
-  const rpc = createJsonRpc(upstream, deps);
+/** @param upstream where, with which credentials and how long; @param post the platform */
+export function createNodeClient(upstream: UpstreamConfig, post: HttpPost): NodeClient {
+  const rpc = createNodeRpc(upstream, post);
   return {
     name: upstream.name,
     async poll() {
@@ -61,7 +61,7 @@ export function createNodeClient(upstream: UpstreamConfig, deps: NodeClientDeps)
   };
 }
 
-async function pollOnce(rpc: JsonRpc): Promise<PollResult> {
+async function pollOnce(rpc: NodeRpc): Promise<PollResult> {
   const batch = await rpc.batch([
     { method: "eth_getWork", params: [] },
     { method: "eth_getBlockByNumber", params: ["pending", false] },

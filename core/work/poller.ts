@@ -1,4 +1,4 @@
-import { nodeFailure } from "./json-rpc.ts";
+import { nodeFailure } from "./node-rpc.ts";
 import type { NodeClient, PollResult } from "./node-client.ts";
 import type { SeedCheck } from "./seed-check.ts";
 import type { WorkOffer } from "./template.ts";

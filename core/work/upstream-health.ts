@@ -1,4 +1,4 @@
-import type { NodeFailure } from "./json-rpc.ts";
+import type { NodeFailure } from "./node-rpc.ts";
 
 /** A node so many blocks behind the others is out of sync at once … */
 export const MOST_BLOCKS_BEHIND = 3;

@@ -6,7 +6,7 @@ import { loadKernel } from "ethash-wasm/node";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createNodeClient } from "../../core/work/node-client.ts";
 import { startNode, type DevNode, type NodeEvent, type NodeOptions } from "../../devnet/node/node.ts";
-import { deadline } from "./work/support/deadline.ts";
+import { httpPost } from "../../durable-objects/platform/http-post.ts";
 
 // Tiny difficulty: a handful of hashes is a block. Timers off: the chain moves only when a test says so.
 const QUIET = { difficulty: 4n, recommitMs: null, seed: "node-test" } as const;
@@ -319,7 +319,7 @@ describe("the chain of the simulated node", () => {
   it("is one that the pool's node client finds blocks and uncles in", async () => {
     const node = await start();
     const upstream = { name: "main", url: node.url, timeoutMs: 5_000, secretHeaders: {} };
-    const client = createNodeClient(upstream, { fetch: (url, init) => fetch(url, init), deadline });
+    const client = createNodeClient(upstream, httpPost);
     const find = ({ nonce, mix }: Mined) => client.findBlock(1_000, nonce, mix);
     const [block] = mine(await getWork(node)).valid;
     node.recommit();

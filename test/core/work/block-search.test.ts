@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { BlockSearch } from "../../../core/work/block-search.ts";
 import { createNodeClient } from "../../../core/work/node-client.ts";
-import { deadline } from "./support/deadline.ts";
+import { httpPost } from "../../../durable-objects/platform/http-post.ts";
 import { scriptedServer, type Answer, type Scripted } from "./support/json-rpc-server.ts";
 
 const HEIGHT = 1000;
@@ -49,10 +49,7 @@ afterEach(async () => {
 
 async function search(answer: (calls: Call[], count: number) => Answer, timeoutMs = 5_000): Promise<BlockSearch> {
   server = await scriptedServer((body, count) => answer(body as Call[], count));
-  const client = createNodeClient(
-    { name: "main", url: server.url, timeoutMs, secretHeaders: {} },
-    { fetch: (url, init) => fetch(url, init), deadline },
-  );
+  const client = createNodeClient({ name: "main", url: server.url, timeoutMs, secretHeaders: {} }, httpPost);
   return client.findBlock(HEIGHT, NONCE, MIX);
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createNodeClient, type NodeClient } from "../../../core/work/node-client.ts";
-import { deadline } from "./support/deadline.ts";
+import { httpPost } from "../../../durable-objects/platform/http-post.ts";
 import { scriptedServer, type Answer, type Scripted } from "./support/json-rpc-server.ts";
 
 const HEADER = `0x${"a1".repeat(32)}`;
@@ -21,10 +21,7 @@ async function clientOf(
   { timeoutMs = 5000, secretHeaders = {} }: { timeoutMs?: number; secretHeaders?: Record<string, string> } = {},
 ): Promise<NodeClient> {
   server = await scriptedServer(answer);
-  return createNodeClient(
-    { name: "main", url: server.url, timeoutMs, secretHeaders },
-    { fetch: (url, init) => fetch(url, init), deadline },
-  );
+  return createNodeClient({ name: "main", url: server.url, timeoutMs, secretHeaders }, httpPost);
 }
 
 const batch = (work: unknown, block: unknown = { number: "0x10", difficulty: PENDING_DIFFICULTY }): Answer => ({

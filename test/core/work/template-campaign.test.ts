@@ -1,6 +1,6 @@
 import { array, assert, asyncProperty, constantFrom, integer, record } from "fast-check";
 import { expect, it } from "vitest";
-import { nodeFailure } from "../../../core/work/json-rpc.ts";
+import { nodeFailure } from "../../../core/work/node-rpc.ts";
 import type { NodeClient, PollResult } from "../../../core/work/node-client.ts";
 import { TestPool } from "./support/test-pool.ts";
 

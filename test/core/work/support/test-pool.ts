@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { customChain } from "ethash-wasm/chain-spec";
 import { Ethash } from "ethash-wasm";
 import { loadKernel } from "ethash-wasm/node";
-import { deadline } from "./deadline.ts";
+import { httpPost } from "../../../../durable-objects/platform/http-post.ts";
 import { CHAINS } from "../../../../core/chain-spec.ts";
 import type { RedisPort } from "../../../../core/ledger/contract/redis-port.ts";
 import { createLogger } from "../../../../core/log.ts";
@@ -93,10 +93,7 @@ export class TestPool {
       nodes:
         nodes ??
         upstreams.map(({ name, url }) =>
-          createNodeClient(
-            { name, url, timeoutMs: TIMEOUT_MS, secretHeaders: {} },
-            { fetch: (to, init) => fetch(to, init), deadline },
-          ),
+          createNodeClient({ name, url, timeoutMs: TIMEOUT_MS, secretHeaders: {} }, httpPost),
         ),
       seedCheck: createSeedCheck(customChain({ name: "devnet" }), CHAINS, keccak256),
       nodeState: new NodeStateWriter({ redis, nodesKey: "eth:nodes", intervalMs: 3000 }),

@@ -1,28 +1,22 @@
 import type { UpstreamConfig } from "./upstream.ts";
 
-/** The part of `fetch` that a node client needs; the platform's own `fetch` fits. */
-export type HttpFetch = (
-  url: string,
-  init: {
-    readonly method: "POST";
-    readonly headers: Record<string, string>;
-    readonly body: string;
-    readonly redirect: "manual";
-    readonly signal: AbortSignal;
-  },
-) => Promise<{ readonly status: number; text(): Promise<string> }>;
+/** One POST, as the platform does it. Never follows a redirect: the secret headers would travel with it. Never rejects. */
+export type HttpPost = (request: HttpRequest) => Promise<HttpAnswer>;
 
-/** A time limit: `signal` aborts when it is over, `clear` lifts it. */
-export interface Deadline {
-  readonly signal: AbortSignal;
-  clear(): void;
+export interface HttpRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** By then the whole answer must be there. */
+  readonly timeoutMs: number;
 }
 
-export interface NodeClientDeps {
-  readonly fetch: HttpFetch;
-  /** Begins a time limit. Its signal must end the reading of a body as well. */
-  readonly deadline: (timeoutMs: number) => Deadline;
-}
+export type HttpAnswer =
+  /** `body` is empty unless the status is 200. */
+  | { readonly kind: "answered"; readonly status: number; readonly body: string }
+  | { readonly kind: "timeout" }
+  /** `reason` may quote the endpoint. */
+  | { readonly kind: "unreachable"; readonly reason: string };
 
 /** Why a node gave nothing usable. */
 export type NodeFailureKind =
@@ -86,7 +80,7 @@ export interface JsonRpcBatch {
 }
 
 /** JSON-RPC over HTTP to one node. Nothing throws for what a node does; nothing that comes back names a secret. */
-export interface JsonRpc {
+export interface NodeRpc {
   /** @returns the `result`, or the `error` as a failure */
   call(call: JsonRpcCall): Promise<JsonRpcReply>;
   /** Sends calls in one request. */
@@ -96,16 +90,16 @@ export interface JsonRpc {
 /** @param at its place in a batch */
 const request = ({ method, params }: JsonRpcCall, at: number) => ({ jsonrpc: "2.0", id: at + 1, method, params });
 
-/** @param upstream where, with which credentials and how long; @param deps the platform */
-export function createJsonRpc(upstream: UpstreamConfig, deps: NodeClientDeps): JsonRpc {
+/** @param upstream where, with which credentials and how long; @param send the platform */
+export function createNodeRpc(upstream: UpstreamConfig, send: HttpPost): NodeRpc {
   const quote = createQuote(upstream);
   return {
     async call(call) {
-      const reply = await post(upstream, deps, quote, request(call, 0));
+      const reply = await post(upstream, send, quote, request(call, 0));
       return reply.kind === "failed" ? reply : resultOf(reply.value, call.method, quote);
     },
     async batch(calls) {
-      const reply = await post(upstream, deps, quote, calls.map(request));
+      const reply = await post(upstream, send, quote, calls.map(request));
       if (reply.kind === "failed") return reply;
       if (!Array.isArray(reply.value)) {
         const single = resultOf(reply.value, "the batch", quote);
@@ -124,29 +118,20 @@ export function createJsonRpc(upstream: UpstreamConfig, deps: NodeClientDeps): J
 
 /** POSTs one request or a batch. @returns the parsed JSON body */
 async function post(
-  upstream: UpstreamConfig,
-  deps: NodeClientDeps,
+  { url, timeoutMs, secretHeaders }: UpstreamConfig,
+  send: HttpPost,
   quote: (text: string) => string,
   body: unknown,
 ): Promise<JsonRpcReply> {
-  const limit = deps.deadline(upstream.timeoutMs);
-  try {
-    const response = await deps.fetch(upstream.url, {
-      method: "POST",
-      headers: { ...upstream.secretHeaders, "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify(body),
-      redirect: "manual",
-      signal: limit.signal,
-    });
-    if (response.status !== 200) return nodeFailure("http", describeStatus(response.status));
-    return parseBody(await response.text());
-  } catch (error) {
-    if (limit.signal.aborted) return nodeFailure("timeout", `no answer within ${upstream.timeoutMs} ms`);
-    const message = error instanceof Error ? error.message : String(error);
-    return nodeFailure("unreachable", `cannot be reached: ${quote(message)}`);
-  } finally {
-    // A timer that still runs would keep the object in memory.
-    limit.clear();
+  const headers = { ...secretHeaders, "content-type": "application/json", accept: "application/json" };
+  const answer = await send({ url, headers, body: JSON.stringify(body), timeoutMs });
+  switch (answer.kind) {
+    case "answered":
+      return answer.status === 200 ? parseBody(answer.body) : nodeFailure("http", describeStatus(answer.status));
+    case "timeout":
+      return nodeFailure("timeout", `no answer within ${timeoutMs} ms`);
+    case "unreachable":
+      return nodeFailure("unreachable", `cannot be reached: ${quote(answer.reason)}`);
   }
 }
 
