@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { Listr } from "listr2";
 import { createLogUpdate } from "log-update";
-import { LocalPool, PortInUseError } from "./pool-host/local-pool.ts";
+import { LocalSetup, PortInUseError } from "./start/local-setup.ts";
 import { parseStartOptions, type StartOptions } from "./start/start-options.ts";
 import { renderLine, renderPanel, type Moment } from "./start/start-summary.ts";
 
@@ -23,7 +23,7 @@ function report(line: string): void {
 
 const LISTR = { fallbackRenderer: "simple", rendererOptions: { collapseErrors: false } } as const;
 
-async function startPool(pool: LocalPool, options: StartOptions): Promise<void> {
+async function startPool(pool: LocalSetup, options: StartOptions): Promise<void> {
   const forget = async () => {
     if (options.fresh) await rm(options.state, { recursive: true, force: true });
   };
@@ -40,7 +40,7 @@ async function startPool(pool: LocalPool, options: StartOptions): Promise<void> 
 }
 
 /** The miner's first light cache takes seconds, so it is shown growing. */
-async function startMiner(pool: LocalPool): Promise<void> {
+async function startMiner(pool: LocalSetup): Promise<void> {
   const mine = (task: { title: string }) =>
     new Promise<void>((resolve) => {
       pool.startMiner((progress) => {
@@ -52,7 +52,7 @@ async function startMiner(pool: LocalPool): Promise<void> {
 }
 
 /** Shows the pool until it is told to stop. */
-async function watch(pool: LocalPool, stop: AbortSignal): Promise<void> {
+async function watch(pool: LocalSetup, stop: AbortSignal): Promise<void> {
   const everyMs = interactive ? PANEL_EVERY_MS : LINE_EVERY_MS;
   while (!stop.aborted) {
     const moment = await pool.moment();
@@ -100,7 +100,7 @@ function verdictOf(before: Moment, after: Moment) {
 
 async function main(): Promise<number> {
   const options = parseStartOptions(process.argv.slice(2));
-  const pool = new LocalPool(options, report);
+  const pool = new LocalSetup(options, report);
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
   try {

@@ -1,7 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HttpListener, readBody, reply } from "../http-listener.ts";
+import type { HttpBindings } from "@hono/node-server";
+import { Hono, type Context, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cutConnection, NO_ANSWER, RestartableServer } from "../restartable-server.ts";
 import { connectRedis, RedisGoneError, type RawReply, type RedisConnection } from "./redis-connection.ts";
 import { startRedisServer, type RedisServer } from "./redis-server.ts";
 import { parseUpstashRequest } from "./upstash-request.ts";
@@ -75,80 +77,84 @@ class Gateway implements UpstashGateway {
   readonly faults: GatewayFaults = { delayMs: 0, hang: false, status: 0, cutBefore: 0, cutAfter: 0 };
   readonly counts = { requests: 0, commands: 0 };
   readonly #redis: RedisConnection;
-  readonly #listener: HttpListener;
+  readonly #server: RestartableServer;
 
   constructor(options: GatewayOptions, redis: RedisConnection) {
     this.token = options.token ?? "local-token";
     this.#redis = redis;
-    this.#listener = new HttpListener(options.host ?? "127.0.0.1", options.port ?? 0, (request, response) => {
-      void this.#serve(request, response);
-    });
+    this.#server = new RestartableServer(options.host ?? "127.0.0.1", options.port ?? 0, this.#application().fetch);
   }
 
   get url(): string {
-    return this.#listener.url;
+    return this.#server.url;
   }
 
   startListening(): Promise<void> {
-    return this.#listener.start();
+    return this.#server.start();
   }
 
   stopListening(): Promise<void> {
-    return this.#listener.stop();
+    return this.#server.stop();
   }
 
   async close(): Promise<void> {
-    await this.#listener.stop();
+    await this.#server.stop();
     this.#redis.close();
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readBody(request, BODY_LIMIT).catch(() => undefined);
-    if (body === undefined) return;
-    const { faults } = this;
-    if (take(faults, "cutBefore")) return void request.socket.destroy();
-    if (faults.status !== 0) return answer(response, faults.status, error("the gateway is unwell"));
-    const [status, text] = await this.#answer(request, body);
-    if (faults.delayMs > 0) await sleep(faults.delayMs);
-    if (take(faults, "cutAfter")) return void request.socket.destroy();
-    if (!faults.hang) answer(response, status, text);
+  #application(): Hono<{ Bindings: HttpBindings }> {
+    const tooLong = bodyLimit({
+      maxSize: BODY_LIMIT,
+      onError: () => answer(413, error("ERR max request size exceeded")),
+    });
+    const authorised: MiddlewareHandler = async (c, next) =>
+      this.#authorised(c) ? next() : answer(401, error("WRONGPASS invalid or missing auth token"));
+    return new Hono<{ Bindings: HttpBindings }>()
+      .use(async (c, next) => {
+        const { faults } = this;
+        if (take(faults, "cutBefore")) return cutConnection(c.env);
+        if (faults.status !== 0) return answer(faults.status, error("the gateway is unwell"));
+        await next();
+        if (faults.delayMs > 0) await sleep(faults.delayMs);
+        if (take(faults, "cutAfter")) c.res = cutConnection(c.env);
+        else if (faults.hang) c.res = NO_ANSWER;
+        return c.res;
+      })
+      .on(["GET", "POST", "PUT"], "*", authorised, tooLong, (c) => this.#answer(c))
+      .all("*", () => answer(405, error("Method not allowed")));
   }
 
-  async #answer(request: IncomingMessage, body: string | null): Promise<[status: number, body: string]> {
-    const url = new URL(request.url ?? "/", "http://gateway");
-    if (!["GET", "HEAD", "POST", "PUT"].includes(request.method ?? "")) return [405, error("Method not allowed")];
-    if (!this.#authorised(request, url)) return [401, error("WRONGPASS invalid or missing auth token")];
-    if (body === null) return [413, error("ERR max request size exceeded")];
-    const asked = parseUpstashRequest(url, body);
-    if (asked.kind === "invalid") return [400, error(asked.reason)];
-    const write = replyWriter(request.headers["upstash-encoding"] === "base64");
+  async #answer({ req }: Context): Promise<Response> {
+    const asked = parseUpstashRequest(new URL(req.url), await req.text());
+    if (asked.kind === "invalid") return answer(400, error(asked.reason));
+    const write = replyWriter(req.header("upstash-encoding") === "base64");
     this.counts.requests++;
     this.counts.commands += asked.kind === "command" ? 1 : asked.commands.length;
     try {
       switch (asked.kind) {
         case "command": {
           const [result = null] = await this.#redis.pipeline([asked.command]);
-          return [result instanceof Error ? 400 : 200, outcome(result, write)];
+          return answer(result instanceof Error ? 400 : 200, outcome(result, write));
         }
         case "pipeline": {
           const results = await this.#redis.pipeline(asked.commands);
-          return [200, `[${results.map((result) => outcome(result, write)).join(",")}]`];
+          return answer(200, `[${results.map((result) => outcome(result, write)).join(",")}]`);
         }
         case "transaction": {
           const results = await this.#redis.transaction(asked.commands);
-          if (!isList(results)) return [400, outcome(results, write)];
-          return [200, `[${results.map((result) => outcome(result, write)).join(",")}]`];
+          if (!isList(results)) return answer(400, outcome(results, write));
+          return answer(200, `[${results.map((result) => outcome(result, write)).join(",")}]`);
         }
       }
     } catch (failure) {
-      if (failure instanceof RedisGoneError) return [503, error(`ERR no connection to Redis: ${failure.message}`)];
-      throw failure;
+      if (!(failure instanceof RedisGoneError)) throw failure;
+      return answer(503, error(`ERR no connection to Redis: ${failure.message}`));
     }
   }
 
-  #authorised(request: IncomingMessage, url: URL): boolean {
+  #authorised({ req }: Context): boolean {
     const given = Buffer.from(
-      /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? url.searchParams.get("_token") ?? "",
+      /^Bearer (.+)$/i.exec(req.header("authorization") ?? "")?.[1] ?? req.query("_token") ?? "",
     );
     const wanted = Buffer.from(this.token);
     return given.length === wanted.length && timingSafeEqual(given, wanted);
@@ -189,6 +195,6 @@ function error(message: string): string {
   return JSON.stringify({ error: message });
 }
 
-function answer(response: ServerResponse, status: number, body: string): void {
-  reply(response, status, "application/json", body);
+function answer(status: number, body: string): Response {
+  return new Response(body, { status, headers: { "content-type": "application/json" } });
 }

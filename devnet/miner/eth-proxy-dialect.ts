@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { digits, fields, type Credentials, type Dialect, type Found, type PoolMessage } from "./miner-dialect.ts";
+import { digits, fields, type Credentials, type MinerDialect, type Found, type PoolMessage } from "./miner-dialect.ts";
 
 const LOGIN_ID = 1;
 const GET_WORK_ID = 5;
@@ -7,7 +7,7 @@ const HASHRATE_ID = 9;
 const FIRST_SUBMIT_ID = 40;
 
 /** The eth-proxy dialect as ethminer speaks it: no `jsonrpc` in the login, ids that repeat, pushes recognised by an array result. */
-export class EthProxyDialect implements Dialect {
+export class EthProxyDialect implements MinerDialect {
   readonly #credentials: Credentials;
   readonly #clientId: string;
   #loggedIn = false;

@@ -2,7 +2,7 @@ import {
   digits,
   fields,
   type Credentials,
-  type Dialect,
+  type MinerDialect,
   type Found,
   type PoolMessage,
   type ShareAnswer,
@@ -18,7 +18,7 @@ const SCALE_BITS = 64n;
 const NONCE_DIGITS = 16;
 
 /** EthereumStratum/1.0.0 (NiceHash): no `0x`, seed before header, the pool gives the first digits of the nonce. */
-export class EthereumStratumDialect implements Dialect {
+export class EthereumStratumDialect implements MinerDialect {
   readonly #credentials: Credentials;
   #noncePrefix = "";
   #target = DIFFICULTY_ONE;

@@ -29,7 +29,7 @@ export type PoolMessage =
   | { readonly kind: "nothing" };
 
 /** One way to speak stratum, without the socket. A new one is made for each connection. */
-export interface Dialect {
+export interface MinerDialect {
   /** What the miner says first. */
   opening(): readonly string[];
   /** @param line a line from the pool. @throws SyntaxError when it is not JSON. */

@@ -3,7 +3,7 @@ import { customChain, type ChainSpec } from "ethash-wasm/chain-spec";
 import { EthProxyDialect } from "./eth-proxy-dialect.ts";
 import { EthereumStratumDialect } from "./ethereum-stratum-dialect.ts";
 import { LineConnection } from "./line-connection.ts";
-import type { Dialect, MinerJob, PoolMessage, ShareAnswer } from "./miner-dialect.ts";
+import type { MinerDialect, MinerJob, PoolMessage, ShareAnswer } from "./miner-dialect.ts";
 import { NonceSearch } from "./miner-search.ts";
 
 /** Settings of a CPU miner. */
@@ -93,7 +93,7 @@ class CpuMiner implements Miner {
   /** Submits in flight by id; an id is used again before it is answered, answers to one id come in order. */
   readonly #pending = new Map<number, PendingShare[]>();
   #connection: LineConnection | null = null;
-  #dialect: Dialect;
+  #dialect: MinerDialect;
   #job: MinerJob | null = null;
   #loggedIn = false;
   #connections = 0;
@@ -137,7 +137,7 @@ class CpuMiner implements Miner {
     await this.#search.close();
   }
 
-  #newDialect(): Dialect {
+  #newDialect(): MinerDialect {
     const { login, worker = "devnet", password = "x", dialect } = this.#options;
     const credentials = { login, worker, password };
     return dialect === "ethereum-stratum" ? new EthereumStratumDialect(credentials) : new EthProxyDialect(credentials);

@@ -1,6 +1,6 @@
 import type { ChainBlock, DevChain, Uncle, Work } from "./chain.ts";
 import type { NodeFaults } from "./faults.ts";
-import { RpcError, type Json, type RpcMethod } from "../json-rpc.ts";
+import { RpcError, type Json, type RpcMethod } from "./geth-rpc.ts";
 
 const ZERO_HASH = hexBytes("", 32);
 /** Keccak-256 of the empty trie and of the empty uncle list: what a block without either carries. */

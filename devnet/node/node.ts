@@ -1,10 +1,12 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { HttpBindings } from "@hono/node-server";
 import { customChain, type ChainSpec } from "ethash-wasm/chain-spec";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
 import { DevChain, type Work } from "./chain.ts";
 import { noFaults, type NodeFaults } from "./faults.ts";
-import { HttpListener, readBody, reply } from "../http-listener.ts";
-import { answerRpc, type RpcMethod } from "../json-rpc.ts";
+import { cutConnection, NO_ANSWER, RestartableServer } from "../restartable-server.ts";
+import { answerRpc, type RpcMethod } from "./geth-rpc.ts";
 import { LostReply, nodeMethods, workItems } from "./node-methods.ts";
 
 /** Settings of a simulated node; all optional. */
@@ -79,15 +81,13 @@ class SimulatedNode implements DevNode {
   readonly calls = new Map<string, number>();
   readonly #options: NodeOptions;
   readonly #methods: ReadonlyMap<string, RpcMethod>;
-  readonly #listener: HttpListener;
+  readonly #server: RestartableServer;
   #blockTimer: NodeJS.Timeout | undefined;
   #recommitTimer: NodeJS.Timeout | undefined;
 
   constructor(options: NodeOptions) {
     this.#options = options;
-    this.#listener = new HttpListener(options.host ?? "127.0.0.1", options.port ?? 0, (request, response) => {
-      void this.#serve(request, response);
-    });
+    this.#server = new RestartableServer(options.host ?? "127.0.0.1", options.port ?? 0, this.#application().fetch);
     const now = options.now ?? Date.now;
     this.chain = new DevChain({
       spec: options.spec ?? customChain({ name: "devnet" }),
@@ -110,11 +110,11 @@ class SimulatedNode implements DevNode {
   }
 
   get port(): number {
-    return this.#listener.port;
+    return this.#server.port;
   }
 
   get url(): string {
-    return this.#listener.url;
+    return this.#server.url;
   }
 
   advance(): void {
@@ -133,11 +133,11 @@ class SimulatedNode implements DevNode {
   }
 
   startListening(): Promise<void> {
-    return this.#listener.start();
+    return this.#server.start();
   }
 
   stopListening(): Promise<void> {
-    return this.#listener.stop();
+    return this.#server.stop();
   }
 
   async close(): Promise<void> {
@@ -146,29 +146,38 @@ class SimulatedNode implements DevNode {
     await this.stopListening();
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #application(): Hono<{ Bindings: HttpBindings }> {
+    const tooLong = bodyLimit({ maxSize: BODY_LIMIT, onError: (c) => c.text("content length too large\n", 413) });
+    return new Hono<{ Bindings: HttpBindings }>()
+      .use(async ({ env }, next) => (await this.#fault(env)) ?? next())
+      .get("*", (c) => c.text(""))
+      .post("*", tooLong, async (c) => {
+        if (!/^application\/json\s*(;|$)/i.test(c.req.header("content-type") ?? "")) {
+          return c.text("invalid content type, only application/json is supported\n", 415);
+        }
+        const answer = await answerRpc(await c.req.text(), this.#methods);
+        return c.body(answer, 200, { "content-type": "application/json" });
+      })
+      .all("*", (c) => c.text("method not allowed\n", 405))
+      .onError((error, { env }) => {
+        // A lost answer is the fault that was asked for, a reset is the caller's; the rest is a defect of the node.
+        if (!(error instanceof LostReply) && !env.incoming.destroyed) throw error;
+        return cutConnection(env);
+      });
+  }
+
+  /** What is wrong with the node at this moment in place of its answer; undefined while it is well. */
+  async #fault(env: HttpBindings): Promise<Response | undefined> {
     const count = this.#count("http");
     const { faults } = this;
     const { flap } = faults;
-    if (flap !== null && (count - 1) % (flap.up + flap.down) >= flap.up) return void request.socket.destroy();
-    try {
-      const body = await readBody(request, BODY_LIMIT);
-      if (faults.delayMs > 0) await sleep(faults.delayMs);
-      if (faults.hang) return;
-      if (faults.status !== 0) return reply(response, faults.status, "text/plain", "the node is unwell\n");
-      if (faults.html) return reply(response, 200, "text/html", "<html><body>Please log in</body></html>\n");
-      if (request.method === "GET") return reply(response, 200, "text/plain", "");
-      if (request.method !== "POST") return reply(response, 405, "text/plain", "method not allowed\n");
-      if (body === null) return reply(response, 413, "text/plain", "content length too large\n");
-      if (!/^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? "")) {
-        return reply(response, 415, "text/plain", "invalid content type, only application/json is supported\n");
-      }
-      reply(response, 200, "application/json", await answerRpc(body, this.#methods));
-    } catch (error) {
-      request.socket.destroy();
-      // A lost answer is the fault that was asked for, a reset is the caller's; the rest is a defect of the node.
-      if (!(error instanceof LostReply) && !request.destroyed) throw error;
-    }
+    if (flap !== null && (count - 1) % (flap.up + flap.down) >= flap.up) return cutConnection(env);
+    if (faults.delayMs > 0) await sleep(faults.delayMs);
+    if (faults.hang) return NO_ANSWER;
+    if (faults.status !== 0) return new Response("the node is unwell\n", { status: faults.status });
+    if (!faults.html) return undefined;
+    const headers = { "content-type": "text/html" };
+    return new Response("<html><body>Please log in</body></html>\n", { headers });
   }
 
   #countedMethods(): ReadonlyMap<string, RpcMethod> {

@@ -48,12 +48,12 @@ const CLOSE_TIMEOUT_MS = 5_000;
 /** Bundles the Worker and starts it. Fulfilled when it answers. @throws Error that says why it did not start */
 export async function startPool(options: PoolOptions): Promise<PoolProcess> {
   const bundle = await bundleWorker();
-  const pool = new LocalPool(options, bundle);
+  const pool = new WorkerdPool(options, bundle);
   await pool.restart();
   return pool;
 }
 
-class LocalPool implements PoolProcess {
+class WorkerdPool implements PoolProcess {
   readonly #options: PoolOptions;
   readonly #bundle: WorkerBundle;
   #run: HostRun | null = null;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { HttpListener, readBody } from "../../devnet/http-listener.ts";
+import type { HttpBindings } from "@hono/node-server";
+import { Hono, type Context } from "hono";
+import { NO_ANSWER, RestartableServer } from "../../devnet/restartable-server.ts";
 
 /** What happens to one request between the pool and its ledger. */
 export type LineFault =
@@ -18,12 +19,12 @@ export type LineFault =
   /** The ledger executes it, and the answer breaks off in the middle. */
   | { readonly kind: "partialBody" };
 
-const LIMIT = 64 * 1024 * 1024;
+type ProxyContext = Context<{ Bindings: HttpBindings }>;
 
 /** A line to an HTTP ledger that fails as it is told. */
 export class FaultProxy {
   readonly #target: string;
-  readonly #listener: HttpListener;
+  readonly #server: RestartableServer;
   readonly #nextFault: () => LineFault;
   /** Requests by what happened to them. */
   readonly counts = new Map<LineFault["kind"], number>();
@@ -32,13 +33,14 @@ export class FaultProxy {
   constructor(target: string, nextFault: () => LineFault) {
     this.#target = target;
     this.#nextFault = nextFault;
-    this.#listener = new HttpListener("127.0.0.1", 0, (request, response) => {
-      void this.#serve(request, response).catch(() => response.destroy());
-    });
+    const application = new Hono<{ Bindings: HttpBindings }>()
+      .all("*", (c) => this.#serve(c))
+      .onError((_, c) => (c.env.outgoing.destroy(), NO_ANSWER));
+    this.#server = new RestartableServer("127.0.0.1", 0, application.fetch);
   }
 
   get url(): string {
-    return this.#listener.url;
+    return this.#server.url;
   }
 
   /** Requests that may still be executed. */
@@ -48,46 +50,45 @@ export class FaultProxy {
 
   /** Also after {@link stop}: on the same port. */
   start(): Promise<void> {
-    return this.#listener.start();
+    return this.#server.start();
   }
 
   /** Connections are refused from now on, and open ones are cut. */
   stop(): Promise<void> {
-    return this.#listener.stop();
+    return this.#server.stop();
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = (await readBody(request, LIMIT)) ?? "";
+  async #serve({ req, env: { incoming, outgoing } }: ProxyContext): Promise<Response> {
+    const body = await req.text();
     const fault = this.#nextFault();
+    const reset = (): Response => (incoming.socket.resetAndDestroy(), NO_ANSWER);
     this.counts.set(fault.kind, (this.counts.get(fault.kind) ?? 0) + 1);
-    if (fault.kind === "resetBefore") return void request.socket.resetAndDestroy();
+    if (fault.kind === "resetBefore") return reset();
     if (fault.kind === "status500") {
-      response.writeHead(500, { "content-type": "text/html" }).end("<html>bad gateway</html>");
-      return;
+      return new Response("<html>bad gateway</html>", { status: 500, headers: { "content-type": "text/html" } });
     }
     if (fault.kind === "lateExecution") this.#onWay += 1;
     if (fault.kind === "lateExecution") await sleep(fault.delayMs);
-    const answer = await this.#forward(request, body).finally(() => {
+    const answer = await this.#forward(req, body).finally(() => {
       if (fault.kind === "lateExecution") this.#onWay -= 1;
     });
-    if (fault.kind === "resetAfter") return void request.socket.resetAndDestroy();
+    if (fault.kind === "resetAfter") return reset();
     if (fault.kind === "slowAnswer") await sleep(fault.delayMs);
-    const bytes = Buffer.byteLength(answer.text);
-    response.writeHead(answer.status, { "content-type": "application/json", "content-length": bytes });
-    if (fault.kind === "partialBody") {
-      response.write(answer.text.slice(0, Math.floor(answer.text.length / 2)), () => request.socket.destroy());
-      return;
-    }
-    response.end(answer.text);
+    const headers = { "content-type": "application/json" };
+    if (fault.kind !== "partialBody") return new Response(answer.text, { status: answer.status, headers });
+    outgoing.writeHead(answer.status, { ...headers, "content-length": Buffer.byteLength(answer.text) });
+    outgoing.write(answer.text.slice(0, Math.floor(answer.text.length / 2)), () => incoming.socket.destroy());
+    return NO_ANSWER;
   }
 
-  async #forward(request: IncomingMessage, body: string): Promise<{ status: number; text: string }> {
-    const answer = await fetch(`${this.#target}${request.url ?? "/"}`, {
-      method: request.method ?? "POST",
+  async #forward(req: ProxyContext["req"], body: string): Promise<{ status: number; text: string }> {
+    const { pathname, search } = new URL(req.url);
+    const answer = await fetch(`${this.#target}${pathname}${search}`, {
+      method: req.method,
       headers: {
-        authorization: request.headers.authorization ?? "",
+        authorization: req.header("authorization") ?? "",
         "content-type": "application/json",
-        "upstash-encoding": String(request.headers["upstash-encoding"] ?? ""),
+        "upstash-encoding": req.header("upstash-encoding") ?? "",
       },
       body,
     });

@@ -1,3 +1,5 @@
+import { isRecord } from "../../core/work/node-rpc.ts";
+
 /** An error that goes to the caller with geth's code and words. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
@@ -60,8 +62,4 @@ async function answerOne(call: unknown, methods: ReadonlyMap<string, RpcMethod>)
 
 function failure(id: Id, { code, message }: RpcError) {
   return { jsonrpc: "2.0", id, error: { code, message } };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

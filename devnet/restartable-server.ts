@@ -1,15 +1,20 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server } from "node:http";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+
+/** The `fetch` of a hono application. Its second argument holds Node's request and response. */
+type Serve = (request: Request, env: object) => Response | Promise<Response>;
 
 /** An HTTP server on loopback that can stop listening and come back on the same port, as a process that dies and returns. */
-export class HttpListener {
+export class RestartableServer {
   readonly #host: string;
-  readonly #serve: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly #serve: Serve;
   #port: number;
   #server: Server | null = null;
 
   /** @param port 0: a free one, kept from the first start on */
-  constructor(host: string, port: number, serve: (request: IncomingMessage, response: ServerResponse) => void) {
+  constructor(host: string, port: number, serve: Serve) {
     this.#host = host;
     this.#port = port;
     this.#serve = serve;
@@ -26,7 +31,9 @@ export class HttpListener {
   /** @throws Error when the port is taken */
   async start(): Promise<void> {
     if (this.#server !== null) return;
-    const server = createServer(this.#serve);
+    // Without the override: tests run beside this server and mean Node's own Request and Response.
+    const listener = getRequestListener(this.#serve, { overrideGlobalObjects: false });
+    const server = createServer((request, response) => void listener(request, response));
     server.listen(this.#port, this.#host);
     await once(server, "listening");
     const address = server.address();
@@ -46,19 +53,11 @@ export class HttpListener {
   }
 }
 
-/** The body as text; null when it is longer than `limit` bytes. Rejects when the caller goes away. */
-export async function readBody(request: IncomingMessage, limit: number): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length <= limit) chunks.push(chunk);
-  }
-  return length > limit ? null : Buffer.concat(chunks).toString("utf8");
+/** Cuts the connection of a request in place of an answer. */
+export function cutConnection({ incoming }: HttpBindings): Response {
+  incoming.socket.destroy();
+  return RESPONSE_ALREADY_SENT;
 }
 
-/** Ends a response with a body of known length. */
-export function reply(response: ServerResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(body) });
-  response.end(body);
-}
+/** In place of an answer: the caller waits for ever. */
+export const NO_ANSWER = RESPONSE_ALREADY_SENT;

@@ -3,12 +3,12 @@ import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
 import { startBridge, type Bridge } from "../../bridge/src/bridge.ts";
-import { LedgerReader } from "../start/ledger-totals.ts";
+import { LedgerReader } from "./ledger-totals.ts";
 import { startMiner, type Miner } from "../miner/miner.ts";
 import { startNode, type DevNode } from "../node/node.ts";
-import { startPool, type PoolProcess } from "./pool-process.ts";
-import type { StartOptions } from "../start/start-options.ts";
-import type { Addresses, Moment } from "../start/start-summary.ts";
+import { startPool, type PoolProcess } from "../pool-host/pool-process.ts";
+import type { StartOptions } from "./start-options.ts";
+import type { Addresses, Moment } from "./start-summary.ts";
 
 const COIN = "eth";
 const HEALTH_TIMEOUT_MS = 2_000;
@@ -21,7 +21,7 @@ export class PortInUseError extends Error {
 }
 
 /** Node, pool, bridge and miner of one `npm start`. Parts are started one by one, so that progress can be shown. */
-export class LocalPool {
+export class LocalSetup {
   readonly #options: StartOptions;
   readonly #chain: ChainSpec;
   readonly #secrets = { NOTIFY_TOKEN: token(), REDIS_TOKEN: token(), METRICS_TOKEN: token() };
