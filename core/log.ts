@@ -69,15 +69,3 @@ export function createLogger(options: {
     with: (fields) => createLogger({ ...options, fields: { ...common, ...fields } }),
   };
 }
-
-/**
- * Correlation id of a share, the same in the session, the verifier and the ledger: login, worker and the submission's
- * unique time name it. Log it as the field `share`.
- */
-export function shareId(share: {
-  readonly login: string;
-  readonly worker: string;
-  readonly timestampMs: number;
-}): string {
-  return `${share.login}/${share.worker}/${share.timestampMs}`;
-}

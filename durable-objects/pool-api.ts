@@ -16,7 +16,8 @@ import { consoleSink } from "./platform/log-sink.ts";
 import { verifierShards } from "./platform/peers.ts";
 import { sqlPort } from "./platform/runtime.ts";
 import { StayAwake } from "./platform/stay-awake.ts";
-import type { PoolApiRpc, PoolTotals, SubmitCounts } from "./rpc.ts";
+import type { PoolApiRpc, PoolTotals } from "./rpc.ts";
+import type { SubmitCounts } from "../core/shares/verdict-reporter.ts";
 
 /** How long a judgement of the pool's health is good: whoever asks for it all the time must not cost more. */
 const HEALTH_MAX_AGE_MS = 5000;

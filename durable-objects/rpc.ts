@@ -4,8 +4,9 @@
  */
 import type { PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport, ShardHealth, WorkHealth } from "../core/health/judge.ts";
-import type { Range, Verdict } from "../core/history/definitions.ts";
+import type { Range } from "../core/history/definitions.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
+import type { SubmitCounts } from "../core/shares/verdict-reporter.ts";
 import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
@@ -88,9 +89,6 @@ export interface IpGuardRpc {
   /** What has been counted, for operators and tests. */
   counts(): Promise<ClientCounts>;
 }
-
-/** Submits by verdict since the last report, and the blocks among them. A part that is left out is 0. */
-export type SubmitCounts = Readonly<Partial<Record<Verdict | "blocks", number>>>;
 
 /** One object, `idFromName("main")`: what the API and the dashboard show of the pool. */
 export interface PoolApiRpc {

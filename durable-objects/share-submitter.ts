@@ -1,5 +1,5 @@
 import type { PendingShare } from "../core/stratum/session.ts";
-import { shardOf } from "../core/shares/shard-of.ts";
+import { shardOf, verifierName } from "../core/shares/shards.ts";
 import type { ShareVerdict } from "../core/shares/share.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
@@ -31,12 +31,12 @@ export class ShareSubmitter {
   async submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
     const submission = { ...share, timestampMs: this.#uniqueMs(share.worker, nowMs), staleBefore: this.#staleBefore };
     this.#staleBefore = 0;
-    const shard = shardOf(share.login, loadConfig(this.#env).verifier.shards);
+    const name = verifierName(shardOf(share.login, loadConfig(this.#env).verifier.shards));
     let reason = "";
     for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {
       try {
         // A new stub each time: after an exception the old one may stay broken.
-        const verifier = this.#env.SHARE_VERIFIER.getByName(`shard-${shard}`);
+        const verifier = this.#env.SHARE_VERIFIER.getByName(name);
         return await verifier.submit({ ...submission, retry: attempt > 0 });
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
@@ -46,7 +46,7 @@ export class ShareSubmitter {
       const wait = RETRY_WAITS_MS[attempt];
       if (wait !== undefined) await scheduler.wait(wait);
     }
-    return { kind: "unavailable", reason: `verifier shard-${shard}: ${reason}` };
+    return { kind: "unavailable", reason: `verifier ${name}: ${reason}` };
   }
 
   /** Unix time in ms, different for every share of a worker even within one millisecond (the reference merges them). */

@@ -1,10 +1,8 @@
 import { sleep, type Clock } from "../clock.ts";
 import { backOffMs } from "../back-off.ts";
-import type { HeldSubmission, OutboxStore } from "../ledger/write-path/outbox-store.ts";
-import type { BlockRecord, RecordOutcome } from "../ledger/contract/records.ts";
+import type { BlockRecord } from "../ledger/contract/records.ts";
 import type { BlockSearch } from "../work/block-search.ts";
 import type { NodeClient } from "../work/node-client.ts";
-import type { GroupCommit } from "../ledger/write-path/group-commit.ts";
 
 /** A node takes work that is at most so many heights old (protocol.md, 6). */
 const YOUNG_HEIGHTS = 7;
@@ -18,31 +16,12 @@ const ASK_FROM_ROUND = 7;
 /** A node, as far as a found block is concerned. */
 export type BlockNode = Pick<NodeClient, "name" | "submitWork" | "findBlock">;
 
-/** What may have been done with a block before, by an earlier life of the object or an attempt that failed, without its being known. */
-export interface EarlierAttempt {
-  /** A node may have been offered it, and may have taken it. */
-  readonly offered: boolean;
-  /** The ledger may have been sent it. */
-  readonly written: boolean;
-}
-
-/** What became of a found block. `invalid`: no node took it, and its proof of work turned out to be wrong. */
-export type BlockOutcome =
-  | { readonly kind: "block" | "share"; readonly outcome: RecordOutcome }
-  | { readonly kind: "invalid" };
-
 export interface BlockPathOptions {
-  readonly store: OutboxStore;
-  readonly commit: GroupCommit;
   readonly nodes: readonly BlockNode[];
   readonly clock: Clock;
   readonly random: () => number;
   /** The greatest height of any work seen. */
   readonly newestHeight: () => number;
-  /** The full verification of a record that only passed the cheap test: whether its mix digest is the right one. */
-  readonly proves: (record: BlockRecord) => Promise<boolean>;
-  /** A node accepted a block: there is new work. */
-  readonly onAccepted: (record: BlockRecord) => void;
   /** What nodes said to an offer, for the log. */
   readonly onAnswer: (record: BlockRecord, node: string, answer: string) => void;
   /** What nodes know of a block whose fate is open, for the log; only what is new. */
@@ -51,14 +30,10 @@ export interface BlockPathOptions {
 
 type Offer = "accepted" | "rejected" | "retry";
 
-/** Who has the block. */
-type Fate = "accepted" | "inChain" | "nobody";
+/** Who has the block: a node took it, a node's chain has it, or no node and no chain. */
+export type BlockFate = "accepted" | "inChain" | "nobody";
 
-/**
- * From a found block to its place in the books. The block is durable before this begins, so that every step can be taken
- * again after a crash: nodes answer `true` to a block that they have already, and the ledger writes once. What is decided
- * is durable before the ledger hears of it: a later life never decides otherwise.
- */
+/** Brings found blocks to the nodes, and asks their chains where an answer may have been lost. Safe to begin again: nodes answer `true` to a block that they have. */
 export class BlockPath {
   readonly #options: BlockPathOptions;
 
@@ -67,41 +42,12 @@ export class BlockPath {
   }
 
   /**
-   * Offers the block to every node until one accepts, and records it; or, when no node and no chain has it, its share.
-   * Takes as long as that takes.
-   */
-  async settle(held: HeldSubmission, earlier: EarlierAttempt): Promise<BlockOutcome> {
-    const { store, commit, proves } = this.#options;
-    const { id: heldId, record } = held;
-    const retry = earlier.written;
-    if (held.stage !== "sealed" && !(await this.#isSealed(held, earlier))) {
-      if (held.stage === "foundClaimed" && !(await proves(record))) {
-        store.dropHeld(heldId);
-        return { kind: "invalid" };
-      }
-      store.setStage(held, "claimed");
-      return { kind: "share", outcome: await commit.commit({ kind: "share", record, retry, heldId }) };
-    }
-    return { kind: "block", outcome: await commit.commit({ kind: "block", record, retry, heldId }) };
-  }
-
-  /** @returns whether a node has accepted the block or has it in its chain; that is durable then */
-  async #isSealed(held: HeldSubmission, { offered }: EarlierAttempt): Promise<boolean> {
-    const { store, onAccepted } = this.#options;
-    const fate = await this.#fate(held.record, offered);
-    if (fate === "nobody") return false;
-    store.setStage(held, "sealed");
-    // A chain that has the block has gone on from it, and its work has been given out by now.
-    if (fate === "accepted") onAccepted(held.record);
-    return true;
-  }
-
-  /**
    * Offers the block until a node accepts it, all reject it, or it has grown too old. A node's `false` is the last word only
    * where no offer of the block can have reached one: a node that took it and was started again knows its work no more, and
-   * rejects it. Else the chain has the last word.
+   * rejects it. Else the chain has the last word. Takes as long as that takes.
+   * @param offeredBefore a node may have been offered it, and may have taken it
    */
-  async #fate(record: BlockRecord, offeredBefore: boolean): Promise<Fate> {
+  async fate(record: BlockRecord, offeredBefore: boolean): Promise<BlockFate> {
     const { clock, random, nodes, newestHeight } = this.#options;
     const said = new Map<string, string>();
     let open = [...nodes];

@@ -1,6 +1,5 @@
-import { meetsTarget, targetOf, toHex } from "ethash-wasm";
+import { meetsTarget, targetOf, toHex, type PowHash } from "ethash-wasm";
 import type { ShareRecord } from "../ledger/contract/records.ts";
-import type { PowHash } from "./pow-kernel.ts";
 import type { ShareSubmission } from "./share.ts";
 
 /** What the proof of work of a submission is worth. `record` is what the ledger keeps. */

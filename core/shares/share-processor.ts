@@ -1,17 +1,17 @@
 import { toHex } from "ethash-wasm";
-import type { ChainSpec, Epoch } from "../chain-spec.ts";
-import { sleep, within, type Clock } from "../clock.ts";
+import { BoundedMap } from "../bounded-map.ts";
+import { createEpochLookup, type ChainSpec, type Epoch } from "../chain-spec.ts";
+import { within, type Clock } from "../clock.ts";
+import { GroupCommit } from "../ledger/write-path/group-commit.ts";
 import { Outbox } from "../ledger/write-path/outbox.ts";
-import type { HeldStage, HeldSubmission, OutboxStore } from "../ledger/write-path/outbox-store.ts";
-import { identityOf } from "../ledger/contract/record-codec.ts";
+import type { HeldStage, OutboxStore } from "../ledger/write-path/outbox-store.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../ledger/contract/records.ts";
 import type { Logger } from "../log.ts";
-import { BlockPath, type BlockNode, type EarlierAttempt } from "./block-path.ts";
+import { identityOf, proofOf } from "../share-identity.ts";
+import { BlockPath, type BlockNode } from "./block-path.ts";
 import type { CacheKeeper } from "./cache-keeper.ts";
-import { createEpochLookup } from "./epoch-lookup.ts";
-import { GroupCommit } from "../ledger/write-path/group-commit.ts";
+import { HeldSubmissions, type HeldOutcome } from "./held-submissions.ts";
 import { judgeClaim, judgeProof, type Judgement } from "./judgement.ts";
-import { RecentShares } from "./recent-shares.ts";
 import type { ShareSubmission, ShareVerdict } from "./share.ts";
 import { VerificationQueue } from "./verification-queue.ts";
 
@@ -24,10 +24,10 @@ export const ANSWER_WITHIN_MS = 1_000;
 /** So many blocks before its first one the next epoch's cache is prepared, where it fits beside the current one. */
 const LOOK_AHEAD_BLOCKS = 100;
 
-/** How long a held submission rests after something that should not fail has failed under it. */
-const REST_MS = 5_000;
+/** Most answers that are remembered: about 1 MB. */
+const REMEMBERED = 8_192;
 
-/** What a desk works with. */
+/** What a processor of shares works with. */
 export interface ShareProcessorOptions {
   readonly chain: ChainSpec;
   readonly keeper: CacheKeeper;
@@ -60,11 +60,13 @@ export class ShareProcessor {
   readonly #queue: VerificationQueue;
   readonly #outbox: Outbox;
   readonly #commit: GroupCommit;
-  readonly #blocks: BlockPath;
-  readonly #recent = new RecentShares();
+  readonly #held: HeldSubmissions;
   readonly #running = new Map<string, Promise<ShareVerdict>>();
-  /** Durable submissions whose fate is open. */
-  readonly #held = new Map<string, HeldSubmission>();
+  /**
+   * By proof of work, whose submission of it was accepted and as what: a retry gets the answer of its first attempt, and a copy is a
+   * duplicate without a hash and without a request to Redis. Forgetting is harmless, the ledger decides then.
+   */
+  readonly #recent = new BoundedMap<string, { readonly owner: string; readonly verdict: ShareVerdict }>(REMEMBERED);
   #newestHeight = 0;
   #recorded = 0;
   #refuted = 0;
@@ -72,43 +74,64 @@ export class ShareProcessor {
 
   /** Takes up whatever an earlier life of this object left in the store. */
   constructor(options: ShareProcessorOptions) {
-    const { chain, store, clock, random, nodes, onBlock, log } = options;
     this.#options = options;
-    this.#epochOf = createEpochLookup(chain);
-    const onFailure = (error: unknown) => this.#failed("kernel failed", error);
-    this.#queue = new VerificationQueue({ keeper: options.keeper, clock, bound: options.queueBound, onFailure });
+    this.#epochOf = createEpochLookup(options.chain);
+    const { keeper, clock, random, store, queueBound: bound } = options;
+    this.#queue = new VerificationQueue({
+      keeper,
+      clock,
+      bound,
+      onFailure: (error) => this.#failed("kernel failed", error),
+    });
     const writer = this.#counting(options.writer);
     this.#outbox = new Outbox(store, writer, clock, random);
-    this.#commit = new GroupCommit({
+    this.#commit = this.#openCommit(writer);
+    this.#held = this.#openHeld();
+    this.#held.resume();
+    this.wake();
+  }
+
+  #openCommit(writer: LedgerWriter): GroupCommit {
+    const { store, clock, commitIntervalMs, wakeAt } = this.#options;
+    return new GroupCommit({
       writer,
       store,
       outbox: this.#outbox,
       clock,
-      commitIntervalMs: options.commitIntervalMs,
+      commitIntervalMs,
       answerWithinMs: ANSWER_WITHIN_MS,
-      wakeAt: options.wakeAt,
+      wakeAt,
       onFailure: (error) => this.#failed("ledger failed", error),
     });
-    this.#blocks = new BlockPath({
-      store,
-      commit: this.#commit,
+  }
+
+  #openHeld(): HeldSubmissions {
+    const { store, nodes, clock, random, wakeAt, onBlock, log } = this.#options;
+    const blocks = new BlockPath({
       nodes,
       clock,
       random,
       newestHeight: () => this.#newestHeight,
-      proves: (record) => this.#prove(record),
-      onAccepted: onBlock,
       onAnswer: ({ height, nonce }, node, answer) => log.info("block offered", { height, nonce, node, answer }),
       onSearch: ({ height, nonce }, node, answer) => log.info("block looked for", { height, nonce, node, answer }),
     });
-    for (const held of store.held()) void this.#carry(held, { offered: true, written: isWritten(held) });
-    this.wake();
+    return new HeldSubmissions({
+      store,
+      commit: this.#commit,
+      blocks,
+      clock,
+      proves: (record) => this.#prove(record),
+      onAccepted: onBlock,
+      onFailure: (error) => this.#failed("held submission not settled", error),
+      onEnd: (record, end) => this.#ended(record, end),
+      wakeAt,
+    });
   }
 
   /** Judges a submission and records it. The same submission again (same login, worker, time) joins the first. Never throws. */
   submit(share: ShareSubmission): Promise<ShareVerdict> {
     const identity = identityOf(share);
-    const key = `${identity}/${share.job.header}${share.nonce}`;
+    const key = `${identity}/${proofOf({ header: share.job.header, nonce: share.nonce })}`;
     const running = this.#running.get(key);
     if (running) return running;
     const verdict = this.#process(share, identity)
@@ -169,23 +192,25 @@ export class ShareProcessor {
     if (judgement === null) {
       if (!claim) return unavailable("no light cache in time");
       if (claim.kind === "block") return this.#found("foundClaimed", share, claim.record);
-      const held = this.#hold("claimed", share, claim.record);
-      void this.#carry(held, { offered: false, written: share.retry }, judged);
+      void this.#hold("claimed", share, claim.record, judged);
       return ACCEPTED;
     }
     if (judgement.kind === "invalid") return judgement;
     if (judgement.kind === "block") return this.#found("found", share, judgement.record);
     const { record } = judgement;
     const outcome = await this.#commit.commit({ kind: "share", record, retry: share.retry, heldId: null });
-    return this.#remember(record, verdictOf(outcome, false));
+    const verdict = verdictOf(outcome, false);
+    this.#remember(record, verdict);
+    return verdict;
   }
 
-  /** What is known of this header and nonce without any work. */
+  /** What is known of this proof of work without any work. */
   #known({ job: { header }, nonce, mixDigest }: ShareSubmission, identity: string): ShareVerdict | undefined {
-    const recent = this.#recent.find(header, nonce, identity);
-    if (recent) return recent;
-    const held = mixDigest === null ? undefined : this.#held.get(heldKey({ header, nonce, mixDigest }));
-    const owner = held ? identityOf(held.record) : this.#outbox.find(header, nonce);
+    const proof = { header, nonce };
+    const recent = this.#recent.get(proofOf(proof));
+    if (recent) return recent.owner === identity ? recent.verdict : { kind: "duplicate" };
+    const held = mixDigest === null ? undefined : this.#held.find({ ...proof, mixDigest });
+    const owner = held ? identityOf(held.record) : this.#outbox.find(proof);
     if (owner === undefined) return undefined;
     if (owner !== identity) return { kind: "duplicate" };
     return { kind: "accepted", block: held !== undefined && held.stage !== "claimed" };
@@ -207,67 +232,30 @@ export class ShareProcessor {
 
   /** A found block: durable first, then to the nodes; the miner need not wait longer than it can. */
   async #found(stage: HeldStage, share: ShareSubmission, record: ShareRecord): Promise<ShareVerdict> {
-    const { clock } = this.#options;
-    const held = this.#hold(stage, share, record);
-    const carried = this.#carry(held, { offered: share.retry, written: share.retry });
-    return within(clock, ANSWER_WITHIN_MS, carried, { kind: "accepted", block: true });
+    const settled = this.#hold(stage, share, record).then(endVerdict);
+    return within(this.#options.clock, ANSWER_WITHIN_MS, settled, { kind: "accepted", block: true });
   }
 
-  #hold(stage: HeldStage, share: ShareSubmission, record: ShareRecord): HeldSubmission {
-    const { store, clock, wakeAt } = this.#options;
-    const held = store.hold(stage, { ...record, networkDifficulty: share.job.networkDifficulty });
-    wakeAt(clock.nowMs() + 30_000);
-    this.#held.set(heldKey(record), held);
-    return held;
+  /** @param judged a full verification that is under way */
+  #hold(stage: HeldStage, share: ShareSubmission, record: ShareRecord, judged?: Promise<Judgement>) {
+    const { retry, job } = share;
+    const proof = judged && (() => judged.then(({ kind }) => kind !== "invalid"));
+    return this.#held.hold(stage, { ...record, networkDifficulty: job.networkDifficulty }, retry, proof);
   }
 
-  /** Carries a durable submission to its end, however long that takes. Never throws. @param proof a verification that is under way */
-  async #carry(held: HeldSubmission, before: EarlierAttempt, proof?: Promise<Judgement>): Promise<ShareVerdict> {
-    const { clock, store } = this.#options;
-    this.#held.set(heldKey(held.record), held);
-    let pending = proof;
-    let earlier = before;
-    for (;;) {
-      try {
-        await store.durable();
-        const verdict = await this.#settle(held, earlier, pending);
-        this.#held.delete(heldKey(held.record));
-        if (verdict.kind === "invalid") this.#refute(held.record);
-        return this.#remember(held.record, verdict);
-      } catch (error) {
-        this.#failed("held submission not settled", error);
-        pending = undefined;
-        earlier = { offered: true, written: before.written || isWritten(held) };
-        await sleep(clock, REST_MS);
-      }
-    }
-  }
-
-  async #settle(held: HeldSubmission, earlier: EarlierAttempt, proof?: Promise<Judgement>): Promise<ShareVerdict> {
-    const { id, stage, record } = held;
-    if (stage !== "claimed") {
-      const end = await this.#blocks.settle(held, earlier);
-      return end.kind === "invalid" ? end : verdictOf(end.outcome, end.kind === "block");
-    }
-    const proven = proof ? (await proof).kind !== "invalid" : await this.#prove(record);
-    if (!proven) {
-      this.#options.store.dropHeld(id);
-      return { kind: "invalid" };
-    }
-    const outcome = await this.#commit.commit({ kind: "share", record, retry: earlier.written, heldId: id });
-    return verdictOf(outcome, false);
-  }
-
-  #remember(record: ShareRecord, verdict: ShareVerdict): ShareVerdict {
-    const { header, nonce } = record;
-    if (verdict.kind === "accepted") this.#recent.remember(header, nonce, identityOf(record), verdict);
-    return verdict;
-  }
-
-  /** Accepted on the strength of its claim, and the mix digest was wrong: it is not credited. */
-  #refute({ login, worker, height }: BlockRecord): void {
+  #ended(record: BlockRecord, end: HeldOutcome): void {
+    if (end.kind === "recorded") return this.#remember(record, endVerdict(end));
+    // Accepted on the strength of its claim, and the mix digest was wrong.
     this.#refuted += 1;
+    const { login, worker, height } = record;
     this.#options.log.warn("claimed mix digest refuted", { login, worker, height });
+  }
+
+  /** The first answer for a proof of work stays. */
+  #remember(record: ShareRecord, verdict: ShareVerdict): void {
+    const proof = proofOf(record);
+    if (verdict.kind !== "accepted" || this.#recent.has(proof)) return;
+    this.#recent.set(proof, { owner: identityOf(record), verdict });
   }
 
   #counting(writer: LedgerWriter): LedgerWriter {
@@ -300,13 +288,8 @@ export class ShareProcessor {
   }
 }
 
-function heldKey({ header, nonce, mixDigest }: Pick<ShareRecord, "header" | "nonce" | "mixDigest">): string {
-  return `${header}${nonce}${mixDigest}`;
-}
-
-/** Whether an attempt that came to an unknown end in this stage may have reached the ledger. */
-function isWritten({ stage }: HeldSubmission): boolean {
-  return stage === "claimed" || stage === "sealed";
+function endVerdict(end: HeldOutcome): ShareVerdict {
+  return end.kind === "refuted" ? { kind: "invalid" } : verdictOf(end.outcome, end.block);
 }
 
 function verdictOf(outcome: RecordOutcome, block: boolean): ShareVerdict {

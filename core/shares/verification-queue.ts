@@ -1,7 +1,7 @@
+import type { PowHash, PowInput } from "ethash-wasm";
 import type { Epoch } from "../chain-spec.ts";
 import { sleep, type Clock } from "../clock.ts";
-import type { CacheKeeper } from "./cache-keeper.ts";
-import { LARGEST_HASH_BATCH, type PowHash, type PowInput } from "./pow-kernel.ts";
+import { LARGEST_HASH_BATCH, type CacheKeeper } from "./cache-keeper.ts";
 
 /** How often the hashes of one share are tried anew after the kernel failed under it. */
 const ATTEMPTS = 3;

@@ -1,4 +1,4 @@
-import { shardOf } from "../shares/shard-of.ts";
+import { shardOf } from "../shares/shards.ts";
 
 /** Name of the object that holds the work. */
 export const ROOT_NAME = "main";

@@ -1,4 +1,5 @@
 import type { WorkSnapshot } from "../../core/work/job.ts";
+import { verifierName } from "../../core/shares/shards.ts";
 import { isRelayName } from "../../core/work/template-tree.ts";
 import type { Env } from "../env.ts";
 import type { ShareVerifierRpc } from "../rpc.ts";
@@ -11,5 +12,5 @@ export async function pushTo(env: Env, target: string, work: WorkSnapshot): Prom
 
 /** Every verifier. @param count as configured */
 export function verifierShards(env: Env, count: number): Pick<ShareVerifierRpc, "prepare" | "guard" | "health">[] {
-  return Array.from({ length: count }, (_, index) => env.SHARE_VERIFIER.getByName(`shard-${index}`));
+  return Array.from({ length: count }, (_, index) => env.SHARE_VERIFIER.getByName(verifierName(index)));
 }

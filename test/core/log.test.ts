@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createLogger, shareId, type LogLevel } from "../../core/log.ts";
+import { createLogger, type LogLevel } from "../../core/log.ts";
 
 function recorder(level: LogLevel) {
   const lines: { line: string; level: LogLevel }[] = [];
@@ -71,9 +71,5 @@ describe("the log", () => {
       restToken: "[redacted]",
       Authorization: "[redacted]",
     });
-  });
-
-  it("names a share by login, worker and its unique time", () => {
-    expect(shareId({ login: "0xa", worker: "rig-1", timestampMs: 17 })).toBe("0xa/rig-1/17");
   });
 });

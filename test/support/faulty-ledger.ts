@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
-import { identityOf } from "../../core/ledger/contract/record-codec.ts";
+import { identityOf } from "../../core/share-identity.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../../core/ledger/contract/records.ts";
 import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
 

@@ -2,7 +2,7 @@ import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
 import { periodAt, tallied } from "../../core/history/tally.ts";
-import { VerdictReporter } from "../../durable-objects/verdict-reporter.ts";
+import { VerdictReporter } from "../../core/shares/verdict-reporter.ts";
 import { SubmitTallies, type TallyKeeper } from "../../durable-objects/submit-tallies.ts";
 
 afterEach(async () => {

@@ -34,8 +34,3 @@ export function decodeShares(text: string): ShareRecord[] {
 export function decodeBlock(text: string): BlockRecord {
   return v.parse(block, JSON.parse(text));
 }
-
-/** What makes a submission this one and no other; a retry inside the pool has the same. */
-export function identityOf(record: Pick<ShareRecord, "login" | "worker" | "timestampMs">): string {
-  return `${record.login}/${record.worker}/${record.timestampMs}`;
-}

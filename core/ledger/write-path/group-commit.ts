@@ -1,8 +1,8 @@
 import { sleep, type Clock } from "../../clock.ts";
+import { identityOf, proofOf } from "../../share-identity.ts";
 import { checkRecord } from "./ledger-writer.ts";
 import { mayHaveExecuted, sendWrite, TOO_OLD, type Outbox } from "./outbox.ts";
 import type { LedgerWrite, OutboxRow, OutboxStore } from "./outbox-store.ts";
-import { identityOf } from "../contract/record-codec.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
 
 /** One verified submission on its way into the ledger. */
@@ -47,8 +47,8 @@ export interface GroupCommitOptions {
 
 /**
  * Writes verified shares in groups: what arrives while a write is on its way forms the next one, and there is never
- * more than one in flight, replays of the outbox included. When the ledger fails, everything goes through the outbox,
- * in order, until that is empty again: what waits in memory is always older than what is in the outbox.
+ * more than one in flight, replays of the outbox included. When the ledger fails, everything goes through the outbox
+ * until that is empty again. What is in memory is always newer than what is in the outbox, so it joins at the end.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -217,11 +217,11 @@ export class GroupCommit {
 
   /** @param seen the same batch's submissions so far */
   #answeredByOutbox({ entry, resolve }: Waiting, seen: Map<string, string>): boolean {
-    const { header, nonce } = entry.record;
+    const proof = proofOf(entry.record);
     const identity = identityOf(entry.record);
-    const owner = this.#options.outbox.find(header, nonce) ?? seen.get(`${header}:${nonce}`);
+    const owner = this.#options.outbox.find(entry.record) ?? seen.get(proof);
     if (owner === undefined) {
-      seen.set(`${header}:${nonce}`, identity);
+      seen.set(proof, identity);
       return false;
     }
     if (entry.heldId !== null) this.#options.store.dropHeld(entry.heldId);

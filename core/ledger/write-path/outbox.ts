@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import { backOffMs } from "../../back-off.ts";
+import { identityOf } from "../../share-identity.ts";
 import { recordsOf, type LedgerWrite, type OutboxEntry, type OutboxRow, type OutboxStore } from "./outbox-store.ts";
-import { identityOf } from "../contract/record-codec.ts";
 import type { LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
 import { RedisReplyError, RedisUnreachableError } from "../contract/redis-port.ts";
 
@@ -85,8 +85,8 @@ export class Outbox {
     return this.#nextAttemptAtMs;
   }
 
-  /** Whose submission of this header and nonce waits here: its identity. */
-  find(header: string, nonce: string): string | undefined {
+  /** Whose submission of this proof of work waits here: its identity. */
+  find({ header, nonce }: Pick<ShareRecord, "header" | "nonce">): string | undefined {
     const id = this.#index.get(header)?.get(nonce);
     const row = id === undefined ? undefined : this.#store.rows(id, id)[0];
     const record = row && recordsOf(row.write).find((one) => one.header === header && one.nonce === nonce);

@@ -1,9 +1,10 @@
+import type { PowHash, PowInput } from "ethash-wasm";
 import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
+import type { SqlPort } from "../../../core/ledger/contract/sql-port.ts";
 import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";
 import { createLogger } from "../../../core/log.ts";
 import type { BlockNode } from "../../../core/shares/block-path.ts";
-import { CacheKeeper } from "../../../core/shares/cache-keeper.ts";
-import type { PowHash, PowInput, PowKernel } from "../../../core/shares/pow-kernel.ts";
+import { CacheKeeper, type PowKernel } from "../../../core/shares/cache-keeper.ts";
 import { ShareProcessor } from "../../../core/shares/share-processor.ts";
 import type { ShareSubmission } from "../../../core/shares/share.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
@@ -41,9 +42,18 @@ export const foundBlock = (more: Partial<ShareSubmission> = {}): ShareSubmission
 /** A desk in one of its lives. `kill` ends it at once, wherever it is. */
 export type DeskLife = ShareProcessor & { kill(): void };
 
-/** Verifier, storage and ledger in which found blocks come to their end. @param options.fault what happens to the next request to the ledger */
-export function blockDesk(options: { readonly nodes: readonly BlockNode[]; readonly fault?: () => Fault }) {
-  const clock = new VirtualClock();
+/**
+ * Verifier, storage and ledger in which found blocks come to their end.
+ * @param options.fault what happens to the next request to the ledger
+ * @param options.port the storage of the next life, where it is not `sql`
+ */
+export function blockDesk(options: {
+  readonly nodes: readonly BlockNode[];
+  readonly fault?: () => Fault;
+  readonly clock?: VirtualClock;
+  readonly port?: () => SqlPort;
+}) {
+  const clock = options.clock ?? new VirtualClock();
   const sql = nodeSql();
   const ledger = new FaultyLedger(clock, options.fault ?? (() => ({ kind: "none", delayMs: 10 })));
   const log: Record<string, unknown>[] = [];
@@ -54,9 +64,10 @@ export function blockDesk(options: { readonly nodes: readonly BlockNode[]; reado
       nowMs: () => clock.nowMs(),
       after: (delayMs: number, work: () => void) => clock.after(delayMs, () => alive && work()),
     };
-    const exec: typeof sql.exec = (statement, ...parameters) => {
+    const port = options.port?.() ?? sql;
+    const exec: SqlPort["exec"] = (statement, ...parameters) => {
       if (!alive) throw new Error("this life is over");
-      return sql.exec(statement, ...parameters);
+      return port.exec(statement, ...parameters);
     };
     const bell = virtualAlarm(own, () => desk.wake());
     const keeper = new CacheKeeper(() => new BlockKernel(), 40 << 20);
@@ -65,7 +76,7 @@ export function blockDesk(options: { readonly nodes: readonly BlockNode[]; reado
     const desk: ShareProcessor = new ShareProcessor({
       chain: LONG_CHAIN,
       keeper,
-      store: new OutboxStore({ ...sql, exec }),
+      store: new OutboxStore({ ...port, exec }),
       writer: ledger.connect(() => alive),
       nodes: options.nodes,
       clock: own,

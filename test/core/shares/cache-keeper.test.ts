@@ -1,9 +1,8 @@
-import { Ethash, toHex } from "ethash-wasm";
+import { Ethash, toHex, type PowHash, type PowInput } from "ethash-wasm";
 import { loadKernel } from "ethash-wasm/node";
 import { describe, expect, it, vi } from "vitest";
 import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
-import { CacheKeeper, STRAGGLER_WAIT_MS } from "../../../core/shares/cache-keeper.ts";
-import type { PowHash, PowInput, PowKernel } from "../../../core/shares/pow-kernel.ts";
+import { CacheKeeper, STRAGGLER_WAIT_MS, type PowKernel } from "../../../core/shares/cache-keeper.ts";
 import vectors from "../../vectors/ethash.json" with { type: "json" };
 import { SHORT_CHAIN } from "../../support/proofs.ts";
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { identityOf } from "../../../core/ledger/contract/record-codec.ts";
+import { identityOf } from "../../../core/share-identity.ts";
 import type { ShareRecord } from "../../../core/ledger/contract/records.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
 import { nodeSql } from "../../support/node-sql.ts";

@@ -9,3 +9,8 @@ export function shardOf(login: string, shards: number): number {
   }
   return (hash >>> 0) % shards;
 }
+
+/** Name of a verifier's object. @param shard counts from 0 */
+export function verifierName(shard: number): string {
+  return `shard-${shard}`;
+}

@@ -1,0 +1,129 @@
+import { sleep, type Clock } from "../clock.ts";
+import type { GroupCommit } from "../ledger/write-path/group-commit.ts";
+import type { HeldStage, HeldSubmission, OutboxStore } from "../ledger/write-path/outbox-store.ts";
+import type { BlockRecord, RecordOutcome, ShareRecord } from "../ledger/contract/records.ts";
+import { proofOf } from "../share-identity.ts";
+import type { BlockPath } from "./block-path.ts";
+import { HELD_STATES, interrupted, nextState, opened, type HeldEvent, type HeldSituation } from "./held-states.ts";
+
+/** How long a held submission rests after something that should not fail has failed under it. */
+const REST_MS = 5_000;
+
+/** When the object asks to be woken for what it holds, should this life end before. */
+const WAKE_AFTER_MS = 30_000;
+
+/** What became of a held submission. `refuted`: its proof of work was wrong, and it is not credited. */
+export type HeldOutcome =
+  | { readonly kind: "recorded"; readonly outcome: RecordOutcome; readonly block: boolean }
+  | { readonly kind: "refuted" };
+
+export interface HeldSubmissionsOptions {
+  readonly store: OutboxStore;
+  readonly commit: GroupCommit;
+  readonly blocks: BlockPath;
+  readonly clock: Clock;
+  /** The full verification: whether the record's mix digest is the right one. */
+  readonly proves: (record: BlockRecord) => Promise<boolean>;
+  /** A node accepted a block: there is new work. */
+  readonly onAccepted: () => void;
+  /** Something that should not fail has failed; it is tried again. */
+  readonly onFailure: (error: unknown) => void;
+  /** A submission has come to its end, in whatever life it began. */
+  readonly onEnd: (record: BlockRecord, outcome: HeldOutcome) => void;
+  readonly wakeAt: (atMs: number) => void;
+}
+
+/** Submissions that are durable and whose fate is open; carries each to its end, however long that takes, by the table in held-states.ts. */
+export class HeldSubmissions {
+  readonly #options: HeldSubmissionsOptions;
+  readonly #open = new Map<string, HeldSubmission>();
+
+  constructor(options: HeldSubmissionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** With its claimed mix digest: a wrong claim must not stand in the way of the right one. */
+  find(claim: Pick<ShareRecord, "header" | "nonce" | "mixDigest">): HeldSubmission | undefined {
+    return this.#open.get(claimKey(claim));
+  }
+
+  /** Goes on with what an earlier life left. */
+  resume(): void {
+    for (const held of this.#options.store.held()) void this.#carry(held, interrupted(held.stage));
+  }
+
+  /**
+   * Makes a submission durable and carries it to its end. Never rejects.
+   * @param retry an earlier attempt at it may have gone all the way
+   * @param proof the outcome of a verification that is under way: whether the mix digest is right
+   * @throws when durable storage refuses; nothing is kept then
+   */
+  hold(stage: HeldStage, record: BlockRecord, retry: boolean, proof?: () => Promise<boolean>): Promise<HeldOutcome> {
+    const { store, clock, wakeAt } = this.#options;
+    const held = store.hold(stage, record);
+    wakeAt(clock.nowMs() + WAKE_AFTER_MS);
+    return this.#carry(held, opened(stage, retry), proof);
+  }
+
+  async #carry(held: HeldSubmission, begun: HeldSituation, proof?: () => Promise<boolean>): Promise<HeldOutcome> {
+    const { store, clock, onAccepted, onFailure, onEnd } = this.#options;
+    const { id, record } = held;
+    this.#open.set(claimKey(record), held);
+    let at = begun;
+    let proves = proof ?? this.#options.proves;
+    for (;;) {
+      try {
+        // What was decided is durable before a node or the ledger hears of it.
+        await store.durable();
+        const { event, outcome } = await this.#perform(at, held, proves);
+        const next = nextState(at.state, event);
+        if (next === "refuted") store.dropHeld(id);
+        if (next === "refuted" || next === "done") {
+          const end: HeldOutcome = outcome
+            ? { kind: "recorded", outcome, block: at.state === "sealed" }
+            : { kind: "refuted" };
+          this.#open.delete(claimKey(record));
+          onEnd(record, end);
+          return end;
+        }
+        const { stage } = HELD_STATES[next];
+        if (stage !== held.stage) store.setStage(held, stage);
+        at = { state: next, reached: at.reached };
+        // A chain that has the block has gone on from it, and its work has been given out by now.
+        if (event === "accepted") onAccepted();
+      } catch (error) {
+        onFailure(error);
+        at = interrupted(held.stage, at.reached);
+        proves = this.#options.proves;
+        await sleep(clock, REST_MS);
+      }
+    }
+  }
+
+  async #perform(
+    { state, reached }: HeldSituation,
+    { id: heldId, record }: HeldSubmission,
+    proves: HeldSubmissionsOptions["proves"],
+  ): Promise<{ readonly event: HeldEvent; readonly outcome?: RecordOutcome }> {
+    const { commit, blocks } = this.#options;
+    const retry = reached === "ledger";
+    switch (HELD_STATES[state].task) {
+      case "offer":
+        return { event: await blocks.fate(record, reached !== "nowhere") };
+      case "prove":
+        return { event: (await proves(record)) ? "proven" : "refuted" };
+      case "recordShare":
+        return { event: "recorded", outcome: await commit.commit({ kind: "share", record, retry, heldId }) };
+      case "recordBlock":
+        return { event: "recorded", outcome: await commit.commit({ kind: "block", record, retry, heldId }) };
+    }
+  }
+}
+
+function claimKey(claim: Pick<ShareRecord, "header" | "nonce" | "mixDigest">): string {
+  return `${proofOf(claim)}${claim.mixDigest}`;
+}
