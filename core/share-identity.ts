@@ -9,7 +9,7 @@ export interface SubmissionIdentity {
 
 /**
  * A submission's identity as text, `login/worker/ms`. A retry inside the pool has the same one, from the session to the ledger
- * (docs/decisions/exactly-once.md); it is also the correlation id of log lines, their field `share`.
+ * (docs/decisions/0001-exactly-once-by-evidence.md); it is also the correlation id of log lines, their field `share`.
  */
 export function identityOf({ login, worker, timestampMs }: SubmissionIdentity): string {
   return `${login}/${worker}/${timestampMs}`;

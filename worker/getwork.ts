@@ -6,7 +6,7 @@ import type { Env } from "../durable-objects/env.ts";
 
 /**
  * HTTP getwork. Every JSON-RPC answer is status 200 with `Content-Length`: ethminer crashes on chunked bodies and reconnects
- * hundreds of times a second on any other status (protocol.md, section 3).
+ * hundreds of times a second on any other status (docs/protocol.md, section 3).
  */
 export async function answerGetwork(
   env: Env,

@@ -1,6 +1,6 @@
 import type { CallCosts } from "./measured-costs.ts";
 
-/** Cloudflare's prices in USD, Workers Paid; the included amounts are a month's. Source: design papers, platform.md section C. */
+/** Cloudflare's prices in USD, Workers Paid; the included amounts are a month's. docs/platform.md, section 6. */
 export const PRICES = {
   planUsd: 5,
   requests: { usdPerMillion: 0.15, included: 1_000_000 },

@@ -4,7 +4,7 @@ export type GuardEvent =
   | "invalidShare"
   | "validShare"
   | "staleShare" // never towards a ban
-  | "ban"; // protocol.md says ban: the connection is closed as well
+  | "ban"; // docs/protocol.md says ban: the connection is closed as well
 
 /** What the guard makes of a client. */
 export interface GuardVerdict {

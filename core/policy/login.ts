@@ -29,7 +29,7 @@ export function parseLogin(text: string): Login | null {
 }
 
 /**
- * The worker's name: the first usable one of the candidates, best first (protocol.md, section 2). A name is not usable when it
+ * The worker's name: the first usable one of the candidates, best first (docs/protocol.md, section 2). A name is not usable when it
  * is not 1 to 32 of `[0-9A-Za-z-_]`, was put there by the program and not the operator, or is the tail of the address.
  */
 export function workerName(address: string, ...candidates: readonly string[]): string {

@@ -4,7 +4,7 @@ import type { BlockRecord } from "../ledger/contract/records.ts";
 import type { BlockSearch } from "../work/block-search.ts";
 import type { NodeClient } from "../work/node-client.ts";
 
-/** A node takes work that is at most so many heights old (protocol.md, 6). */
+/** A node takes work that is at most so many heights old (docs/protocol.md, section 6). */
 const YOUNG_HEIGHTS = 7;
 
 /**

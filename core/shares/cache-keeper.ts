@@ -6,7 +6,7 @@ export interface PowKernel extends Pick<Ethash, "epoch" | "hashBatch" | "resultO
   startCache(epoch: Epoch): Pick<CacheBuild, "epoch" | "step" | "progress" | "done">;
 }
 
-/** The most shares that are hashed in one call: 32 take about 12 ms (kernel.md), and more gain nothing. */
+/** The most shares that are hashed in one call: 32 take about 20 ms (wasm/README.md, Measured), and more gain nothing. */
 export const LARGEST_HASH_BATCH = MAX_BATCH;
 
 /**

@@ -1,7 +1,7 @@
 /**
  * What a share is worth: a pure function of its nonce and its header, fixed before the header is public. Header and nonce space are the
  * same for every miner, so whoever knows a share hands it in wherever it pays most; here it pays the same everywhere. Sessions, verifier,
- * `ledger audit`, page and bridge all read this one table (docs/decisions/share-worth.md).
+ * `ledger audit`, page and bridge all read this one table (docs/decisions/0035-share-worth.md).
  */
 
 /** A class of nonces, named by log2 of its difficulty over the pool's: 0 has the pool's own, 2 four times that, -2 a quarter. */

@@ -53,7 +53,7 @@ export interface ShareProcessorOptions {
 const ACCEPTED: ShareVerdict = { kind: "accepted", block: false };
 const unavailable = (reason: string): ShareVerdict => ({ kind: "unavailable", reason });
 
-/** The whole way of a share from its submission to the ledger (design.md, "Share, step by step", 3 and 4). */
+/** The whole way of a share from its submission to the ledger (docs/ARCHITECTURE.md, "One share"). */
 export class ShareProcessor {
   readonly #options: ShareProcessorOptions;
   readonly #epochOf: (height: number) => Epoch;

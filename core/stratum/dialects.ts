@@ -69,7 +69,7 @@ const classicRejection: Dialect["rejection"] = (id, reason) => {
   return `{"id":${id},"result":null,"error":[${stratumCode},"${message}",null]}`;
 };
 
-/** NiceHash's EthereumStratum/1.0.0 (protocol.md, section 4). */
+/** NiceHash's EthereumStratum/1.0.0 (docs/protocol.md, section 4). */
 const es1: Dialect = {
   name: "es1",
   extranonce: true,

@@ -40,7 +40,7 @@ export function getworkGranted(id: string): string {
   return DIALECTS.ethProxy.granted(id);
 }
 
-/** A refused one, ban included: always a JSON-RPC answer, which makes miners wait and not storm (protocol.md, section 3). */
+/** A refused one, ban included: always a JSON-RPC answer, which makes miners wait and not storm (docs/protocol.md, section 3). */
 export function getworkRefusal(id: string, reason: RejectReason): string {
   return DIALECTS.ethProxy.rejection(id, reason);
 }

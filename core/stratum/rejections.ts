@@ -9,13 +9,13 @@ export interface Rejection {
   readonly stratumCode: number;
   /** Code in EthereumStratum/2.0.0: 3xx not authorised, 4xx bad request, 5xx the pool's own trouble (EIP-1571). */
   readonly es2Code: number;
-  /** `ethProxy`: only that dialect closes, as open-ethereum-pool does; the others keep the connection (protocol.md, section 4). */
+  /** `ethProxy`: only that dialect closes, as open-ethereum-pool does; the others keep the connection (docs/protocol.md, section 4). */
   readonly disconnect: "never" | "ethProxy" | "always";
   /** What the guard is told. */
   readonly report: GuardEvent | null;
 }
 
-/** Why a request was not granted. The only place where wire codes live (protocol.md, section 1). */
+/** Why a request was not granted. The only place where wire codes live (docs/protocol.md, section 1). */
 export const REJECTIONS = {
   stale: {
     message: "Job not found",

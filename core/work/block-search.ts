@@ -3,7 +3,7 @@ import { parseQuantity } from "./node-work.ts";
 
 /**
  * So many heights after a block its fate is open: as an uncle it may be included up to six heights later (Yellow Paper, 11.1), and a
- * node takes its work up to seven heights late (protocol.md, 6).
+ * node takes its work up to seven heights late (docs/protocol.md, section 6).
  */
 export const FATE_HEIGHTS = 7;
 

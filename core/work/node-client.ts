@@ -27,7 +27,7 @@ export interface NodeClient {
   /** Asks for the current work: one batch of `eth_getWork` and `eth_getBlockByNumber("pending", false)`. */
   poll(): Promise<PollResult>;
   /**
-   * `eth_submitWork`. geth says `true` to duplicates as well (protocol.md, 6).
+   * `eth_submitWork`. geth says `true` to duplicates as well (docs/protocol.md, section 6).
    * @param nonce 8 bytes, `0x` hex
    * @param header 32 bytes, `0x` hex
    * @param mixDigest 32 bytes, `0x` hex

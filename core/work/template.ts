@@ -1,6 +1,6 @@
 import type { Job, WorkSnapshot } from "./job.ts";
 
-/** A submit may name a job whose height is above `current.height - BACKLOG_HEIGHTS`; the node itself takes up to 7 (protocol.md, 6). */
+/** A submit may name a job whose height is above `current.height - BACKLOG_HEIGHTS`; the node itself takes up to 7 (docs/protocol.md, section 6). */
 export const BACKLOG_HEIGHTS = 3;
 
 /**
@@ -15,7 +15,7 @@ export interface WorkOffer {
   /** The node that it is from; null for a push that does not say. */
   readonly node: string | null;
   /**
-   * A pushed header is of an unknown moment before it arrived (geth keeps no order, protocol.md, 6).
+   * A pushed header is of an unknown moment before it arrived (geth keeps no order, docs/protocol.md, section 6).
    * A polled one is what the node held at some moment after `askedAtMs`.
    */
   readonly via: "push" | "poll";

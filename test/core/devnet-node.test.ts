@@ -79,7 +79,7 @@ describe("work of the simulated node", () => {
       result: [
         expect.stringMatching(/^0x[0-9a-f]{64}$/),
         `0x${toHex(ethash.seedHash(1))}`,
-        // The pair of difficulty and target that protocol.md quotes from a real node.
+        // The pair of difficulty and target that docs/protocol.md quotes from a real node.
         "0x00000007cc03d7d0cb49aa514f6aed05705a9baef46aea9a02514c253e288daa",
         "0x7918",
       ],

@@ -14,7 +14,7 @@ import { kernelAt } from "../support/pow.ts";
 import { LONG_CHAIN, makeJob, meets, solutions } from "../support/proofs.ts";
 import { StratumClient } from "../support/stratum-client.ts";
 
-// Every mining program of protocol.md, byte for byte in both directions, with real proofs of work: through TCP and the bridge,
+// Every mining program of docs/protocol.md, byte for byte in both directions, with real proofs of work: through TCP and the bridge,
 // and over a WebSocket straight into the pool.
 
 const WALLET = "b85150eb365e7df0941f0cf08235f987ba91506a";

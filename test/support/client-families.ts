@@ -1,5 +1,5 @@
 /**
- * What the mining programs of protocol.md, sections 2, 4 and 5, say, and what they must hear, line by line. `>` goes to the pool,
+ * What the mining programs of docs/protocol.md, sections 2, 4 and 5, say, and what they must hear, line by line. `>` goes to the pool,
  * `<` comes from it, `!` is something that happens at the node. In braces: WALLET (without 0x); HEADER, SEED (hex without 0x),
  * TARGET; JOB (the job's short name); NONCE and MIX of a fresh proof of work for the header; TAIL, the same without the extranonce;
  * SCALED, the difficulty on EthereumStratum/1's scale; and SESSION and EXTRANONCE, which the first line that has them teaches.

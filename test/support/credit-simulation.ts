@@ -83,7 +83,7 @@ export function within(wanted: DifficultyClass): (random: () => number) => numbe
 
 const anywhere = (random: () => number) => Math.floor(random() * 2 ** 24);
 
-/** What was done to pools, and to this one before, at a pool difficulty of `pool` hashes (docs/decisions/share-worth.md). */
+/** What was done to pools, and to this one before, at a pool difficulty of `pool` hashes (docs/decisions/0035-share-worth.md). */
 export function cheats(pool: number): readonly Strategy[] {
   const six = [0, 1, 2, 3, 4, 5].map((level) => pool * 2 ** level);
   const vardiff = [0, 1, 2, 3, 4].map((step) => pool * 8 ** step);

@@ -14,7 +14,7 @@ import { StratumClient } from "./stratum-client.ts";
 const REDIS_TOKEN = "a-token-for-the-books";
 /**
  * Mines three shares for two logins and a block over real sockets, and compares every key, type, field and member of the
- * ledger with ledger.md. Then everything that must not be credited, after which the ledger must be the same.
+ * ledger with docs/ledger.md. Then everything that must not be credited, after which the ledger must be the same.
  * @param upstash where the pool keeps its books; null: the embedded ledger
  */
 export async function walkShareToLedger(

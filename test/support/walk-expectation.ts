@@ -21,7 +21,7 @@ export interface Sent {
 
 const worth = (shares: number): string => (SHARE * BigInt(shares)).toString();
 
-/** Compares with what ledger.md says these submissions leave behind; only times are taken from the ledger, and checked. */
+/** Compares with what docs/ledger.md says these submissions leave behind; only times are taken from the ledger, and checked. */
 export function compareWithLedgerDocument(
   dump: LedgerDump,
   sent: readonly Sent[],

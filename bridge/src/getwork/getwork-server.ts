@@ -24,7 +24,7 @@ interface Rig {
 
 /**
  * Plain HTTP getwork for the LAN. ethminer, for one, speaks HTTP/1.0 without TLS, cannot read chunked bodies, and takes any
- * status but 200 as a reason to connect again at once, hundreds of times a second (protocol.md, section 3).
+ * status but 200 as a reason to connect again at once, hundreds of times a second (docs/protocol.md, section 3).
  */
 export class GetworkServer {
   readonly #forwarder: GetworkForwarder;

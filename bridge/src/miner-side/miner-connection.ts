@@ -12,7 +12,7 @@ import type { PoolFailover, PoolState } from "../pool-side/pool-failover.ts";
 import { ResumableSession, type PoolOutcome } from "../session/resumable-session.ts";
 import type { UnclaimedShares } from "../session/unclaimed-shares.ts";
 
-/** The pool bans whoever sends a longer line (protocol.md, section 1), and all miners of a site share one address. */
+/** The pool bans whoever sends a longer line (docs/protocol.md, section 1), and all miners of a site share one address. */
 const MAX_MINER_LINE_BYTES = 1024;
 /** Requests without an answer: beyond, the miner is not read until some are answered. */
 const PENDING_HIGH = 256;

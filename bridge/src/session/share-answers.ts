@@ -6,7 +6,7 @@ export interface AnswerError {
   readonly message: string;
 }
 
-/** The share had been recorded before: 22, in EthereumStratum/2 409 (protocol.md, section 1; EIP-1571). */
+/** The share had been recorded before: 22, in EthereumStratum/2 409 (docs/protocol.md, section 1; EIP-1571). */
 export function isDuplicate(error: AnswerError | null): boolean {
   return error !== null && (error.code === 22 || error.code === 409 || error.message === "Duplicate share");
 }

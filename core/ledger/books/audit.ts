@@ -27,7 +27,7 @@ export async function auditBooks(redis: RedisPort, coin: string): Promise<Findin
   ];
 }
 
-/** Types by the rest of the key behind the coin, as in ledger.md; the first that matches counts. */
+/** Types by the rest of the key behind the coin, as in docs/ledger.md; the first that matches counts. */
 const TYPES: readonly (readonly [RegExp, string])[] = [
   [/^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*)$/, "hash"],
   [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],

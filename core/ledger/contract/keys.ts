@@ -1,4 +1,4 @@
-/** Redis keys of the books. Names, types and member formats are open-ethereum-pool's (ledger.md), so that its modules read them unchanged. */
+/** Redis keys of the books. Names, types and member formats are open-ethereum-pool's (docs/ledger.md), so that its modules read them unchanged. */
 export interface LedgerKeys {
   /** Hash: `<name>:name|height|difficulty|lastBeat` per node. */
   readonly nodes: string;

@@ -15,7 +15,7 @@ export interface KeyRow {
 
 /**
  * Redis' data in two tables without rowid and without further index, so that a write is one billed row: a new member one, a new key
- * one more. A sorted set is ordered when it is read; docs/decisions/embedded-ledger.md has the figures against an index by score.
+ * one more. A sorted set is ordered when it is read; docs/decisions/0005-no-index-by-score.md has the figures against an index by score.
  */
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS keys(

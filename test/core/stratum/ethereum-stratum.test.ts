@@ -23,7 +23,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
     return pool;
   };
 
-  it("speaks the transcript of protocol.md, section 4", () => {
+  it("speaks the transcript of docs/protocol.md, section 4", () => {
     const pool = new PoolDriver();
     expect(pool.say(SUBSCRIBE)).toEqual([
       '{"id":1,"result":[["mining.notify","session-1","EthereumStratum/1.0.0"],"080c01"],"error":null}',

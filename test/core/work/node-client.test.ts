@@ -5,7 +5,7 @@ import { scriptedServer, type Answer, type Scripted } from "./support/json-rpc-s
 
 const HEADER = `0x${"a1".repeat(32)}`;
 const SEED = `0x${"00".repeat(32)}`;
-// From a real geth (protocol.md, 6): difficulty 550853386.
+// From a real geth (docs/protocol.md, section 6): difficulty 550853386.
 const TARGET = "0x00000007cc03d7d0cb49aa514f6aed05705a9baef46aea9a02514c253e288daa";
 const DIFFICULTY = 550853386n;
 const PENDING_DIFFICULTY = `0x${DIFFICULTY.toString(16)}`;

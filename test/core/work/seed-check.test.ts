@@ -25,7 +25,7 @@ const check = (chain: ChainSpec, height: number, rounds: number) =>
   createSeedCheck(chain, CHAINS, keccak256)(jobOf(height, seedAfter(rounds)));
 
 describe("the seed hash of a node's work", () => {
-  // protocol.md, 6: epoch 389 with 389 rounds up to block 11,699,999; epoch 195 with 390 rounds from the next one on.
+  // docs/protocol.md, section 6: epoch 389 with 389 rounds up to block 11,699,999; epoch 195 with 390 rounds from the next one on.
   it.each([
     ["ethereum", 0, 0],
     ["ethereum", 29_999, 0],

@@ -10,7 +10,7 @@ import { recordShares } from "../twins/record-shares.ts";
 
 type Twin = (space: Keyspace, keys: readonly string[], argv: readonly string[]) => Reply;
 
-/** The scripts that the embedded ledger runs, each by its native twin; docs/decisions/embedded-ledger.md says why there is no Lua. */
+/** The scripts that the embedded ledger runs, each by its native twin; docs/decisions/0004-native-twins-of-the-scripts.md says why there is no Lua. */
 const TWINS: readonly (readonly [script: LedgerScript, twin: Twin])[] = [
   [RECORD_SHARES, recordShares],
   [RECORD_BLOCK, recordBlock],

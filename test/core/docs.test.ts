@@ -1,0 +1,106 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { expect, it } from "vitest";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+/** Not written by anyone, or not the pages of this repository. */
+const FOREIGN = new Set(["node_modules", "dist", ".git", ".wrangler"]);
+const DECISIONS = "docs/decisions";
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (!entry.isDirectory()) return [relative(ROOT, path)];
+    return FOREIGN.has(entry.name) ? [] : filesBelow(path);
+  });
+}
+
+const files = filesBelow(ROOT);
+const pages = files.filter((file) => file.endsWith(".md"));
+const sources = files.filter((file) => /\.(?:tsx?|mjs|toml|lua)$/.test(file) && file !== "test/core/docs.test.ts");
+const text = (file: string): string => readFileSync(join(ROOT, file), "utf8");
+const prose = (page: string): string => text(page).replaceAll(/^```[^]*?^```/gm, "");
+
+/** Headings as GitHub makes anchors of them. */
+function anchors(page: string): string[] {
+  return [...prose(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** A path from the root, or its end. */
+function exists(name: string): boolean {
+  if (name.endsWith("/")) return files.some((file) => file.startsWith(name) || file.includes(`/${name}`));
+  return files.some((file) => file === name || file.endsWith(`/${name}`));
+}
+
+/** A page of docs/ is named by its whole path; others as seen from the source, or by name. */
+function pathOf(source: string, name: string): string | undefined {
+  return (
+    [name, normalize(join(dirname(source), name))].find((path) => pages.includes(path)) ??
+    pages.find((page) => page.endsWith(`/${name}`) && !page.startsWith("docs/"))
+  );
+}
+
+it("every relative link of a page leads to a file, and to a heading where it names one", () => {
+  const dead = pages.flatMap((page) =>
+    [...prose(page).matchAll(/\]\((?![a-z]+:)([^)\s]+)\)/g)].flatMap(([, link = ""]) => {
+      const [path = "", anchor] = link.split("#");
+      const target = path === "" ? page : normalize(join(dirname(page), path));
+      const leads =
+        existsSync(join(ROOT, target)) &&
+        (anchor === undefined || anchors(target).includes(decodeURIComponent(anchor)));
+      return leads ? [] : [`${page}: ${link}`];
+    }),
+  );
+  expect(dead).toEqual([]);
+});
+
+it("every file and folder that a page names exists", () => {
+  const missing = pages.flatMap((page) =>
+    [...prose(page).matchAll(/`([\w.-]+(?:\/[\w.-]+)*(?:\.(?:tsx?|mjs|md|toml|json|lua|cpp|css|sh)|\/))`/g)]
+      .map(([, name = ""]) => name)
+      .filter((name) => !FOREIGN.has(name.replace(/\/$/, "")) && !exists(name))
+      .map((name) => `${page}: ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+it("every page that a source names exists, and so does the section", () => {
+  const missing = sources.flatMap((source) =>
+    [...text(source).matchAll(/([\w./-]*[\w-]\.md)\b(?:, sections? (\d+(?:(?:, | and )\d+)*))?/g)].flatMap(
+      ([reference, name = "", sections = ""]) => {
+        const page = pathOf(source, name);
+        if (page === undefined) return [`${source}: ${reference}`];
+        const numbers = sections.match(/\d+/g) ?? [];
+        const found = numbers.every((number) => new RegExp(`^## ${number}\\. `, "m").test(text(page)));
+        return found ? [] : [`${source}: ${reference}`];
+      },
+    ),
+  );
+  expect(missing).toEqual([]);
+});
+
+it("every decision has a number, a date and a status, and the index lists each as it is", () => {
+  const records = files.filter((file) => dirname(file) === DECISIONS && !file.endsWith("README.md")).toSorted();
+  const lines = records.map((record, at) => {
+    const [, number = "", title = "", date = "", status = ""] =
+      /^# (\d+)\. (.+)\n\n(\d{4}-\d\d-\d\d) · (accepted|superseded by \d+)\n/.exec(text(record)) ?? [];
+    const name = record.slice(DECISIONS.length + 1);
+    expect([record, number, name.slice(0, 4)]).toEqual([record, String(at + 1), String(at + 1).padStart(4, "0")]);
+    return `| ${number} | [${title}](${name}) | ${date} | ${status} |`;
+  });
+  expect(text(`${DECISIONS}/README.md`).match(/^\| \d.*$/gm)).toEqual(lines);
+});
+
+it("every setting has its row in the operator's guide", async () => {
+  const { settingNames, isSecretSetting } = await import("../../core/config-schema.ts");
+  const guide = text("docs/OPERATING.md");
+  const absent = [...settingNames].filter(
+    (name) => !guide.includes(`\`${name}\``) && (isSecretSetting(name) || !guide.includes(`\`${name}.`)),
+  );
+  expect(absent).toEqual([]);
+});
