@@ -1,4 +1,4 @@
-import { MAX_BATCH, type CacheBuild, type Ethash, type PowHash, type PowInput } from "ethash-wasm";
+import { MAX_BATCH, SLICE_ITEMS, type CacheBuild, type Ethash, type PowHash, type PowInput } from "ethash-wasm";
 import type { Epoch } from "../chain-spec.ts";
 
 /** The part of `ethash-wasm`'s `Ethash` that the pool verifies with. After a trap the instance is a fresh one without a cache. */
@@ -8,12 +8,6 @@ export interface PowKernel extends Pick<Ethash, "epoch" | "hashBatch" | "resultO
 
 /** The most shares that are hashed in one call: 32 take about 20 ms (wasm/README.md, Measured), and more gain nothing. */
 export const LARGEST_HASH_BATCH = MAX_BATCH;
-
-/**
- * Cache items of one slice: about 5 ms, under 20 ms on a machine three times slower. Counted in items because a Worker's
- * clock stands still while it computes.
- */
-const SLICE_ITEMS = 16_384;
 
 /**
  * How long the cache of a newer epoch is kept before shares of an older one get theirs back. By then their jobs have left

@@ -2,6 +2,7 @@ import { toHex } from "ethash-wasm";
 import { BoundedMap } from "../bounded-map.ts";
 import { createEpochLookup, type ChainSpec, type Epoch } from "../chain-spec.ts";
 import { within, type Clock } from "../clock.ts";
+import type { ShardHealth } from "../health/judge.ts";
 import { GroupCommit } from "../ledger/write-path/group-commit.ts";
 import { Outbox } from "../ledger/write-path/outbox.ts";
 import type { HeldStage, OutboxStore } from "../ledger/write-path/outbox-store.ts";
@@ -159,7 +160,7 @@ export class ShareProcessor {
     this.#commit.wake();
   }
 
-  /** For the health page. */
+  /** What waits and what has happened in this life. */
   get state() {
     return {
       outboxDepth: this.#outbox.depth + this.#held.size,
@@ -170,6 +171,16 @@ export class ShareProcessor {
       ledgerSick: this.#outbox.failing,
       lastError: this.#lastError,
     };
+  }
+
+  /** The same as an operator sees it, with the light caches and the ledger's costs. */
+  get health(): ShardHealth {
+    const { outboxBound, keeper, writer } = this.#options;
+    const { refutedClaims: refutedShares, unresolved: unresolvedShares, ledgerSick, ...rest } = this.state;
+    const { epoch: cacheEpoch, progress: cacheProgress } = keeper.status;
+    const { billedCommands } = writer;
+    const ledger = ledgerSick ? "sick" : "ok";
+    return { ...rest, outboxBound, cacheEpoch, cacheProgress, billedCommands, unresolvedShares, refutedShares, ledger };
   }
 
   async #process(share: ShareSubmission, identity: string): Promise<ShareVerdict> {

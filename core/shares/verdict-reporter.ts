@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Verdict } from "../history/definitions.ts";
+import type { UnresolvedRecord } from "../ledger/write-path/outbox-store.ts";
 import type { Logger } from "../log.ts";
 import { identityOf } from "../share-identity.ts";
 import type { ShareSubmission, ShareVerdict } from "./share.ts";
@@ -24,6 +25,11 @@ export function shareLog(
       retry: share.retry ? true : undefined,
       tookMs,
     });
+}
+
+/** Says which records go to the operator, with all that is needed to credit them by hand. */
+export function unresolvedLog(log: Logger): (one: UnresolvedRecord) => void {
+  return ({ record, reason }) => log.error("share left to the operator", { reason, ...record });
 }
 
 /** Submits by verdict since the last report, and the blocks among them. A part that is left out is 0. */

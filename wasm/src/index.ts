@@ -10,7 +10,6 @@ export {
   type EthashErrorKind,
 } from "./errors.ts";
 export { Ethash, type EthashOptions, type PowHash, type PowInput } from "./ethash.ts";
-export { EthashSet } from "./ethash-set.ts";
 export { fromHex, toHex } from "./hex.ts";
 export { MAX_BATCH, memoryFor } from "./kernel.ts";
 export { meetsTarget, targetOf } from "./target.ts";
