@@ -39,7 +39,7 @@ export class CacheKeeper {
   readonly #create: () => PowKernel;
   readonly #budgetBytes: number;
   #slots: Slot[] = [];
-  /** Where the newest epoch that was begun starts. Epochs are told apart by it: ECIP-1099 gives numbers out twice. */
+  /** First block of the newest epoch that was begun, and when. Epochs go by their first block: ECIP-1099 gives numbers out twice. */
   #newestSince = { firstBlock: -1, atMs: -Infinity };
   #restUntilMs = -Infinity;
 

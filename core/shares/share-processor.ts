@@ -17,7 +17,7 @@ import type { ShareSubmission, ShareVerdict } from "./share.ts";
 import { VerificationQueue } from "./verification-queue.ts";
 
 /**
- * When a miner is told what is certain by then. ethminer gives up a submit after 2 s; half of that is left to the network.
+ * After so long a miner is told what is certain by then. ethminer gives up a submit after 2 s; half of that is left to the network.
  * A submission that is durable is accepted then, whatever is still to be done with it.
  */
 export const ANSWER_WITHIN_MS = 1_000;

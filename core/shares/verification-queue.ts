@@ -12,7 +12,7 @@ const ATTEMPTS = 3;
  */
 const GRACE_MS = 1_500;
 
-/** When the turn comes later than this, so many slices (15 ms) are done in it. */
+/** A turn that comes later than this builds three slices (15 ms) instead of one. */
 const STARVED_MS = 50;
 const STARVED_SLICES = 3;
 

@@ -2,6 +2,7 @@ import { setImmediate as breathe } from "node:timers/promises";
 import { Ethash, fromHex, meetsTarget, toHex } from "ethash-wasm";
 import { epochOf, type ChainSpec } from "ethash-wasm/chain-spec";
 import { loadKernel } from "ethash-wasm/node";
+import { BoundedMap } from "../../core/bounded-map.ts";
 
 /** A nonce for a header, as a node gets it in `eth_submitWork`. Hex strings are lower case with `0x`. */
 export interface Solution {
@@ -20,7 +21,7 @@ export class ProofOfWork {
   readonly #chain: ChainSpec;
   readonly #kernel = loadKernel();
   /** By seed rounds: ECIP-1099 gives two epochs of one chain the same number. */
-  readonly #caches = new Map<number, Promise<Ethash>>();
+  readonly #caches = new BoundedMap<number, Promise<Ethash>>(KEPT_CACHES);
   readonly #keccak: Ethash;
 
   constructor(chain: ChainSpec) {
@@ -58,8 +59,6 @@ export class ProofOfWork {
     if (cache === undefined) {
       cache = this.#build(height);
       this.#caches.set(epoch.seedRounds, cache);
-      const [oldest] = this.#caches.keys();
-      if (this.#caches.size > KEPT_CACHES && oldest !== undefined) this.#caches.delete(oldest);
     }
     return cache;
   }

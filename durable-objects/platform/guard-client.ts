@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../core/bounded-map.ts";
 import type { Guard, GuardEvent, GuardVerdict } from "../../core/policy/guard.ts";
 import type { Env } from "../env.ts";
 
@@ -18,7 +19,9 @@ interface Admission {
 /** The guard as sessions see it: one object per client IP behind it. A guard that cannot be reached refuses nobody. */
 export class GuardClient implements Guard {
   readonly #env: Env;
-  readonly #admissions = new Map<string, { readonly untilMs: number; readonly admission: Admission }>();
+  readonly #admissions = new BoundedMap<string, { readonly untilMs: number; readonly admission: Admission }>(
+    REMEMBERED_CLIENTS,
+  );
   readonly #unreported = { validShare: new Map<string, number>(), staleShare: new Map<string, number>() };
   readonly #watched = new Set<string>();
 
@@ -31,7 +34,6 @@ export class GuardClient implements Guard {
     const known = this.#admissions.get(ip);
     if (known && nowMs < known.untilMs) return known.admission;
     const admission = await this.#ask(ip);
-    if (this.#admissions.size >= REMEMBERED_CLIENTS) this.#admissions.clear();
     this.#admissions.set(ip, { untilMs: nowMs + ADMISSION_MS, admission });
     return admission;
   }

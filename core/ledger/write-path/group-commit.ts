@@ -206,7 +206,7 @@ export class GroupCommit {
     }
   }
 
-  /** The batch without what the outbox has already, which is answered. */
+  /** Answers what the outbox has already. @returns the rest of the batch */
   #withoutKnown(batch: Batch): Batch {
     const seen = new Map<string, string>();
     const waiting = batch.waiting.filter((one) => !this.#answeredByOutbox(one, seen));

@@ -95,7 +95,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
 
   /** The arguments that both scripts begin with. */
   #preamble(retry: boolean, sweepHeight: number | null, now: number): string[] {
-    // An entry is gone at the earliest one expiration after the last renewal, which may be one interval older than the entry.
+    // The key lives for one expiration from its last renewal, and that may be one interval older than an entry in it.
     const evidenceSince = now - this.#expirationMs + this.#refreshMs + CLOCK_MARGIN_MS;
     return [
       retry ? "1" : "0",
@@ -117,7 +117,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   #settle(sweepHeight: number | null, renewed: readonly string[], now: number): void {
     if (sweepHeight !== null) {
       this.#sweptHeight = Math.max(this.#sweptHeight, sweepHeight);
-      // Once a height is often enough to keep logins that left from staying in memory.
+      // Forgets the logins that have left; once a height is often enough.
       for (const login of this.#renewed.keys()) if (this.#renewalDue(login, now)) this.#renewed.delete(login);
     }
     for (const login of renewed) this.#renewed.set(login, now);

@@ -8,7 +8,7 @@ import { RedisReplyError, RedisUnreachableError } from "../contract/redis-port.t
 /** The most shares of one write: about 330 KB of script arguments, a few ms of Redis' time. */
 const LARGEST_WRITE = 1000;
 
-/** What a write is cut down to at least: where even these do not get through, it is not for their size. */
+/** No write is cut down further: where so few shares do not get through, it is not for their number. */
 const LEAST_WRITE = 200;
 
 /** The most shares of one row. */
@@ -33,8 +33,8 @@ export async function sendWrite(writer: LedgerWriter, write: LedgerWrite, retry:
 }
 
 /**
- * Accepted work that the ledger does not have yet, in order, in durable storage. Its index for duplicates keeps a header's
- * nonces only (a verified share has one mix digest), because an outbox at its bound must fit beside a light cache.
+ * Accepted work that the ledger does not have yet, in order, in durable storage. The index for duplicates holds nonces by header,
+ * and neither identities nor mix digests (a verified share has one): a full outbox must still fit beside a light cache.
  */
 export class Outbox {
   readonly #store: OutboxStore;
