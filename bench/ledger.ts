@@ -7,7 +7,7 @@ import { EmbeddedEngine } from "../core/ledger/engine/engine.ts";
 import { answerRest } from "../core/ledger/engine/rest.ts";
 import type { ShareRecord } from "../core/ledger/contract/records.ts";
 import { startRedisServer } from "../devnet/gateway/redis-server.ts";
-import { embeddedPort } from "../durable-objects/platform/embedded-client.ts";
+import { embeddedPort } from "../durable-objects/platform/ledger-ports.ts";
 import { connectRedis } from "../scripts/ledger/node-redis.ts";
 import { nodeSql } from "../scripts/ledger/node-sql.ts";
 import { countedCommands, referenceSink, scriptSink, type ShareSink } from "./ledger/ledgers.ts";
@@ -68,8 +68,8 @@ const server = await startRedisServer();
 const redis = await connectRedis(`unix:${server.socketPath}`);
 const storage = nodeSql();
 // There is no further index, so the rows that SQLite changed are the rows that are billed.
-const rows = () => Number(storage.query("SELECT total_changes()")[0]?.[0] ?? 0);
-const engine = new EmbeddedEngine({ sql: storage, nowMs: () => Date.now(), random: Math.random });
+const rows = () => Number(storage.exec("SELECT total_changes() AS n")[0]?.["n"] ?? 0);
+const engine = new EmbeddedEngine({ sql: storage, nowMs: () => Date.now() });
 const embedded = embeddedPort({ rest: async (path, body) => answerRest(engine, path, body, false) }, 60_000);
 
 try {

@@ -21,6 +21,12 @@ const BUILDS = [
     args: ["run", "build", "--silent", "-w", "ethash-wasm"],
   },
   {
+    name: "Lua scripts",
+    inputs: ["core/ledger/contract/scripts", "scripts/ledger/embed-scripts.ts"],
+    output: "core/ledger/contract/scripts/embedded.ts",
+    args: ["run", "build:lua", "--silent"],
+  },
+  {
     name: "dashboard",
     inputs: ["web", "package-lock.json"],
     output: "web/dist",

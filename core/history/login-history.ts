@@ -1,5 +1,6 @@
 import { LOGIN_SERIES, RANGES, VERDICTS, type Range } from "./definitions.ts";
-import { Series, type Point, type SeriesStore } from "./series.ts";
+import type { SqlPort } from "../sql-port.ts";
+import { Series, type Point } from "./series.ts";
 import { addUp, parseRows, rowsOf, type Tally, type TallyRow, type WorkerCounts } from "./tally.ts";
 
 const DAY_S = 86_400;
@@ -16,8 +17,8 @@ export interface LoginHistoryReport {
 export class LoginHistory {
   readonly #series: Series;
 
-  constructor(store: SeriesStore) {
-    this.#series = new Series(store, LOGIN_SERIES);
+  constructor(sql: SqlPort) {
+    this.#series = new Series(sql, LOGIN_SERIES);
   }
 
   /** Writes tallies down, one row a period. */

@@ -1,10 +1,4 @@
-/** One row of results. */
-type Row = Record<string, string | number | null>;
-
-/** Synchronous SQL: a Durable Object's own SQLite, or `node:sqlite` in tests. */
-export interface SeriesStore {
-  exec(statement: string, ...parameters: (string | number | null)[]): Row[];
-}
+import type { SqlPort } from "../sql-port.ts";
 
 /** A period length and how many periods are kept: older ones are overwritten in place. */
 export interface Resolution {
@@ -35,18 +29,18 @@ export interface Point {
  * is over, and until then it is summed up for whoever reads. Nothing runs while no samples come.
  */
 export class Series {
-  readonly #store: SeriesStore;
+  readonly #sql: SqlPort;
   readonly #definition: SeriesDefinition;
   readonly #columns: readonly string[];
   /** Last period that each coarser resolution was rolled up for. */
   readonly #rolled = new Map<number, number>();
 
-  constructor(store: SeriesStore, definition: SeriesDefinition) {
-    this.#store = store;
+  constructor(sql: SqlPort, definition: SeriesDefinition) {
+    this.#sql = sql;
     this.#definition = definition;
     this.#columns = [...definition.means, ...definition.sums];
     const columns = this.#columns.map((name) => `${name} REAL NOT NULL`).join(", ");
-    store.exec(
+    sql.exec(
       `CREATE TABLE IF NOT EXISTS ${definition.table} (resolution INTEGER, slot INTEGER, at INTEGER NOT NULL, detail TEXT,
        ${columns}, PRIMARY KEY (resolution, slot)) WITHOUT ROWID`,
     );
@@ -69,7 +63,7 @@ export class Series {
         ? `${name} = excluded.${name} + CASE WHEN at = excluded.at THEN ${name} ELSE 0 END`
         : `${name} = excluded.${name}`,
     );
-    this.#store.exec(
+    this.#sql.exec(
       `INSERT INTO ${table} (resolution, slot, at, detail, ${this.#columns.join(", ")})
        VALUES (?, ?, ?, ?, ${this.#columns.map(() => "?").join(", ")})
        ON CONFLICT (resolution, slot) DO UPDATE SET ${update.join(", ")}, detail = excluded.detail, at = excluded.at
@@ -98,7 +92,7 @@ export class Series {
   /** The detail texts of the finest periods that began in `[fromS, toS)`, oldest first. */
   details(fromS: number, toS: number): { readonly at: number; readonly detail: string }[] {
     const [finest] = this.#definition.resolutions;
-    return this.#store
+    return this.#sql
       .exec(
         `SELECT at, detail FROM ${this.#definition.table}
          WHERE resolution = ? AND at >= ? AND at < ? AND detail IS NOT NULL ORDER BY at`,
@@ -110,7 +104,7 @@ export class Series {
   }
 
   #kept(resolutionS: number, fromS: number, toS: number): Point[] {
-    const rows = this.#store.exec(
+    const rows = this.#sql.exec(
       `SELECT at, ${this.#columns.join(", ")} FROM ${this.#definition.table}
        WHERE resolution = ? AND at >= ? AND at < ? ORDER BY at`,
       resolutionS,
@@ -133,7 +127,7 @@ export class Series {
       if (this.#rolled.get(seconds) === current) continue;
       const selected = [...means.map((name) => `avg(${name})`), ...sums.map((name) => `sum(${name})`)];
       // Lengths stand in the text: a bound number would be a floating-point one, and `/` would not divide whole numbers.
-      this.#store.exec(
+      this.#sql.exec(
         `INSERT OR REPLACE INTO ${table} (resolution, slot, at, detail, ${this.#columns.join(", ")})
          SELECT ${seconds}, (at / ${seconds}) % ${slots}, at - at % ${seconds}, NULL, ${selected.join(", ")} FROM ${table}
          WHERE resolution = ${finer.seconds} AND at < ? AND at >= ${seconds} +

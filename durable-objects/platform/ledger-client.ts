@@ -1,8 +1,7 @@
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import type { PoolConfig } from "../../core/pool-config.ts";
 import type { Env } from "../env.ts";
-import { embeddedPort } from "./embedded-client.ts";
-import { upstashPort } from "../../core/ledger/upstash-port.ts";
+import { embeddedPort, upstashPort } from "./ledger-ports.ts";
 
 /** The books: Upstash where its credentials are configured, else the embedded ledger. Nothing above knows which. */
 export function ledgerClient(env: Pick<Env, "EMBEDDED_REDIS">, config: Pick<PoolConfig, "ledger">): RedisPort {

@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
-import type { SqlPort, SqlValue } from "../../core/ledger/contract/sql-port.ts";
+import type { SqlPort, SqlValue } from "../../core/sql-port.ts";
 
 /** The runtime's clock and timers. */
 export const systemClock: Clock = {
@@ -10,7 +10,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** A Durable Object's SQLite as core wants it. */
+/** {@link SqlPort} on a Durable Object's storage. */
 export function sqlPort(storage: DurableObjectStorage): SqlPort {
   return {
     exec: (statement, ...parameters) => storage.sql.exec<Record<string, SqlValue>>(statement, ...parameters).toArray(),

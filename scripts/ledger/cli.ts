@@ -7,7 +7,7 @@ import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
 import { RedisReplyError, RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
-import { upstashPort } from "../../core/ledger/upstash-port.ts";
+import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { connectRedis } from "./node-redis.ts";
 
 const HELP = `

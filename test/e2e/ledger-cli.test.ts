@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
-import { upstashPort } from "../../core/ledger/upstash-port.ts";
+import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { runLedgerCli } from "../support/ledger-cli.ts";
 import { readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 

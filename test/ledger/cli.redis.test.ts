@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
 import { startLocalUpstash } from "../../devnet/gateway/upstash-gateway.ts";
-import { upstashPort } from "../../core/ledger/upstash-port.ts";
+import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { connectRedis } from "../../scripts/ledger/node-redis.ts";
 import { runLedgerCli as ledger } from "../support/ledger-cli.ts";
 import { readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";

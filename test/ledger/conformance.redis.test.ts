@@ -1,6 +1,6 @@
 import { startRedisServer } from "../../devnet/gateway/redis-server.ts";
 import { startLocalUpstash } from "../../devnet/gateway/upstash-gateway.ts";
-import { upstashPort } from "../../core/ledger/upstash-port.ts";
+import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { connectRedis } from "../../scripts/ledger/node-redis.ts";
 import { ledgerConformance } from "../support/ledger-conformance.ts";
 

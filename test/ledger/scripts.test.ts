@@ -1,8 +1,13 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { RECORD_BLOCK } from "../../core/ledger/contract/scripts/record-block.ts";
-import { RECORD_SHARES } from "../../core/ledger/contract/scripts/record-shares.ts";
+import { LEDGER_SCRIPTS } from "../../core/ledger/contract/scripts/embedded.ts";
+import { EMBEDDED, embeddedScripts } from "../../scripts/ledger/embed-scripts.ts";
 
-test.each([RECORD_SHARES, RECORD_BLOCK])("the SHA-1 written down for $name is that of its text", (script) => {
+test("the embedded scripts are those of the .lua files (else: npm run -s build:lua)", () => {
+  expect(readFileSync(EMBEDDED, "utf8")).toBe(embeddedScripts());
+});
+
+test.each(Object.values(LEDGER_SCRIPTS))("the SHA-1 written down for $name is that of its text", (script) => {
   expect(script.sha1).toBe(createHash("sha1").update(script.text).digest("hex"));
 });

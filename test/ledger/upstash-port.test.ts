@@ -1,8 +1,8 @@
 /** What the client makes of a server that behaves well, badly, or not at all. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
-import { upstashPort } from "../../core/ledger/upstash-port.ts";
+import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 
 const TOKEN = "a-token-that-nobody-sees";
 const ARGUMENT = "an-argument-that-nobody-sees";
@@ -151,4 +151,44 @@ test("a pipeline that comes back with another number of answers is not believed"
     ]),
   );
   expect(failure).toBeInstanceOf(RedisUnreachableError);
+});
+
+/** A time limit by which the timers of requests are told from all others. */
+const LIMIT_MS = 54_321;
+
+test("the timer of a request ends with its answer or its failure: one that ran on would keep a Durable Object awake", async () => {
+  const answers = [json(200, '{"result":"a"}'), (response: ServerResponse) => void response.destroy()];
+  const { redis } = await serve((response) => answers.shift()?.(response), LIMIT_MS);
+  const set = vi.spyOn(globalThis, "setTimeout");
+  const cleared = vi.spyOn(globalThis, "clearTimeout");
+  try {
+    expect(await redis.command(["GET", "a"])).toBe("a");
+    await failureOf(redis.command(["GET", ARGUMENT]));
+    const timers = set.mock.calls.flatMap(([, ms], i) => (ms === LIMIT_MS ? [set.mock.results[i]?.value] : []));
+    expect(timers).toHaveLength(2);
+    expect(cleared.mock.calls.map(([timer]) => timer)).toEqual(expect.arrayContaining(timers));
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
+test("of two requests at once, the time of one is not the time of the other", async () => {
+  const open = new Map<string, ServerResponse>();
+  const { redis, seen } = await serve(
+    (response) => void open.set(seen.requests.at(-1)?.body ?? "", response),
+    LIMIT_MS,
+  );
+  const set = vi.spyOn(globalThis, "setTimeout");
+  try {
+    const late = failureOf(redis.command(["GET", ARGUMENT]));
+    const other = redis.command(["GET", "a"]);
+    const [expire] = set.mock.calls.flatMap(([work, ms]) => (ms === LIMIT_MS ? [work] : []));
+    await vi.waitFor(() => expect(open.size).toBe(2), 20_000);
+    expire?.();
+    expect(await late).toEqual(new RedisUnreachableError("redis: no answer in time", "unknown"));
+    json(200, '{"result":"a"}')(open.get('["GET","a"]') ?? expect.fail("the other request did not arrive"));
+    expect(await other).toBe("a");
+  } finally {
+    vi.restoreAllMocks();
+  }
 });

@@ -1,6 +1,6 @@
-import type { SqlPort, SqlValue } from "../../core/ledger/contract/sql-port.ts";
+import type { SqlPort, SqlValue } from "../../core/sql-port.ts";
 import type { Clock } from "../../core/clock.ts";
-import { nodeSql } from "./node-sql.ts";
+import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 
 /** Reaching the disk takes so long. */
 const SYNC_MS = 5;

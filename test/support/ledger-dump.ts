@@ -41,10 +41,22 @@ async function content(rest: Rest, key: string, type: string): Promise<LedgerDum
   }
 }
 
+async function keysOf(rest: Rest): Promise<string[]> {
+  const keys = new Set<string>();
+  let cursor = "0";
+  do {
+    const reply = await rest(["SCAN", cursor, "COUNT", "1000"]);
+    const [next, page]: unknown[] = Array.isArray(reply) ? reply : [];
+    for (const key of strings(page)) keys.add(key);
+    cursor = String(next);
+  } while (cursor !== "0");
+  return [...keys].toSorted((a, b) => (a < b ? -1 : 1));
+}
+
 /** Reads every key. Sorted sets are member → score. */
 export async function dumpLedger(rest: Rest): Promise<LedgerDump> {
   const dump: LedgerDump = {};
-  for (const key of strings(await rest(["KEYS", "*"])).toSorted((a, b) => (a < b ? -1 : 1))) {
+  for (const key of await keysOf(rest)) {
     const type = String(await rest(["TYPE", key]));
     dump[key] = { type, content: await content(rest, key, type) };
   }

@@ -1,4 +1,5 @@
 /** Records and readings that the tests of the ledger share. Platform-free: they also run inside workerd. */
+import { bookKeys } from "../../core/ledger/books/scan.ts";
 import type { BlockRecord, ShareRecord } from "../../core/ledger/contract/records.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../../core/ledger/contract/redis-port.ts";
 
@@ -47,9 +48,8 @@ const READ: Readonly<Record<string, (key: string) => readonly [string, ...string
 
 /** Everything that is in the books. */
 export async function readBooks(redis: RedisPort): Promise<BookState> {
-  const keys = texts(await redis.command(["KEYS", "*"])).toSorted();
   const state: BookState = {};
-  for (const key of keys) {
+  for (const key of await bookKeys(redis, "eth")) {
     const type = String(await redis.command(["TYPE", key]));
     const contents = await redis.command(READ[type]?.(key) ?? ["TYPE", key]);
     const ttl = Number(await redis.command(["TTL", key]));

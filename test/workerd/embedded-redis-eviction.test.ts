@@ -2,7 +2,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
-import { embeddedPort } from "../../durable-objects/platform/embedded-client.ts";
+import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 
 test("the books are there after an eviction, and a share sent again is known", async () => {

@@ -5,10 +5,10 @@ import { Hono } from "hono";
 import { expect, test, vi } from "vitest";
 import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
 import { answerRest } from "../../core/ledger/engine/rest.ts";
-import type { SqlValue } from "../../core/ledger/engine/sql-port.ts";
+import type { SqlRow } from "../../core/sql-port.ts";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
-import { embeddedPort } from "../../durable-objects/platform/embedded-client.ts";
-import { rawPort } from "../../core/ledger/upstash-port.ts";
+import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
+import { restPort } from "../../core/ledger/contract/rest-port.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { redisRoutes } from "../../worker/routes/redis.ts";
 
@@ -65,7 +65,7 @@ test("replies keep their types: digits stay text and 64-bit integers stay exact"
   expect(
     await redis.pipeline([
       ["HGET", "h", "sum"],
-      ["INCR", "h"],
+      ["GET", "h"],
       ["ZADD", "z", "-inf", "m"],
       ["ZSCORE", "z", "m"],
     ]),
@@ -82,19 +82,19 @@ test("a share writes six rows of storage once its keys are there", async () => {
     let written = 0;
     const engine = new EmbeddedEngine({
       sql: {
-        query(statement, ...parameters) {
-          const cursor = state.storage.sql.exec(statement, ...parameters);
-          const result = [...cursor.raw<SqlValue[]>()];
+        exec(statement, ...parameters) {
+          const cursor = state.storage.sql.exec<SqlRow>(statement, ...parameters);
+          const result = cursor.toArray();
           written += cursor.rowsWritten;
           return result;
         },
         transaction: (work) => state.storage.transactionSync(work),
+        durable: () => state.storage.sync(),
       },
       nowMs: () => 1_795_334_381_000,
-      random: () => 0,
     });
     const writer = createLedgerWriter({
-      redis: rawPort(async (path, body) => JSON.parse(answerRest(engine, path.join("/"), body, false).body)),
+      redis: restPort(async (path, body) => JSON.parse(answerRest(engine, path.join("/"), body, false).body)),
       coin: "eth",
       hashrateExpirationMs: 10_800_000,
       nowMs: () => 1_795_334_381_000,

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { embeddedPort } from "../../durable-objects/platform/embedded-client.ts";
+import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { ledgerConformance } from "../support/ledger-conformance.ts";
 
 ledgerConformance("the embedded ledger in workerd", async () => ({

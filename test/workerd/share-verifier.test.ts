@@ -12,7 +12,7 @@ import type { RedisValue } from "../../core/ledger/contract/redis-port.ts";
 import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
-import { embeddedPort } from "../../durable-objects/platform/embedded-client.ts";
+import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { lightCaches } from "../../durable-objects/platform/light-caches.ts";
 import { ShareSubmitter } from "../../durable-objects/share-submitter.ts";
 import { makeJob, meets, solutions, submission } from "../support/proofs.ts";

@@ -10,8 +10,6 @@ export interface Call {
   readonly name: string;
   /** What follows the name, well-formed Unicode. */
   readonly args: readonly string[];
-  /** 0 to 1, for the commands that choose at random. */
-  readonly random: () => number;
 }
 
 export interface Command {
@@ -21,9 +19,6 @@ export interface Command {
   readonly writes: boolean;
   readonly run: (call: Call) => Reply;
 }
-
-/** A file's commands by lower-case name. */
-export type CommandTable = Readonly<Record<string, Command>>;
 
 export function read(arity: number, run: (call: Call) => Reply): Command {
   return { arity, writes: false, run };

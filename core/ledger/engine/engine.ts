@@ -1,34 +1,9 @@
 import { RedisReplyError } from "../contract/redis-port.ts";
-import type { Command, CommandTable, Reply } from "./command.ts";
-import { HASH_COMMANDS } from "./commands/hashes.ts";
-import { KEY_COMMANDS } from "./commands/keys.ts";
-import { SCAN_COMMANDS } from "./commands/scans.ts";
-import { SCRIPT_COMMANDS } from "./commands/scripting.ts";
-import { SERVER_COMMANDS } from "./commands/server.ts";
-import { SET_COMMANDS } from "./commands/sets.ts";
-import { STRING_COMMANDS } from "./commands/strings.ts";
-import { ZSET_ALGEBRA_COMMANDS } from "./commands/zset-algebra.ts";
-import { ZSET_RANGE_COMMANDS } from "./commands/zset-ranges.ts";
-import { ZSET_COMMANDS } from "./commands/zsets.ts";
+import type { SqlPort } from "../../sql-port.ts";
+import type { Command, Reply } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
 import { EXEC_ABORT, refuse, wrongArity } from "./errors.ts";
 import { Keyspace } from "./keyspace.ts";
-import type { SqlPort } from "./sql-port.ts";
-
-const TABLES: readonly CommandTable[] = [
-  STRING_COMMANDS,
-  HASH_COMMANDS,
-  SET_COMMANDS,
-  ZSET_COMMANDS,
-  ZSET_RANGE_COMMANDS,
-  ZSET_ALGEBRA_COMMANDS,
-  KEY_COMMANDS,
-  SCAN_COMMANDS,
-  SCRIPT_COMMANDS,
-  SERVER_COMMANDS,
-];
-
-/** Every command of the embedded ledger by lower-case name. */
-export const COMMANDS: ReadonlyMap<string, Command> = new Map(TABLES.flatMap((table) => Object.entries(table)));
 
 /** How often keys that expired and that nobody asks for are removed, and how many at once. */
 const PURGE_INTERVAL_MS = 60_000;
@@ -38,8 +13,6 @@ export interface EngineOptions {
   readonly sql: SqlPort;
   /** Unix time in ms. */
   readonly nowMs: () => number;
-  /** 0 to 1. */
-  readonly random: () => number;
 }
 
 /** Redis over SQLite: commands in, replies out. One at a time; a command that fails leaves nothing behind. */
@@ -88,7 +61,7 @@ export class EmbeddedEngine {
   }
 
   #run(command: Command, [name = "", ...args]: readonly string[]): Reply {
-    const call = { space: this.#space, name: name.toLowerCase(), args, random: this.#options.random };
+    const call = { space: this.#space, name: name.toLowerCase(), args };
     return command.writes ? this.#options.sql.transaction(() => command.run(call)) : command.run(call);
   }
 }

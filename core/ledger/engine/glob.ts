@@ -1,4 +1,4 @@
-import { bytesOf } from "./bytes.ts";
+import { bytesOf } from "./values.ts";
 
 /**
  * Redis' glob: `*`, `?`, `[abc]`, `[^a-z]`, `\x`. It knows bytes, not characters: `?` is one byte of UTF-8. Translated once to a

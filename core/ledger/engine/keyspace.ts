@@ -1,5 +1,5 @@
+import type { SqlPort, SqlRow, SqlValue } from "../../sql-port.ts";
 import { refuse, WRONG_TYPE } from "./errors.ts";
-import type { SqlPort, SqlValue } from "./sql-port.ts";
 
 export type KeyType = "string" | "hash" | "set" | "zset";
 
@@ -11,6 +11,12 @@ export interface KeyRow {
   readonly type: KeyType;
   /** Unix time in ms after which the key is gone; null keeps it. */
   readonly expiresMs: number | null;
+}
+
+/** A field of a hash, a member of a set (value null) or of a sorted set (value: its score). */
+export interface Entry {
+  readonly name: string;
+  readonly value: SqlValue;
 }
 
 /**
@@ -36,15 +42,15 @@ export class Keyspace {
 
   constructor(sql: SqlPort) {
     this.sql = sql;
-    for (const statement of SCHEMA) sql.query(statement);
-    this.#lastId = Number(sql.query("SELECT MAX(id) FROM entries")[0]?.[0] ?? 0);
+    for (const statement of SCHEMA) sql.exec(statement);
+    this.#lastId = Number(sql.exec("SELECT MAX(id) AS id FROM entries")[0]?.["id"] ?? 0);
   }
 
   /** The key, if it exists and has not expired. */
   find(key: string): KeyRow | null {
-    const [row] = this.sql.query("SELECT id, type, expires FROM keys WHERE key = ?", key);
+    const [row] = this.sql.exec("SELECT key, id, type, expires FROM keys WHERE key = ?", key);
     if (!row) return null;
-    const found = keyRow([key, ...row]);
+    const found = keyRow(row);
     if (found.expiresMs === null || this.nowMs <= found.expiresMs) return found;
     this.drop(found);
     return null;
@@ -64,14 +70,14 @@ export class Keyspace {
 
   #create(key: string, type: Exclude<KeyType, "string">): KeyRow {
     const id = ++this.#lastId;
-    this.sql.query("INSERT INTO keys(key, id, type) VALUES(?, ?, ?)", key, id, type);
+    this.sql.exec("INSERT INTO keys(key, id, type) VALUES(?, ?, ?)", key, id, type);
     return { key, id, type, expiresMs: null };
   }
 
   /** Removes a key with all its entries. */
   drop(row: KeyRow): void {
-    this.sql.query("DELETE FROM keys WHERE key = ?", row.key);
-    if (row.type !== "string") this.sql.query("DELETE FROM entries WHERE id = ?", row.id);
+    this.sql.exec("DELETE FROM keys WHERE key = ?", row.key);
+    if (row.type !== "string") this.sql.exec("DELETE FROM entries WHERE id = ?", row.id);
   }
 
   /** Whatever the key holds now gives way. */
@@ -83,34 +89,30 @@ export class Keyspace {
 
   /** A collection whose last entry is gone is gone. */
   dropIfEmpty(row: KeyRow): void {
-    if (this.sql.query("SELECT 1 FROM entries WHERE id = ? LIMIT 1", row.id).length === 0) this.drop(row);
+    if (this.sql.exec("SELECT 1 FROM entries WHERE id = ? LIMIT 1", row.id).length === 0) this.drop(row);
   }
 
   setExpiry(row: KeyRow, expiresMs: number | null): void {
-    if (row.expiresMs !== expiresMs) this.sql.query("UPDATE keys SET expires = ? WHERE key = ?", expiresMs, row.key);
+    if (row.expiresMs !== expiresMs) this.sql.exec("UPDATE keys SET expires = ? WHERE key = ?", expiresMs, row.key);
   }
 
   /** The new name takes the old one's place with type, entries and expiration; what it held before is gone. */
   rename(row: KeyRow, key: string): void {
     if (row.key === key) return;
     this.dropKey(key);
-    this.sql.query("UPDATE keys SET key = ? WHERE key = ?", key, row.key);
+    this.sql.exec("UPDATE keys SET key = ? WHERE key = ?", key, row.key);
   }
 
   text(key: string): string | null {
     const row = this.typed(key, "string");
-    return row ? this.textOf(row) : null;
-  }
-
-  textOf(row: KeyRow): string {
-    return String(this.sql.query("SELECT value FROM keys WHERE key = ?", row.key)[0]?.[0] ?? "");
+    return row ? String(this.sql.exec("SELECT value FROM keys WHERE key = ?", key)[0]?.["value"] ?? "") : null;
   }
 
   /** Sets a string whatever the key held before. */
   setText(key: string, value: string, expiresMs: number | null): void {
     const found = this.find(key);
     if (found && found.type !== "string") this.drop(found);
-    this.sql.query(
+    this.sql.exec(
       `INSERT INTO keys(key, id, type, expires, value) VALUES(?, 0, 'string', ?, ?)
        ON CONFLICT(key) DO UPDATE SET expires = excluded.expires, value = excluded.value`,
       key,
@@ -121,35 +123,39 @@ export class Keyspace {
 
   /** @returns undefined when there is no such entry; a set's entry has the value null */
   entry(id: number, name: string): SqlValue | undefined {
-    return this.sql.query("SELECT value FROM entries WHERE id = ? AND name = ?", id, name)[0]?.[0];
+    return this.sql.exec("SELECT value FROM entries WHERE id = ? AND name = ?", id, name)[0]?.["value"];
   }
 
   put(id: number, name: string, value: SqlValue): void {
-    this.sql.query(UPSERT_ENTRY, id, name, value);
+    this.sql.exec(UPSERT_ENTRY, id, name, value);
   }
 
   /** @returns whether it was there */
   remove(id: number, name: string): boolean {
-    return this.sql.query("DELETE FROM entries WHERE id = ? AND name = ? RETURNING 1", id, name).length > 0;
+    return this.sql.exec("DELETE FROM entries WHERE id = ? AND name = ? RETURNING 1", id, name).length > 0;
+  }
+
+  /** Removes entries, and the key with its last one. @returns how many were there */
+  removeAll(row: KeyRow | null, names: readonly string[]): number {
+    if (!row) return 0;
+    const removed = names.filter((name) => this.remove(row.id, name)).length;
+    if (removed > 0) this.dropIfEmpty(row);
+    return removed;
   }
 
   count(id: number): number {
-    return Number(this.sql.query("SELECT COUNT(*) FROM entries WHERE id = ?", id)[0]?.[0] ?? 0);
+    return Number(this.sql.exec("SELECT COUNT(*) AS n FROM entries WHERE id = ?", id)[0]?.["n"] ?? 0);
   }
 
   /** Names and values in the order of the names' bytes. */
-  entries(id: number): SqlValue[][] {
-    return this.sql.query("SELECT name, value FROM entries WHERE id = ?", id);
+  entries(id: number): Entry[] {
+    return this.sql.exec("SELECT name, value FROM entries WHERE id = ?", id).map(entryOf);
   }
 
-  names(id: number): string[] {
-    return this.sql.query("SELECT name FROM entries WHERE id = ?", id).map(([name]) => String(name));
-  }
-
-  /** Every key that exists, in the order of its bytes. @param after only keys behind this one @param limit -1 for all */
-  keys(after: string | null = null, limit = -1): KeyRow[] {
+  /** Every key that exists, in the order of its bytes. @param after only keys behind this one */
+  keys(after: string | null, limit: number): KeyRow[] {
     return this.sql
-      .query(
+      .exec(
         `SELECT key, id, type, expires FROM keys
          WHERE key ${after === null ? ">=" : ">"} ? AND (expires IS NULL OR expires >= ?) ORDER BY key LIMIT ?`,
         after ?? "",
@@ -160,27 +166,29 @@ export class Keyspace {
   }
 
   /** Entries in the order of the names' bytes. @param after only entries behind this name */
-  page(id: number, after: string | null, limit: number): SqlValue[][] {
-    return this.sql.query(
-      `SELECT name, value FROM entries WHERE id = ? AND name ${after === null ? ">=" : ">"} ? ORDER BY name LIMIT ?`,
-      id,
-      after ?? "",
-      limit,
-    );
+  page(id: number, after: string | null, limit: number): Entry[] {
+    return this.sql
+      .exec(
+        `SELECT name, value FROM entries WHERE id = ? AND name ${after === null ? ">=" : ">"} ? ORDER BY name LIMIT ?`,
+        id,
+        after ?? "",
+        limit,
+      )
+      .map(entryOf);
   }
 
   /** Removes keys that have expired and that nobody has asked for since. @returns how many, at most `limit` */
   purgeExpired(limit: number): number {
     const rows = this.sql
-      .query("SELECT key, id, type, expires FROM keys WHERE expires < ? LIMIT ?", this.nowMs, limit)
+      .exec("SELECT key, id, type, expires FROM keys WHERE expires < ? LIMIT ?", this.nowMs, limit)
       .map(keyRow);
     for (const row of rows) this.drop(row);
     return rows.length;
   }
 
   clear(): void {
-    this.sql.query("DELETE FROM keys");
-    this.sql.query("DELETE FROM entries");
+    this.sql.exec("DELETE FROM keys");
+    this.sql.exec("DELETE FROM entries");
   }
 }
 
@@ -190,9 +198,13 @@ function isKeyType(value: string): value is KeyType {
   return TYPES.has(value);
 }
 
-function keyRow([key = "", id = 0, type = "", expires = null]: readonly SqlValue[]): KeyRow {
+function keyRow({ key = "", id = 0, type = "", expires = null }: SqlRow): KeyRow {
   const kind = String(type);
   if (!isKeyType(kind))
     throw new Error("embedded ledger: a key of an unknown type; the storage was written by another version");
   return { key: String(key), id: Number(id), type: kind, expiresMs: expires === null ? null : Number(expires) };
+}
+
+function entryOf({ name = "", value = null }: SqlRow): Entry {
+  return { name: String(name), value };
 }

@@ -1,5 +1,5 @@
 import { RedisReplyError } from "../contract/redis-port.ts";
-import { bytesOf } from "./bytes.ts";
+import { bytesOf } from "./values.ts";
 import type { Reply } from "./command.ts";
 import type { EmbeddedEngine } from "./engine.ts";
 

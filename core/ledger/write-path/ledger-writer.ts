@@ -1,8 +1,7 @@
 import { ledgerKeys, type LedgerKeys } from "../contract/keys.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
-import { RECORD_BLOCK } from "../contract/scripts/record-block.ts";
-import { RECORD_SHARES } from "../contract/scripts/record-shares.ts";
+import { RECORD_BLOCK, RECORD_SHARES } from "../contract/scripts/embedded.ts";
 import { OUTCOME_CODES, POW_HEIGHTS, type LedgerScript } from "../contract/scripts/script.ts";
 
 /** Most shares of one batch: Lua's `unpack` ends at about 8,000 values, and a ZADD takes two a share. */

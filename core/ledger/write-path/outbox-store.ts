@@ -1,6 +1,6 @@
 import type { BlockRecord, ShareRecord } from "../contract/records.ts";
 import { decodeBlock, decodeShares, encodeRecords } from "../contract/record-codec.ts";
-import type { SqlPort, SqlValue } from "../contract/sql-port.ts";
+import type { SqlPort, SqlValue } from "../../sql-port.ts";
 
 /** What goes to the ledger in one write: some shares, or one block. */
 export type LedgerWrite =

@@ -1,19 +1,10 @@
-import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { LoginHistory } from "../../../core/history/login-history.ts";
-import type { SeriesStore } from "../../../core/history/series.ts";
 import { addUp, MAX_TALLY_WORKERS, parseRows, periodAt, tallied, type Tally } from "../../../core/history/tally.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 
 const NOW_S = 1_700_000_400;
 const NOW_MS = NOW_S * 1000;
-
-function store(): SeriesStore {
-  const database = new DatabaseSync(":memory:");
-  return {
-    exec: (statement, ...parameters) =>
-      database.prepare(statement).all(...parameters) as Record<string, string | number | null>[],
-  };
-}
 
 function tally(...submits: [worker: string, verdict: "accepted" | "stale" | "invalid", work: number][]): Tally {
   let made: Tally | null = null;
@@ -55,7 +46,7 @@ describe("a tally", () => {
 
 describe("a login's history", () => {
   it("adds the tallies of its connections up, in one row a period, also over several settlements", () => {
-    const rows = store();
+    const rows = nodeSql();
     const history = new LoginHistory(rows);
     history.settle([tally(["a", "accepted", 6000], ["a", "stale", 0]), tally(["b", "accepted", 3000])]);
     history.settle([tally(["a", "invalid", 0])]);
@@ -71,7 +62,7 @@ describe("a login's history", () => {
   });
 
   it("shows what is not settled yet", () => {
-    const history = new LoginHistory(store());
+    const history = new LoginHistory(nodeSql());
     history.settle([tally(["a", "accepted", 6000])]);
     const report = history.report("1d", NOW_S, [tally(["a", "accepted", 1000]), tally(["b", "stale", 0])]);
     expect(report.points.map(({ values }) => [values["accepted"], values["stale"], values["work"]])).toEqual([
@@ -84,7 +75,7 @@ describe("a login's history", () => {
   });
 
   it("writes nothing for a connection that submitted nothing", () => {
-    const rows = store();
+    const rows = nodeSql();
     new LoginHistory(rows).settle([tally()]);
     expect(rows.exec("SELECT count(*) AS n FROM login_history")).toEqual([{ n: 0 }]);
   });

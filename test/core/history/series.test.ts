@@ -1,7 +1,7 @@
-import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { LOGIN_SERIES, POOL_SERIES } from "../../../core/history/definitions.ts";
-import { Series, type SeriesDefinition, type SeriesStore } from "../../../core/history/series.ts";
+import { Series, type SeriesDefinition } from "../../../core/history/series.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 
 const DEFINITION: SeriesDefinition = {
   table: "t",
@@ -14,11 +14,9 @@ const DEFINITION: SeriesDefinition = {
   ],
 };
 
-function store(): SeriesStore & { rows(): number } {
-  const database = new DatabaseSync(":memory:");
-  const exec = (statement: string, ...parameters: (string | number | null)[]) =>
-    database.prepare(statement).all(...parameters) as Record<string, string | number | null>[];
-  return { exec, rows: () => Number(exec("SELECT count(*) AS n FROM t")[0]?.["n"]) };
+function store() {
+  const sql = nodeSql();
+  return { ...sql, rows: () => Number(sql.exec("SELECT count(*) AS n FROM t")[0]?.["n"]) };
 }
 
 describe("a series", () => {

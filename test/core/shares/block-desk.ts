@@ -1,6 +1,6 @@
 import type { PowHash, PowInput } from "ethash-wasm";
 import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
-import type { SqlPort } from "../../../core/ledger/contract/sql-port.ts";
+import type { SqlPort } from "../../../core/sql-port.ts";
 import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";
 import { createLogger } from "../../../core/log.ts";
 import type { BlockNode } from "../../../core/shares/block-path.ts";
@@ -8,7 +8,7 @@ import { CacheKeeper, type PowKernel } from "../../../core/shares/cache-keeper.t
 import { ShareProcessor } from "../../../core/shares/share-processor.ts";
 import type { ShareSubmission } from "../../../core/shares/share.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
-import { nodeSql } from "../../support/node-sql.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { LONG_CHAIN, makeJob, submission } from "../../support/proofs.ts";
 import { virtualAlarm } from "../../support/virtual-alarm.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";

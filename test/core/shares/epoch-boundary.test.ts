@@ -8,7 +8,7 @@ import { ShareProcessor } from "../../../core/shares/share-processor.ts";
 import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
 import type { Job } from "../../../core/work/job.ts";
 import { FaultyLedger } from "../../support/faulty-ledger.ts";
-import { nodeSql } from "../../support/node-sql.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { kernelAt } from "../../support/pow.ts";
 import { makeJob, meets, SHORT_CHAIN, solutions, submission } from "../../support/proofs.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";

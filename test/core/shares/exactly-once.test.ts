@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { identityOf } from "../../../core/share-identity.ts";
 import type { ShareRecord } from "../../../core/ledger/contract/records.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
-import { nodeSql } from "../../support/node-sql.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 import { Life } from "./life.ts";
 import { makeBlock, makeRecord } from "./make-record.ts";

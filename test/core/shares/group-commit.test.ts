@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
-import { nodeSql } from "../../support/node-sql.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
 import { Life } from "./life.ts";
 import { makeBlock, makeRecord } from "./make-record.ts";

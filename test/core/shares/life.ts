@@ -1,7 +1,7 @@
 import type { Clock } from "../../../core/clock.ts";
 import { Outbox } from "../../../core/ledger/write-path/outbox.ts";
 import { OutboxStore, type UnresolvedRecord } from "../../../core/ledger/write-path/outbox-store.ts";
-import type { SqlPort } from "../../../core/ledger/contract/sql-port.ts";
+import type { SqlPort } from "../../../core/sql-port.ts";
 import { GroupCommit } from "../../../core/ledger/write-path/group-commit.ts";
 import type { FaultyLedger } from "../../support/faulty-ledger.ts";
 import { virtualAlarm } from "../../support/virtual-alarm.ts";

@@ -8,7 +8,7 @@ import { ShareProcessor, type ShareProcessorOptions } from "../../../core/shares
 import type { ShareVerdict } from "../../../core/shares/share.ts";
 import type { SubmitWorkResult } from "../../../core/work/node-client.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
-import { nodeSql } from "../../support/node-sql.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { kernelAt } from "../../support/pow.ts";
 import { makeJob, meets, LONG_CHAIN, solutions, submission } from "../../support/proofs.ts";
 import { virtualAlarm } from "../../support/virtual-alarm.ts";

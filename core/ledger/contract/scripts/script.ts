@@ -1,9 +1,9 @@
-/** A Lua script of the pool. One verb a file; the text is a module so that Node, Vite and wrangler load it alike. */
+/** A Lua script of the pool: the text of its `.lua` file with the prelude in it. */
 export interface LedgerScript {
   readonly name: string;
   /** What EVAL gets. */
   readonly text: string;
-  /** SHA-1 of `text`, 40 hex digits, for EVALSHA. Written down because `core` has no synchronous digest; a test computes it again. */
+  /** SHA-1 of `text`, 40 hex digits, for EVALSHA. */
   readonly sha1: string;
 }
 

@@ -1,9 +1,9 @@
-import { bytesOf, textOf } from "../bytes.ts";
-import { read, type Call, type CommandTable, type Reply } from "../command.ts";
+import type { SqlValue } from "../../../sql-port.ts";
+import type { Call, Reply } from "../command.ts";
 import { INVALID_CURSOR, refuse, SYNTAX } from "../errors.ts";
 import { globMatcher } from "../glob.ts";
-import { countArgument, formatScore } from "../numbers.ts";
-import type { SqlValue } from "../sql-port.ts";
+import type { KeyType } from "../keyspace.ts";
+import { bytesOf, countArgument, formatScore, textOf } from "../values.ts";
 
 /** How many elements a call looks at when COUNT does not say. */
 const DEFAULT_COUNT = 10;
@@ -12,7 +12,6 @@ interface ScanRequest {
   readonly after: string | null;
   readonly matches: (name: string) => boolean;
   readonly count: number;
-  readonly type: string | null;
 }
 
 /**
@@ -34,11 +33,10 @@ function nameOf(cursor: string): string | null {
   return textOf(bytes);
 }
 
-function scanRequest(cursor: string, options: readonly string[], typed: boolean): ScanRequest {
+function scanRequest(cursor: string, options: readonly string[]): ScanRequest {
   const after = nameOf(cursor);
   let matches = globMatcher("*");
   let count = DEFAULT_COUNT;
-  let type: string | null = null;
   for (let i = 0; i < options.length; i += 2) {
     const option = (options[i] ?? "").toUpperCase();
     const value = options[i + 1];
@@ -47,10 +45,9 @@ function scanRequest(cursor: string, options: readonly string[], typed: boolean)
     else if (option === "COUNT") {
       count = countArgument(value);
       if (count < 1) throw refuse(SYNTAX);
-    } else if (typed && option === "TYPE") type = value.toLowerCase();
-    else throw refuse(SYNTAX);
+    } else throw refuse(SYNTAX);
   }
-  return { after, matches, count, type };
+  return { after, matches, count };
 }
 
 function answer(names: readonly string[], count: number, elements: readonly string[]): Reply {
@@ -58,44 +55,29 @@ function answer(names: readonly string[], count: number, elements: readonly stri
   return [names.length < count || last === undefined ? "0" : cursorOf(last), elements];
 }
 
-function scan({ space, args: [cursor = "", ...options] }: Call): Reply {
-  const request = scanRequest(cursor, options, true);
-  const rows = space.keys(request.after, request.count);
-  const found = rows.filter(
-    ({ key, type }) => request.matches(key) && (request.type === null || request.type === type),
-  );
-  return answer(
-    rows.map(({ key }) => key),
-    request.count,
-    found.map(({ key }) => key),
-  );
+export function scan({ space, args: [cursor = "", ...options] }: Call): Reply {
+  const request = scanRequest(cursor, options);
+  const names = space.keys(request.after, request.count).map(({ key }) => key);
+  return answer(names, request.count, names.filter(request.matches));
 }
 
-function scanEntries(type: "hash" | "set" | "zset", element: (name: string, value: SqlValue) => string[]) {
+/** How a reply shows an entry of each kind of collection. */
+const ELEMENTS: Readonly<Record<Exclude<KeyType, "string">, (name: string, value: SqlValue) => string[]>> = {
+  hash: (name, value) => [name, String(value)],
+  set: (name) => [name],
+  zset: (name, value) => [name, formatScore(Number(value))],
+};
+
+/** HSCAN, SSCAN and ZSCAN. */
+export function scanEntries(kind: keyof typeof ELEMENTS) {
   return ({ space, args: [key = "", cursor = "", ...options] }: Call): Reply => {
-    const request = scanRequest(cursor, options, false);
-    const row = space.typed(key, type);
-    const rows = row ? space.page(row.id, request.after, request.count) : [];
+    const request = scanRequest(cursor, options);
+    const row = space.typed(key, kind);
+    const entries = row ? space.page(row.id, request.after, request.count) : [];
     return answer(
-      rows.map(([name]) => String(name)),
+      entries.map(({ name }) => name),
       request.count,
-      rows.flatMap(([name, value = null]) => (request.matches(String(name)) ? element(String(name), value) : [])),
+      entries.flatMap(({ name, value }) => (request.matches(name) ? ELEMENTS[kind](name, value) : [])),
     );
   };
 }
-
-export const SCAN_COMMANDS: CommandTable = {
-  scan: read(-2, scan),
-  hscan: read(
-    -3,
-    scanEntries("hash", (name, value) => [name, String(value)]),
-  ),
-  sscan: read(
-    -3,
-    scanEntries("set", (name) => [name]),
-  ),
-  zscan: read(
-    -3,
-    scanEntries("zset", (name, value) => [name, formatScore(Number(value))]),
-  ),
-};

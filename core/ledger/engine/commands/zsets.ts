@@ -1,83 +1,37 @@
-import { pairs, read, write, type Call, type CommandTable, type Reply } from "../command.ts";
-import { NOT_A_FLOAT, refuse, SCORE_NAN, SYNTAX } from "../errors.ts";
+import type { SqlRow } from "../../../sql-port.ts";
+import { pairs, type Call, type Reply } from "../command.ts";
+import { MIN_MAX_NOT_FLOAT, NOT_A_FLOAT, refuse, SCORE_NAN, SYNTAX } from "../errors.ts";
 import type { KeyRow, Keyspace } from "../keyspace.ts";
-import { countArgument, doubleArgument, formatScore } from "../numbers.ts";
-import { choose, chooseArguments } from "../random-choice.ts";
-import type { SqlValue } from "../sql-port.ts";
+import { countArgument, doubleArgument, formatScore, isDecimal, parseDouble } from "../values.ts";
 
 /** The score of a member, or undefined. */
-export function scoreOf(space: Keyspace, row: KeyRow | null, member: string): number | undefined {
+function scoreOf(space: Keyspace, row: KeyRow | null, member: string): number | undefined {
   const value = row ? space.entry(row.id, member) : undefined;
   return value === undefined ? undefined : Number(value);
 }
 
 /** Redis' small sorted sets keep a negative zero as 0; here all do. */
-export function putScore(space: Keyspace, row: KeyRow, member: string, score: number): void {
+function putScore(space: Keyspace, row: KeyRow, member: string, score: number): void {
   space.put(row.id, member, score + 0);
 }
 
-/** Members and scores as replies have them. */
-export function withScores(rows: readonly SqlValue[][], scores: boolean): string[] {
-  return rows.flatMap(([name, value]) => (scores ? [String(name), formatScore(Number(value))] : [String(name)]));
-}
-
-const ZADD_FLAGS = new Set(["NX", "XX", "GT", "LT", "CH", "INCR"]);
-
-interface ZaddRequest {
-  readonly key: string;
-  readonly flags: ReadonlySet<string>;
-  readonly entries: readonly [score: number, member: string][];
-}
-
-function zaddRequest(args: readonly string[]): ZaddRequest {
-  const [key = "", ...rest] = args;
-  let at = 0;
-  while (ZADD_FLAGS.has((rest[at] ?? "").toUpperCase())) at++;
-  const flags = new Set(rest.slice(0, at).map((flag) => flag.toUpperCase()));
-  const values = rest.slice(at);
+/** ZADD with NX as its only option. */
+export function zadd({ space, args: [key = "", ...rest] }: Call): Reply {
+  const onlyNew = rest[0]?.toUpperCase() === "NX";
+  const values = onlyNew ? rest.slice(1) : rest;
   if (values.length === 0 || values.length % 2 !== 0) throw refuse(SYNTAX);
-  if (flags.has("NX") && flags.has("XX")) throw refuse("ERR XX and NX options at the same time are not compatible");
-  if ((flags.has("GT") && (flags.has("NX") || flags.has("LT"))) || (flags.has("LT") && flags.has("NX")))
-    throw refuse("ERR GT, LT, and/or NX options at the same time are not compatible");
-  if (flags.has("INCR") && values.length > 2) throw refuse("ERR INCR option supports a single increment-element pair");
-  const entries = pairs(values).map(([score, member]): [number, string] => [
-    doubleArgument(score, NOT_A_FLOAT),
-    member,
-  ]);
-  return { key, flags, entries };
-}
-
-/** What becomes of one member: its new score, or null when the flags leave it alone. */
-function decide(flags: ReadonlySet<string>, before: number | undefined, wanted: number): number | null {
-  if (before === undefined) return flags.has("XX") ? null : wanted;
-  if (flags.has("NX")) return null;
-  const score = flags.has("INCR") ? before + wanted : wanted;
-  if (Number.isNaN(score)) throw refuse(SCORE_NAN);
-  if ((flags.has("GT") && score <= before) || (flags.has("LT") && score >= before)) return null;
-  return score;
-}
-
-function zadd({ space, args }: Call): Reply {
-  const { key, flags, entries } = zaddRequest(args);
-  const existing = space.typed(key, "zset");
-  if (!existing && flags.has("XX")) return flags.has("INCR") ? null : 0;
-  const row = existing ?? space.open(key, "zset");
+  const entries = pairs(values).map(([score, member]) => ({ score: doubleArgument(score, NOT_A_FLOAT), member }));
+  const row = space.open(key, "zset");
   let added = 0;
-  let changed = 0;
-  let last: number | null = null;
-  for (const [wanted, member] of entries) {
+  for (const { score, member } of entries) {
     const before = scoreOf(space, row, member);
-    last = decide(flags, before, wanted);
-    if (last === null) continue;
     if (before === undefined) added++;
-    else if (before !== last) changed++;
-    if (before !== last) putScore(space, row, member, last);
+    if (before === undefined || (!onlyNew && before !== score)) putScore(space, row, member, score);
   }
-  if (flags.has("INCR")) return last === null ? null : formatScore(last);
-  return flags.has("CH") ? added + changed : added;
+  return added;
 }
 
-function zincrby({ space, args: [key = "", by = "", member = ""] }: Call): Reply {
+export function zincrby({ space, args: [key = "", by = "", member = ""] }: Call): Reply {
   const amount = doubleArgument(by);
   const row = space.open(key, "zset");
   const score = (scoreOf(space, row, member) ?? 0) + amount;
@@ -86,81 +40,133 @@ function zincrby({ space, args: [key = "", by = "", member = ""] }: Call): Reply
   return formatScore(score);
 }
 
-function zrem({ space, args: [key = "", ...members] }: Call): Reply {
-  const row = space.typed(key, "zset");
-  if (!row) return 0;
-  const removed = members.filter((member) => space.remove(row.id, member)).length;
-  if (removed > 0) space.dropIfEmpty(row);
-  return removed;
+export function zrem({ space, args: [key = "", ...members] }: Call): Reply {
+  return space.removeAll(space.typed(key, "zset"), members);
 }
 
-function zscore({ space, args: [key = "", member = ""] }: Call): Reply {
-  const score = scoreOf(space, space.typed(key, "zset"), member);
+function printedScore(space: Keyspace, row: KeyRow | null, member: string): string | null {
+  const score = scoreOf(space, row, member);
   return score === undefined ? null : formatScore(score);
 }
 
-function zmscore({ space, args: [key = "", ...members] }: Call): Reply {
-  const row = space.typed(key, "zset");
-  return members.map((member) => {
-    const score = scoreOf(space, row, member);
-    return score === undefined ? null : formatScore(score);
-  });
+export function zscore({ space, args: [key = "", member = ""] }: Call): Reply {
+  return printedScore(space, space.typed(key, "zset"), member);
 }
 
-function rank(comparison: "<" | ">") {
-  return ({ space, args: [key = "", member = ""] }: Call): Reply => {
-    const row = space.typed(key, "zset");
-    const score = scoreOf(space, row, member);
-    if (!row || score === undefined) return null;
-    const [counted] = space.sql.query(
-      `SELECT COUNT(*) FROM entries WHERE id = ? AND (value, name) ${comparison} (?, ?)`,
-      row.id,
-      score,
-      member,
-    );
-    return Number(counted?.[0] ?? 0);
+export function zmscore({ space, args: [key = "", ...members] }: Call): Reply {
+  const row = space.typed(key, "zset");
+  return members.map((member) => printedScore(space, row, member));
+}
+
+/** Members, and scores where they were asked for, as replies have them. */
+function listed(rows: readonly SqlRow[], scores: boolean): string[] {
+  return rows.flatMap(({ name, value }) => (scores ? [String(name), formatScore(Number(value))] : [String(name)]));
+}
+
+/** A part of a WHERE clause and its parameters. */
+interface ScoreRange {
+  readonly sql: string;
+  readonly parameters: readonly number[];
+}
+
+/** `min max` of the BYSCORE commands: numbers, `-inf`, `+inf`, `(` for exclusive. */
+function scoreRange(min: string, max: string): ScoreRange {
+  const low = scoreBound(min);
+  const high = scoreBound(max);
+  return {
+    sql: `value ${low.exclusive ? ">" : ">="} ? AND value ${high.exclusive ? "<" : "<="} ?`,
+    parameters: [low.value, high.value],
   };
 }
 
-function zpop(order: "ASC" | "DESC") {
-  return ({ space, args: [key = "", count, ...rest] }: Call): Reply => {
-    if (rest.length > 0) throw refuse(SYNTAX);
-    const wanted = count === undefined ? 1 : countArgument(count, "ERR value is out of range, must be positive");
-    if (wanted < 0) throw refuse("ERR value is out of range, must be positive");
+function scoreBound(text: string): { value: number; exclusive: boolean } {
+  const exclusive = text.startsWith("(");
+  const value = boundValue(exclusive ? text.slice(1) : text);
+  if (value === null) throw refuse(MIN_MAX_NOT_FLOAT);
+  return { value, exclusive };
+}
+
+/** Here Redis takes what C's strtod makes of it: nothing at all is 0, space may lead, what overflows is infinite. */
+function boundValue(text: string): number | null {
+  if (text === "") return 0;
+  const digits = text.replace(/^[ \t-\r]+/, "");
+  const value = parseDouble(digits);
+  if (value !== null) return value;
+  return isDecimal(digits) ? Number(digits) : null;
+}
+
+/** Options behind the bounds of a range. */
+interface RangeOptions {
+  scores: boolean;
+  offset: number;
+  /** Negative: all. */
+  limit: number;
+}
+
+function rangeOptions(args: readonly string[], limits: boolean): RangeOptions {
+  const options: RangeOptions = { scores: false, offset: 0, limit: -1 };
+  for (let i = 0; i < args.length; i++) {
+    const option = (args[i] ?? "").toUpperCase();
+    if (option === "WITHSCORES") options.scores = true;
+    else if (option === "LIMIT" && limits && i + 2 < args.length) {
+      options.offset = countArgument(args[i + 1] ?? "");
+      options.limit = countArgument(args[i + 2] ?? "");
+      i += 2;
+    } else throw refuse(SYNTAX);
+  }
+  return options;
+}
+
+type Order = "ASC" | "DESC";
+
+function select(where: string, order: Order): string {
+  return `SELECT name, value FROM entries WHERE id = ? AND ${where} ORDER BY value ${order}, name ${order} LIMIT ? OFFSET ?`;
+}
+
+/** ZRANGE and ZREVRANGE: both ends are included, negative ones count from the end of the order. */
+export function rangeByRank(order: Order) {
+  return ({ space, args: [key = "", first = "", last = "", ...rest] }: Call): Reply => {
+    const { scores } = rangeOptions(rest, false);
+    const [start, stop] = [countArgument(first), countArgument(last)];
     const row = space.typed(key, "zset");
     if (!row) return [];
-    const popped = space.sql.query(
-      `SELECT name, value FROM entries WHERE id = ? ORDER BY value ${order}, name ${order} LIMIT ?`,
-      row.id,
-      wanted,
-    );
-    for (const [name] of popped) space.remove(row.id, String(name));
-    if (popped.length > 0) space.dropIfEmpty(row);
-    return withScores(popped, true);
+    // Ends that do not count from the end need no count.
+    const size = start < 0 || stop < 0 ? space.count(row.id) : Number.MAX_SAFE_INTEGER;
+    const from = Math.max(0, start < 0 ? size + start : start);
+    const to = Math.min(size - 1, stop < 0 ? size + stop : stop);
+    return from > to ? [] : listed(space.sql.exec(select("1", order), row.id, to - from + 1, from), scores);
   };
 }
 
-function zrandmember(call: Call): Reply {
-  const { count, withValues } = chooseArguments(call, "WITHSCORES");
-  const row = call.space.typed(call.args[0] ?? "", "zset");
-  const rows = row ? call.space.entries(row.id) : [];
-  if (count === null) return withScores(choose(rows, 1, call.random), false)[0] ?? null;
-  return withScores(choose(rows, count, call.random), withValues);
+/** ZRANGEBYSCORE and ZREVRANGEBYSCORE, which names the high end first. Bounds are checked before the key is looked at, as Redis does. */
+export function rangeByScore(order: Order) {
+  return ({ space, args: [key = "", first = "", second = "", ...rest] }: Call): Reply => {
+    const { scores, offset, limit } = rangeOptions(rest, true);
+    const { sql, parameters } = order === "ASC" ? scoreRange(first, second) : scoreRange(second, first);
+    const row = space.typed(key, "zset");
+    if (!row || offset < 0) return [];
+    return listed(space.sql.exec(select(sql, order), row.id, ...parameters, Math.max(-1, limit), offset), scores);
+  };
 }
 
-export const ZSET_COMMANDS: CommandTable = {
-  zadd: write(-4, zadd),
-  zincrby: write(4, zincrby),
-  zrem: write(-3, zrem),
-  zscore: read(3, zscore),
-  zmscore: read(-3, zmscore),
-  zcard: read(2, ({ space, args: [key = ""] }) => {
-    const row = space.typed(key, "zset");
-    return row ? space.count(row.id) : 0;
-  }),
-  zrank: read(3, rank("<")),
-  zrevrank: read(3, rank(">")),
-  zpopmin: write(-2, zpop("ASC")),
-  zpopmax: write(-2, zpop("DESC")),
-  zrandmember: read(-2, zrandmember),
-};
+export function zcount({ space, args: [key = "", min = "", max = ""] }: Call): Reply {
+  const { sql, parameters } = scoreRange(min, max);
+  const row = space.typed(key, "zset");
+  if (!row) return 0;
+  const [counted] = space.sql.exec(`SELECT COUNT(*) AS n FROM entries WHERE id = ? AND ${sql}`, row.id, ...parameters);
+  return Number(counted?.["n"]);
+}
+
+/** ZREMRANGEBYSCORE, for the twins as well. */
+export function removeByScore(space: Keyspace, key: string, min: string, max: string): number {
+  const { sql, parameters } = scoreRange(min, max);
+  const row = space.typed(key, "zset");
+  if (!row) return 0;
+  const removed = space.sql.exec(`DELETE FROM entries WHERE id = ? AND ${sql} RETURNING 1`, row.id, ...parameters);
+  if (removed.length > 0) space.dropIfEmpty(row);
+  return removed.length;
+}
+
+export function zremrangebyscore({ space, args: [key = "", min = "", max = ""] }: Call): Reply {
+  return removeByScore(space, key, min, max);
+}

@@ -1,10 +1,10 @@
 import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
 import type { Reply } from "../command.ts";
 import { incrementField } from "../commands/hashes.ts";
-import { removeByScore } from "../commands/zset-ranges.ts";
+import { removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
-import { fitsInt64 } from "../numbers.ts";
+import { fitsInt64 } from "../values.ts";
 
 const { duplicate, recorded, unresolved } = OUTCOME_CODES;
 
@@ -52,10 +52,10 @@ function totalShares(space: Keyspace, keys: BlockKeys, block: Block): bigint {
   const row = space.typed(keys.round, "hash");
   let total = BigInt(block.difficulty);
   let own = total;
-  for (const [login, value] of row ? space.entries(row.id) : []) {
+  for (const { name, value } of row ? space.entries(row.id) : []) {
     if (!/^\d+$/.test(String(value))) throw refuse(HASH_NOT_AN_INTEGER);
     total += BigInt(String(value));
-    if (login === block.login) own += BigInt(String(value));
+    if (name === block.login) own += BigInt(String(value));
   }
   if (!fitsInt64(own)) throw refuse(OVERFLOW);
   return total;

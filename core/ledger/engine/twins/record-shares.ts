@@ -1,10 +1,10 @@
 import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
 import type { Reply } from "../command.ts";
 import { incrementField } from "../commands/hashes.ts";
-import { removeByScore } from "../commands/zset-ranges.ts";
+import { removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
-import { fitsInt64 } from "../numbers.ts";
+import { fitsInt64 } from "../values.ts";
 
 const { duplicate, recorded, unresolved } = OUTCOME_CODES;
 

@@ -1,7 +1,4 @@
-import { LUA_PRELUDE } from "./lua-prelude.ts";
-import type { LedgerScript } from "./script.ts";
-
-const text = `-- record-block: writes the share of a block, closes the round and adds the candidate, in one atomic step.
+-- record-block: writes the share of a block, closes the round and adds the candidate, in one atomic step.
 --
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:hashrate:<login>
 --       6 <coin>:miners:<login>  7 <coin>:finders  8 <coin>:shares:round<height>:<nonce>  9 <coin>:blocks:candidates
@@ -12,7 +9,7 @@ const text = `-- record-block: writes the share of a block, closes the round and
 --         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
 -- Errors  Redis' own text; then nothing is written.
 -- The closed round itself is evidence too: it outlives the hashrate entry, and RENAME must never overwrite one.
-${LUA_PRELUDE}
+-- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
 local pow, round, hashrate, stats, own, miner, finders, closed, candidates = unpack(KEYS)
 local login, member, height, diff, worker, ms, ts, networkDiff = unpack(ARGV, 5)
@@ -76,11 +73,3 @@ local problem = run({
 })
 if problem then return abort(problem) end
 return { billed, RECORDED }
-`;
-
-/** Writes a found block, its share, the closed round and the candidate. KEYS, ARGV, output and codes stand at the head of the text. */
-export const RECORD_BLOCK: LedgerScript = {
-  name: "record-block",
-  text,
-  sha1: "62474170c18add3c1af3e6e0b81e23ca410a7396",
-};

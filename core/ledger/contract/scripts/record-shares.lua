@@ -1,11 +1,4 @@
-import { LUA_PRELUDE } from "./lua-prelude.ts";
-import type { LedgerScript } from "./script.ts";
-
-/*
- * Every key is in KEYS. The shebang `#!lua flags=allow-key-locking`, which would let Upstash lock only these keys, is left out on purpose:
- * Redis 7 refuses a script with a flag that it does not know ("Unexpected flag in script shebang"), and one text must run everywhere.
- */
-const text = `-- record-shares: writes a batch of shares, each exactly once, in one atomic step.
+-- record-shares: writes a batch of shares, each exactly once, in one atomic step.
 --
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats
 --       then per login: <coin>:hashrate:<login>, <coin>:miners:<login>
@@ -19,7 +12,7 @@ const text = `-- record-shares: writes a batch of shares, each exactly once, in 
 --         0 duplicate, nothing written   1 recorded, by this or (retry) by an earlier attempt
 --         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
 -- Errors  Redis' own text; then nothing is written (of several logins, some may keep a lastShare that is too new).
-${LUA_PRELUDE}
+-- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
 local pow, round, hashrate, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local DUPLICATE, RECORDED, UNRESOLVED = 0, 1, 2
@@ -168,11 +161,3 @@ end
 local problem = run(steps)
 if problem then return abort(problem) end
 return answer()
-`;
-
-/** Writes a batch of shares exactly once. KEYS, ARGV, output and codes stand at the head of the text. */
-export const RECORD_SHARES: LedgerScript = {
-  name: "record-shares",
-  text,
-  sha1: "2c201b10e8643470355c8d0b9f72fbd3bd693e77",
-};

@@ -62,3 +62,16 @@ export function formatScore(score: number): string {
   const decimal = Number(exponent) - fraction > -7 || Math.abs(Number(exponent)) < 4;
   return decimal ? String(score) : exponential;
 }
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** UTF-8: Redis compares, matches and counts bytes. */
+export function bytesOf(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** Bytes that are no UTF-8 become U+FFFD: the REST protocol carries text. */
+export function textOf(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}

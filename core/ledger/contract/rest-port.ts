@@ -1,14 +1,13 @@
-import { Redis as EdgeRedis } from "@upstash/redis/cloudflare";
 import {
   RedisReplyError,
   RedisUnreachableError,
   type RedisCommand,
   type RedisPort,
   type RedisValue,
-} from "./contract/redis-port.ts";
+} from "./redis-port.ts";
 
-/** What a request of `@upstash/redis` gives before the client would convert it. */
-export interface RawReply {
+/** What a request of the Upstash REST protocol gives before a client would convert it. */
+interface RawReply {
   readonly result?: unknown;
   readonly error?: unknown;
 }
@@ -16,39 +15,11 @@ export interface RawReply {
 /** Sends a command (path empty) or several (path `pipeline`) and gives the untouched reply. */
 export type RawSend = (path: string[], body: string[] | string[][]) => Promise<unknown>;
 
-export interface UpstashOptions {
-  /** REST endpoint, without credentials. */
-  readonly url: string;
-  readonly token: string;
-  /** How long one request may take, the body included. */
-  readonly timeoutMs: number;
-}
-
-/** `@upstash/redis` below its commands: they would turn "123" into a number and JSON-looking text into objects. */
-class RawUpstash extends EdgeRedis {
-  readonly send: RawSend = (path, body) => this.client.request({ path, body });
-}
-
-/** The port to an Upstash database or to any other server of its REST protocol (the pool's own `/redis`). Works in Workers and in Node. */
-export function upstashPort({ url, token, timeoutMs }: UpstashOptions): RedisPort {
-  const client = new RawUpstash({
-    url,
-    token,
-    automaticDeserialization: false,
-    enableAutoPipelining: false,
-    enableTelemetry: false,
-    // Keys and values are ASCII; base64 would only cost time.
-    responseEncoding: false,
-    // A retry below the ledger writer would not know that it is one.
-    retry: { retries: 0 },
-    // As a function: with a plain signal the client resolves an aborted request as if it had succeeded.
-    signal: () => AbortSignal.timeout(timeoutMs),
-  });
-  return rawPort(client.send);
-}
-
-/** A port over whatever sends Upstash requests. Nothing of a token, a command or its arguments gets into an error. */
-export function rawPort(send: RawSend): RedisPort {
+/**
+ * A port over whatever sends requests of the Upstash REST protocol: `@upstash/redis` below its commands, or the embedded ledger's object.
+ * Nothing of a token, a command or its arguments gets into an error.
+ */
+export function restPort(send: RawSend): RedisPort {
   return {
     async command(command) {
       const body = command.map(String);

@@ -1,11 +1,9 @@
-/**
- * What both scripts begin with.
- *
- * `run` carries out a list of steps and takes back the ones that were done when one fails. Redis does not roll a script back, and an
- * operator's wrong-typed key or a sum beyond 64 bits must not leave a share half written.
- * `add` sums decimal strings: a Lua number is a double and rounds beyond 2^53, a round's total does pass that.
- */
-export const LUA_PRELUDE = String.raw`
+-- What every script begins with: the embedding puts this text, without this comment, where a script says "-- @prelude".
+--
+-- `run` carries out a list of steps and takes back the ones that were done when one fails. Redis does not roll a script back, and an
+-- operator's wrong-typed key or a sum beyond 64 bits must not leave anything half written.
+-- `add` sums decimal strings: a Lua number is a double and rounds beyond 2^53, a round's total does pass that.
+
 local billed = 1
 local function call(...)
   billed = billed + 1
@@ -71,4 +69,3 @@ local function natural(value) return string.find(value, '^%d+$') ~= nil end
 local function fits(sum) return #sum < 19 or (#sum == 19 and sum <= '9223372036854775807') end
 local NOT_INTEGER = { err = 'ERR hash value is not an integer' }
 local OVERFLOW = { err = 'ERR increment or decrement would overflow' }
-`;

@@ -1,0 +1,83 @@
+/** The two ways to the books, each as core's port. Also used by the command line and the tests: no `cloudflare:` import here. */
+import { Redis, type Requester } from "@upstash/redis";
+import { Redis as EdgeRedis } from "@upstash/redis/cloudflare";
+import { parseExactJson } from "../../core/ledger/contract/exact-json.ts";
+import { RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
+import { restPort, type RawSend } from "../../core/ledger/contract/rest-port.ts";
+import type { EmbeddedRedisRpc } from "../rpc.ts";
+
+export interface UpstashOptions {
+  /** REST endpoint, without credentials. */
+  readonly url: string;
+  readonly token: string;
+  /** How long one request may take, the body included. */
+  readonly timeoutMs: number;
+}
+
+/** `@upstash/redis` below its commands: they would turn "123" into a number and JSON-looking text into objects. */
+class RawUpstash extends EdgeRedis {
+  readonly send: RawSend = (path, body) => this.client.request({ path, body });
+}
+
+/** The port to an Upstash database or to any other server of its REST protocol (the pool's own `/redis`). Works in Workers and in Node. */
+export function upstashPort({ url, token, timeoutMs }: UpstashOptions): RedisPort {
+  let latest = new AbortController();
+  const client = new RawUpstash({
+    url,
+    token,
+    automaticDeserialization: false,
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+    // Keys and values are ASCII; base64 would only cost time.
+    responseEncoding: false,
+    // A retry below the ledger writer would not know that it is one.
+    retry: { retries: 0 },
+    // As a function: with a plain signal the client resolves an aborted request as if it had succeeded.
+    signal: () => latest.signal,
+  });
+  return restPort(async (path, body) => {
+    // The client asks for its signal before it first waits, so that each request has the one that was made for it.
+    const own = (latest = new AbortController());
+    // Not AbortSignal.timeout: its timer runs on after the answer, and a Durable Object with a timer stays awake and is billed.
+    const timer = setTimeout(() => own.abort(), timeoutMs);
+    try {
+      return await client.send(path, body);
+    } finally {
+      clearTimeout(timer);
+    }
+  });
+}
+
+/** The same over a requester of our own. */
+class RawEmbedded extends Redis {
+  readonly send: RawSend = (path, body) => this.client.request({ path, body });
+}
+
+/** The port to the embedded ledger's object. @param timeoutMs after which an answer is given up; the object may still be at it */
+export function embeddedPort(object: Pick<EmbeddedRedisRpc, "rest">, timeoutMs: number): RedisPort {
+  const requester: Requester = {
+    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the library's interface has it
+    async request<TResult>({ path = [], body }: { path?: string[]; body?: unknown }) {
+      if (!Array.isArray(body)) throw new TypeError("body: an array is expected");
+      const answer = await within(timeoutMs, object.rest(path.join("/"), body));
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- TResult is the caller's wish; restPort checks what there is
+      return parseExactJson(answer.body) as { result?: TResult; error?: string };
+    },
+  };
+  return restPort(new RawEmbedded(requester).send);
+}
+
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const tooLate = new RedisUnreachableError("embedded ledger: no answer in time", "unknown");
+  const timer = setTimeout(() => reject(tooLate), timeoutMs);
+  try {
+    return await Promise.race([work, late]);
+  } catch (error) {
+    if (error instanceof RedisUnreachableError) throw error;
+    // Its object was reset, moved or overloaded; the text of such an error may quote anything.
+    throw new RedisUnreachableError("embedded ledger: the call failed", "unknown");
+  } finally {
+    clearTimeout(timer);
+  }
+}
