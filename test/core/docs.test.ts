@@ -69,6 +69,21 @@ it("every file and folder that a page names exists", () => {
   expect(missing).toEqual([]);
 });
 
+const scriptsIn = (folder: string): string[] => Object.keys(JSON.parse(text(`${folder}package.json`)).scripts);
+
+it("every npm command that a page names is one", () => {
+  const known = { "": scriptsIn(""), "ethash-wasm": scriptsIn("wasm/"), "edgepool-bridge": scriptsIn("bridge/") };
+  const unknown = pages.flatMap((page) =>
+    [...text(page).matchAll(/npm run (?:-s |--silent )?([\w:]+)(?: -w ([\w-]+))?/g)]
+      .filter(
+        ([, name = "", workspace = ""]) =>
+          !Object.entries(known).some(([of, all]) => of === workspace && all.includes(name)),
+      )
+      .map(([command]) => `${page}: ${command}`),
+  );
+  expect(unknown).toEqual([]);
+});
+
 it("every page that a source names exists, and so does the section", () => {
   const missing = sources.flatMap((source) =>
     [...text(source).matchAll(/([\w./-]*[\w-]\.md)\b(?:, sections? (\d+(?:(?:, | and )\d+)*))?/g)].flatMap(
