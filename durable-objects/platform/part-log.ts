@@ -7,8 +7,3 @@ import { consoleSink } from "./log-sink.ts";
 export function partLog(env: Env, part: string): Logger {
   return createLogger({ level: loadConfig(env).log.level, sink: consoleSink, now: Date.now, fields: { part } });
 }
-
-/** Something thrown, as a log takes it. */
-export function thrown(error: unknown): Error | string {
-  return error instanceof Error ? error : String(error);
-}
