@@ -3,7 +3,7 @@ import type { BlockNode } from "../../../core/shares/block-path.ts";
 import { CrashSql } from "../../support/crash-sql.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
-import { blockDesk, foundBlock, HEIGHT } from "./block-desk.ts";
+import { blockVerifier, foundBlock, HEIGHT } from "./found-block.ts";
 import { Life } from "./life.ts";
 import { makeRecord } from "./make-record.ts";
 
@@ -59,7 +59,12 @@ it.each(INSTANTS_MS.flatMap((atMs) => (["accepted", "rejected"] as const).map((a
     const clock = new VirtualClock();
     const sql = new CrashSql(clock);
     const nodes = [forgetful(answer)];
-    const { ledger, start } = blockDesk({ nodes, fault: () => faults.shift() ?? FINE, clock, port: () => sql.port() });
+    const { ledger, start } = blockVerifier({
+      nodes,
+      fault: () => faults.shift() ?? FINE,
+      clock,
+      port: () => sql.port(),
+    });
     const life = start();
     void life.submit(foundBlock());
     await clock.pass(atMs);
@@ -94,7 +99,7 @@ it("a crash in the instant in which a node hears of a block leaves the block to 
     },
     findBlock: async () => ({ kind: "absent" }),
   };
-  const { ledger, start } = blockDesk({ nodes: [node], clock, port: () => sql.port() });
+  const { ledger, start } = blockVerifier({ nodes: [node], clock, port: () => sql.port() });
   const life = start();
   void life.submit(foundBlock());
   await clock.pass(100);
@@ -112,7 +117,7 @@ it("a block that was sent again is credited once over two crashes, although the 
     submitWork: () => (hangs ? new Promise(() => undefined) : Promise.resolve({ kind: "accepted" })),
     findBlock: async () => ({ kind: "found", as: "block" }),
   };
-  const { ledger, start } = blockDesk({ nodes: [node], clock, port: () => sql.port() });
+  const { ledger, start } = blockVerifier({ nodes: [node], clock, port: () => sql.port() });
   const first = start();
   void first.submit(foundBlock());
   await clock.pass(100);
