@@ -63,8 +63,8 @@ export class ExtranonceLeases {
     return this.#sql.exec(kept, untilMs, value, session).length > 0;
   }
 
-  /** Unix time in ms; 0 for a free one. */
+  /** Unix time in ms; long ago for a free one. */
   #heldUntilMs(value: number): number {
-    return Number(this.#sql.exec("SELECT until_ms FROM lease WHERE value = ?", value)[0]?.["until_ms"] ?? 0);
+    return Number(this.#sql.exec("SELECT until_ms FROM lease WHERE value = ?", value)[0]?.["until_ms"] ?? -Infinity);
   }
 }
