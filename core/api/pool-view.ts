@@ -1,10 +1,11 @@
 import { POOL_SERIES, RANGES, VERDICTS, type Range, type SubmitCounts } from "../history/definitions.ts";
-import { Series, type SeriesStore } from "../history/series.ts";
+import { Series } from "../history/series.ts";
 import { judgeHealth, type HealthReport, type ShardHealth, type WorkHealth } from "../health/judge.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../log.ts";
 import type { PoolConfig } from "../pool-config.ts";
+import type { SqlPort } from "../sql-port.ts";
 import { seconds } from "./api-config.ts";
 import { Cached } from "./cached.ts";
 import { EncodedRoutes, type PoolRoute } from "./pool-routes.ts";
@@ -22,7 +23,7 @@ export interface PoolViewDeps {
   readonly config: PoolConfig;
   readonly redis: RedisPort;
   /** Keeps the pool's history. */
-  readonly sql: SeriesStore;
+  readonly sql: SqlPort;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly work: () => Promise<WorkHealth>;

@@ -1,4 +1,4 @@
-import type { SqlPort } from "../ledger/contract/sql-port.ts";
+import type { SqlPort } from "../sql-port.ts";
 import { EXTRANONCES, type ExtranonceLease, LEASE_MS, RESUME_MS } from "./extranonce.ts";
 
 /** Leases that ran out are swept when this many have been given since. */

@@ -4,7 +4,7 @@ import type { WorkHealth } from "../../core/health/judge.ts";
 import { createLogger } from "../../core/log.ts";
 import { parseConfig } from "../../core/parse-config.ts";
 import { MemoryRedis } from "../support/memory-redis.ts";
-import { nodeSql } from "../support/node-sql.ts";
+import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 
 const NOW_MS = 1_700_000_000_000;
 const IDLE: WorkHealth = {
@@ -16,11 +16,12 @@ const IDLE: WorkHealth = {
   upstreams: [],
 };
 
+const gone = () => Promise.reject(new Error("redis is away"));
+
 /** A view over a ledger in memory that can go away, with its log and how often it was told that somebody mines. */
 function open(work: WorkHealth = IDLE) {
   const memory = new MemoryRedis();
   const state = { away: false, nowMs: NOW_MS, mining: 0, logs: [] as string[], commands: () => memory.log.length };
-  const gone = () => Promise.reject(new Error("redis is away"));
   const view = new PoolView({
     config: parseConfig({ chain: "classic", upstream: [{ name: "main", url: "http://127.0.0.1:8545" }] }),
     redis: {

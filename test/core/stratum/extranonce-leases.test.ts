@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { EXTRANONCES, LEASE_MS, RESUME_MS } from "../../../core/stratum/extranonce.ts";
 import { ExtranonceLeases } from "../../../core/stratum/extranonce-leases.ts";
-import { nodeSql } from "../../support/node-sql.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 
 let next: number | undefined;
 let sql: ReturnType<typeof nodeSql>;
