@@ -1,0 +1,46 @@
+import * as v from "valibot";
+import { parsePercent, type SplitTerms } from "./revenue-split.ts";
+import { SCHEMES, type Scheme } from "./schemes.ts";
+
+/**
+ * What was agreed on when a block was found, and what its later lists do not tell. It stands in the ledger (`blocks:terms`, by
+ * {@link blockId}), so that a change of settings touches later blocks only and a restored ledger brings it along.
+ */
+export interface BlockTerms extends SplitTerms {
+  readonly scheme: Scheme;
+  /** 32 bytes, `0x`; null for a block whose candidate entry was gone before this pool saw it. */
+  readonly mixDigest: string | null;
+  /** The login that found it; null where it was not written down. */
+  readonly finder: string | null;
+}
+
+const address = v.nullable(v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/)));
+
+const termsSchema = v.object({
+  scheme: v.picklist(SCHEMES),
+  poolFee: v.pipe(
+    v.string(),
+    v.check((text) => parsePercent(text) !== null),
+  ),
+  poolFeeAddress: address,
+  donateTo: address,
+  keepTxFees: v.boolean(),
+  mixDigest: v.nullable(v.string()),
+  finder: address,
+});
+
+/** As the ledger keeps it: JSON with the members in a fixed order. */
+export function encodeTerms(terms: BlockTerms): string {
+  const { scheme, poolFee, poolFeeAddress, donateTo, keepTxFees, mixDigest, finder } = terms;
+  return JSON.stringify({ scheme, poolFee, poolFeeAddress, donateTo, keepTxFees, mixDigest, finder });
+}
+
+/** @returns null for what {@link encodeTerms} did not write: the block waits, named, rather than being shared out by a guess */
+export function decodeTerms(text: string): BlockTerms | null {
+  try {
+    const parsed = v.safeParse(termsSchema, JSON.parse(text));
+    return parsed.success ? parsed.output : null;
+  } catch {
+    return null;
+  }
+}

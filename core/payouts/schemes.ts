@@ -1,0 +1,37 @@
+/** How a block's revenue is divided among miners: by the round, by the last shares over round borders, or all to the finder. */
+export const SCHEMES = ["prop", "pplns", "solo"] as const;
+export type Scheme = (typeof SCHEMES)[number];
+
+/** Shares that were committed to the ledger together: difficulty by login. */
+export type ShareGroup = ReadonlyMap<string, bigint>;
+
+/**
+ * The weights under `pplns`: the last shares before a block, the finder's own included, up to a sum of difficulty. The group that crosses the
+ * window's edge counts pro rata, rounded down per login. A window that is not yet full pays what it has.
+ * @param newestFirst groups in reverse commit order, the block's own first
+ * @param window sum of difficulty: `pplnsWindow` × network difficulty
+ */
+export function pplnsWeights(newestFirst: Iterable<ShareGroup>, window: bigint): Map<string, bigint> {
+  const weights = new Map<string, bigint>();
+  const add = (login: string, weight: bigint): void => {
+    if (weight > 0n) weights.set(login, (weights.get(login) ?? 0n) + weight);
+  };
+  let left = window;
+  for (const group of newestFirst) {
+    let total = 0n;
+    for (const difficulty of group.values()) total += difficulty;
+    if (total >= left) {
+      for (const [login, difficulty] of group) add(login, (difficulty * left) / total);
+      return weights;
+    }
+    for (const [login, difficulty] of group) add(login, difficulty);
+    left -= total;
+  }
+  return weights;
+}
+
+/** `decimal` × `difficulty`, rounded down. @param decimal digits with at most one point, as the setting `pplnsWindow` */
+export function timesDecimal(decimal: string, difficulty: bigint): bigint {
+  const [whole = "0", decimals = ""] = decimal.split(".");
+  return (BigInt(`${whole}${decimals}`) * difficulty) / 10n ** BigInt(decimals.length);
+}
