@@ -12,7 +12,6 @@ export interface WorkHealth {
   readonly networkDifficulty: string | null;
   /** ms since a node last confirmed the work; null without work. */
   readonly ageMs: number | null;
-  /** Sessions that get pushes, or relays. */
   readonly subscribers: number;
   readonly polling: boolean;
   readonly upstreams: readonly NodeHealth[];

@@ -1,4 +1,3 @@
-import type { LedgerKeys } from "../contract/keys.ts";
 import type { RedisPort } from "../contract/redis-port.ts";
 
 /** One thing that must be so, and whether it is. */
@@ -13,8 +12,6 @@ export interface Finding {
 export interface AuditedBooks {
   readonly redis: RedisPort;
   readonly coin: string;
-  readonly names: LedgerKeys;
-  /** Every key that there is. */
   readonly keys: readonly string[];
 }
 

@@ -1,4 +1,3 @@
-import * as v from "valibot";
 import type { BlockRecord, ShareRecord } from "../contract/records.ts";
 import { decodeBlock, decodeShares, encodeRecords } from "../contract/record-codec.ts";
 import type { SqlPort, SqlValue } from "../../sql-port.ts";
@@ -44,8 +43,6 @@ export interface HeldSubmission {
   readonly id: number;
   /** As it is in the store. */
   stage: HeldStage;
-  /** It was sent again: an attempt before it was held may have gone all the way to the ledger. */
-  readonly retry: boolean;
   readonly record: BlockRecord;
 }
 
@@ -54,9 +51,6 @@ export interface UnresolvedRecord {
   readonly record: ShareRecord;
   readonly reason: string;
 }
-
-/** Beside the record in a row of `held`; rows of before lack it. */
-const RETRY = v.object({ retry: v.optional(v.boolean(), false) });
 
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, uncertain INTEGER NOT NULL, shares INTEGER NOT NULL, body TEXT NOT NULL)",
@@ -150,11 +144,10 @@ export class OutboxStore {
     this.#sql.exec("INSERT OR REPLACE INTO outbox_state (name, value) VALUES ('attempted', ?)", id);
   }
 
-  hold(stage: HeldStage, record: BlockRecord, retry = false): HeldSubmission {
+  hold(stage: HeldStage, record: BlockRecord): HeldSubmission {
     const id = ++this.#lastHeldId;
-    const body = encodeRecords({ ...record, ...(retry ? { retry } : {}) });
-    this.#sql.exec("INSERT INTO held (id, stage, body) VALUES (?, ?, ?)", id, stage, body);
-    return { id, stage, retry, record };
+    this.#sql.exec("INSERT INTO held (id, stage, body) VALUES (?, ?, ?)", id, stage, encodeRecords(record));
+    return { id, stage, record };
   }
 
   setStage(held: HeldSubmission, stage: HeldStage): void {
@@ -175,11 +168,11 @@ export class OutboxStore {
   }
 
   held(): HeldSubmission[] {
-    return this.#sql.exec("SELECT id, stage, body FROM held ORDER BY id").map((row) => {
-      const body = String(row["body"]);
-      const { retry } = v.parse(RETRY, JSON.parse(body));
-      return { id: Number(row["id"]), stage: stageOf(row["stage"]), retry, record: decodeBlock(body) };
-    });
+    return this.#sql.exec("SELECT id, stage, body FROM held ORDER BY id").map((row) => ({
+      id: Number(row["id"]),
+      stage: stageOf(row["stage"]),
+      record: decodeBlock(String(row["body"])),
+    }));
   }
 
   unresolvedCount(): number {

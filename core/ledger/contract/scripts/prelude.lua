@@ -32,7 +32,8 @@ local function increment(key, field, by)
     command = { 'HINCRBY', key, field, by },
     undo = function()
       -- Back at 0 it was not there before. (The reply to the first HINCRBY would not tell: beyond 2^53 it is rounded.)
-      local before = redis.pcall('HINCRBY', key, field, '-' .. by)
+      local back = string.sub(by, 1, 1) == '-' and string.sub(by, 2) or '-' .. by
+      local before = redis.pcall('HINCRBY', key, field, back)
       return before == 0 and { 'HDEL', key, field } or nil
     end,
   }
@@ -67,5 +68,9 @@ local function add(a, b)
 end
 local function natural(value) return string.find(value, '^%d+$') ~= nil end
 local function fits(sum) return #sum < 19 or (#sum == 19 and sum <= '9223372036854775807') end
+-- A sum that an increment of as many digits cannot overflow; nil and false (no such field) count as 0.
+local function whole(value)
+  return not value or value == '0' or (#value <= 18 and string.find(value, '^%-?[1-9]%d*$') ~= nil)
+end
 local NOT_INTEGER = { err = 'ERR hash value is not an integer' }
 local OVERFLOW = { err = 'ERR increment or decrement would overflow' }

@@ -5,6 +5,10 @@ import { NO_SCRIPT, NOT_AN_INTEGER, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { recordBlock } from "../twins/record-block.ts";
 import { recordShares } from "../twins/record-shares.ts";
+import { settleOwed } from "../twins/settle-owed.ts";
+import { toImmature } from "../twins/to-immature.ts";
+import { toMatured } from "../twins/to-matured.ts";
+import { toOrphan } from "../twins/to-orphan.ts";
 import { countArgument } from "../values.ts";
 
 type Twin = (space: Keyspace, keys: readonly string[], argv: readonly string[]) => Reply;
@@ -13,6 +17,10 @@ type Twin = (space: Keyspace, keys: readonly string[], argv: readonly string[]) 
 const TWINS: Readonly<Record<keyof typeof LEDGER_SCRIPTS, Twin>> = {
   "record-shares": recordShares,
   "record-block": recordBlock,
+  "to-immature": toImmature,
+  "to-matured": toMatured,
+  "to-orphan": toOrphan,
+  "settle-owed": settleOwed,
 };
 const twins = new Map<string, Twin>(Object.entries(TWINS));
 const scripts = Object.values(LEDGER_SCRIPTS);

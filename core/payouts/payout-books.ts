@@ -1,0 +1,200 @@
+import { bookMap, textList } from "../ledger/books/scan.ts";
+import { RedisReplyError, type RedisPort, type RedisValue } from "../ledger/contract/redis-port.ts";
+import { LEDGER_SCRIPTS } from "../ledger/contract/scripts/embedded.ts";
+import type { LedgerScript } from "../ledger/contract/scripts/script.ts";
+import { blockId, parseCandidate, parseListed, type PoolBlock } from "./block-members.ts";
+import { encodeMove, type BlockMove } from "./block-move.ts";
+import { decodeTerms, encodeTerms, type BlockTerms } from "./block-terms.ts";
+import { moveCall } from "./move-call.ts";
+import { payoutKeys, type PayoutKeys } from "./payout-keys.ts";
+
+/** What became of a step. `owed`: logins whose account could not be written; what they have to get or to give back is kept for them. */
+export type StepResult =
+  | { readonly kind: "done"; readonly owed: readonly string[] }
+  /** The block is no longer where it was: somebody else has moved it. */
+  | { readonly kind: "gone" }
+  /** Nothing was moved, and why. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** A list's blocks that may be due, and members that cannot be read. */
+export interface DueBlocks {
+  readonly blocks: readonly PoolBlock[];
+  readonly unreadable: readonly string[];
+}
+
+/** Weights by login, or why there are none. */
+export type RoundResult =
+  | { readonly ok: true; readonly weights: ReadonlyMap<string, bigint> }
+  | { readonly ok: false; readonly reason: string };
+
+/** Logins of one request: some 70 kB, and well within what Lua's `unpack` takes. */
+const PART_LOGINS = 1_000;
+/** Blocks of one list that one run looks at. */
+const MOST_DUE = 1_000;
+
+const CODES = { gone: 0, done: 1, before: 2, replaced: 3, incomplete: 4 } as const;
+
+/** The unlocker's side of the books. Whatever it writes is one atomic step, or parts of which each can be sent again. */
+export class PayoutBooks {
+  readonly #redis: RedisPort;
+  readonly #partLogins: number;
+  readonly keys: PayoutKeys;
+
+  /** @param partLogins logins a request, for tests of steps with many parts */
+  constructor(redis: RedisPort, coin: string, partLogins: number = PART_LOGINS) {
+    this.#redis = redis;
+    this.#partLogins = partLogins;
+    this.keys = payoutKeys(coin);
+  }
+
+  /** Blocks of a list up to a height, lowest first. */
+  async due(list: PoolBlock["list"], maxHeight: number, minHeight = 0): Promise<DueBlocks> {
+    const command = [
+      "ZRANGEBYSCORE",
+      this.keys[list],
+      minHeight,
+      maxHeight,
+      "WITHSCORES",
+      "LIMIT",
+      0,
+      MOST_DUE,
+    ] as const;
+    const reply = textList(await this.#redis.command(command));
+    const blocks: PoolBlock[] = [];
+    const unreadable: string[] = [];
+    for (let i = 0; i + 1 < reply.length; i += 2) {
+      const [member = "", score = ""] = [reply[i], reply[i + 1]];
+      const block = list === "candidates" ? parseCandidate(member, score) : parseListed(list, member, score);
+      if (block === null) unreadable.push(`blocks:${list} has "${member.slice(0, 80)}", which is no block`);
+      else blocks.push(block);
+    }
+    return { blocks, unreadable };
+  }
+
+  /** Score of the lowest member of a list, whatever it is; null for an empty one. */
+  async lowest(list: PoolBlock["list"]): Promise<number | null> {
+    const [, score] = textList(await this.#redis.command(["ZRANGE", this.keys[list], 0, 0, "WITHSCORES"]));
+    return score === undefined ? null : Number(score);
+  }
+
+  /** The terms of a block: those that it was found under, else from now on these. @returns null where what stands there cannot be read */
+  async terms(block: PoolBlock, now: BlockTerms): Promise<BlockTerms | null> {
+    const { terms } = this.keys;
+    const [, kept] = await this.#pipeline([
+      ["HSETNX", terms, blockId(block), encodeTerms(now)],
+      ["HGET", terms, blockId(block)],
+    ]);
+    return typeof kept === "string" ? decodeTerms(kept) : null;
+  }
+
+  /** Whom a block's revenue belongs to, by the scheme that it was found under. */
+  async weights(block: PoolBlock, terms: BlockTerms): Promise<RoundResult> {
+    switch (terms.scheme) {
+      case "prop":
+        return await this.#round(block);
+      case "solo":
+        if (terms.finder === null)
+          return { ok: false, reason: "it was found under solo, and by whom was not written down" };
+        return { ok: true, weights: new Map([[terms.finder, 1n]]) };
+      case "pplns":
+        return { ok: false, reason: "it was found under pplns, and its window was not written down" };
+    }
+  }
+
+  /** A closed round. It must have shares, and as many as its block says. */
+  async #round(block: PoolBlock): Promise<RoundResult> {
+    const key = this.keys.round(block.height, block.nonce);
+    const weights = new Map<string, bigint>();
+    let total = 0n;
+    for (const [login, value] of await bookMap(this.#redis, key, "hash")) {
+      if (!/^\d{1,30}$/.test(value)) return { ok: false, reason: `${key} holds "${value.slice(0, 40)}" for ${login}` };
+      weights.set(login, BigInt(value));
+      total += BigInt(value);
+    }
+    if (total === 0n) return { ok: false, reason: `${key} is missing or empty` };
+    if (String(total) !== block.totalShares)
+      return { ok: false, reason: `${key} has ${total} shares, the block says ${block.totalShares}` };
+    return { ok: true, weights };
+  }
+
+  /** Plans of moves that were begun and not ended, by the member that they move. */
+  async moves(): Promise<ReadonlyMap<string, string>> {
+    return await bookMap(this.#redis, this.keys.moves, "hash");
+  }
+
+  /** Logins that something is owed to. */
+  async owed(): Promise<readonly string[]> {
+    const fields = await bookMap(this.#redis, this.keys.owed, "hash");
+    return [...new Set([...fields.keys()].map((field) => field.slice(0, field.lastIndexOf(":"))))];
+  }
+
+  /** @returns whether the login has everything now */
+  async settleOwed(login: string): Promise<boolean> {
+    const { owed, finances, minerPrefix } = this.keys;
+    const [code] = await this.#run(LEDGER_SCRIPTS["settle-owed"], [owed, finances, `${minerPrefix}${login}`], [login]);
+    return code !== CODES.gone;
+  }
+
+  /**
+   * Carries a move out: in one atomic step where its logins fit one request, else in parts, under a plan that is durable in the ledger first.
+   * @param weights of the round, for a move with a payout
+   * @param resumed the plan as {@link moves} gave it
+   * @throws RedisReplyError @throws RedisUnreachableError then the move can be carried out again
+   */
+  async carryOut(
+    move: BlockMove,
+    weights: ReadonlyMap<string, bigint>,
+    resumed: string | null = null,
+  ): Promise<StepResult> {
+    const call = await moveCall(this.#redis, this.keys, move, weights);
+    const parts = chunks(call.logins, this.#partLogins);
+    let plan = resumed ?? "";
+    if (resumed === null && parts.length > 1) {
+      plan = encodeMove(move);
+      const { moves } = this.keys;
+      const [, kept] = await this.#pipeline([
+        ["HSETNX", moves, move.block.member, plan],
+        ["HGET", moves, move.block.member],
+      ]);
+      if (kept !== plan) return { kind: "refused", reason: "another plan for this block is under way" };
+    }
+    const owed: string[] = [];
+    for (const [index, part] of parts.entries()) {
+      const final = index === parts.length - 1;
+      const args = [plan, final ? "1" : "0", ...call.args, ...part.flat()];
+      const [code, ...bad] = await this.#run(call.script, call.keys, args);
+      if (code === CODES.gone) return { kind: "gone" };
+      if (code === CODES.replaced) return { kind: "refused", reason: "another plan for this block is under way" };
+      if (code === CODES.incomplete)
+        return { kind: "refused", reason: "credits of this block in the ledger are not those of this move" };
+      owed.push(...bad.map(String));
+    }
+    return { kind: "done", owed };
+  }
+
+  async #pipeline(commands: Parameters<RedisPort["pipeline"]>[0]): Promise<RedisValue[]> {
+    const replies = await this.#redis.pipeline(commands);
+    return replies.map((reply) => {
+      if (reply instanceof RedisReplyError) throw reply;
+      return reply;
+    });
+  }
+
+  /** EVALSHA, and EVAL only where Redis does not have the script. @returns what follows the billed commands */
+  async #run(script: LedgerScript, keys: readonly string[], args: readonly string[]): Promise<RedisValue[]> {
+    const tail = [String(keys.length), ...keys, ...args];
+    const reply = await this.#redis.command(["EVALSHA", script.sha1, ...tail]).catch((error: unknown) => {
+      if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
+      return this.#redis.command(["EVAL", script.text, ...tail]);
+    });
+    if (!Array.isArray(reply)) throw new RedisReplyError(`${script.name}: unexpected reply`);
+    return reply.slice(1);
+  }
+}
+
+/** At least one part, which may be empty. */
+function chunks<T>(list: readonly T[], size: number): T[][] {
+  const parts: T[][] = [];
+  for (let i = 0; i < list.length; i += size) parts.push(list.slice(i, i + size));
+  return parts.length === 0 ? [[]] : parts;
+}
