@@ -9,6 +9,7 @@ import { encodeJson } from "../core/api/json.ts";
 import { EncodedRoutes, type PoolRoute } from "../core/api/pool-routes.ts";
 import { PoolStats } from "../core/api/pool-stats.ts";
 import { asScored } from "../core/api/replies.ts";
+import { ledgerKeys } from "../core/ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort } from "../core/ledger/contract/redis-port.ts";
 import { startRedisServer } from "../devnet/gateway/redis-server.ts";
 import { connectRedis } from "../scripts/ledger/node-redis.ts";
@@ -20,6 +21,7 @@ const WINDOW_S = 1800;
 const STEP_S = 5;
 const STEPS = 12;
 const START_S = 1_700_000_000;
+const KEYS = ledgerKeys("eth");
 const FARM = loginOf(0);
 const FARM_WORKERS = 100;
 const ROUTES: readonly PoolRoute[] = ["stats", "miners", "blocks", "payments"];
@@ -79,15 +81,15 @@ async function writeShares(redis: RedisPort, fromS: number, seconds: number, cou
     pool.push(ts, `4000000000:${isFarm ? FARM : loginOf(serial % MINERS)}:${worker}:${serial}`);
     if (isFarm) farm.push(ts, `4000000000:${worker}:${serial}`);
   }
-  for (const [key, list] of [["eth:hashrate", pool] as const, [`eth:hashrate:${FARM}`, farm] as const]) {
+  for (const [key, list] of [[KEYS.hashrate, pool] as const, [KEYS.hashrateOf(FARM), farm] as const]) {
     for (let i = 0; i < list.length; i += 20_000) await redis.command(["ZADD", key, ...list.slice(i, i + 20_000)]);
   }
 }
 
 async function writeBooks(redis: RedisPort): Promise<void> {
   const hash = `0x${"ab".repeat(32)}`;
-  const blocks = (set: string, from: number, count: number): RedisCommand => [
-    ...(["ZADD", `eth:blocks:${set}`] as const),
+  const blocks = (set: "candidates" | "immature" | "matured", from: number, count: number): RedisCommand => [
+    ...(["ZADD", KEYS[set]] as const),
     ...Array.from({ length: count }, (_, i) => [
       from + i,
       set === "candidates"
@@ -99,8 +101,8 @@ async function writeBooks(redis: RedisPort): Promise<void> {
     blocks("matured", 1, BLOCKS - 100),
     blocks("immature", BLOCKS - 100, 90),
     blocks("candidates", BLOCKS - 10, 10),
-    ["HSET", "eth:stats", "roundShares", "2900000000000000", "lastBlockFound", START_S],
-    ["HSET", `eth:miners:${FARM}`, "lastShare", START_S],
+    ["HSET", KEYS.stats, "roundShares", "2900000000000000", "lastBlockFound", START_S],
+    ["HSET", KEYS.miner(FARM), "lastShare", START_S],
   ]);
 }
 
@@ -115,7 +117,7 @@ async function timed<T>(work: () => Promise<T> | T): Promise<{ value: T; ms: num
 /** The same sums from every entry of the window, as the reference makes them at each collection. */
 async function readAll(redis: RedisPort, nowS: number): Promise<number> {
   const entries = asScored(
-    await redis.command(["ZRANGEBYSCORE", "eth:hashrate", nowS - WINDOW_S, "+inf", "WITHSCORES"]),
+    await redis.command(["ZRANGEBYSCORE", KEYS.hashrate, nowS - WINDOW_S, "+inf", "WITHSCORES"]),
   );
   const sums = new Map<string, number>();
   for (const { member, score } of entries) {

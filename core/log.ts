@@ -69,3 +69,8 @@ export function createLogger(options: {
     with: (fields) => createLogger({ ...options, fields: { ...common, ...fields } }),
   };
 }
+
+/** Something thrown, as a log takes it. */
+export function thrown(error: unknown): Error | string {
+  return error instanceof Error ? error : String(error);
+}

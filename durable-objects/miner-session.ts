@@ -1,34 +1,53 @@
 import { DurableObject } from "cloudflare:workers";
-import { getworkRefusal, readGetwork } from "../core/stratum/getwork.ts";
 import { accountHistory } from "../core/api/account-history.ts";
 import type { Range } from "../core/history/definitions.ts";
+import { LoginHistory } from "../core/history/login-history.ts";
+import { LoginSessions } from "../core/session/login-sessions.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
-import { GetworkDesk } from "./getwork-desk.ts";
+import { accessLists } from "./platform/access-lists.ts";
+import { loadConfig } from "./platform/config.ts";
+import { ExtranonceClient } from "./platform/extranonce-client.ts";
+import { GuardClient } from "./platform/guard-client.ts";
+import { partLog } from "./platform/part-log.ts";
+import { sqlPort, systemClock } from "./platform/runtime.ts";
+import { closeSocket, readHandover } from "./platform/session-handover.ts";
 import type { GetworkRequest, MinerSessionRpc } from "./rpc.ts";
-import { readHandover } from "./platform/session-handover.ts";
-import { SessionRoom } from "./session-room.ts";
 
-/** An HTTP miner polls every half second; one that has not come back for this long has left. */
-const GETWORK_LISTENS_MS = 30_000;
 const encoder = new TextEncoder();
 
-/** Every connection of one login (`idFromName(login)`). */
+/** Every connection of one login (`idFromName(login)`). What is decided is decided in `core/session`. */
 export class MinerSession extends DurableObject<Env> implements MinerSessionRpc {
-  readonly #room: SessionRoom;
-  readonly #desk: GetworkDesk;
-  #getworkUntilMs = 0;
+  readonly #sessions: LoginSessions;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#room = new SessionRoom(ctx, env);
-    this.#desk = new GetworkDesk(this.#room);
+    const log = partLog(env, "session");
+    const { kv } = ctx.storage;
+    this.#sessions = new LoginSessions(loadConfig(env), {
+      clock: systemClock,
+      log,
+      guard: new GuardClient(env),
+      extranonces: new ExtranonceClient(env, log),
+      subscribe: (template, login) => env.BLOCK_TEMPLATE.getByName(template).subscribe(login),
+      // A new stub each time: after an exception the old one may stay broken.
+      submit: (verifier, submission) => env.SHARE_VERIFIER.getByName(verifier).submit(submission),
+      history: new LoginHistory(sqlPort(ctx.storage)),
+      lists: () => accessLists(env, Date.now()),
+      blacklisted: {
+        get: () => kv.get<boolean>("blacklisted") === true,
+        set: (blacklisted) => void (blacklisted ? kv.put("blacklisted", true) : kv.delete("blacklisted")),
+      },
+      peers: () => ctx.getWebSockets(),
+      background: (task) => ctx.waitUntil(task),
+    });
   }
 
   /** Takes over a WebSocket that the Worker has admitted. */
   override async fetch(request: Request): Promise<Response> {
     const { 0: client, 1: server } = new WebSocketPair();
-    const loginByMs = this.#room.enter(server, readHandover(request), Date.now());
+    this.ctx.acceptWebSocket(server);
+    const loginByMs = this.#sessions.enter(server, readHandover(request), crypto.randomUUID());
     // An earlier alarm stays: every run looks at all connections.
     const set = await this.ctx.storage.getAlarm();
     if (set === null || set > loginByMs) await this.ctx.storage.setAlarm(loginByMs);
@@ -37,54 +56,37 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
 
   override async webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): Promise<void> {
     const chunk = typeof message === "string" ? encoder.encode(message) : new Uint8Array(message);
-    await this.#room.connection(ws)?.receive(chunk, Date.now());
+    await this.#sessions.connection(ws)?.receive(chunk);
   }
 
   override async webSocketClose(ws: WebSocket, code: number, reason: string): Promise<void> {
-    // The runtime does not answer the close of a hibernatable socket, and these three codes must not be sent.
-    const answer = code === 1005 || code === 1006 || code === 1015 ? 1000 : code;
-    try {
-      ws.close(answer, reason);
-    } catch {
-      // Closed already, by us.
-    }
-    await this.#room.leave(ws);
+    // The runtime does not answer the close of a hibernatable socket.
+    closeSocket(ws, code, reason);
+    await this.#sessions.leave(ws);
   }
 
   override async webSocketError(ws: WebSocket): Promise<void> {
-    await this.#room.leave(ws);
+    await this.#sessions.leave(ws);
   }
 
   override async alarm(): Promise<void> {
-    const next = this.#room.sweep(Date.now());
-    await this.#room.renewExtranonces(Date.now());
+    const next = await this.#sessions.sweep();
     if (next !== null) await this.ctx.storage.setAlarm(next);
   }
 
   async pushWork(work: WorkSnapshot): Promise<number> {
-    const listening = await this.#room.push(work);
-    return listening + (Date.now() < this.#getworkUntilMs ? 1 : 0);
+    return await this.#sessions.push(work);
   }
 
   async disconnectIp(ip: string, reason: string): Promise<number> {
-    const connections = this.#room.live().filter((connection) => connection.attachment.ip === ip);
-    for (const connection of connections) connection.close(reason);
-    return connections.length;
+    return this.#sessions.disconnectIp(ip, reason);
   }
 
   async history(range: Range): Promise<string> {
-    return accountHistory(range, this.#room.history(range), Math.floor(Date.now() / 1000));
+    return accountHistory(range, this.#sessions.history(range), Math.floor(Date.now() / 1000));
   }
 
   async getwork(request: GetworkRequest): Promise<string> {
-    const nowMs = Date.now();
-    this.#getworkUntilMs = nowMs + GETWORK_LISTENS_MS;
-    const { allowed } = await this.#room.guard.admit(request.ip);
-    if (!allowed) return getworkRefusal(readGetwork(request.body).id, "banned");
-    if (await this.#room.isBlacklisted(request.login)) {
-      this.ctx.waitUntil(this.#room.report(request.ip, "ban"));
-      return getworkRefusal(readGetwork(request.body).id, "blacklisted");
-    }
-    return await this.#desk.answer(request, nowMs);
+    return await this.#sessions.getwork(request);
   }
 }

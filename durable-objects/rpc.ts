@@ -4,9 +4,9 @@
  */
 import type { PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport, ShardHealth, WorkHealth } from "../core/health/judge.ts";
-import type { Range } from "../core/history/definitions.ts";
+import type { PoolFigures } from "../core/health/pool-metrics.ts";
+import type { Range, SubmitCounts } from "../core/history/definitions.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
-import type { SubmitCounts } from "../core/shares/verdict-reporter.ts";
 import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
@@ -97,23 +97,13 @@ export interface PoolApiRpc {
   /** JSON text: the pool's series over a range. */
   history(range: Range): Promise<string>;
   /** For `/metrics`. */
-  totals(): Promise<PoolTotals>;
+  totals(): Promise<PoolFigures>;
   /** Asks every part and judges; at most every few seconds, however often it is called. */
   health(): Promise<HealthReport>;
   /** From the verifiers, at most every five seconds each. */
   report(counts: SubmitCounts): Promise<void>;
   /** Cron: writes this minute into the history, if anyone mines. */
   tick(): Promise<void>;
-}
-
-export interface PoolTotals {
-  readonly hashrate: number;
-  readonly miners: number;
-  readonly candidates: number;
-  readonly immature: number;
-  readonly matured: number;
-  /** By verdict, and `blocks`, since the object started. */
-  readonly submits: Readonly<Record<string, number>>;
 }
 
 /** One object a login, `idFromName(login)`: the account as the API shows it. */

@@ -3,6 +3,7 @@ import { AlarmBell } from "../core/alarm-bell.ts";
 import type { ShardHealth } from "../core/health/judge.ts";
 import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
+import { thrown } from "../core/log.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, unresolvedLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
@@ -11,7 +12,7 @@ import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { lightCaches } from "./platform/light-caches.ts";
 import { nodeClients } from "./platform/node-clients.ts";
-import { partLog, thrown } from "./platform/part-log.ts";
+import { partLog } from "./platform/part-log.ts";
 import { sqlPort, systemClock } from "./platform/runtime.ts";
 import type { ShareVerifierRpc } from "./rpc.ts";
 

@@ -1,6 +1,7 @@
-import { parseLogin } from "../core/policy/login.ts";
-import { getworkRefusal, readGetwork } from "../core/stratum/getwork.ts";
-import { partLog, thrown } from "../durable-objects/platform/part-log.ts";
+import { thrown } from "../core/log.ts";
+import { parseLogin, workerName } from "../core/policy/login.ts";
+import { refusePost } from "../core/session/getwork.ts";
+import { partLog } from "../durable-objects/platform/part-log.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import type { Env } from "../durable-objects/env.ts";
 
@@ -21,15 +22,15 @@ export async function answerGetwork(
   const body = await readBody(request, limitBodySize);
   if (body === null) return plain(413, `Body over ${limitBodySize} bytes\n`);
   const parsed = parseLogin(login);
-  if (!parsed) return jsonRpc(getworkRefusal(readGetwork(body).id, "invalidLogin"));
-  const name = worker === "" ? parsed.suffix : worker;
+  if (!parsed) return jsonRpc(refusePost(body, "invalidLogin"));
+  const name = workerName(parsed.address, parsed.suffix, worker);
   const session = env.MINER_SESSION.getByName(parsed.address);
   try {
     return jsonRpc(await session.getwork({ login: parsed.address, worker: name, ip, body }));
   } catch (error) {
     // A deploy, an overloaded object: the miner waits and comes back.
     partLog(env, "getwork").warn("the session object did not answer", { login: parsed.address, error: thrown(error) });
-    return jsonRpc(getworkRefusal(readGetwork(body).id, "notReady"));
+    return jsonRpc(refusePost(body, "notReady"));
   }
 }
 

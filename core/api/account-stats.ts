@@ -1,5 +1,6 @@
+import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
-import { hashrate, isOffline, ledgerKey, seconds, type ApiConfig } from "./api-config.ts";
+import { hashrate, isOffline, seconds, type ApiConfig } from "./api-config.ts";
 import { paymentEntries, type PaymentEntry } from "./entries.ts";
 import { HashrateWindow } from "./hashrate-window.ts";
 import { emptyRecord, parseInteger } from "./json.ts";
@@ -35,6 +36,7 @@ const BUCKET_S = 60;
 /** Reads one login's account from the ledger: 6 to 8 commands, whatever the number of shares kept. */
 export class AccountStats {
   readonly #config: ApiConfig;
+  readonly #keys: LedgerKeys;
   readonly #login: string;
   readonly #window: HashrateWindow;
 
@@ -42,8 +44,9 @@ export class AccountStats {
   constructor(config: ApiConfig, login: string) {
     this.#config = config;
     this.#login = login;
+    this.#keys = ledgerKeys(config.coin);
     this.#window = new HashrateWindow({
-      key: ledgerKey(config, "hashrate", login),
+      key: this.#keys.hashrateOf(login),
       smallWindowS: seconds(config.api.hashrateWindowMs),
       largeWindowS: Math.max(seconds(config.api.hashrateLargeWindowMs), seconds(config.api.hashrateWindowMs)),
       bucketS: BUCKET_S,
@@ -64,12 +67,11 @@ export class AccountStats {
     const nowS = seconds(nowMs);
     const plan = this.#window.plan(nowS);
     const pageSize = this.#config.api.payments;
-    const key = (...parts: string[]) => ledgerKey(this.#config, ...parts);
     const [miner, payments, paymentsTotal, roundShares, ...windowReplies] = await counting.port.pipeline([
-      ["HGETALL", key("miners", this.#login)],
-      ["ZREVRANGE", key("payments", this.#login), 0, pageSize - 1, "WITHSCORES"],
-      ["ZCARD", key("payments", this.#login)],
-      ["HGET", key("shares", "roundCurrent"), this.#login],
+      ["HGETALL", this.#keys.miner(this.#login)],
+      ["ZREVRANGE", this.#keys.paymentsOf(this.#login), 0, pageSize - 1, "WITHSCORES"],
+      ["ZCARD", this.#keys.paymentsOf(this.#login)],
+      ["HGET", this.#keys.roundCurrent, this.#login],
       ...plan.commands,
     ]);
     const stats = asHash(miner);

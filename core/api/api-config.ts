@@ -3,11 +3,6 @@ import type { PoolConfig } from "../pool-config.ts";
 /** The settings that the API reads. */
 export type ApiConfig = Pick<PoolConfig, "coin" | "api">;
 
-/** Name of a ledger key: the coin and the parts, joined by `:`. */
-export function ledgerKey(config: Pick<ApiConfig, "coin">, ...parts: readonly string[]): string {
-  return [config.coin, ...parts].join(":");
-}
-
 /** A window of the configuration in whole seconds. */
 export function seconds(durationMs: number): number {
   return Math.floor(durationMs / 1000);

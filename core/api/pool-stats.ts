@@ -1,5 +1,6 @@
+import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
-import { hashrate, isOffline, ledgerKey, seconds, type ApiConfig } from "./api-config.ts";
+import { hashrate, isOffline, seconds, type ApiConfig } from "./api-config.ts";
 import {
   blockEntries,
   candidateEntries,
@@ -90,6 +91,7 @@ export const EMPTY_SNAPSHOT: PoolSnapshot = {
  */
 export class PoolStats {
   readonly #config: ApiConfig;
+  readonly #keys: LedgerKeys;
   readonly #window: HashrateWindow;
   #books = NO_BOOKS;
   #booksSizes = "";
@@ -98,7 +100,8 @@ export class PoolStats {
   constructor(config: ApiConfig) {
     this.#config = config;
     const windowS = seconds(config.api.hashrateWindowMs);
-    const key = ledgerKey(config, "hashrate");
+    this.#keys = ledgerKeys(config.coin);
+    const key = this.#keys.hashrate;
     this.#window = new HashrateWindow({ key, smallWindowS: windowS, largeWindowS: windowS, bucketS: BUCKET_S });
   }
 
@@ -110,14 +113,14 @@ export class PoolStats {
     const counting = countingPort(redis);
     const nowS = seconds(nowMs);
     const plan = this.#window.plan(nowS);
-    const key = (...parts: string[]) => ledgerKey(this.#config, ...parts);
+    const keys = this.#keys;
     const [nodes, stats, candidates, immature, matured, payments, ...windowReplies] = await counting.port.pipeline([
-      ["HGETALL", key("nodes")],
-      ["HGETALL", key("stats")],
-      ["ZCARD", key("blocks", "candidates")],
-      ["ZCARD", key("blocks", "immature")],
-      ["ZCARD", key("blocks", "matured")],
-      ["ZCARD", key("payments", "all")],
+      ["HGETALL", keys.nodes],
+      ["HGETALL", keys.stats],
+      ["ZCARD", keys.candidates],
+      ["ZCARD", keys.immature],
+      ["ZCARD", keys.matured],
+      ["ZCARD", keys.payments],
       ...plan.commands,
     ]);
     const sizes = [candidates, immature, matured, payments].map((reply) => asCount(reply));
@@ -141,14 +144,14 @@ export class PoolStats {
   async #readBooks(redis: RedisPort, sizes: string, nowMs: number): Promise<void> {
     if (sizes === this.#booksSizes && nowMs - this.#booksReadAtMs < BOOKS_MAX_AGE_MS) return;
     const { blocks, payments, luckWindows: windows } = this.#config.api;
-    const key = (...parts: string[]) => ledgerKey(this.#config, ...parts);
+    const keys = this.#keys;
     // Luck looks back further than the list of matured blocks may show.
     const maturedCount = Math.max(blocks, ...windows);
     const [candidateList, immatureList, maturedList, paymentList] = await redis.pipeline([
-      newest(key("blocks", "candidates"), MAX_OPEN_BLOCKS),
-      newest(key("blocks", "immature"), MAX_OPEN_BLOCKS),
-      newest(key("blocks", "matured"), maturedCount),
-      newest(key("payments", "all"), payments),
+      newest(keys.candidates, MAX_OPEN_BLOCKS),
+      newest(keys.immature, MAX_OPEN_BLOCKS),
+      newest(keys.matured, maturedCount),
+      newest(keys.payments, payments),
     ]);
     const immature = blockEntries(asScored(immatureList));
     const matured = blockEntries(asScored(maturedList));

@@ -1,5 +1,6 @@
+import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
-import { ledgerKey, seconds, type ApiConfig } from "./api-config.ts";
+import { seconds, type ApiConfig } from "./api-config.ts";
 import { asCount, asText } from "./replies.ts";
 
 /** Keys that one SCAN looks at. */
@@ -39,18 +40,18 @@ export async function purgeStale(redis: RedisPort, config: ApiConfig, nowMs: num
     return { removed: 0, commands: 0 };
   }
   const before = (windowMs: number) => `(${seconds(nowMs) - seconds(windowMs)}`;
-  const poolKey = ledgerKey(config, "hashrate");
-  let removed = asCount(await redis.command(["ZREMRANGEBYSCORE", poolKey, "-inf", before(hashrateWindowMs)]));
+  const keys = ledgerKeys(config.coin);
+  let removed = asCount(await redis.command(["ZREMRANGEBYSCORE", keys.hashrate, "-inf", before(hashrateWindowMs)]));
   let commands = 1;
   const slots = Math.max(1, Math.ceil(hashrateLargeWindowMs / Math.max(purgeIntervalMs, CRON_GRAIN_MS)));
   let cursor = "0";
   do {
-    const reply = await redis.command(["SCAN", cursor, "MATCH", `${poolKey}:*`, "COUNT", SCAN_COUNT]);
-    const [next, keys] = Array.isArray(reply) ? reply : [];
+    const reply = await redis.command(["SCAN", cursor, "MATCH", `${keys.hashratePrefix}*`, "COUNT", SCAN_COUNT]);
+    const [next, found] = Array.isArray(reply) ? reply : [];
     cursor = asText(next) ?? "0";
-    const due = (Array.isArray(keys) ? keys : [])
+    const due = (Array.isArray(found) ? found : [])
       .map(String)
-      .filter((key) => slotOf(key.slice(poolKey.length + 1), slots) === run % slots);
+      .filter((key) => slotOf(key.slice(keys.hashratePrefix.length), slots) === run % slots);
     const sweeps = due.map((key): RedisCommand => ["ZREMRANGEBYSCORE", key, "-inf", before(hashrateLargeWindowMs)]);
     const replies = sweeps.length > 0 ? await redis.pipeline(sweeps) : [];
     removed += replies.reduce<number>((sum, count) => sum + asCount(count), 0);

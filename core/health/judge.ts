@@ -12,6 +12,7 @@ export interface WorkHealth {
   readonly networkDifficulty: string | null;
   /** ms since a node last confirmed the work; null without work. */
   readonly ageMs: number | null;
+  /** Sessions that get pushes, or relays. */
   readonly subscribers: number;
   readonly polling: boolean;
   readonly upstreams: readonly NodeHealth[];

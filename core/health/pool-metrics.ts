@@ -8,7 +8,7 @@ export interface PoolFigures {
   readonly candidates: number;
   readonly immature: number;
   readonly matured: number;
-  /** By verdict, and `blocks`. */
+  /** By verdict, and `blocks`, since the object started. */
   readonly submits: Readonly<Record<string, number>>;
 }
 

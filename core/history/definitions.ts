@@ -7,6 +7,9 @@ export type Verdict = (typeof VERDICTS)[number];
 /** Submits by verdict. */
 export type VerdictCounts = Readonly<Record<Verdict, number>>;
 
+/** Submits by verdict since the last report, and the blocks among them. A part that is left out is 0. */
+export type SubmitCounts = Readonly<Partial<Record<Verdict | "blocks", number>>>;
+
 const HOUR_S = 3600;
 const DAY_S = 24 * HOUR_S;
 

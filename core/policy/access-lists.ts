@@ -1,3 +1,4 @@
+import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort, RedisValue } from "../ledger/contract/redis-port.ts";
 import { RedisReplyError } from "../ledger/contract/redis-port.ts";
 
@@ -50,9 +51,10 @@ export class AccessListCache implements AccessLists {
   }
 
   async #read(redis: RedisPort, coin: string): Promise<void> {
+    const keys = ledgerKeys(coin);
     const commands: RedisCommand[] = [
-      ["SMEMBERS", `${coin}:blacklist`],
-      ["SMEMBERS", `${coin}:whitelist`],
+      ["SMEMBERS", keys.blacklist],
+      ["SMEMBERS", keys.whitelist],
     ];
     const [blacklist, whitelist] = await redis.pipeline(commands);
     // Both or none: a half refreshed pair could let in whom the operator has just moved from one to the other.

@@ -1,3 +1,5 @@
+import type { GuardEvent, GuardVerdict } from "./guard.ts";
+
 /** What one client has sent so far. Kept by its guard. */
 export interface ClientCounts {
   readonly malformed: number;
@@ -28,4 +30,33 @@ export function judgeRatio(counts: ClientCounts, policy: RatioPolicy): { counts:
   if (!policy.enabled || shares < policy.checkThreshold) return { counts, refused: false };
   const refused = counts.invalid * 100 >= policy.invalidPercent * shares && counts.invalid > 0;
   return { counts: { ...counts, valid: 0, invalid: 0 }, refused };
+}
+
+const COUNTER = {
+  malformed: "malformed",
+  invalidShare: "invalid",
+  validShare: "valid",
+  staleShare: "stale",
+  ban: "bans",
+} as const satisfies Record<GuardEvent, keyof ClientCounts>;
+
+/** What comes of a report. */
+export interface Judgement {
+  readonly counts: ClientCounts;
+  readonly verdict: GuardVerdict;
+  /** Whether the counts are worth a row: only what tells against the client is. Valid shares are the many, and without invalid ones they count for nothing. */
+  readonly keep: boolean;
+}
+
+/** Counts what a session saw a client do, and judges the client. @param times events of one kind */
+export function judgeReport(counts: ClientCounts, event: GuardEvent, times: number, policy: RatioPolicy): Judgement {
+  const counter = COUNTER[event];
+  const judged = judgeRatio({ ...counts, [counter]: counts[counter] + times }, policy);
+  const { refused } = judged;
+  const watch = judged.counts.invalid > 0;
+  return {
+    counts: judged.counts,
+    verdict: { allowed: !refused, reason: refused ? "High rate of invalid shares" : "", watch },
+    keep: event !== "validShare" && event !== "staleShare",
+  };
 }

@@ -73,7 +73,7 @@ export interface HeldSituation {
   readonly reached: Reached;
 }
 
-/** A submission that has just been held. @param retry an earlier attempt at it may have gone all the way */
+/** A submission that has just been held. @param retry it was sent again: an earlier attempt may have gone all the way */
 export function opened(stage: HeldStage, retry: boolean): HeldSituation {
   return { state: stage, reached: retry ? "ledger" : "nowhere" };
 }
@@ -81,9 +81,9 @@ export function opened(stage: HeldStage, retry: boolean): HeldSituation {
 /**
  * After something failed, or in a new life, nobody knows how far the attempt came: it begins again at what is durable.
  * @param stage what the store says
- * @param reached what was known of the attempts before; a new life knows nothing
+ * @param reached what is known of the attempts before
  */
-export function interrupted(stage: HeldStage, reached: Reached = "nowhere"): HeldSituation {
+export function interrupted(stage: HeldStage, reached: Reached): HeldSituation {
   return { state: stage, reached: reached === "ledger" ? reached : HELD_STATES[stage].mayReach };
 }
 

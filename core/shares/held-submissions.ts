@@ -53,7 +53,8 @@ export class HeldSubmissions {
 
   /** Goes on with what an earlier life left. */
   resume(): void {
-    for (const held of this.#options.store.held()) void this.#carry(held, interrupted(held.stage));
+    for (const held of this.#options.store.held())
+      void this.#carry(held, interrupted(held.stage, opened(held.stage, held.retry).reached));
   }
 
   /**
@@ -64,7 +65,7 @@ export class HeldSubmissions {
    */
   hold(stage: HeldStage, record: BlockRecord, retry: boolean, proof?: () => Promise<boolean>): Promise<HeldOutcome> {
     const { store, clock, wakeAt } = this.#options;
-    const held = store.hold(stage, record);
+    const held = store.hold(stage, record, retry);
     wakeAt(clock.nowMs() + WAKE_AFTER_MS);
     return this.#carry(held, opened(stage, retry), proof);
   }

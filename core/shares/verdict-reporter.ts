@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Verdict } from "../history/definitions.ts";
+import type { SubmitCounts, Verdict } from "../history/definitions.ts";
 import type { UnresolvedRecord } from "../ledger/write-path/outbox-store.ts";
 import type { Logger } from "../log.ts";
 import { identityOf } from "../share-identity.ts";
@@ -31,9 +31,6 @@ export function shareLog(
 export function unresolvedLog(log: Logger): (one: UnresolvedRecord) => void {
   return ({ record, reason }) => log.error("share left to the operator", { reason, ...record });
 }
-
-/** Submits by verdict since the last report, and the blocks among them. A part that is left out is 0. */
-export type SubmitCounts = Readonly<Partial<Record<Verdict | "blocks", number>>>;
 
 /** Short, because the pending timer keeps the shard from leaving memory, and with it its light cache's place. */
 const REPORT_EVERY_MS = 5000;

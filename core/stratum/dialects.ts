@@ -46,6 +46,11 @@ export function workTriple(job: Job, difficulty: bigint): string {
   return `["${job.header}","${job.seed}","${shareTarget(difficulty)}"]`;
 }
 
+/** What the reference answers to `eth_getBlockByNumber`: number and difficulty of the pending block, in hex. */
+export function pendingBlock(job: Job): string {
+  return `{"number":"0x${job.height.toString(16)}","difficulty":"0x${job.networkDifficulty.toString(16)}"}`;
+}
+
 const ethProxy: Dialect = {
   name: "ethProxy",
   extranonce: false,

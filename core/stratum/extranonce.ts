@@ -1,3 +1,5 @@
+import type { SessionState } from "./session.ts";
+
 /**
  * Three bytes, the most that EthereumStratum/1.0.0 allows: 16,777,216 sessions at a time, and 2^40 nonces for each, which a rig of
  * 10 GH/s searches for 110 seconds before it needs a new header.
@@ -19,12 +21,17 @@ export interface ExtranonceLease {
   readonly session: string;
 }
 
+/** The lease of a session; null for one that has no extranonce. */
+export function leaseOf({ id, extranonce }: Pick<SessionState, "id" | "extranonce">): ExtranonceLease | null {
+  return extranonce === "" ? null : { value: extranonceValue(extranonce), session: id };
+}
+
 /** As it goes over the wire: hex without `0x`, always 6 digits. */
 export function extranonceHex(value: number): string {
   return value.toString(16).padStart(2 * EXTRANONCE_BYTES, "0");
 }
 
 /** The number again. */
-export function extranonceValue(hex: string): number {
+function extranonceValue(hex: string): number {
   return Number.parseInt(hex, 16);
 }

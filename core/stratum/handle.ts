@@ -1,6 +1,6 @@
 import { epochOf } from "../chain-spec.ts";
 import { parseLogin, workerName } from "../policy/login.ts";
-import { DIALECTS, jobId, workTriple } from "./dialects.ts";
+import { DIALECTS, jobId, pendingBlock, workTriple } from "./dialects.ts";
 import { changeDifficulty, difficultyOf, pruneTrack, startTrack } from "./difficulty-track.ts";
 import { parseLine, type RpcRequest } from "./json-rpc.ts";
 import { type ClientMessage, detectDialect, type DialectName, readMessage } from "./messages.ts";
@@ -42,6 +42,11 @@ export function newSession(id: string, urlWorker: string, difficulty: bigint): S
   };
 }
 
+/** A session whose login came another way than by a line of the dialect's: in the URL of HTTP getwork. */
+export function loggedInSession(fresh: SessionState, dialect: DialectName, login: string): SessionState {
+  return { ...fresh, dialect, login, worker: workerName(login, fresh.urlWorker) };
+}
+
 /** The stratum protocol: what one input does to a session. Pure; never throws, whatever the peer sends. */
 export function handle(state: SessionState, input: SessionInput, context: SessionContext, nowMs: number): SessionStep {
   if (state.closed) return { state, effects: [] };
@@ -63,6 +68,8 @@ function react(state: SessionState, input: SessionInput, context: SessionContext
   switch (input.kind) {
     case "line":
       return onLine(state, input.text, context, nowMs);
+    case "post":
+      return onPost(state, input.text, context, nowMs);
     case "oversized":
       return end(state, [{ kind: "report", event: "ban" }], "Line too long");
     case "authenticated":
@@ -89,14 +96,38 @@ function onLine(state: SessionState, text: string, context: SessionContext, nowM
   return onRequest({ ...state, dialect }, request, dialect, context, nowMs);
 }
 
+/** Every POST gets an answer, be it an empty one; it logs nobody in, and may ask for the pending block as the reference lets it. */
+function onPost(state: SessionState, text: string, context: SessionContext, nowMs: number): SessionStep {
+  const parsed = parseLine(text);
+  if (parsed.kind !== "request") return reject(state, "null", "malformedRequest");
+  const { request } = parsed;
+  if (request.method === "eth_getblockbynumber") {
+    const job = currentJob(context, nowMs);
+    if (!job) return reject(state, request.id, "notReady");
+    return reply(state, DIALECTS.ethProxy.result(request.id, pendingBlock(job)));
+  }
+  const message = readMessage(request, "ethProxy", "");
+  if (message.method === "login") return reject(state, request.id, "unknownMethod");
+  return onMessage(state, message, "ethProxy", context, nowMs);
+}
+
 function onRequest(
   state: SessionState,
   request: RpcRequest,
+  dialect: DialectName,
+  context: SessionContext,
+  nowMs: number,
+): SessionStep {
+  return onMessage(state, readMessage(request, dialect, state.extranonce), dialect, context, nowMs);
+}
+
+function onMessage(
+  state: SessionState,
+  message: ClientMessage,
   dialectName: DialectName,
   context: SessionContext,
   nowMs: number,
 ): SessionStep {
-  const message = readMessage(request, dialectName, state.extranonce);
   const dialect = DIALECTS[dialectName];
   switch (message.method) {
     case "login":
@@ -217,10 +248,14 @@ function onSubmit(
     ? (header: string) => jobId(header) === message.job
     : (header: string) => header === message.job;
   const job = work.jobs.find(({ header }) => named(header));
-  if (!job) return reject(state, message.id, "stale");
+  const worker = message.worker === "" ? state.worker : workerName(login, message.worker, state.worker);
+  if (!job) {
+    const stale = reject(state, message.id, "stale");
+    return { ...stale, effects: [...stale.effects, { kind: "stale", worker }] };
+  }
   const share = {
     login,
-    worker: message.worker === "" ? state.worker : workerName(login, message.worker, state.worker),
+    worker,
     nonce: `0x${message.nonce}`,
     mixDigest: message.mixDigest,
     job,

@@ -1,6 +1,6 @@
 import type { ChainSpec } from "../chain-spec.ts";
 import type { GuardEvent } from "../policy/guard.ts";
-import type { VardiffConfig } from "../pool-config.ts";
+import type { PoolConfig, VardiffConfig } from "../pool-config.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 import type { Job, WorkSnapshot } from "../work/job.ts";
 import type { DifficultyTrack } from "./difficulty-track.ts";
@@ -67,6 +67,8 @@ export interface SessionContext {
 /** What happens to a session. */
 export type SessionInput =
   | { readonly kind: "line"; readonly text: string }
+  /** The body of an HTTP getwork POST, to a session that the URL has logged in. */
+  | { readonly kind: "post"; readonly text: string }
   /** A line longer than the limit. */
   | { readonly kind: "oversized" }
   /** The lists' answer to an `authenticate` effect. */
@@ -93,6 +95,8 @@ export type SessionEffect =
   | { readonly kind: "send"; readonly line: string }
   | { readonly kind: "close"; readonly reason: string }
   | { readonly kind: "report"; readonly event: GuardEvent }
+  /** To be counted: a submit by this worker, on a job that is gone. */
+  | { readonly kind: "stale"; readonly worker: string }
   | { readonly kind: "authenticate"; readonly login: string }
   | { readonly kind: "allocate" }
   | { readonly kind: "verify"; readonly id: string; readonly share: PendingShare };
@@ -100,6 +104,16 @@ export type SessionEffect =
 export interface SessionStep {
   readonly state: SessionState;
   readonly effects: readonly SessionEffect[];
+}
+
+/** What the sessions of a pool with these settings see. */
+export function contextOf(
+  { chain, stratum, work: { maxAgeMs } }: Pick<PoolConfig, "chain" | "stratum" | "work">,
+  work: WorkSnapshot | null,
+  owner: string | null,
+): SessionContext {
+  const { difficulty, vardiff, timeoutMs } = stratum;
+  return { work, maxWorkAgeMs: maxAgeMs, difficulty, vardiff, chain, timeoutMs, owner };
 }
 
 /** The job that may be handed out now; null when there is none or no node has confirmed it for too long. */

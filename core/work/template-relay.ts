@@ -1,6 +1,7 @@
+import type { WorkHealth } from "../health/judge.ts";
 import type { FanOut } from "./fan-out.ts";
 import type { WorkSnapshot } from "./job.ts";
-import type { AlarmPort, TemplateStore, WorkHealth } from "./template-root.ts";
+import type { AlarmPort, TemplateStore } from "./template-root.ts";
 
 /** What a relay asks of the root. */
 export interface RootPort {

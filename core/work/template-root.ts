@@ -1,3 +1,4 @@
+import type { WorkHealth } from "../health/judge.ts";
 import type { Logger } from "../log.ts";
 import type { FanOut } from "./fan-out.ts";
 import type { WorkSnapshot } from "./job.ts";
@@ -8,7 +9,7 @@ import { OnceLog } from "./once-log.ts";
 import { Poller } from "./poller.ts";
 import type { SeedCheck } from "./seed-check.ts";
 import { acceptWork, snapshotOf, type OfferOutcome, type TemplateState, type WorkOffer } from "./template.ts";
-import type { HealthEvent, NodeStatus, UpstreamHealth } from "./upstream-health.ts";
+import type { HealthEvent, UpstreamHealth } from "./upstream-health.ts";
 
 /** What survives a restart of the object. Every write is a billed row. */
 export interface TemplateStore {
@@ -45,18 +46,6 @@ export interface TemplateRootDeps {
   readonly refreshIntervalMs: number;
   readonly checkIntervalMs: number;
   readonly maxAgeMs: number;
-}
-
-/** How the work is, for `/health`. */
-export interface WorkHealth {
-  readonly height: number | null;
-  readonly networkDifficulty: string | null;
-  /** ms since a node last confirmed the work; null without work. */
-  readonly ageMs: number | null;
-  /** Sessions that get pushes, or relays. */
-  readonly subscribers: number;
-  readonly polling: boolean;
-  readonly upstreams: readonly Pick<NodeStatus, "name" | "healthy" | "height" | "lastError">[];
 }
 
 /** Somebody who asks for work without subscribing (HTTP getwork) keeps the loop running for so long. */

@@ -1,4 +1,5 @@
 import { Redis } from "@upstash/redis";
+import { ledgerKeys, type LedgerKeys } from "../../core/ledger/contract/keys.ts";
 
 /** What the books say now. Sums of difficulties, in hashes. */
 export interface LedgerTotals {
@@ -13,14 +14,14 @@ export interface LedgerTotals {
 /** Reads totals with the stock Upstash client, as any program beside the pool would. */
 export class LedgerReader {
   readonly #redis: Redis;
-  readonly #coin: string;
+  readonly #keys: LedgerKeys;
 
   /**
    * @param endpoint Upstash REST endpoint: Upstash itself, or the pool's `/redis`
    * @param coin prefix of the keys
    */
   constructor(endpoint: { readonly url: string; readonly token: string }, coin: string) {
-    this.#coin = coin;
+    this.#keys = ledgerKeys(coin);
     this.#redis = new Redis({
       ...endpoint,
       automaticDeserialization: false,
@@ -33,8 +34,8 @@ export class LedgerReader {
   async totals(): Promise<LedgerTotals> {
     const [round, candidates] = await this.#redis
       .pipeline()
-      .hvals(`${this.#coin}:shares:roundCurrent`)
-      .zrange<string[]>(`${this.#coin}:blocks:candidates`, 0, -1)
+      .hvals(this.#keys.roundCurrent)
+      .zrange<string[]>(this.#keys.candidates, 0, -1)
       .exec<[string[], string[]]>();
     return {
       roundTotal: sum(round),

@@ -1,16 +1,10 @@
-import { extranonceHex, type ExtranonceLease, extranonceValue } from "../../core/stratum/extranonce.ts";
-import type { SessionState } from "../../core/stratum/session.ts";
-import type { Logger } from "../../core/log.ts";
+import { type Logger, thrown } from "../../core/log.ts";
+import type { ExtranoncePort } from "../../core/session/login-sessions.ts";
+import { extranonceHex, type ExtranonceLease } from "../../core/stratum/extranonce.ts";
 import type { Env } from "../env.ts";
-import { thrown } from "./part-log.ts";
-
-/** The lease of a session; null for a dialect without extranonce. */
-export function leaseOf({ id, extranonce }: Pick<SessionState, "id" | "extranonce">): ExtranonceLease | null {
-  return extranonce === "" ? null : { value: extranonceValue(extranonce), session: id };
-}
 
 /** The way to the allocator. It being away costs new sessions their start, and live ones nothing before a lease runs out. */
-export class ExtranonceClient {
+export class ExtranonceClient implements ExtranoncePort {
   readonly #env: Env;
   readonly #log: Logger;
 

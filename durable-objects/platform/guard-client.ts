@@ -1,5 +1,6 @@
 import { BoundedMap } from "../../core/bounded-map.ts";
-import type { Guard, GuardEvent, GuardVerdict } from "../../core/policy/guard.ts";
+import type { GuardEvent, GuardVerdict } from "../../core/policy/guard.ts";
+import type { SessionGuard } from "../../core/session/login-sessions.ts";
 import type { Env } from "../env.ts";
 
 /** Events of a kind that are reported together where nothing hangs on them: each report is a billed request. */
@@ -17,7 +18,7 @@ interface Admission {
 }
 
 /** The guard as sessions see it: one object per client IP behind it. A guard that cannot be reached refuses nobody. */
-export class GuardClient implements Guard {
+export class GuardClient implements SessionGuard {
   readonly #env: Env;
   readonly #admissions = new BoundedMap<string, { readonly untilMs: number; readonly admission: Admission }>(
     REMEMBERED_CLIENTS,
@@ -51,7 +52,6 @@ export class GuardClient implements Guard {
     return await this.#send(ip, event, times);
   }
 
-  /** Reports what waits for a client whose last connection is gone. */
   async flush(ip: string): Promise<void> {
     for (const event of ["validShare", "staleShare"] as const) {
       const waiting = this.#take(ip, event);

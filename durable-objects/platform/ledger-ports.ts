@@ -1,9 +1,8 @@
 /** The two ways to the books, each as core's port. Also used by the command line and the tests: no `cloudflare:` import here. */
 import { Redis, type Requester } from "@upstash/redis";
 import { Redis as EdgeRedis } from "@upstash/redis/cloudflare";
-import { parseExactJson } from "../../core/ledger/contract/exact-json.ts";
 import { RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
-import { restPort, type RawSend } from "../../core/ledger/contract/rest-port.ts";
+import { parseExactJson, restPort, type RawSend } from "../../core/ledger/contract/rest-port.ts";
 import type { EmbeddedRedisRpc } from "../rpc.ts";
 
 export interface UpstashOptions {

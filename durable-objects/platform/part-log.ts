@@ -1,14 +1,11 @@
-import { createLogger, type Logger } from "../../core/log.ts";
+import { createLogger, type Logger, type LogSink } from "../../core/log.ts";
 import type { Env } from "../env.ts";
 import { loadConfig } from "./config.ts";
-import { consoleSink } from "./log-sink.ts";
+
+/** Workers Logs: one event a line, filed under the level of the console method. */
+const workersLogs: LogSink = (line, level) => console[level](line);
 
 /** The log of one part of the pool, at the configured level. */
 export function partLog(env: Env, part: string): Logger {
-  return createLogger({ level: loadConfig(env).log.level, sink: consoleSink, now: Date.now, fields: { part } });
-}
-
-/** Something thrown, as a log takes it. */
-export function thrown(error: unknown): Error | string {
-  return error instanceof Error ? error : String(error);
+  return createLogger({ level: loadConfig(env).log.level, sink: workersLogs, now: Date.now, fields: { part } });
 }

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseExactJson } from "../../core/ledger/contract/exact-json.ts";
+import { parseExactJson } from "../../core/ledger/contract/rest-port.ts";
 
 test("integers beyond 2^53 come as their digits, all else as JSON.parse gives it", () => {
   expect(

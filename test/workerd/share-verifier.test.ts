@@ -13,8 +13,9 @@ import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
+import { systemClock } from "../../durable-objects/platform/runtime.ts";
 import { lightCaches } from "../../durable-objects/platform/light-caches.ts";
-import { ShareSubmitter } from "../../durable-objects/share-submitter.ts";
+import { ShareSubmitter } from "../../core/session/share-submitter.ts";
 import { makeJob, meets, solutions, submission } from "../support/proofs.ts";
 
 const HEIGHT = 3;
@@ -170,7 +171,9 @@ describe("the way of a share in workerd", () => {
   it("gives two shares of a worker in one millisecond two entries", async () => {
     const [first, second] = submissions("share", 2);
     if (!first || !second) throw new Error("two are needed");
-    const submitter = new ShareSubmitter(env);
+    const submitter = new ShareSubmitter(systemClock, 1, (name, share) =>
+      env.SHARE_VERIFIER.getByName(name).submit(share),
+    );
     const nowMs = Date.now();
     const verdicts = [first, second].map((share) => submitter.submit(share, nowMs));
     expect(await Promise.all(verdicts)).toEqual([accepted, accepted]);

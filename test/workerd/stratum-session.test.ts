@@ -6,7 +6,7 @@ import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
-import { SessionRoom } from "../../durable-objects/session-room.ts";
+import { LoginSessions } from "../../core/session/login-sessions.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, SEED, useStratumPool, workOf, world } from "./stratum-pool.ts";
 
@@ -218,13 +218,13 @@ describe("a peer that misbehaves", () => {
 
   it("is asked to come back when the pool fails inside", async () => {
     const miner = await StratumClient.connect(PATH);
-    vi.spyOn(SessionRoom.prototype, "authenticate").mockRejectedValue(new Error("out of order"));
+    vi.spyOn(LoginSessions.prototype, "authenticate").mockRejectedValue(new Error("out of order"));
     miner.send(`${LOGIN_LINE}\n`);
     expect(await miner.closed()).toEqual({ code: 1012, reason: "Please reconnect" });
   });
 });
 
-describe("the lobby, where the login comes in band", () => {
+describe("a login in band", () => {
   it("closes who does not log in", async () => {
     const miner = await StratumClient.connect("/stratum", "192.0.2.1", {}, { stratum: { loginTimeout: "1s" } });
     expect(await miner.closed()).toEqual({ code: 1008, reason: "No login" });

@@ -2,8 +2,10 @@ import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
 import { periodAt, tallied } from "../../core/history/tally.ts";
+import { LoginHistory } from "../../core/history/login-history.ts";
+import { SubmitTallies, type TallyKeeper } from "../../core/session/submit-tallies.ts";
 import { VerdictReporter } from "../../core/shares/verdict-reporter.ts";
-import { SubmitTallies, type TallyKeeper } from "../../durable-objects/submit-tallies.ts";
+import { sqlPort, systemClock } from "../../durable-objects/platform/runtime.ts";
 
 afterEach(async () => {
   await reset();
@@ -23,6 +25,7 @@ class Keeper implements TallyKeeper {
   }
 }
 
+const talliesOf = (storage: DurableObjectStorage) => new SubmitTallies(new LoginHistory(sqlPort(storage)), systemClock);
 const session = () => env.MINER_SESSION.getByName(LOGIN);
 /** Of the finest resolution: an hour that ends meanwhile adds a row of its own. */
 const rowCount = (storage: DurableObjectStorage) =>
@@ -31,7 +34,7 @@ const rowCount = (storage: DurableObjectStorage) =>
 describe("a login's submits", () => {
   it("are written down once a period for all connections together, and by a connection that ends", async () => {
     await runInDurableObject(session(), (_instance, { storage }) => {
-      const tallies = new SubmitTallies(storage);
+      const tallies = talliesOf(storage);
       const [a, b] = [new Keeper(), new Keeper()];
       const startMs = periodAt(Date.now()) * 1000 - 5 * PERIOD_MS;
       const submit = (keeper: Keeper, nowMs: number, worker: string, verdict: "accepted" | "stale", work = 0) => {
@@ -64,7 +67,7 @@ describe("a login's submits", () => {
       const keeper = new Keeper();
       // A period that is over, so that its length is known.
       keeper.submit(Date.now() - PERIOD_MS, "rig", "accepted", 6000);
-      new SubmitTallies(storage).settleLast(keeper);
+      talliesOf(storage).settleLast(keeper);
     });
     await evictDurableObject(session());
     expect(JSON.parse(await session().history("1d"))).toMatchObject({

@@ -1,5 +1,5 @@
 import type { Context, Hono } from "hono";
-import { parseExactJson } from "../../core/ledger/contract/exact-json.ts";
+import { parseExactJson } from "../../core/ledger/contract/rest-port.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { sameSecret } from "../same-secret.ts";

@@ -1,5 +1,5 @@
 import type { Context, Hono } from "hono";
-import { parseLogin } from "../../core/policy/login.ts";
+import { parseLogin, workerName } from "../../core/policy/login.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { GuardClient } from "../../durable-objects/platform/guard-client.ts";
 import { handoverRequest } from "../../durable-objects/platform/session-handover.ts";
@@ -29,9 +29,9 @@ async function connect(c: RouteContext): Promise<Response> {
   if (named !== undefined && login === null) return c.text("Invalid login: a 20-byte hex address is expected\n", 400);
   const { allowed, reason } = await new GuardClient(env).admit(ip);
   if (!allowed) return c.text(`${reason}\n`, 403);
-  const worker = c.req.param("worker") ?? login?.suffix ?? "";
   if (login === null) return openInBandLogin(env, loadConfig(env), ip);
   const owner = login.address;
+  const worker = workerName(owner, login.suffix, c.req.param("worker") ?? "");
   return await env.MINER_SESSION.getByName(owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
 }
 

@@ -1,4 +1,3 @@
-import { ledgerKeys } from "../contract/keys.ts";
 import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookMap } from "./scan.ts";
 
@@ -18,11 +17,11 @@ const SHAPES = {
   matured: { parts: 8, nonce: 2, ts: 4, totalShares: 6 },
 } as const;
 
-async function listedBlocks({ redis, coin }: AuditedBooks, wrong: string[]): Promise<ListedBlock[]> {
+async function listedBlocks({ redis, names }: AuditedBooks, wrong: string[]): Promise<ListedBlock[]> {
   const blocks: ListedBlock[] = [];
   for (const list of ["candidates", "immature", "matured"] as const) {
     const shape = SHAPES[list];
-    for (const [member, height] of await bookMap(redis, `${coin}:blocks:${list}`, "zset")) {
+    for (const [member, height] of await bookMap(redis, names[list], "zset")) {
       const parts = member.split(":");
       const totalShares = parts[shape.totalShares] ?? "";
       if (parts.length !== shape.parts || !/^\d+$/.test(totalShares))
@@ -35,8 +34,7 @@ async function listedBlocks({ redis, coin }: AuditedBooks, wrong: string[]): Pro
 
 /** Closed rounds against their blocks, finders against blocks and against the miners' own counts. */
 export async function auditBlocks(books: AuditedBooks): Promise<Finding[]> {
-  const { redis, coin, keys } = books;
-  const names = ledgerKeys(coin);
+  const { redis, names, keys } = books;
   const malformed: string[] = [];
   const rounds: string[] = [];
   const blocks = await listedBlocks(books, malformed);
@@ -54,7 +52,7 @@ export async function auditBlocks(books: AuditedBooks): Promise<Finding[]> {
         rounds.push(`block ${block.height} (${block.list}) says ${block.totalShares} shares, its round has ${total}`);
     }
   }
-  const orphans = keys.filter((key) => key.startsWith(`${coin}:shares:round`) && !owned.has(key));
+  const orphans = keys.filter((key) => key.startsWith(names.roundPrefix) && !owned.has(key));
   const finders = await bookMap(redis, names.finders, "zset");
   const counts: string[] = [];
   const found = sum(finders, counts);

@@ -1,4 +1,3 @@
-import { ledgerKeys } from "../contract/keys.ts";
 import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookEntries, bookMap } from "./scan.ts";
 
@@ -7,20 +6,19 @@ type Balances = Record<(typeof BALANCES)[number], bigint>;
 
 /** What the unlocker and the payouts module keep: the pool's finances against the miners' balances, credits and payments. Shannon. */
 export async function auditPayouts(books: AuditedBooks): Promise<Finding[]> {
-  const { redis, coin, keys } = books;
+  const { redis, names, keys } = books;
   const wrong: string[] = [];
   const totals: Balances = { balance: 0n, immature: 0n, pending: 0n, paid: 0n };
-  const prefix = ledgerKeys(coin).miner("");
   for (const key of keys) {
-    if (!key.startsWith(prefix)) continue;
-    const login = key.slice(prefix.length);
+    if (!key.startsWith(names.minerPrefix)) continue;
+    const login = key.slice(names.minerPrefix.length);
     const miner = await bookMap(redis, key, "hash");
     for (const field of BALANCES) totals[field] += sum([[`${key} ${field}`, miner.get(field) ?? "0"]], wrong);
-    const paid = await amounts(books, `${coin}:payments:${login}`, 1, wrong);
-    if (keys.includes(`${coin}:payments:${login}`) && String(paid) !== (miner.get("paid") ?? "0"))
+    const paid = await amounts(books, names.paymentsOf(login), 1, wrong);
+    if (keys.includes(names.paymentsOf(login)) && String(paid) !== (miner.get("paid") ?? "0"))
       wrong.push(`${login} was paid ${paid} by its payments, ${miner.get("paid") ?? "0"} by its account`);
   }
-  const finances = await bookMap(redis, `${coin}:finances`, "hash");
+  const finances = await bookMap(redis, names.finances, "hash");
   const findings = BALANCES.map((field) =>
     agree(
       `finances: ${field}`,
@@ -31,8 +29,8 @@ export async function auditPayouts(books: AuditedBooks): Promise<Finding[]> {
     ),
   );
   const credits = await immatureCredits(books, wrong);
-  const all = await amounts(books, `${coin}:payments:all`, 2, wrong);
-  const pending = await amounts(books, `${coin}:payments:pending`, 1, wrong);
+  const all = await amounts(books, names.payments, 2, wrong);
+  const pending = await amounts(books, names.pendingPayments, 1, wrong);
   return [
     ...findings,
     agree("immature credits", credits, "the sum of credits:immature", totals.immature, "the miners' immature"),
@@ -50,9 +48,9 @@ async function amounts({ redis }: AuditedBooks, key: string, at: number, wrong: 
   return sum(members, wrong);
 }
 
-async function immatureCredits({ redis, coin, keys }: AuditedBooks, wrong: string[]): Promise<bigint> {
+async function immatureCredits({ redis, names, keys }: AuditedBooks, wrong: string[]): Promise<bigint> {
   let total = 0n;
   for (const key of keys)
-    if (key.startsWith(`${coin}:credits:immature:`)) total += sum(await bookMap(redis, key, "hash"), wrong);
+    if (key.startsWith(names.immatureCreditsPrefix)) total += sum(await bookMap(redis, key, "hash"), wrong);
   return total;
 }

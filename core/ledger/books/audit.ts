@@ -1,9 +1,8 @@
-import { ledgerKeys } from "../contract/keys.ts";
+import { ledgerKeys, typeOfKey } from "../contract/keys.ts";
 import type { RedisPort } from "../contract/redis-port.ts";
 import { auditBlocks } from "./audit-blocks.ts";
-import { auditHashrate } from "./audit-hashrate.ts";
 import { auditPayouts } from "./audit-payouts.ts";
-import { auditPow } from "./audit-pow.ts";
+import { auditHashrate, auditPow } from "./audit-shares.ts";
 import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookKeys, bookMap } from "./scan.ts";
 
@@ -13,7 +12,7 @@ import { bookKeys, bookMap } from "./scan.ts";
  * While the pool writes, two readings of one moment are not to be had: a difference that is gone on the next audit was a share between.
  */
 export async function auditBooks(redis: RedisPort, coin: string): Promise<Finding[]> {
-  const books = { redis, coin, keys: await bookKeys(redis, coin) };
+  const books = { redis, coin, names: ledgerKeys(coin), keys: await bookKeys(redis, coin) };
   const wrongTypes = await auditTypes(books);
   // With a key of a wrong type no sum can be had.
   if (wrongTypes.some((finding) => !finding.ok)) return wrongTypes;
@@ -27,30 +26,20 @@ export async function auditBooks(redis: RedisPort, coin: string): Promise<Findin
   ];
 }
 
-/** Types by the rest of the key behind the coin, as in docs/ledger.md; the first that matches counts. */
-const TYPES: readonly (readonly [RegExp, string])[] = [
-  [/^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*)$/, "hash"],
-  [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],
-  [/^payments:lock$/, "string"],
-  [/^payments:.*$/, "zset"],
-  [/^(blacklist|whitelist)$/, "set"],
-];
-
 async function auditTypes({ redis, coin, keys }: AuditedBooks): Promise<Finding[]> {
   const wrong: string[] = [];
   for (let i = 0; i < keys.length; i += 500) {
     const page = keys.slice(i, i + 500);
     const types = await redis.pipeline(page.map((key) => ["TYPE", key]));
     page.forEach((key, j) => {
-      const wanted = TYPES.find(([shape]) => shape.test(key.slice(coin.length + 1)))?.[1];
+      const wanted = typeOfKey(coin, key);
       if (wanted !== undefined && types[j] !== wanted) wrong.push(`${key} is a ${String(types[j])}, not a ${wanted}`);
     });
   }
   return [complaints("every key has its type", `${keys.length} keys`, wrong)];
 }
 
-async function auditRound({ redis, coin, keys }: AuditedBooks): Promise<Finding[]> {
-  const names = ledgerKeys(coin);
+async function auditRound({ redis, names, keys }: AuditedBooks): Promise<Finding[]> {
   const round = await bookMap(redis, names.roundCurrent, "hash");
   const stats = await bookMap(redis, names.stats, "hash");
   const wrong: string[] = [];

@@ -1,3 +1,4 @@
+import type { LedgerKeys } from "../contract/keys.ts";
 import type { RedisPort } from "../contract/redis-port.ts";
 
 /** One thing that must be so, and whether it is. */
@@ -12,6 +13,8 @@ export interface Finding {
 export interface AuditedBooks {
   readonly redis: RedisPort;
   readonly coin: string;
+  readonly names: LedgerKeys;
+  /** Every key that there is. */
   readonly keys: readonly string[];
 }
 

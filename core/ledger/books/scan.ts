@@ -1,3 +1,4 @@
+import { ledgerKeys } from "../contract/keys.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
 
 /** What the books consist of. */
@@ -25,7 +26,7 @@ async function* pages(redis: RedisPort, command: (cursor: string) => [string, ..
 /** Every key of a coin, once, sorted. */
 export async function bookKeys(redis: RedisPort, coin: string): Promise<string[]> {
   const keys = new Set<string>();
-  const match = `${coin.replace(/[\\*?[\]]/g, "\\$&")}:*`;
+  const match = `${ledgerKeys(coin).prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
   for await (const page of pages(redis, (cursor) => ["SCAN", cursor, "MATCH", match, "COUNT", String(PAGE)]))
     for (const key of page) keys.add(key);
   return [...keys].toSorted();

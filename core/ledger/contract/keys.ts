@@ -1,43 +1,72 @@
-/** Redis keys of the books. Names, types and member formats are open-ethereum-pool's (docs/ledger.md), so that its modules read them unchanged. */
-export interface LedgerKeys {
-  /** Hash: `<name>:name|height|difficulty|lastBeat` per node. */
-  readonly nodes: string;
-  /** Sorted set of `nonce:powHash:mixDigest` by height: what was submitted in the last heights. */
-  readonly pow: string;
-  /** Hash login -> sum of share difficulties of the open round. */
-  readonly roundCurrent: string;
-  /** Sorted set of `diff:login:id:ms` by Unix time in seconds. */
-  readonly hashrate: string;
-  /** Hash: `roundShares`, `lastBlockFound`. */
-  readonly stats: string;
-  /** Sorted set login by blocks found. */
-  readonly finders: string;
-  /** Sorted set of `nonce:powHash:mixDigest:ts:roundDiff:totalShares` by height. */
-  readonly candidates: string;
-  readonly blacklist: string;
-  readonly whitelist: string;
-  /** Sorted set of `diff:id:ms` by Unix time in seconds; it expires. */
-  hashrateOf(login: string): string;
-  /** Hash: `lastShare`, `blocksFound`, and the payouts module's balances. */
-  miner(login: string): string;
-  /** Hash login -> share sum of the round that the block closed. @param nonce 0x-prefixed, as submitted */
-  round(height: number, nonce: string): string;
+/**
+ * Every Redis key of the books, and what it holds. Names, types and member formats are open-ethereum-pool's (docs/ledger.md), so that its
+ * modules read them unchanged. What ends in `Prefix` begins the names of a family. `ts` is Unix time in seconds, amounts are Shannon.
+ * @param coin prefix of every key, as configured (`eth`)
+ */
+export function ledgerKeys(coin: string) {
+  const key = (...parts: readonly (string | number)[]) => [coin, ...parts].join(":");
+  return {
+    prefix: key(""),
+
+    /** Hash: `<name>:name|height|difficulty|lastBeat` per node. */
+    nodes: key("nodes"),
+    /** Set of logins and IPs, kept by the operator. */
+    blacklist: key("blacklist"),
+    /** Set of IPs, kept by the operator. */
+    whitelist: key("whitelist"),
+
+    /** Sorted set of `nonce:powHash:mixDigest` by height: what was submitted in the last heights. */
+    pow: key("pow"),
+    /** Sorted set of `diff:login:id:ms` by ts. */
+    hashrate: key("hashrate"),
+    hashratePrefix: key("hashrate", ""),
+    /** Sorted set of `diff:id:ms` by ts; it expires. */
+    hashrateOf: (login: string) => key("hashrate", login),
+    /** Hash: `roundShares`, `lastBlockFound`. */
+    stats: key("stats"),
+    minerPrefix: key("miners", ""),
+    /** Hash: `lastShare`, `blocksFound`, `balance`, `immature`, `pending`, `paid`. */
+    miner: (login: string) => key("miners", login),
+
+    /** Hash login -> sum of share difficulties of the open round. */
+    roundCurrent: key("shares", "roundCurrent"),
+    roundPrefix: key("shares", "round"),
+    /** Hash login -> share sum of the round that the block closed. @param nonce 0x-prefixed, as submitted */
+    round: (height: number, nonce: string) => key("shares", `round${height}`, nonce),
+    /** Sorted set login by blocks found. */
+    finders: key("finders"),
+    /** Sorted set of `nonce:powHash:mixDigest:ts:roundDiff:totalShares` by height. */
+    candidates: key("blocks", "candidates"),
+    /** Sorted set of `uncleHeight:orphan:nonce:blockHash:ts:diff:totalShares:rewardWei` by height, orphan 0 or 1. */
+    immature: key("blocks", "immature"),
+    /** As {@link immature}. */
+    matured: key("blocks", "matured"),
+
+    /** Hash: `balance`, `immature`, `pending`, `paid`, `totalMined`, `lastCreditHeight`, `lastCreditHash`. */
+    finances: key("finances"),
+    /** Hashes `credits:immature:<height>:<blockHash>`, login -> amount. */
+    immatureCreditsPrefix: key("credits", "immature", ""),
+    /** Sorted set of `txHash:login:amount` by ts. */
+    payments: key("payments", "all"),
+    /** Sorted set of `txHash:amount` by ts. */
+    paymentsOf: (login: string) => key("payments", login),
+    /** Sorted set of `login:amount` by ts. */
+    pendingPayments: key("payments", "pending"),
+  };
 }
 
-/** @param coin prefix of every key, as configured (`eth`) */
-export function ledgerKeys(coin: string): LedgerKeys {
-  return {
-    nodes: `${coin}:nodes`,
-    pow: `${coin}:pow`,
-    roundCurrent: `${coin}:shares:roundCurrent`,
-    hashrate: `${coin}:hashrate`,
-    stats: `${coin}:stats`,
-    finders: `${coin}:finders`,
-    candidates: `${coin}:blocks:candidates`,
-    blacklist: `${coin}:blacklist`,
-    whitelist: `${coin}:whitelist`,
-    hashrateOf: (login) => `${coin}:hashrate:${login}`,
-    miner: (login) => `${coin}:miners:${login}`,
-    round: (height, nonce) => `${coin}:shares:round${height}:${nonce}`,
-  };
+export type LedgerKeys = ReturnType<typeof ledgerKeys>;
+
+/** Types by the rest of the key behind the coin; the first that matches counts. */
+const TYPES: readonly (readonly [RegExp, string])[] = [
+  [/^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*)$/, "hash"],
+  [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],
+  [/^payments:lock$/, "string"],
+  [/^payments:.*$/, "zset"],
+  [/^(blacklist|whitelist)$/, "set"],
+];
+
+/** @returns the Redis type that a key of the books must have, undefined for a key that is none of theirs */
+export function typeOfKey(coin: string, key: string): string | undefined {
+  return TYPES.find(([shape]) => shape.test(key.slice(coin.length + 1)))?.[1];
 }

@@ -1,9 +1,20 @@
 import { read, write, type Command } from "./command.ts";
-import { hdel, hget, hgetall, hincrby, hmget, hset, hsetnx, hvals } from "./commands/hashes.ts";
+import {
+  hdel,
+  hget,
+  hgetall,
+  hincrby,
+  hmget,
+  hset,
+  hsetnx,
+  hvals,
+  sadd,
+  smembers,
+  srem,
+} from "./commands/hashes-and-sets.ts";
 import * as keys from "./commands/keys.ts";
 import { scan, scanEntries } from "./commands/scans.ts";
 import { evaluate, evaluateSha } from "./commands/scripting.ts";
-import { sadd, smembers, srem } from "./commands/sets.ts";
 import {
   rangeByRank,
   rangeByScore,

@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import type { BlockRecord, ShareRecord } from "../contract/records.ts";
 import { decodeBlock, decodeShares, encodeRecords } from "../contract/record-codec.ts";
 import type { SqlPort, SqlValue } from "../../sql-port.ts";
@@ -43,6 +44,8 @@ export interface HeldSubmission {
   readonly id: number;
   /** As it is in the store. */
   stage: HeldStage;
+  /** It was sent again: an attempt before it was held may have gone all the way to the ledger. */
+  readonly retry: boolean;
   readonly record: BlockRecord;
 }
 
@@ -51,6 +54,9 @@ export interface UnresolvedRecord {
   readonly record: ShareRecord;
   readonly reason: string;
 }
+
+/** Beside the record in a row of `held`; rows of before lack it. */
+const RETRY = v.object({ retry: v.optional(v.boolean(), false) });
 
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, uncertain INTEGER NOT NULL, shares INTEGER NOT NULL, body TEXT NOT NULL)",
@@ -144,10 +150,11 @@ export class OutboxStore {
     this.#sql.exec("INSERT OR REPLACE INTO outbox_state (name, value) VALUES ('attempted', ?)", id);
   }
 
-  hold(stage: HeldStage, record: BlockRecord): HeldSubmission {
+  hold(stage: HeldStage, record: BlockRecord, retry = false): HeldSubmission {
     const id = ++this.#lastHeldId;
-    this.#sql.exec("INSERT INTO held (id, stage, body) VALUES (?, ?, ?)", id, stage, encodeRecords(record));
-    return { id, stage, record };
+    const body = encodeRecords({ ...record, ...(retry ? { retry } : {}) });
+    this.#sql.exec("INSERT INTO held (id, stage, body) VALUES (?, ?, ?)", id, stage, body);
+    return { id, stage, retry, record };
   }
 
   setStage(held: HeldSubmission, stage: HeldStage): void {
@@ -168,11 +175,11 @@ export class OutboxStore {
   }
 
   held(): HeldSubmission[] {
-    return this.#sql.exec("SELECT id, stage, body FROM held ORDER BY id").map((row) => ({
-      id: Number(row["id"]),
-      stage: stageOf(row["stage"]),
-      record: decodeBlock(String(row["body"])),
-    }));
+    return this.#sql.exec("SELECT id, stage, body FROM held ORDER BY id").map((row) => {
+      const body = String(row["body"]);
+      const { retry } = v.parse(RETRY, JSON.parse(body));
+      return { id: Number(row["id"]), stage: stageOf(row["stage"]), retry, record: decodeBlock(body) };
+    });
   }
 
   unresolvedCount(): number {

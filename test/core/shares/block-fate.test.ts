@@ -5,7 +5,7 @@ import type { BlockNode } from "../../../core/shares/block-path.ts";
 import type { BlockSearch } from "../../../core/work/block-search.ts";
 import type { SubmitWorkResult } from "../../../core/work/node-client.ts";
 import type { Fault } from "../../support/faulty-ledger.ts";
-import { blockDesk, foundBlock, HEIGHT, type DeskLife } from "./block-desk.ts";
+import { blockVerifier, foundBlock, HEIGHT, type VerifierLife } from "./found-block.ts";
 
 /** What a request to a node comes to. `lost`: carried out, and the answer is lost. */
 type Line = "up" | "down" | "lost";
@@ -102,26 +102,26 @@ it("has a candidate exactly when a node took it and the chain kept it, and one c
         return one;
       });
       const pending = [...faults];
-      const world = blockDesk({ nodes, fault: () => faultOf(pending.shift()) });
-      let desk: DeskLife = world.start();
+      const world = blockVerifier({ nodes, fault: () => faultOf(pending.shift()) });
+      let verifier: VerifierLife = world.start();
       let answered = false;
       const submit = (retry: boolean) => {
-        const mine = desk;
-        void desk.submit(foundBlock({ retry })).then((verdict) => {
-          if (mine === desk && verdict.kind === "accepted") answered = true;
+        const mine = verifier;
+        void verifier.submit(foundBlock({ retry })).then((verdict) => {
+          if (mine === verifier && verdict.kind === "accepted") answered = true;
         });
       };
       const mineBlocks = (count: number) => {
         chain.head += count;
-        desk.prepare(chain.head + 1);
+        verifier.prepare(chain.head + 1);
       };
       submit(false);
       for (const action of steps) {
         if (action.do === "wait") await world.clock.pass(action.ms);
         else if (action.do === "blocks") mineBlocks(action.count);
         else if (action.do === "kill") {
-          desk.kill();
-          desk = world.start();
+          verifier.kill();
+          verifier = world.start();
           if (!answered) submit(true);
         } else {
           const target = nodes[action.node];

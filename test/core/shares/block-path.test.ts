@@ -5,7 +5,7 @@ import type { BlockNode } from "../../../core/shares/block-path.ts";
 import type { BlockSearch } from "../../../core/work/block-search.ts";
 import type { SubmitWorkResult } from "../../../core/work/node-client.ts";
 import { settled } from "../../support/virtual-clock.ts";
-import { blockDesk, foundBlock, HEIGHT } from "./block-desk.ts";
+import { blockVerifier, foundBlock, HEIGHT } from "./found-block.ts";
 
 const accepted: SubmitWorkResult = { kind: "accepted" };
 const rejected: SubmitWorkResult = { kind: "rejected" };
@@ -54,7 +54,7 @@ const HOUR = 60 * MINUTE;
 /** A height at whose writes the ledger forgets the proof of work of the block: only evidence tells that it was written. */
 const MUCH_LATER = HEIGHT + 100;
 
-type World = ReturnType<typeof blockDesk>;
+type World = ReturnType<typeof blockVerifier>;
 const expectBlock = ({ ledger, sql }: World) => {
   expect(ledger.candidates).toHaveLength(1);
   expect(ledger.credits).toHaveLength(1);
@@ -72,12 +72,12 @@ const expectHeld = ({ ledger, sql }: World) => {
 
 /** Finds a block, lets the chain go on for eight heights, and waits a minute. */
 async function outlive(world: World) {
-  const desk = world.start();
-  void desk.submit(foundBlock());
+  const verifier = world.start();
+  void verifier.submit(foundBlock());
   await settled();
-  desk.prepare(HEIGHT + 8);
+  verifier.prepare(HEIGHT + 8);
   await world.clock.pass(MINUTE);
-  return desk;
+  return verifier;
 }
 
 describe("a block whose node never said what it did with it", () => {
@@ -87,7 +87,7 @@ describe("a block whose node never said what it did with it", () => {
   ] as const) {
     it(`is recorded as a block when the chain has it ${as}, and nobody is told of new work`, async () => {
       const node = new ScriptedNode([lost], [search]);
-      const world = blockDesk({ nodes: [node] });
+      const world = blockVerifier({ nodes: [node] });
       await outlive(world);
       expectBlock(world);
       expect(node.searched).toBe(1);
@@ -96,7 +96,7 @@ describe("a block whose node never said what it did with it", () => {
   }
 
   it("is credited as a share when the chain lacks it", async () => {
-    const world = blockDesk({ nodes: [new ScriptedNode([lost], [absent])] });
+    const world = blockVerifier({ nodes: [new ScriptedNode([lost], [absent])] });
     await outlive(world);
     expectShare(world);
   });
@@ -107,11 +107,11 @@ describe("a block whose node never said what it did with it", () => {
       [HEIGHT + 8, 1],
     ] as const) {
       const node = new ScriptedNode([lost], [inChain]);
-      const world = blockDesk({ nodes: [node] });
-      const desk = world.start();
-      void desk.submit(foundBlock());
+      const world = blockVerifier({ nodes: [node] });
+      const verifier = world.start();
+      void verifier.submit(foundBlock());
       await settled();
-      desk.prepare(height);
+      verifier.prepare(height);
       await world.clock.pass(3_000);
       expect(node.searched).toBe(searched);
     }
@@ -119,7 +119,7 @@ describe("a block whose node never said what it did with it", () => {
 
   it("is offered no more once its header is too old", async () => {
     const node = new ScriptedNode([lost], [notSynced]);
-    const world = blockDesk({ nodes: [node] });
+    const world = blockVerifier({ nodes: [node] });
     await outlive(world);
     expectHeld(world);
     const { offered, searched } = node;
@@ -135,23 +135,23 @@ describe("a block whose node never said what it did with it", () => {
   ] as const) {
     it(`stays held while the only node ${name}, for hours, and is recorded when it is found`, async () => {
       const node = new ScriptedNode([lost], [answer]);
-      const world = blockDesk({ nodes: [node] });
-      const desk = await outlive(world);
+      const world = blockVerifier({ nodes: [node] });
+      const verifier = await outlive(world);
       await world.clock.pass(6 * HOUR);
       expectHeld(world);
-      expect(desk.state.outboxDepth).toBe(1);
+      expect(verifier.state.outboxDepth).toBe(1);
       // With back-off: 15 s at most.
       expect(node.searched).toBeLessThan((6 * HOUR) / 7_000);
       node.searches = [inChain];
       await world.clock.pass(MINUTE);
       expectBlock(world);
-      expect(desk.state.outboxDepth).toBe(0);
+      expect(verifier.state.outboxDepth).toBe(0);
     });
   }
 
   it("is searched for beside the offers after a while, also when nobody says that its header has become too old", async () => {
     const node = new ScriptedNode([lost], [notSynced]);
-    const world = blockDesk({ nodes: [node, new ScriptedNode([rejected], [notSynced], "other")] });
+    const world = blockVerifier({ nodes: [node, new ScriptedNode([rejected], [notSynced], "other")] });
     void world.start().submit(foundBlock());
     await world.clock.pass(5_000);
     // The block is worth most in its first seconds, and a search would hold up its next offer.
@@ -170,7 +170,7 @@ describe("a block whose node never said what it did with it", () => {
 
   it("is recorded when the node comes back and accepts it after all", async () => {
     const node = new ScriptedNode([lost], [notSynced]);
-    const world = blockDesk({ nodes: [node] });
+    const world = blockVerifier({ nodes: [node] });
     void world.start().submit(foundBlock());
     await world.clock.pass(MINUTE);
     node.offers = [accepted];
@@ -181,7 +181,7 @@ describe("a block whose node never said what it did with it", () => {
 
   it("is logged as searched for once an answer, not once a question", async () => {
     const node = new ScriptedNode([lost], [away]);
-    const world = blockDesk({ nodes: [node] });
+    const world = blockVerifier({ nodes: [node] });
     await outlive(world);
     await world.clock.pass(10 * MINUTE);
     node.searches = [notSynced, notSynced, uncle];
@@ -198,7 +198,7 @@ describe("a block whose node never said what it did with it", () => {
 describe("a block that every node rejects", () => {
   it("is a share at once where no offer can have reached a node", async () => {
     const nodes = [new ScriptedNode([rejected], []), new ScriptedNode([rejected], [], "other")];
-    const world = blockDesk({ nodes });
+    const world = blockVerifier({ nodes });
     const verdict = world.start().submit(foundBlock());
     await world.clock.pass(50);
     expect(await verdict).toEqual({ kind: "accepted", block: false });
@@ -216,7 +216,7 @@ describe("a block that every node rejects", () => {
     // The node took it, its answer was lost, and it was started again: it knows its work no more.
     it(`after an offer without an answer is ${name}`, async () => {
       const node = new ScriptedNode([lost, rejected], [notSynced, notSynced, search]);
-      const world = blockDesk({ nodes: [node] });
+      const world = blockVerifier({ nodes: [node] });
       void world.start().submit(foundBlock());
       await world.clock.pass(300);
       expectHeld(world);
@@ -233,7 +233,7 @@ describe("a block that every node rejects", () => {
       };
       const node = new ScriptedNode([rejected], [notSynced, search]);
       const nodes: BlockNode[] = [hanging];
-      const world = blockDesk({ nodes });
+      const world = blockVerifier({ nodes });
       const first = world.start();
       void first.submit(foundBlock());
       await world.clock.pass(100);
@@ -247,7 +247,7 @@ describe("a block that every node rejects", () => {
 
     it(`and that its session sends again after a lost answer is ${name}`, async () => {
       const node = new ScriptedNode([rejected], [search]);
-      const world = blockDesk({ nodes: [node] });
+      const world = blockVerifier({ nodes: [node] });
       void world.start().submit(foundBlock({ retry: true }));
       await world.clock.pass(100);
       expectEnd(world);
@@ -269,14 +269,14 @@ describe("a block that was offered on the strength of its claim", () => {
     ["dropped when the chain lacks it and its mix digest is wrong", WRONG_MIX, 0],
   ])("is %s", async (_what, mixDigest, credits) => {
     const node = new ScriptedNode([rejected], [absent], "main", mixDigest);
-    const world = blockDesk({ nodes: [node] });
+    const world = blockVerifier({ nodes: [node] });
     new OutboxStore(world.sql).hold("foundClaimed", claim(mixDigest));
-    const desk = world.start();
+    const verifier = world.start();
     await world.clock.pass(MINUTE);
     expect(node.searched).toBe(1);
     expect(world.ledger.candidates).toEqual([]);
     expect(world.ledger.credits).toHaveLength(credits);
-    expect(desk.state.refutedClaims).toBe(1 - credits);
+    expect(verifier.state.refutedClaims).toBe(1 - credits);
     expect(world.sql.exec("SELECT * FROM held")).toEqual([]);
   });
 });
@@ -293,7 +293,7 @@ describe("nodes that say different things of the chain", () => {
     ["is not synced", [notSynced], [uncle]],
     ["lacks it, whichever is asked first", [absent], [uncle]],
   ])("are believed where one has the block and the other one %s", async (_name, mine, other) => {
-    const world = blockDesk({ nodes: two(mine, other) });
+    const world = blockVerifier({ nodes: two(mine, other) });
     await outlive(world);
     expectBlock(world);
   });
@@ -303,7 +303,7 @@ describe("nodes that say different things of the chain", () => {
     ["not synced", notSynced],
     ["talking nonsense", malformed],
   ])("make it a share where one lacks it and the other one, which may have taken it, is %s", async (_name, answer) => {
-    const world = blockDesk({ nodes: two([answer], [absent]) });
+    const world = blockVerifier({ nodes: two([answer], [absent]) });
     await outlive(world);
     expectShare(world);
   });
@@ -315,7 +315,7 @@ describe("nodes that say different things of the chain", () => {
       submitWork: async () => lost,
       findBlock: () => late.promise,
     };
-    const world = blockDesk({ nodes: [slow, new ScriptedNode([rejected], [absent], "other")] });
+    const world = blockVerifier({ nodes: [slow, new ScriptedNode([rejected], [absent], "other")] });
     await outlive(world);
     expectHeld(world);
     late.resolve(inChain);
@@ -327,7 +327,7 @@ describe("nodes that say different things of the chain", () => {
 describe("an object that ends while a block's fate is open", () => {
   it("comes to the same decision in its next life", async () => {
     const node = new ScriptedNode([lost], [away]);
-    const world = blockDesk({ nodes: [node] });
+    const world = blockVerifier({ nodes: [node] });
     const first = await outlive(world);
     first.kill();
     node.searches = [inChain];
@@ -340,7 +340,7 @@ describe("an object that ends while a block's fate is open", () => {
   it("writes a block that it had found in the chain, whatever the nodes say by then", async () => {
     const node = new ScriptedNode([lost], [inChain]);
     const faults = [{ kind: "lostAfter" as const, delayMs: 900 }];
-    const world = blockDesk({ nodes: [node], fault: () => faults.shift() ?? { kind: "none", delayMs: 10 } });
+    const world = blockVerifier({ nodes: [node], fault: () => faults.shift() ?? { kind: "none", delayMs: 10 } });
     const first = world.start();
     void first.submit(foundBlock());
     await settled();
@@ -360,7 +360,7 @@ describe("an object that ends while a block's fate is open", () => {
     it(`writes the share of one that the chain lacked, whatever the nodes say by then (${kind})`, async () => {
       const node = new ScriptedNode([lost], [absent]);
       const faults = [{ kind, delayMs: 900 }];
-      const world = blockDesk({ nodes: [node], fault: () => faults.shift() ?? { kind: "none", delayMs: 10 } });
+      const world = blockVerifier({ nodes: [node], fault: () => faults.shift() ?? { kind: "none", delayMs: 10 } });
       const first = world.start();
       void first.submit(foundBlock());
       await settled();
@@ -380,7 +380,7 @@ describe("an object that ends while a block's fate is open", () => {
 
   it("is not written twice when its session sends it again after an earlier life had recorded it", async () => {
     const node = new ScriptedNode([accepted], []);
-    const world = blockDesk({ nodes: [node] });
+    const world = blockVerifier({ nodes: [node] });
     const first = world.start();
     void first.submit(foundBlock());
     await world.clock.pass(100);
@@ -395,7 +395,7 @@ describe("an object that ends while a block's fate is open", () => {
   // The ledger cannot resolve a retry that is older than its evidence (3 h); this is none.
   it("writes a block for the first time when it is found hours and lives later", async () => {
     const node = new ScriptedNode([lost], [away]);
-    const world = blockDesk({ nodes: [node] });
+    const world = blockVerifier({ nodes: [node] });
     const retries: boolean[] = [];
     const connect = world.ledger.connect.bind(world.ledger);
     world.ledger.connect = (alive) => {
@@ -427,10 +427,10 @@ const mendStorage = ({ sql }: World) => sql.exec("DROP TRIGGER full");
 describe("a block while durable storage fails", () => {
   it("is looked for in the chain when its acceptance could not be kept and the node knows it no more", async () => {
     const node = new ScriptedNode([accepted, rejected], [inChain]);
-    const world = blockDesk({ nodes: [node] });
-    const desk = world.start();
+    const world = blockVerifier({ nodes: [node] });
+    const verifier = world.start();
     breakStorage(world, "UPDATE ON held");
-    void desk.submit(foundBlock());
+    void verifier.submit(foundBlock());
     await world.clock.pass(100);
     expectHeld(world);
     mendStorage(world);
@@ -441,10 +441,10 @@ describe("a block while durable storage fails", () => {
   it("is written once when the ledger's answer was lost and could not be noted", async () => {
     const node = new ScriptedNode([accepted], []);
     const faults = [{ kind: "lostAfter" as const, delayMs: 100 }];
-    const world = blockDesk({ nodes: [node], fault: () => faults.shift() ?? { kind: "none", delayMs: 10 } });
-    const desk = world.start();
+    const world = blockVerifier({ nodes: [node], fault: () => faults.shift() ?? { kind: "none", delayMs: 10 } });
+    const verifier = world.start();
     breakStorage(world, "INSERT ON outbox");
-    void desk.submit(foundBlock());
+    void verifier.submit(foundBlock());
     await world.clock.pass(500);
     mendStorage(world);
     world.ledger.sweep(MUCH_LATER);

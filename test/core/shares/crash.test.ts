@@ -3,7 +3,7 @@ import type { BlockNode } from "../../../core/shares/block-path.ts";
 import { CrashSql } from "../../support/crash-sql.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
-import { blockDesk, foundBlock, HEIGHT } from "./block-desk.ts";
+import { blockVerifier, foundBlock, HEIGHT } from "./found-block.ts";
 import { Life } from "./life.ts";
 import { makeRecord } from "./make-record.ts";
 
@@ -59,7 +59,12 @@ it.each(INSTANTS_MS.flatMap((atMs) => (["accepted", "rejected"] as const).map((a
     const clock = new VirtualClock();
     const sql = new CrashSql(clock);
     const nodes = [forgetful(answer)];
-    const { ledger, start } = blockDesk({ nodes, fault: () => faults.shift() ?? FINE, clock, port: () => sql.port() });
+    const { ledger, start } = blockVerifier({
+      nodes,
+      fault: () => faults.shift() ?? FINE,
+      clock,
+      port: () => sql.port(),
+    });
     const life = start();
     void life.submit(foundBlock());
     await clock.pass(atMs);
@@ -94,11 +99,42 @@ it("a crash in the instant in which a node hears of a block leaves the block to 
     },
     findBlock: async () => ({ kind: "absent" }),
   };
-  const { ledger, start } = blockDesk({ nodes: [node], clock, port: () => sql.port() });
+  const { ledger, start } = blockVerifier({ nodes: [node], clock, port: () => sql.port() });
   const life = start();
   void life.submit(foundBlock());
   await clock.pass(100);
   start();
   await clock.pass(1_000);
   expect([offers, ledger.candidates.length, ledger.credits.length]).toEqual([2, 1, 1]);
+});
+
+it("a block that was sent again is credited once over two crashes, although the ledger has forgotten its proof of work", async () => {
+  const clock = new VirtualClock();
+  const sql = new CrashSql(clock);
+  let hangs = false;
+  const node: BlockNode = {
+    name: "main",
+    submitWork: () => (hangs ? new Promise(() => undefined) : Promise.resolve({ kind: "accepted" })),
+    findBlock: async () => ({ kind: "found", as: "block" }),
+  };
+  const { ledger, start } = blockVerifier({ nodes: [node], clock, port: () => sql.port() });
+  const first = start();
+  void first.submit(foundBlock());
+  await clock.pass(100);
+  await gate(sql, clock);
+  first.kill();
+  sql.crash();
+  // The session had no answer and sends it again. This life ends while the node thinks.
+  hangs = true;
+  const second = start();
+  void second.submit(foundBlock({ retry: true }));
+  await clock.pass(100);
+  second.kill();
+  sql.crash();
+  hangs = false;
+  ledger.sweep(HEIGHT + 1_000);
+  const third = start();
+  await clock.pass(60_000);
+  expect(third.state.outboxDepth).toBe(0);
+  expect([ledger.candidates.length, ledger.credits.length]).toEqual([1, 1]);
 });

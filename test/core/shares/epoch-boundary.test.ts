@@ -68,7 +68,7 @@ function setUp(options: { stalled?: boolean } = {}) {
   const sql = nodeSql();
   const ledger = new FaultyLedger(clock, () => ({ kind: "none", delayMs: 10 }));
   const keeper = new CacheKeeper(create, 20 << 20);
-  const desk = () =>
+  const start = () =>
     new ShareProcessor({
       chain: SHORT_CHAIN,
       keeper,
@@ -87,7 +87,7 @@ function setUp(options: { stalled?: boolean } = {}) {
       onBlock: () => undefined,
       log: createLogger({ level: "error", sink: () => undefined, now: () => 0 }),
     });
-  return { clock, sql, ledger, desk, keeper, release: () => (stalled = false) };
+  return { clock, sql, ledger, start, keeper, release: () => (stalled = false) };
 }
 
 let ms = 1_700_000_000_000;
@@ -108,8 +108,8 @@ const accepted = { kind: "accepted", block: false };
 
 describe("an epoch boundary with memory for one light cache", () => {
   it("answers every share of both epochs right, and credits each once", async () => {
-    const { clock, sql, ledger, desk, keeper } = setUp();
-    const verifier = desk();
+    const { clock, sql, ledger, start, keeper } = setUp();
+    const verifier = start();
     verifier.prepare(BOUNDARY - 1);
     await clock.pass(10_000);
     expect(keeper.status.epoch).toBe(0);
@@ -132,8 +132,8 @@ describe("an epoch boundary with memory for one light cache", () => {
   });
 
   it("keeps the old cache for shares that come within a network round trip of the new work", async () => {
-    const { clock, desk, keeper, sql } = setUp();
-    const verifier = desk();
+    const { clock, start, keeper, sql } = setUp();
+    const verifier = start();
     verifier.prepare(BOUNDARY - 1);
     await clock.pass(10_000);
     verifier.prepare(BOUNDARY);
@@ -154,11 +154,11 @@ describe("an epoch boundary with memory for one light cache", () => {
 describe("a cold start", () => {
   it("answers what passes the cheap test within a second, and credits it once the cache is there, in another life too", async () => {
     for (const restart of [false, true]) {
-      const { clock, ledger, desk, sql, release } = setUp({ stalled: true });
+      const { clock, ledger, start, sql, release } = setUp({ stalled: true });
       const [one, two, three] = old;
       if (!one || !two || !three) throw new Error("three are needed");
       const { verdicts, watch } = watcher();
-      const cold = desk();
+      const cold = start();
       watch(cold.submit(share(one)));
       watch(cold.submit(share(two, three.mixDigest)));
       watch(cold.submit(share(three, null)));
@@ -171,7 +171,7 @@ describe("a cold start", () => {
       expect(verdicts[2]).toBeNull();
       expect(ledger.credits).toEqual([]);
       expect(sql.exec("SELECT stage FROM held")).toHaveLength(claimed?.kind === "invalid" ? 1 : 2);
-      if (restart) desk();
+      if (restart) start();
       release();
       await clock.pass(40_000);
       const own = ledger.credits.filter((identity) => identity.endsWith(String(ms - 3)));
@@ -183,11 +183,11 @@ describe("a cold start", () => {
   });
 
   it("says that it is not ready when a share without a mix digest waits too long", async () => {
-    const { clock, desk } = setUp({ stalled: true });
+    const { clock, start } = setUp({ stalled: true });
     const one = old[0];
     if (!one) throw new Error("one is needed");
     const { verdicts, watch } = watcher();
-    watch(desk().submit(share(one, null)));
+    watch(start().submit(share(one, null)));
     await clock.pass(29_999);
     expect(verdicts).toEqual([null]);
     await clock.pass(2);
@@ -195,11 +195,11 @@ describe("a cold start", () => {
   });
 
   it("sends a block to the node before there is a cache to verify it with", async () => {
-    const { clock, ledger, desk, keeper } = setUp({ stalled: true });
+    const { clock, ledger, start, keeper } = setUp({ stalled: true });
     const seal = seals[0];
     if (!seal) throw new Error("a block is needed");
     const { verdicts, watch } = watcher();
-    watch(desk().submit(share(seal)));
+    watch(start().submit(share(seal)));
     await clock.pass(20);
     expect(keeper.status.epoch).toBeNull();
     expect(verdicts).toEqual([{ kind: "accepted", block: true }]);

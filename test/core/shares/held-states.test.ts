@@ -77,7 +77,7 @@ describe("the states of a held submission", () => {
       const { stage, task } = HELD_STATES[state];
       if (task === "recordShare") expect(stage).toBe("claimed");
       if (task === "recordBlock") expect(stage).toBe("sealed");
-      if (task.startsWith("record")) expect(interrupted(stage).reached).toBe("ledger");
+      if (task.startsWith("record")) expect(interrupted(stage, "nowhere").reached).toBe("ledger");
     }
   });
 

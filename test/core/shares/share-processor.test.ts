@@ -53,8 +53,8 @@ function setUp(options: Partial<ShareProcessorOptions> & { faults?: Fault[]; ans
       nowMs: () => clock.nowMs(),
       after: (delayMs: number, work: () => void) => clock.after(delayMs, () => alive && work()),
     };
-    const bell = virtualAlarm(own, () => desk.wake());
-    const desk: ShareProcessor = new ShareProcessor({
+    const bell = virtualAlarm(own, () => verifier.wake());
+    const verifier: ShareProcessor = new ShareProcessor({
       chain: LONG_CHAIN,
       keeper: new CacheKeeper(() => warm, 40 << 20),
       store: new OutboxStore({
@@ -87,7 +87,7 @@ function setUp(options: Partial<ShareProcessorOptions> & { faults?: Fault[]; ans
       ...options,
       ...more,
     });
-    return Object.assign(desk, { kill: () => (alive = false) });
+    return Object.assign(verifier, { kill: () => (alive = false) });
   };
   return { clock, sql, ledger, offered, log, start, refreshed: () => refreshed, heal: () => (faults.length = 0) };
 }
@@ -103,7 +103,7 @@ const block = { kind: "accepted", block: true };
 describe("the way of a share", () => {
   it("gives every verdict that there is", async () => {
     const { clock, ledger, start } = setUp();
-    const desk = start();
+    const verifier = start();
     const [first, second, third] = shares;
     if (!first || !second || !third) throw new Error("three shares are needed");
     const miss = take(
@@ -111,15 +111,15 @@ describe("the way of a share", () => {
       1,
     )[0];
     const verdicts = await verdictsOf(clock, [
-      desk.submit(submission(job, first)),
-      desk.submit(submission(job, { ...second, mixDigest: third.mixDigest }, { timestampMs: 2 })),
-      desk.submit(submission(job, miss ?? first, { timestampMs: 3 })),
-      desk.submit(submission(job, { nonce: third.nonce, mixDigest: null }, { timestampMs: 4 })),
+      verifier.submit(submission(job, first)),
+      verifier.submit(submission(job, { ...second, mixDigest: third.mixDigest }, { timestampMs: 2 })),
+      verifier.submit(submission(job, miss ?? first, { timestampMs: 3 })),
+      verifier.submit(submission(job, { nonce: third.nonce, mixDigest: null }, { timestampMs: 4 })),
     ]);
     expect(verdicts).toEqual([accepted, { kind: "invalid" }, { kind: "invalid" }, accepted]);
     const again = await verdictsOf(clock, [
-      desk.submit(submission(job, first, { timestampMs: 5 })),
-      desk.submit(submission(job, first, { retry: true })),
+      verifier.submit(submission(job, first, { timestampMs: 5 })),
+      verifier.submit(submission(job, first, { retry: true })),
     ]);
     expect(again).toEqual([{ kind: "duplicate" }, accepted]);
     expect(ledger.credits).toHaveLength(2);
@@ -127,8 +127,8 @@ describe("the way of a share", () => {
 
   it("refuses junk by the cheap test without a cache and without a full hash", async () => {
     const { start } = setUp();
-    const desk = start({ keeper: new CacheKeeper(() => Ethash.instantiate(loadKernel()), 40 << 20) });
-    const verdict = await desk.submit(
+    const verifier = start({ keeper: new CacheKeeper(() => Ethash.instantiate(loadKernel()), 40 << 20) });
+    const verdict = await verifier.submit(
       submission(
         job,
         { nonce: "0x00000000000000ff", mixDigest: `0x${"00".repeat(32)}` },
@@ -136,14 +136,14 @@ describe("the way of a share", () => {
       ),
     );
     expect(verdict).toEqual({ kind: "invalid" });
-    expect(desk.state.waitingShares).toBe(0);
+    expect(verifier.state.waitingShares).toBe(0);
   });
 
   it("lets the same submission join its first attempt", async () => {
     const { clock, ledger, start } = setUp({ faults: [{ kind: "none", delayMs: 500 }] });
-    const desk = start();
+    const verifier = start();
     const one = submission(job, shares[0] ?? { nonce: "", mixDigest: "" });
-    const both = [desk.submit(one), desk.submit({ ...one, retry: true })];
+    const both = [verifier.submit(one), verifier.submit({ ...one, retry: true })];
     await clock.pass(600);
     expect(await Promise.all(both)).toEqual([accepted, accepted]);
     expect(ledger.requests).toBe(1);
@@ -177,10 +177,10 @@ describe("the way of a share", () => {
       },
     };
     const { clock, ledger, start } = setUp({ keeper: new CacheKeeper(() => counting, 40 << 20) });
-    const desk = start();
+    const verifier = start();
     const verdicts = await verdictsOf(
       clock,
-      shares.map((one, at) => desk.submit(submission(job, one, { timestampMs: at }))),
+      shares.map((one, at) => verifier.submit(submission(job, one, { timestampMs: at }))),
     );
     expect(verdicts.every((verdict) => verdict.kind === "accepted")).toBe(true);
     expect(largest).toBe(32);
@@ -190,20 +190,20 @@ describe("the way of a share", () => {
   it("takes nothing beyond the bound of the outbox, and says so", async () => {
     const faults = Array.from({ length: 50 }, (): Fault => ({ kind: "refused" }));
     const { clock, ledger, start, heal } = setUp({ faults, outboxBound: 10 });
-    const desk = start();
+    const verifier = start();
     const verdicts: ShareVerdict[] = [];
     for (const [at, one] of shares.slice(0, 12).entries()) {
-      const verdict = desk.submit(submission(job, one, { timestampMs: at }));
+      const verdict = verifier.submit(submission(job, one, { timestampMs: at }));
       await clock.pass(5);
       verdicts.push(await verdict);
     }
     expect(verdicts.slice(0, 10).every((verdict) => verdict.kind === "accepted")).toBe(true);
     expect(verdicts.slice(10).every((verdict) => verdict.kind === "unavailable")).toBe(true);
-    expect(desk.state.ledgerSick).toBe(true);
+    expect(verifier.state.ledgerSick).toBe(true);
     heal();
     await clock.pass(20_000);
     expect(ledger.credits).toHaveLength(10);
-    expect(desk.state).toMatchObject({ outboxDepth: 0, ledgerSick: false, recordedShares: 10 });
+    expect(verifier.state).toMatchObject({ outboxDepth: 0, ledgerSick: false, recordedShares: 10 });
   });
 });
 
@@ -282,9 +282,9 @@ describe("the way of a block", () => {
   it("stays a block when durable storage fails after the node has accepted it, whatever the node says later", async () => {
     const faults: Fault[] = [{ kind: "refused" }];
     const { clock, sql, ledger, start } = setUp({ faults, answers: [{ kind: "accepted" }, { kind: "rejected" }] });
-    const desk = start();
+    const verifier = start();
     sql.exec("CREATE TRIGGER full BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'disk full'); END");
-    void desk.submit(found());
+    void verifier.submit(found());
     await clock.pass(100);
     sql.exec("DROP TRIGGER full");
     await clock.pass(20_000);
@@ -309,10 +309,10 @@ describe("the way of a block", () => {
   it("waits for the ledger in the outbox with its candidate, behind the shares that came before it", async () => {
     const faults: Fault[] = Array.from({ length: 4 }, () => ({ kind: "refused" }));
     const { clock, ledger, start } = setUp({ faults });
-    const desk = start();
-    void desk.submit(submission(job, shares[0] ?? { nonce: "", mixDigest: "" }, { timestampMs: 1 }));
+    const verifier = start();
+    void verifier.submit(submission(job, shares[0] ?? { nonce: "", mixDigest: "" }, { timestampMs: 1 }));
     await clock.pass(10);
-    expect(await verdictsOf(clock, [desk.submit({ ...found(), timestampMs: 2 })])).toEqual([block]);
+    expect(await verdictsOf(clock, [verifier.submit({ ...found(), timestampMs: 2 })])).toEqual([block]);
     await clock.pass(20_000);
     expect(ledger.credits.map((identity) => identity.split("/")[2])).toEqual(["1", "2"]);
     expect(ledger.candidates).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
 import type { Reply } from "../command.ts";
-import { incrementField } from "../commands/hashes.ts";
+import { incrementField } from "../commands/hashes-and-sets.ts";
 import { removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";

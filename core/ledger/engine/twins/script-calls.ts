@@ -1,5 +1,5 @@
 import { RedisReplyError } from "../../contract/redis-port.ts";
-import { incrementField } from "../commands/hashes.ts";
+import { incrementField } from "../commands/hashes-and-sets.ts";
 import { HASH_NOT_AN_INTEGER, NO_SUCH_KEY, refuse } from "../errors.ts";
 import type { Keyspace, KeyRow } from "../keyspace.ts";
 

@@ -39,15 +39,15 @@ class BlockKernel implements PowKernel {
 export const foundBlock = (more: Partial<ShareSubmission> = {}): ShareSubmission =>
   submission(makeJob(HEIGHT, 64n), { nonce: "0x00000000000000ff", mixDigest: NO_MIX }, more);
 
-/** A desk in one of its lives. `kill` ends it at once, wherever it is. */
-export type DeskLife = ShareProcessor & { kill(): void };
+/** A verifier in one of its lives. `kill` ends it at once, wherever it is. */
+export type VerifierLife = ShareProcessor & { kill(): void };
 
 /**
  * Verifier, storage and ledger in which found blocks come to their end.
  * @param options.fault what happens to the next request to the ledger
  * @param options.port the storage of the next life, where it is not `sql`
  */
-export function blockDesk(options: {
+export function blockVerifier(options: {
   readonly nodes: readonly BlockNode[];
   readonly fault?: () => Fault;
   readonly clock?: VirtualClock;
@@ -58,7 +58,7 @@ export function blockDesk(options: {
   const ledger = new FaultyLedger(clock, options.fault ?? (() => ({ kind: "none", delayMs: 10 })));
   const log: Record<string, unknown>[] = [];
   let refreshed = 0;
-  const start = (): DeskLife => {
+  const start = (): VerifierLife => {
     let alive = true;
     const own = {
       nowMs: () => clock.nowMs(),
@@ -69,11 +69,11 @@ export function blockDesk(options: {
       if (!alive) throw new Error("this life is over");
       return port.exec(statement, ...parameters);
     };
-    const bell = virtualAlarm(own, () => desk.wake());
+    const bell = virtualAlarm(own, () => verifier.wake());
     const keeper = new CacheKeeper(() => new BlockKernel(), 40 << 20);
     // A kernel is made when it is first needed.
     keeper.resultOf("", "", "");
-    const desk: ShareProcessor = new ShareProcessor({
+    const verifier: ShareProcessor = new ShareProcessor({
       chain: LONG_CHAIN,
       keeper,
       store: new OutboxStore({ ...port, exec }),
@@ -89,7 +89,7 @@ export function blockDesk(options: {
       onBlock: () => (refreshed += 1),
       log: createLogger({ level: "info", sink: (line) => log.push(JSON.parse(line)), now: () => clock.nowMs() }),
     });
-    return Object.assign(desk, { kill: () => (alive = false) });
+    return Object.assign(verifier, { kill: () => (alive = false) });
   };
   return { clock, sql, ledger, log, start, refreshed: () => refreshed };
 }

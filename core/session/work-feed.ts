@@ -1,23 +1,26 @@
-import type { Logger } from "../core/log.ts";
-import type { WorkSnapshot } from "../core/work/job.ts";
-import { templateNameFor } from "../core/work/template-tree.ts";
-import type { Env } from "./env.ts";
-import { loadConfig } from "./platform/config.ts";
-import { thrown } from "./platform/part-log.ts";
+import { type Logger, thrown } from "../log.ts";
+import type { PoolConfig } from "../pool-config.ts";
+import type { WorkSnapshot } from "../work/job.ts";
+import { templateNameFor } from "../work/template-tree.ts";
 
 /** After an answer that brought nothing newer, the template is left alone for this long. */
 const ASK_AGAIN_MS = 1_000;
 
-/** The work of one login's object: pushed by the template, asked for when it is missing or has not been confirmed lately. */
+/** Registers a login at the template of that name, which gives the work it should have now; null where there is none. */
+export type Subscribe = (template: string, login: string) => Promise<WorkSnapshot | null>;
+
+/** The work of one login: pushed by the template, asked for when it is missing or has not been confirmed lately. */
 export class WorkFeed {
-  readonly #env: Env;
+  readonly #config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays">;
+  readonly #subscribe: Subscribe;
   readonly #log: Logger;
   #work: WorkSnapshot | null = null;
   #asking: Promise<boolean> | null = null;
   #quietUntilMs = 0;
 
-  constructor(env: Env, log: Logger) {
-    this.#env = env;
+  constructor(config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays">, subscribe: Subscribe, log: Logger) {
+    this.#config = config;
+    this.#subscribe = subscribe;
     this.#log = log;
   }
 
@@ -38,7 +41,7 @@ export class WorkFeed {
   /** True when the work at hand will not do for long: none since the object woke, or not confirmed for half its allowed age. */
   isDue(nowMs: number): boolean {
     if (nowMs < this.#quietUntilMs) return false;
-    return !this.#work || nowMs - this.#work.confirmedAtMs > loadConfig(this.#env).work.maxAgeMs / 2;
+    return !this.#work || nowMs - this.#work.confirmedAtMs > this.#config.maxAgeMs / 2;
   }
 
   /**
@@ -54,8 +57,7 @@ export class WorkFeed {
   async #ask(login: string, nowMs: number): Promise<boolean> {
     this.#quietUntilMs = nowMs + ASK_AGAIN_MS;
     try {
-      const template = templateNameFor(login, loadConfig(this.#env).work.jobRelays);
-      const work = await this.#env.BLOCK_TEMPLATE.getByName(template).subscribe(login);
+      const work = await this.#subscribe(templateNameFor(login, this.#config.jobRelays), login);
       return work !== null && this.offer(work);
     } catch (error) {
       this.#log.warn("no answer from the block template", { error: thrown(error) });

@@ -1,9 +1,9 @@
-import type { Range, Verdict } from "../core/history/definitions.ts";
-import { LoginHistory, type LoginHistoryReport } from "../core/history/login-history.ts";
-import { PERIOD_S, periodAt, tallied, type Tally } from "../core/history/tally.ts";
-import { sqlPort } from "./platform/runtime.ts";
+import type { Clock } from "../clock.ts";
+import type { Range, Verdict } from "../history/definitions.ts";
+import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
+import { PERIOD_S, periodAt, tallied, type Tally } from "../history/tally.ts";
 
-/** Whoever keeps a tally of its own: a connection, in its attachment. */
+/** Whoever keeps a tally of its own: a connection, in its record. */
 export interface TallyKeeper {
   readonly tally: Tally | null;
   /** Forgets the tally: it has been written down. */
@@ -13,20 +13,22 @@ export interface TallyKeeper {
 /** Collects the tallies of a login's connections and writes them into its history, one row per period for all of them together. */
 export class SubmitTallies {
   readonly #history: LoginHistory;
+  readonly #clock: Clock;
   /** Submits without a connection (HTTP getwork). A pending timer keeps the object in memory until they are written down. */
   #loose: Tally | null = null;
-  #looseTimer: ReturnType<typeof setTimeout> | null = null;
+  #cancelTimer: (() => void) | null = null;
   #settledPeriodS = 0;
 
-  constructor(storage: DurableObjectStorage) {
-    this.#history = new LoginHistory(sqlPort(storage));
+  constructor(history: LoginHistory, clock: Clock) {
+    this.#history = history;
+    this.#clock = clock;
   }
 
   /** A getwork submit. */
   countLoose(nowMs: number, worker: string, verdict: Verdict, work: number): void {
     this.#loose = tallied(this.#loose, nowMs, worker, verdict, work);
     const leftMs = (this.#loose.periodS + PERIOD_S) * 1000 - nowMs;
-    this.#looseTimer ??= setTimeout(() => this.#settleLoose(), Math.max(0, leftMs));
+    this.#cancelTimer ??= this.#clock.after(Math.max(0, leftMs), () => this.#settleLoose());
   }
 
   /** Called before a submit is counted: when a new period has begun, everyone's finished ones are written down. */
@@ -40,15 +42,15 @@ export class SubmitTallies {
     if (this.#loose !== null && this.#loose.periodS < periodS) this.#settleLoose();
   }
 
-  /** A connection ends: its attachment goes with it. */
+  /** A connection ends: its record goes with it. */
   settleLast(keeper: TallyKeeper): void {
     if (keeper.tally) this.#history.settle([keeper.tally]);
     keeper.clearTally();
   }
 
   #settleLoose(): void {
-    clearTimeout(this.#looseTimer);
-    this.#looseTimer = null;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
     if (this.#loose) this.#history.settle([this.#loose]);
     this.#loose = null;
   }

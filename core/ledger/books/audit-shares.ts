@@ -1,10 +1,29 @@
-import { ledgerKeys } from "../contract/keys.ts";
 import { complaints, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookEntries, bookMap } from "./scan.ts";
 
+const MEMBER = /^0x[0-9a-f]{16}:0x[0-9a-f]{64}:0x[0-9a-f]{64}$/;
+
+/** A set holds no member twice, but one nonce and header under two spellings or with two mix digests is one share credited twice. */
+export async function auditPow({ redis, names }: AuditedBooks): Promise<Finding[]> {
+  const seen = new Map<string, string>();
+  const members = new Set<string>();
+  const wrong: string[] = [];
+  for await (const page of bookEntries(redis, names.pow, "zset")) {
+    for (const [member = "", height = ""] of page) {
+      members.add(member);
+      if (!MEMBER.test(member)) wrong.push(`"${member.slice(0, 60)}" is no lower-case nonce:powHash:mixDigest`);
+      if (!/^\d+$/.test(height)) wrong.push(`${member.slice(0, 30)}… has the height ${height}`);
+      const work = member.toLowerCase().split(":").slice(0, 2).join(":");
+      const before = seen.get(work);
+      if (before !== undefined && before !== member) wrong.push(`${work.slice(0, 40)}… is there twice`);
+      seen.set(work, member);
+    }
+  }
+  return [complaints("no share is in pow twice", `${members.size} members`, wrong)];
+}
+
 /** Every entry of `hashrate` stands in its login's own set and the other way round, as far back as both reach. */
-export async function auditHashrate({ redis, coin, keys }: AuditedBooks): Promise<Finding[]> {
-  const names = ledgerKeys(coin);
+export async function auditHashrate({ redis, names, keys }: AuditedBooks): Promise<Finding[]> {
   const wrong: string[] = [];
   /** login -> its entries in the common set, as its own set has them */
   const common = new Map<string, Map<string, string>>();
@@ -25,8 +44,7 @@ export async function auditHashrate({ redis, coin, keys }: AuditedBooks): Promis
     }
   }
   const logins = new Set(common.keys());
-  const prefix = names.hashrateOf("");
-  for (const key of keys) if (key.startsWith(prefix)) logins.add(key.slice(prefix.length));
+  for (const key of keys) if (key.startsWith(names.hashratePrefix)) logins.add(key.slice(names.hashratePrefix.length));
   for (const login of logins) {
     const own = await bookMap(redis, names.hashrateOf(login), "zset");
     // The sets are purged at different times; a login's own may have expired as a whole.

@@ -1,22 +1,28 @@
-import type { PendingShare } from "../core/stratum/session.ts";
-import { shardOf, verifierName } from "../core/shares/shards.ts";
-import type { ShareVerdict } from "../core/shares/share.ts";
-import type { Env } from "./env.ts";
-import { loadConfig } from "./platform/config.ts";
+import { type Clock, sleep } from "../clock.ts";
+import { shardOf, verifierName } from "../shares/shards.ts";
+import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
+import type { PendingShare } from "../stratum/session.ts";
 
 /** Waits between the attempts of one submission. */
 const RETRY_WAITS_MS = [50, 250, 1_000];
 /** Above this many workers, time stamps that lie in the past are forgotten. */
 const REMEMBERED_WORKERS = 1_024;
 
+/** One attempt at a submission, at the verifier of that name. Rejects where there was no answer. */
+export type SubmitAttempt = (verifier: string, submission: ShareSubmission) => Promise<ShareVerdict>;
+
 /** Brings shares of one login to its verifier. */
 export class ShareSubmitter {
-  readonly #env: Env;
+  readonly #clock: Clock;
+  readonly #shards: number;
+  readonly #attempt: SubmitAttempt;
   readonly #lastMs = new Map<string, number>();
   #staleBefore = 0;
 
-  constructor(env: Env) {
-    this.#env = env;
+  constructor(clock: Clock, shards: number, attempt: SubmitAttempt) {
+    this.#clock = clock;
+    this.#shards = shards;
+    this.#attempt = attempt;
   }
 
   /** A stale submit, which no verifier sees: the next share takes the number of them along, for the pool's statistics. */
@@ -31,22 +37,20 @@ export class ShareSubmitter {
   async submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
     const submission = { ...share, timestampMs: this.#uniqueMs(share.worker, nowMs), staleBefore: this.#staleBefore };
     this.#staleBefore = 0;
-    const name = verifierName(shardOf(share.login, loadConfig(this.#env).verifier.shards));
+    const verifier = verifierName(shardOf(share.login, this.#shards));
     let reason = "";
     for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {
       try {
-        // A new stub each time: after an exception the old one may stay broken.
-        const verifier = this.#env.SHARE_VERIFIER.getByName(name);
-        return await verifier.submit({ ...submission, retry: attempt > 0 });
+        return await this.#attempt(verifier, { ...submission, retry: attempt > 0 });
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
         // An overloaded object has refused before running anything, and more requests would only keep it so.
         if (isOverloaded(error)) break;
       }
       const wait = RETRY_WAITS_MS[attempt];
-      if (wait !== undefined) await scheduler.wait(wait);
+      if (wait !== undefined) await sleep(this.#clock, wait);
     }
-    return { kind: "unavailable", reason: `verifier ${name}: ${reason}` };
+    return { kind: "unavailable", reason: `verifier ${verifier}: ${reason}` };
   }
 
   /** Unix time in ms, different for every share of a worker even within one millisecond (the reference merges them). */

@@ -1,0 +1,168 @@
+import { POOL_SERIES, RANGES, VERDICTS, type Range, type SubmitCounts } from "../history/definitions.ts";
+import { Series } from "../history/series.ts";
+import { judgeHealth, type HealthReport, type ShardHealth, type WorkHealth } from "../health/judge.ts";
+import type { PoolFigures } from "../health/pool-metrics.ts";
+import type { RedisPort } from "../ledger/contract/redis-port.ts";
+import { thrown, type Logger } from "../log.ts";
+import type { PoolConfig } from "../pool-config.ts";
+import type { SqlPort } from "../sql-port.ts";
+import { seconds } from "./api-config.ts";
+import { Cached } from "./cached.ts";
+import { EncodedRoutes, type PoolRoute } from "./pool-routes.ts";
+import { EMPTY_SNAPSHOT, PoolStats, type PoolSnapshot } from "./pool-stats.ts";
+
+/** How long a judgement of the pool's health is good: whoever asks for it all the time must not cost more. */
+const HEALTH_MAX_AGE_MS = 5000;
+
+/** Hashrate entries that one reading may catch up with: a viewer must not wait long, cron may work longer. */
+const VIEWER_BUDGET = 40_000;
+const CRON_BUDGET = 240_000;
+
+/** What the view asks of the rest of the pool. */
+export interface PoolViewDeps {
+  readonly config: PoolConfig;
+  readonly redis: RedisPort;
+  /** Keeps the pool's history. */
+  readonly sql: SqlPort;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  readonly work: () => Promise<WorkHealth>;
+  /** One answer a verifier. */
+  readonly shards: () => readonly Promise<ShardHealth>[];
+  /** Somebody mines: what is in memory should stay there until the next cron run. */
+  readonly onMining: () => void;
+}
+
+interface Reading {
+  readonly pool: PoolSnapshot;
+  readonly encoded: EncodedRoutes;
+}
+
+const NOTHING: Reading = { pool: EMPTY_SNAPSHOT, encoded: new EncodedRoutes(EMPTY_SNAPSHOT) };
+
+/**
+ * What the pool shows of itself: the API's bodies, read from the ledger at most once per `statsCollectInterval` for however many viewers,
+ * the pool's history, and its health. It holds nothing that the ledger needs.
+ */
+export class PoolView {
+  readonly #deps: PoolViewDeps;
+  readonly #stats: PoolStats;
+  readonly #readings: Cached<Reading>;
+  readonly #health: Cached<HealthReport>;
+  readonly #series: Series;
+  /** Submits since the last tick, and since this view began. */
+  readonly #unsaved = new Map<string, number>();
+  readonly #totals = new Map<string, number>();
+
+  constructor(deps: PoolViewDeps) {
+    this.#deps = deps;
+    this.#stats = new PoolStats(deps.config);
+    this.#readings = new Cached((nowMs) => this.#read(nowMs, VIEWER_BUDGET), deps.config.api.statsCollectIntervalMs);
+    this.#health = new Cached(() => this.#judge(), HEALTH_MAX_AGE_MS);
+    this.#series = new Series(deps.sql, POOL_SERIES);
+  }
+
+  /** JSON text of a route. Never fails for want of data: the last figures, or empty ones. */
+  async body(route: PoolRoute): Promise<string> {
+    const { encoded } = await this.#latest();
+    return encoded.body(route, this.#deps.nowMs());
+  }
+
+  /** For `/metrics`. */
+  async figures(): Promise<PoolFigures> {
+    const { pool } = await this.#latest();
+    return {
+      hashrate: pool.hashrate,
+      miners: pool.minersTotal,
+      candidates: pool.candidatesTotal,
+      immature: pool.immatureTotal,
+      matured: pool.maturedTotal,
+      submits: Object.fromEntries([...VERDICTS, "blocks"].map((name) => [name, this.#totals.get(name) ?? 0])),
+    };
+  }
+
+  /** Asks every part and judges; at most every few seconds, however often it is called. */
+  async health(): Promise<HealthReport> {
+    return await this.#health.get(this.#deps.nowMs());
+  }
+
+  /** Counts what a verifier tells of its submits. */
+  report(counts: SubmitCounts): void {
+    this.#deps.onMining();
+    for (const [name, count] of Object.entries(counts)) {
+      this.#unsaved.set(name, (this.#unsaved.get(name) ?? 0) + count);
+      this.#totals.set(name, (this.#totals.get(name) ?? 0) + count);
+    }
+  }
+
+  /** JSON text of `/api/history`: one array a column. */
+  history(range: Range): string {
+    const { spanS, poolResolutionS } = RANGES[range];
+    const nowS = seconds(this.#deps.nowMs());
+    const points = this.#series.points(poolResolutionS, nowS - spanS, nowS + 1);
+    const columns = [...POOL_SERIES.means, ...POOL_SERIES.sums];
+    return JSON.stringify({
+      range,
+      resolution: poolResolutionS,
+      at: points.map(({ at }) => at),
+      ...Object.fromEntries(columns.map((name) => [name, points.map(({ values }) => Math.round(values[name] ?? 0))])),
+    });
+  }
+
+  /** Cron: writes this minute into the history, if anyone mines. */
+  async tick(): Promise<void> {
+    const { nowMs, onMining } = this.#deps;
+    const atMs = nowMs();
+    const work = await this.#deps.work();
+    if (work.subscribers === 0 && this.#unsaved.size === 0 && this.#isAsleep(atMs)) return;
+    onMining();
+    const { pool } = await this.#read(atMs, CRON_BUDGET);
+    const values = {
+      ...Object.fromEntries(this.#unsaved),
+      hashrate: pool.hashrate,
+      difficulty: Number(work.networkDifficulty ?? 0),
+      miners: pool.minersTotal,
+    };
+    this.#unsaved.clear();
+    this.#series.add(seconds(atMs), values);
+  }
+
+  async #judge(): Promise<HealthReport> {
+    const { redis, config } = this.#deps;
+    const [work, ledger, ...shards] = await Promise.allSettled([
+      this.#deps.work(),
+      redis.command(["PING"]),
+      ...this.#deps.shards(),
+    ]);
+    return judgeHealth({
+      work: work.status === "fulfilled" ? work.value : String(work.reason),
+      ledgerError: ledger.status === "fulfilled" ? null : String(ledger.reason),
+      shards: shards.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason))),
+      maxWorkAgeMs: config.work.maxAgeMs,
+    });
+  }
+
+  /** Nobody mines and the chart already shows it: an idle pool asks Redis nothing and writes nothing. */
+  #isAsleep(nowMs: number): boolean {
+    const nowS = seconds(nowMs);
+    const windowS = seconds(this.#deps.config.api.hashrateWindowMs);
+    return !this.#series.points(60, nowS - windowS, nowS + 1).some(({ values }) => (values["hashrate"] ?? 0) > 0);
+  }
+
+  async #latest(): Promise<Reading> {
+    try {
+      return await this.#readings.get(this.#deps.nowMs());
+    } catch (error) {
+      // The ledger's troubles are on /health; whoever looks at the page keeps seeing the last figures.
+      this.#deps.log.warn("the ledger could not be read", { error: thrown(error) });
+      return this.#readings.last ?? NOTHING;
+    }
+  }
+
+  async #read(nowMs: number, budget: number): Promise<Reading> {
+    const { redis, log } = this.#deps;
+    const pool = await this.#stats.read(redis, nowMs, budget);
+    log.debug("statistics read", { commands: pool.commands, miners: pool.minersTotal });
+    return { pool, encoded: new EncodedRoutes(pool) };
+  }
+}

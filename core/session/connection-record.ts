@@ -1,0 +1,119 @@
+import * as v from "valibot";
+import type { Tally } from "../history/tally.ts";
+import { newSession } from "../stratum/handle.ts";
+import type { SessionState } from "../stratum/session.ts";
+
+/**
+ * All that is known of a connection. It is what survives hibernation, as the WebSocket's attachment: at most 16 KB, of which the
+ * begun line takes 1,025 bytes. Fields are added with a new version; an object that reads a version that it does not know closes
+ * the connection, and the miner comes back.
+ */
+export interface ConnectionRecord {
+  readonly version: 1;
+  /** Client address, `CF-Connecting-IP` and nothing else. */
+  readonly ip: string;
+  /** Whose connection this is: lower-case `0x` address; null where the login comes in band and has not come yet. */
+  readonly owner: string | null;
+  /** Unix time in ms, as are the others. */
+  readonly openedAtMs: number;
+  /** When the peer last sent anything. A push of ours does not renew it. */
+  readonly heardAtMs: number;
+  /** When its extranonce was leased or the lease renewed, where it has one. */
+  readonly leasedAtMs: number;
+  /** Bytes of a line whose end has not come yet. */
+  readonly partial: Uint8Array;
+  readonly state: SessionState;
+  /** Submits that are not in the login's history yet. Left out by objects of an older version. */
+  readonly tally?: Tally | null | undefined;
+}
+
+/** What the Worker already agreed with a peer on `/stratum`, before it named its login. */
+export type BegunSession = Pick<SessionState, "id" | "extranonce"> & {
+  readonly dialect: NonNullable<SessionState["dialect"]>;
+};
+
+export const begunSchema = v.object({
+  id: v.string(),
+  dialect: v.picklist(["ethProxy", "es1", "es2", "stratum"]),
+  extranonce: v.string(),
+});
+
+const stateSchema = v.object({
+  ...begunSchema.entries,
+  dialect: v.nullable(begunSchema.entries.dialect),
+  login: v.nullable(v.string()),
+  worker: v.string(),
+  urlWorker: v.string(),
+  // A question keeps the object awake until it is answered, so there is none to remember.
+  waiting: v.null(),
+  job: v.nullable(v.string()),
+  told: v.nullable(v.object({ difficulty: v.bigint(), epoch: v.number() })),
+  track: v.object({
+    current: v.bigint(),
+    before: v.array(v.object({ difficulty: v.bigint(), endedBy: v.string() })),
+  }),
+  vardiff: v.object({
+    fixed: v.nullable(v.bigint()),
+    sinceMs: v.number(),
+    windowShares: v.number(),
+    shares: v.number(),
+    exposure: v.number(),
+  }),
+  errors: v.object({ sinceMs: v.number(), count: v.number() }),
+  closed: v.boolean(),
+});
+
+const count = v.number();
+const tallyRow = v.tuple([v.string(), count, count, count, count, count]);
+
+const schema = v.object({
+  version: v.literal(1),
+  ip: v.string(),
+  owner: v.string(),
+  openedAtMs: v.number(),
+  heardAtMs: v.number(),
+  leasedAtMs: v.number(),
+  partial: v.instance(Uint8Array),
+  state: stateSchema,
+  tally: v.optional(v.nullable(v.object({ periodS: v.number(), workers: v.array(tallyRow) }))),
+});
+
+/** A connection that has sent nothing yet. @param id unique name of the session, unless it has begun already */
+export function newRecord(
+  { ip, owner, worker, begun }: NewConnection,
+  id: string,
+  difficulty: bigint,
+  nowMs: number,
+): ConnectionRecord {
+  return {
+    version: 1,
+    ip,
+    owner,
+    openedAtMs: nowMs,
+    heardAtMs: nowMs,
+    leasedAtMs: nowMs,
+    partial: new Uint8Array(0),
+    state: { ...newSession(id, worker, difficulty), ...begun },
+  };
+}
+
+export interface NewConnection {
+  readonly ip: string;
+  /** Lower-case `0x` address; null where it is not known yet. */
+  readonly owner: string | null;
+  /** Worker in the URL, empty where it names none. */
+  readonly worker: string;
+  /** Null for a peer that has sent nothing. */
+  readonly begun: BegunSession | null;
+}
+
+/** The record as it is stored. */
+export function storedRecord(record: ConnectionRecord): ConnectionRecord {
+  return { ...record, state: { ...record.state, waiting: null } };
+}
+
+/** Reads back what {@link storedRecord} gave; null when it is nothing of the kind or of another version. */
+export function readRecord(stored: unknown): ConnectionRecord | null {
+  const result = v.safeParse(schema, stored);
+  return result.success ? result.output : null;
+}

@@ -1,0 +1,40 @@
+import { parseLine } from "../stratum/json-rpc.ts";
+import { DIALECTS } from "../stratum/dialects.ts";
+import { loggedInSession } from "../stratum/handle.ts";
+import type { RejectReason } from "../stratum/rejections.ts";
+import { newRecord } from "./connection-record.ts";
+import { type ConnectionHost, type Peer, StratumConnection } from "./stratum-connection.ts";
+
+/** One POST of HTTP getwork. */
+export interface GetworkPost {
+  /** Lower-case `0x` address, from the URL. */
+  readonly login: string;
+  /** Worker in the URL, empty where it names none. */
+  readonly worker: string;
+  readonly ip: string;
+  readonly body: string;
+}
+
+/**
+ * Answers a POST: an eth-proxy session that the URL has logged in and that ends with its answer.
+ * @returns the JSON-RPC answer, always to be sent with status 200. Never rejects.
+ */
+export async function answerPost(post: GetworkPost, host: ConnectionHost, difficulty: bigint): Promise<string> {
+  const { login, worker, ip, body } = post;
+  const fresh = newRecord({ ip, owner: login, worker, begun: null }, "", difficulty, host.clock.nowMs());
+  const record = { ...fresh, state: loggedInSession(fresh.state, "ethProxy", login) };
+  return await new Promise((resolve) => {
+    const peer: Peer = {
+      send: (text) => resolve(text.trimEnd()),
+      // Most often after the answer. Without one the pool has failed inside, and the miner is to come back.
+      close: () => resolve(refusePost(body, "notReady")),
+    };
+    void new StratumConnection(peer, record, host).post(body);
+  });
+}
+
+/** Refuses a POST, ban included: always a JSON-RPC answer, which makes miners wait and not storm (docs/protocol.md, section 3). */
+export function refusePost(body: string, reason: RejectReason): string {
+  const parsed = parseLine(body);
+  return DIALECTS.ethProxy.rejection(parsed.kind === "request" ? parsed.request.id : "null", reason);
+}

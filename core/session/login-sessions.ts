@@ -1,0 +1,266 @@
+import type { Clock } from "../clock.ts";
+import type { Range, Verdict } from "../history/definitions.ts";
+import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
+import type { Logger } from "../log.ts";
+import type { AccessListCache } from "../policy/access-lists.ts";
+import type { Guard, GuardEvent } from "../policy/guard.ts";
+import type { PoolConfig } from "../pool-config.ts";
+import type { ShareVerdict } from "../shares/share.ts";
+import { type ExtranonceLease, LEASE_MS, leaseOf } from "../stratum/extranonce.ts";
+import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
+import type { WorkSnapshot } from "../work/job.ts";
+import { newRecord, type NewConnection, readRecord, storedRecord } from "./connection-record.ts";
+import { answerPost, type GetworkPost, refusePost } from "./getwork.ts";
+import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
+import { type ConnectionHost, type Peer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
+import { SubmitTallies } from "./submit-tallies.ts";
+import { type Subscribe, WorkFeed } from "./work-feed.ts";
+
+/** An HTTP miner polls every half second; one that has not come back for this long has left. */
+const GETWORK_LISTENS_MS = 30_000;
+
+/** A peer whose connection outlives our memory: a hibernatable WebSocket is one. */
+export interface LastingPeer extends Peer {
+  serializeAttachment(attachment: unknown): void;
+  deserializeAttachment(): unknown;
+}
+
+/** The settings that sessions go by. */
+export type SessionConfig = Pick<PoolConfig, "chain" | "stratum" | "work" | "verifier">;
+
+/** The guard as sessions use it. It never rejects. */
+export interface SessionGuard extends Guard {
+  /** Reports what waits for a client whose last connection is gone. */
+  flush(ip: string): Promise<void>;
+}
+
+/** The way to whoever gives nonces out. It never rejects. */
+export interface ExtranoncePort {
+  /** Hex; null when none can be had. */
+  acquire(session: string): Promise<string | null>;
+  /** @returns values that were lost to another session; null when there was no answer */
+  renew(leases: readonly ExtranonceLease[]): Promise<readonly number[] | null>;
+  release(lease: ExtranonceLease): Promise<void>;
+}
+
+/** What the connections of a login need of the world. */
+export interface LoginPorts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly guard: SessionGuard;
+  readonly extranonces: ExtranoncePort;
+  readonly subscribe: Subscribe;
+  readonly submit: SubmitAttempt;
+  readonly history: LoginHistory;
+  /** The operator's lists, as new as can be had. */
+  lists(): Promise<Pick<AccessListCache, "loaded" | "isBlacklisted">>;
+  /** Whether the login was blacklisted when the lists last said anything of it; outlives memory. */
+  readonly blacklisted: { get(): boolean; set(blacklisted: boolean): void };
+  /** Every peer that is still connected, also those of before a hibernation. */
+  peers(): readonly LastingPeer[];
+  /** Work that must be outlived but that no further line waits for. */
+  background(task: Promise<void>): void;
+}
+
+/** All connections of one login and what they share: the work, the way to the verifier, the guard, the tallies. */
+export class LoginSessions implements ConnectionHost {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly #config: SessionConfig;
+  readonly #ports: LoginPorts;
+  readonly #connections = new Map<LastingPeer, StratumConnection>();
+  readonly #feed: WorkFeed;
+  readonly #submitter: ShareSubmitter;
+  readonly #tallies: SubmitTallies;
+  #getworkUntilMs = 0;
+
+  constructor(config: SessionConfig, ports: LoginPorts) {
+    const { clock, log } = ports;
+    this.clock = clock;
+    this.log = log;
+    this.#config = config;
+    this.#ports = ports;
+    this.#feed = new WorkFeed(config.work, ports.subscribe, log);
+    this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit);
+    this.#tallies = new SubmitTallies(ports.history, clock);
+  }
+
+  /** Takes a new peer in. @param id unique name of its session, unless it has begun one. @returns when it must have logged in */
+  enter(peer: LastingPeer, connection: NewConnection, id: string): number {
+    const nowMs = this.clock.nowMs();
+    const record = newRecord(connection, id, this.#config.stratum.difficulty, nowMs);
+    peer.serializeAttachment(storedRecord(record));
+    this.#carry(peer, record);
+    return nowMs + this.#config.stratum.loginTimeoutMs;
+  }
+
+  /** The connection of a peer, restored after hibernation; a peer whose attachment cannot be read is closed. */
+  connection(peer: LastingPeer): StratumConnection | null {
+    const known = this.#connections.get(peer);
+    if (known) return known;
+    const record = readRecord(peer.deserializeAttachment());
+    if (record) return this.#carry(peer, record);
+    try {
+      peer.close(RESTART_CLOSE, "Please reconnect");
+    } catch {
+      // Closed already.
+    }
+    return null;
+  }
+
+  /** A peer is gone. */
+  async leave(peer: LastingPeer): Promise<void> {
+    const connection = this.connection(peer);
+    this.#connections.delete(peer);
+    if (!connection) return;
+    this.#tallies.settleLast(connection);
+    const { ip, state } = connection.record;
+    const lease = leaseOf(state);
+    const others = () => this.live().filter((other) => other !== connection);
+    // A session that came back on another socket before this one was known to be dead keeps its lease.
+    const resumed = lease && others().some((other) => other.state.id === lease.session);
+    if (lease && !resumed) await this.#ports.extranonces.release(lease);
+    if (!others().some(({ record }) => record.ip === ip)) await this.#ports.guard.flush(ip);
+  }
+
+  /**
+   * Closes who has been silent for too long or has not logged in, and renews extranonces; called at every deadline.
+   * @returns the next deadline, null when nobody is left
+   */
+  async sweep(): Promise<number | null> {
+    const nowMs = this.clock.nowMs();
+    let next: number | null = null;
+    for (const connection of this.live()) {
+      const deadlineMs = this.#deadlineOf(connection);
+      if (deadlineMs > nowMs) next = Math.min(next ?? deadlineMs, deadlineMs);
+      else connection.close(connection.state.login === null ? "No login" : "Silent for too long");
+    }
+    await this.#renewExtranonces(nowMs);
+    return next;
+  }
+
+  /** Work pushed by the template. @returns how many want the next: connections, logged in or not yet, and miners that poll */
+  async push(work: WorkSnapshot): Promise<number> {
+    if (this.#feed.offer(work)) await this.#announce();
+    return this.live().length + (this.clock.nowMs() < this.#getworkUntilMs ? 1 : 0);
+  }
+
+  /** Closes every connection from an IP. @returns how many */
+  disconnectIp(ip: string, reason: string): number {
+    const connections = this.live().filter(({ record }) => record.ip === ip);
+    for (const connection of connections) connection.close(reason);
+    return connections.length;
+  }
+
+  /** The login's series and its workers' verdicts. */
+  history(range: Range): LoginHistoryReport {
+    return this.#tallies.report(range, this.clock.nowMs(), this.live());
+  }
+
+  /** One POST of HTTP getwork. @returns the JSON-RPC answer */
+  async getwork(request: GetworkPost): Promise<string> {
+    this.#getworkUntilMs = this.clock.nowMs() + GETWORK_LISTENS_MS;
+    const { allowed } = await this.#ports.guard.admit(request.ip);
+    if (!allowed) return refusePost(request.body, "banned");
+    if (await this.#isBlacklisted(request.login)) {
+      this.background(this.report(request.ip, "ban").then(() => undefined));
+      return refusePost(request.body, "blacklisted");
+    }
+    return await answerPost(request, this, this.#config.stratum.difficulty);
+  }
+
+  context(connection: StratumConnection): SessionContext {
+    const context = contextOf(this.#config, this.#feed.work, connection.record.owner);
+    // Difficulty varies with what a connection has done so far; a POST has no past.
+    return connection.lasts ? context : { ...context, vardiff: null };
+  }
+
+  async ready(owner: string | null): Promise<void> {
+    const nowMs = this.clock.nowMs();
+    if (owner === null || !this.#feed.isDue(nowMs)) return;
+    if (await this.#feed.refresh(owner, nowMs)) await this.#announce();
+  }
+
+  async authenticate(login: string): Promise<boolean> {
+    const asked = [this.#isBlacklisted(login), this.#feed.refresh(login, this.clock.nowMs())] as const;
+    const [blacklisted] = await Promise.all(asked);
+    return !blacklisted;
+  }
+
+  async allocateExtranonce(session: string): Promise<string | null> {
+    return await this.#ports.extranonces.acquire(session);
+  }
+
+  async verify(share: PendingShare): Promise<ShareVerdict> {
+    const verdict = await this.#submitter.submit(share, this.clock.nowMs());
+    if (verdict.kind === "unavailable") {
+      this.log.warn("a share was refused", { login: share.login, worker: share.worker, reason: verdict.reason });
+    }
+    return verdict;
+  }
+
+  async report(ip: string, event: GuardEvent): Promise<boolean> {
+    return (await this.#ports.guard.report(ip, event)).allowed;
+  }
+
+  count(connection: StratumConnection, worker: string, verdict: Verdict, work: number): void {
+    const nowMs = this.clock.nowMs();
+    if (verdict === "stale") this.#submitter.noteStale();
+    this.#tallies.settleFinished(nowMs, () => this.live());
+    if (connection.lasts) connection.count(worker, verdict, work);
+    else this.#tallies.countLoose(nowMs, worker, verdict, work);
+  }
+
+  background(task: Promise<void>): void {
+    this.#ports.background(task);
+  }
+
+  /** Connections that are open from our side. */
+  live(): StratumConnection[] {
+    return this.#ports
+      .peers()
+      .map((peer) => this.connection(peer))
+      .filter((connection) => connection !== null)
+      .filter(({ state }) => !state.closed);
+  }
+
+  #carry(peer: LastingPeer, record: StratumConnection["record"]): StratumConnection {
+    const connection = new StratumConnection(peer, record, this, (now) => peer.serializeAttachment(storedRecord(now)));
+    this.#connections.set(peer, connection);
+    return connection;
+  }
+
+  /** By the lists; by what they last said of this login where an isolate that has just started cannot read them. */
+  async #isBlacklisted(login: string): Promise<boolean> {
+    const lists = await this.#ports.lists();
+    const before = this.#ports.blacklisted.get();
+    if (!lists.loaded) return before;
+    const now = lists.isBlacklisted(login);
+    if (now !== before) this.#ports.blacklisted.set(now);
+    return now;
+  }
+
+  /** Deadlines come far more often than a lease runs out. */
+  async #renewExtranonces(nowMs: number): Promise<void> {
+    const due = this.live().filter(({ record }) => nowMs - record.leasedAtMs > LEASE_MS / 2);
+    const leases = due.flatMap(({ state }) => leaseOf(state) ?? []);
+    const lost = leases.length === 0 ? [] : await this.#ports.extranonces.renew(leases);
+    if (lost === null) return;
+    for (const connection of due) {
+      const lease = leaseOf(connection.state);
+      // Someone else searches these nonces by now: the miner comes back and gets others.
+      if (lease && lost.includes(lease.value)) connection.close("Extranonce lost");
+      else connection.leased(nowMs);
+    }
+  }
+
+  /** Gives the new job to every connection that wants it. */
+  async #announce(): Promise<void> {
+    for (const connection of this.live()) await connection.feed({ kind: "work" });
+  }
+
+  #deadlineOf({ record, state }: StratumConnection): number {
+    const { timeoutMs, loginTimeoutMs } = this.#config.stratum;
+    return state.login === null ? record.openedAtMs + loginTimeoutMs : record.heardAtMs + timeoutMs;
+  }
+}

@@ -1,0 +1,251 @@
+import type { Clock } from "../clock.ts";
+import type { Verdict } from "../history/definitions.ts";
+import { tallied, type Tally } from "../history/tally.ts";
+import { type Logger, thrown } from "../log.ts";
+import type { GuardEvent } from "../policy/guard.ts";
+import { parseLogin } from "../policy/login.ts";
+import type { ShareVerdict } from "../shares/share.ts";
+import { handle } from "../stratum/handle.ts";
+import { afterLines, joinBytes, splitLines } from "../stratum/line-splitter.ts";
+import { loginOf } from "../stratum/messages.ts";
+import type { PendingShare, SessionContext, SessionEffect, SessionInput, SessionState } from "../stratum/session.ts";
+import type { ConnectionRecord } from "./connection-record.ts";
+
+/** Close code of a connection that the pool ends: a policy was violated, or the peer was silent. */
+export const POLICY_CLOSE = 1008;
+/** The pool is at fault: the peer is to come back. */
+export const RESTART_CLOSE = 1012;
+
+/** Shares of one connection that may wait for their verdicts; a reconnecting bridge brings fewer. */
+const MAX_IN_FLIGHT = 512;
+
+/** Who is spoken to. A WebSocket is one. */
+export interface Peer {
+  /** One line with its line end. May throw when the peer has gone. */
+  send(text: string): void;
+  close(code: number, reason: string): void;
+}
+
+/** Where a peer's bytes go once its connection has been spliced. */
+export type Onward = (bytes: Uint8Array) => void;
+
+/** What a connection asks of whoever carries it. */
+export interface ConnectionHost {
+  readonly clock: Clock;
+  readonly log: Logger;
+  context(connection: StratumConnection): SessionContext;
+  /** Work is at hand, or the template has been asked for it. Awaited before every line. */
+  ready(owner: string | null): Promise<void>;
+  /** The login may mine; also subscribes it to new work. */
+  authenticate(login: string): Promise<boolean>;
+  /** Hex; null when none can be had. */
+  allocateExtranonce(session: string): Promise<string | null>;
+  verify(share: PendingShare): Promise<ShareVerdict>;
+  /** Tells the guard. @returns false when it wants the client gone. */
+  report(ip: string, event: GuardEvent): Promise<boolean>;
+  /** One submit, for rates and charts only. @param work difficulty of an accepted share, else 0 */
+  count(connection: StratumConnection, worker: string, verdict: Verdict, work: number): void;
+  /** Takes work that no further line has to wait for. A host that cannot outlive it gives it back: then the next effect waits. */
+  background(task: Promise<void>): Promise<void> | void;
+  /**
+   * Only where the login comes in band: takes the connection over at its login line.
+   * @param bytes that line and what follows it, as they came
+   */
+  splice?(owner: string, bytes: Uint8Array): Promise<Onward>;
+}
+
+/**
+ * One stratum connection: bytes in, in any pieces; lines out. Takes frames in order, runs the state machine and has its effects done.
+ * The same for a WebSocket of a login, for one that has not named its login yet, and for one POST of HTTP getwork.
+ */
+export class StratumConnection {
+  readonly #peer: Peer;
+  readonly #host: ConnectionHost;
+  readonly #save: ((record: ConnectionRecord) => void) | null;
+  #record: ConnectionRecord;
+  #queue: Promise<void> = Promise.resolve();
+  #inFlight = 0;
+  #onward: Onward | null = null;
+
+  /** @param save stores what must survive, called after every change, as hibernation gives no notice; null: nothing has to */
+  constructor(
+    peer: Peer,
+    record: ConnectionRecord,
+    host: ConnectionHost,
+    save: ((record: ConnectionRecord) => void) | null = null,
+  ) {
+    this.#peer = peer;
+    this.#record = record;
+    this.#host = host;
+    this.#save = save;
+  }
+
+  get record(): ConnectionRecord {
+    return this.#record;
+  }
+
+  get state(): SessionState {
+    return this.#record.state;
+  }
+
+  /** Submits that are not in the login's history yet. */
+  get tally(): Tally | null {
+    return this.#record.tally ?? null;
+  }
+
+  /** False for a connection that is over with its answer. */
+  get lasts(): boolean {
+    return this.#save !== null;
+  }
+
+  /** One frame. Frames are handled one after the other; a verdict on a share is not waited for. Never rejects. */
+  async receive(chunk: Uint8Array): Promise<void> {
+    this.#record = { ...this.#record, heardAtMs: this.#host.clock.nowMs() };
+    await this.#inOrder(() => this.#take(chunk));
+  }
+
+  /** The body of a POST. Never rejects. */
+  async post(text: string): Promise<void> {
+    await this.#inOrder(async () => {
+      await this.#host.ready(this.#record.owner);
+      await this.feed({ kind: "post", text });
+    });
+  }
+
+  /** Feeds anything but what the peer says. */
+  async feed(input: SessionInput): Promise<void> {
+    const { state, effects } = handle(this.state, input, this.#host.context(this), this.#host.clock.nowMs());
+    this.#record = { ...this.#record, state };
+    for (const effect of effects) await this.#perform(effect);
+    this.#keep();
+  }
+
+  /** Adds a submit to the tally. What follows every submit keeps the record. */
+  count(worker: string, verdict: Verdict, work: number): void {
+    const tally = tallied(this.tally, this.#host.clock.nowMs(), worker, verdict, work);
+    this.#record = { ...this.#record, tally };
+  }
+
+  /** What was counted is in the history. */
+  clearTally(): void {
+    this.#record = { ...this.#record, tally: null };
+    this.#keep();
+  }
+
+  /** Its extranonce is its own for another lease. */
+  leased(nowMs: number): void {
+    this.#record = { ...this.#record, leasedAtMs: nowMs };
+    this.#keep();
+  }
+
+  /** Ends the connection from our side. */
+  close(reason: string, code = POLICY_CLOSE): void {
+    this.#record = { ...this.#record, state: { ...this.state, closed: true } };
+    try {
+      this.#peer.close(code, reason);
+    } catch {
+      // Closed by the peer in the same moment.
+    }
+  }
+
+  async #inOrder(work: () => Promise<void>): Promise<void> {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => this.#fail(error));
+    await this.#queue;
+  }
+
+  async #take(chunk: Uint8Array): Promise<void> {
+    if (this.#onward) return this.#onward(chunk);
+    const { owner, partial } = this.#record;
+    const { lines, rest, oversized } = splitLines(partial, chunk);
+    this.#record = { ...this.#record, partial: rest };
+    for (const [index, text] of lines.entries()) {
+      if (this.state.closed) return;
+      const login = this.#host.splice ? parseLogin(loginOf(text) ?? "") : null;
+      if (login) return await this.#splice(login.address, afterLines(joinBytes(partial, chunk), index));
+      await this.#host.ready(owner);
+      await this.feed({ kind: "line", text });
+    }
+    if (oversized) await this.feed({ kind: "oversized" });
+    if (lines.length === 0) this.#keep();
+  }
+
+  async #splice(owner: string, bytes: Uint8Array): Promise<void> {
+    this.#onward = (await this.#host.splice?.(owner, bytes)) ?? null;
+  }
+
+  async #perform(effect: SessionEffect): Promise<void> {
+    switch (effect.kind) {
+      case "send":
+        return this.#send(effect.line);
+      case "close":
+        return this.close(effect.reason);
+      case "report":
+        return await this.#host.background(this.#report(effect.event));
+      case "stale":
+        return this.#host.count(this, effect.worker, "stale", 0);
+      case "authenticate":
+        return await this.feed({ kind: "authenticated", allowed: await this.#host.authenticate(effect.login) });
+      case "allocate":
+        return await this.feed({ kind: "extranonce", value: await this.#host.allocateExtranonce(this.state.id) });
+      case "verify":
+        return await this.#host.background(this.#verify(effect.id, effect.share).catch((error) => this.#fail(error)));
+    }
+  }
+
+  async #verify(id: string, share: PendingShare): Promise<void> {
+    const verdict = await this.#judge(share);
+    const work = verdict.kind === "accepted" ? Number(share.shareDifficulty) : 0;
+    if (verdict.kind !== "unavailable") this.#host.count(this, share.worker, verdict.kind, work);
+    const refused = !(await this.#reportVerdict(verdict));
+    await this.feed({ kind: "verdict", id, difficulty: share.shareDifficulty, verdict, refused });
+  }
+
+  async #judge(share: PendingShare): Promise<ShareVerdict> {
+    if (this.#inFlight >= MAX_IN_FLIGHT) return { kind: "unavailable", reason: "too many shares in flight" };
+    this.#inFlight++;
+    try {
+      return await this.#host.verify(share);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  async #reportVerdict(verdict: ShareVerdict): Promise<boolean> {
+    switch (verdict.kind) {
+      case "accepted":
+        return await this.#host.report(this.#record.ip, "validShare");
+      case "invalid":
+        return await this.#host.report(this.#record.ip, "invalidShare");
+      case "duplicate":
+      case "unavailable":
+        return true;
+    }
+  }
+
+  async #report(event: GuardEvent): Promise<void> {
+    const allowed = await this.#host.report(this.#record.ip, event);
+    if (!allowed && !this.state.closed) this.close("Refused");
+  }
+
+  #fail(error: unknown): void {
+    const { ip, owner } = this.#record;
+    this.#host.log.error("a line could not be handled", { ip, login: owner, error: thrown(error) });
+    this.close("Please reconnect", RESTART_CLOSE);
+  }
+
+  #send(line: string): void {
+    try {
+      this.#peer.send(`${line}\n`);
+    } catch {
+      // The peer has gone; its close follows.
+    }
+  }
+
+  #keep(): void {
+    try {
+      this.#save?.(this.#record);
+    } catch {
+      // A closed socket keeps nothing.
+    }
+  }
+}

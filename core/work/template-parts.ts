@@ -1,0 +1,79 @@
+import { CHAINS } from "../chain-spec.ts";
+import { ledgerKeys } from "../ledger/contract/keys.ts";
+import type { RedisPort } from "../ledger/contract/redis-port.ts";
+import type { Logger } from "../log.ts";
+import type { PoolConfig } from "../pool-config.ts";
+import { FanOut } from "./fan-out.ts";
+import type { WorkSnapshot } from "./job.ts";
+import type { NodeClient } from "./node-client.ts";
+import { NodeStateWriter } from "./node-state.ts";
+import { createSeedCheck } from "./seed-check.ts";
+import { TemplateRelay, type RootPort } from "./template-relay.ts";
+import { TemplateRoot, type AlarmPort, type TemplateStore } from "./template-root.ts";
+import { UpstreamHealth } from "./upstream-health.ts";
+
+/** Deliveries under way at once; an RPC takes well under a millisecond of the sending object's time. */
+const FAN_OUT_CONCURRENCY = 128;
+const SLOW_AFTER_MS = 500;
+/** What a node said this many checks ago is not compared with. */
+const FORGET_HEIGHT_AFTER_CHECKS = 6;
+
+/** What the root and a relay need of the object that they live in. */
+export interface TemplatePorts {
+  readonly store: TemplateStore;
+  readonly alarm: AlarmPort;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Brings work to a relay, or to the session of a login. @returns connections behind it */
+  readonly send: (target: string, work: WorkSnapshot) => Promise<number>;
+}
+
+/** What only the root needs. */
+export interface RootPorts extends TemplatePorts {
+  readonly nodes: readonly NodeClient[];
+  readonly redis: RedisPort;
+  readonly keccak256: (data: Uint8Array) => Uint8Array;
+  readonly onHeight: (height: number) => void;
+}
+
+function fanOutOf({ send, store, wait }: TemplatePorts): FanOut {
+  return new FanOut({
+    send,
+    onGone: (target) => store.removeSubscriber(target),
+    wait,
+    concurrency: FAN_OUT_CONCURRENCY,
+    slowAfterMs: SLOW_AFTER_MS,
+  });
+}
+
+/** The root of the work, as configured. */
+export function createRoot({ name, coin, chain, work }: PoolConfig, ports: RootPorts): TemplateRoot {
+  const { redis, keccak256, ...rest } = ports;
+  const names = work.upstreams.map((upstream) => upstream.name);
+  return new TemplateRoot({
+    ...rest,
+    fanOut: fanOutOf(ports),
+    health: new UpstreamHealth(names, {
+      maxFails: work.maxFails,
+      enabled: work.healthCheck,
+      forgetHeightAfterMs: FORGET_HEIGHT_AFTER_CHECKS * work.upstreamCheckIntervalMs,
+    }),
+    seedCheck: createSeedCheck(chain, CHAINS, keccak256),
+    nodeState: new NodeStateWriter({
+      redis,
+      nodesKey: ledgerKeys(coin).nodes,
+      intervalMs: work.stateUpdateIntervalMs,
+    }),
+    poolName: name,
+    refreshIntervalMs: work.blockRefreshIntervalMs,
+    checkIntervalMs: work.upstreamCheckIntervalMs,
+    maxAgeMs: work.maxAgeMs,
+  });
+}
+
+/** One branch of the fan-out tree. @param name that the root knows it by */
+export function createRelay(name: string, { work }: PoolConfig, ports: TemplatePorts, root: RootPort): TemplateRelay {
+  const { store, alarm, nowMs } = ports;
+  return new TemplateRelay({ name, root, store, alarm, nowMs, fanOut: fanOutOf(ports), maxAgeMs: work.maxAgeMs });
+}

@@ -1,0 +1,130 @@
+import { describe, expect, it } from "vitest";
+import { GETWORK_CASES, GETWORK_WORKERS, type GetworkCase } from "../../support/getwork-cases.ts";
+import { workerName } from "../../../core/policy/login.ts";
+import type { ShareVerdict } from "../../../core/shares/share.ts";
+import golden from "../../vectors/getwork.json" with { type: "json" };
+import { CONFIG, IP, job, LOGIN, SessionRig, submit } from "./session-rig.ts";
+import { settled } from "../../support/virtual-clock.ts";
+
+const VERDICTS: Record<NonNullable<GetworkCase["verdict"]>, ShareVerdict> = {
+  accepted: { kind: "accepted", block: false },
+  block: { kind: "accepted", block: true },
+  duplicate: { kind: "duplicate" },
+  invalid: { kind: "invalid" },
+  unavailable: { kind: "unavailable", reason: "" },
+};
+
+/** Everything that a POST leads to. */
+async function outcome({ what, body, suffix = "", worker = "", work, verdict = "accepted", refused }: GetworkCase) {
+  const rig = new SessionRig();
+  rig.work = work === "none" ? null : rig.snapshot(1, [job("a", 1_001), job("b")]);
+  if (work === "old" && rig.work) rig.work = { ...rig.work, confirmedAtMs: rig.clock.nowMs() - 60_001 };
+  rig.verdict = async () => VERDICTS[verdict];
+  rig.allows = () => refused !== true;
+  const answer = await rig.sessions.getwork({ login: LOGIN, worker: workerName(LOGIN, suffix, worker), ip: IP, body });
+  await settled();
+  const shares = rig.attempts.map(
+    ({ share: { login, worker: credited, nonce, mixDigest, job: on, shareDifficulty } }) => ({
+      login,
+      worker: credited,
+      nonce,
+      mixDigest,
+      job: on.header,
+      shareDifficulty: String(shareDifficulty),
+    }),
+  );
+  const counts = rig.sessions.history("1d").workers.flatMap(([name, accepted, duplicate, invalid, stale, credited]) => {
+    const verdicts = { accepted, duplicate, invalid, stale };
+    return Object.entries(verdicts).flatMap(([kind, n]) => (n === 0 ? [] : [[name, kind, credited]]));
+  });
+  return { what, answer, shares, reports: rig.reports.map(([, event]) => event), counts };
+}
+
+describe("HTTP getwork as a session of one POST", () => {
+  for (const [at, posted] of GETWORK_CASES.entries()) {
+    it(`answers as it always has: ${posted.what}`, async () => expect(await outcome(posted)).toEqual(golden[at]));
+  }
+
+  // In band, then what follows the login, then the URL, then 0: in every transport the same.
+  const credited = [
+    "0",
+    "rig",
+    "rig",
+    "rig",
+    "band",
+    "band",
+    "suffix",
+    "band",
+    "url",
+    "suffix",
+    "suffix",
+    "url",
+    "band",
+    "0",
+  ];
+  for (const [at, posted] of GETWORK_WORKERS.entries()) {
+    it(`credits ${credited[at]} for a worker ${posted.what}`, async () => {
+      expect((await outcome(posted)).shares.map(({ worker }) => worker)).toEqual([credited[at]]);
+    });
+  }
+
+  it("refuses a banned client and a blacklisted login, which it reports, and echoes the id", async () => {
+    const rig = new SessionRig();
+    const post = (body: string) => rig.sessions.getwork({ login: LOGIN, worker: "", ip: IP, body });
+    rig.lists.isBlacklisted = () => true;
+    expect(await post(submit(7))).toBe(
+      '{"id":7,"jsonrpc":"2.0","result":null,"error":{"code":-1,"message":"You are blacklisted"}}',
+    );
+    expect(rig.reports).toEqual([[IP, "ban"]]);
+    rig.admits = false;
+    expect(await post("{")).toBe(
+      '{"id":null,"jsonrpc":"2.0","result":null,"error":{"code":0,"message":"You are banned"}}',
+    );
+    expect(rig.attempts).toEqual([]);
+  });
+
+  it("gives the pool's difficulty whatever vardiff allows: a POST has no past", async () => {
+    const vardiff = {
+      targetTimeMs: 1,
+      retargetTimeMs: 1,
+      variancePercent: 1,
+      minDifficulty: 4_000_000_000n,
+      maxDifficulty: 10n ** 13n,
+    };
+    const rig = new SessionRig({ ...CONFIG, stratum: { ...CONFIG.stratum, vardiff } });
+    const answer = await rig.sessions.getwork({
+      login: LOGIN,
+      worker: "",
+      ip: IP,
+      body: '{"id":1,"method":"eth_getWork"}',
+    });
+    expect(answer).toContain("0x0000000225c17d04");
+  });
+
+  it("says Work not ready when the pool fails inside, and logs why", async () => {
+    const rig = new SessionRig();
+    const post = (body: string) => rig.sessions.getwork({ login: LOGIN, worker: "", ip: IP, body });
+    const answer = '{"id":5,"jsonrpc":"2.0","result":null,"error":{"code":0,"message":"Work not ready"}}';
+    rig.allows = () => {
+      throw new Error("out of order");
+    };
+    expect(await post(submit(5))).toBe(answer);
+    expect(rig.logged.join()).toContain("out of order");
+  });
+
+  it("wants pushes for half a minute after the last POST", async () => {
+    const rig = new SessionRig();
+    await rig.sessions.getwork({ login: LOGIN, worker: "", ip: IP, body: "{}" });
+    expect(await rig.sessions.push(rig.snapshot(2, [job("c")]))).toBe(1);
+    await rig.clock.pass(30_000);
+    expect(await rig.sessions.push(rig.snapshot(3, [job("d")]))).toBe(0);
+  });
+
+  it("writes its submits into the login's history when their ten minutes are over", async () => {
+    const rig = new SessionRig();
+    await rig.sessions.getwork({ login: LOGIN, worker: "rig", ip: IP, body: submit(1) });
+    await rig.clock.pass(600_000);
+    rig.hibernate();
+    expect(rig.sessions.history("1d").workers).toEqual([["rig", 1, 0, 0, 0, 2_000_000_000]]);
+  });
+});

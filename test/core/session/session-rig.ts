@@ -1,0 +1,200 @@
+import { customChain } from "../../../core/chain-spec.ts";
+import { LoginHistory } from "../../../core/history/login-history.ts";
+import { createLogger } from "../../../core/log.ts";
+import type { GuardEvent } from "../../../core/policy/guard.ts";
+import type { NewConnection } from "../../../core/session/connection-record.ts";
+import {
+  type LastingPeer,
+  type LoginPorts,
+  LoginSessions,
+  type SessionConfig,
+} from "../../../core/session/login-sessions.ts";
+import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
+import type { ExtranonceLease } from "../../../core/stratum/extranonce.ts";
+import type { Job, WorkSnapshot } from "../../../core/work/job.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
+import { settled, VirtualClock } from "../../support/virtual-clock.ts";
+
+export const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
+export const IP = "192.0.2.1";
+export const MIX = `0x${"e".repeat(64)}`;
+export const NONCE = "0x0123456789abcdef";
+export const LOGIN_LINE = `{"id":1,"method":"eth_submitLogin","params":["${LOGIN}.rig"]}`;
+export const GET_WORK = '{"id":5,"method":"eth_getWork","params":[]}';
+export const GRANTED = (id: number) => `{"id":${id},"jsonrpc":"2.0","result":true}`;
+export const NOT_READY = (id: number) =>
+  `{"id":${id},"jsonrpc":"2.0","result":null,"error":{"code":0,"message":"Work not ready"}}`;
+
+export function job(digit: string, height = 1_000): Job {
+  return {
+    header: `0x${digit.repeat(64)}`,
+    seed: `0x${"5".repeat(64)}`,
+    height,
+    networkDifficulty: 3_000_000_000_000n,
+  };
+}
+
+export const submit = (id: number, digit = "a", more = "") =>
+  `{"id":${id},"method":"eth_submitWork","params":["${NONCE}","${job(digit).header}","${MIX}"]${more}}`;
+
+export const CONFIG: SessionConfig = {
+  chain: customChain({ name: "test" }),
+  stratum: { difficulty: 2_000_000_000n, timeoutMs: 120_000, loginTimeoutMs: 10_000, vardiff: null },
+  work: {
+    upstreams: [],
+    blockRefreshIntervalMs: 1_000,
+    upstreamCheckIntervalMs: 1_000,
+    stateUpdateIntervalMs: 1_000,
+    maxAgeMs: 60_000,
+    jobRelays: 0,
+    notifyToken: null,
+    healthCheck: false,
+    maxFails: 3,
+  },
+  verifier: { shards: 1, queueBound: 1, queueTimeoutMs: 1_000 },
+};
+
+/** A miner's end of a connection: what the pool wrote, and its attachment as a socket would keep it. */
+export class FakePeer implements LastingPeer {
+  lines: string[] = [];
+  closed: { code: number; reason: string } | null = null;
+  attachment: unknown = undefined;
+
+  send(text: string): void {
+    if (this.closed) throw new Error("closed");
+    if (!text.endsWith("\n")) throw new Error("a line without its end");
+    this.lines.push(text.slice(0, -1));
+  }
+
+  close(code: number, reason: string): void {
+    this.closed ??= { code, reason };
+  }
+
+  serializeAttachment(attachment: unknown): void {
+    this.attachment = structuredClone(attachment);
+  }
+
+  deserializeAttachment(): unknown {
+    return structuredClone(this.attachment);
+  }
+
+  /** What was written since the last call. */
+  read(): string[] {
+    return this.lines.splice(0);
+  }
+}
+
+/** The connections of one login under a clock that stands still, with a world that the test rules. */
+export class SessionRig {
+  readonly clock = new VirtualClock();
+  readonly peers: FakePeer[] = [];
+  readonly attempts: { readonly verifier: string; readonly share: ShareSubmission }[] = [];
+  readonly reports: (readonly [ip: string, event: GuardEvent])[] = [];
+  readonly flushed: string[] = [];
+  readonly released: ExtranonceLease[] = [];
+  readonly renewals: (readonly ExtranonceLease[])[] = [];
+  readonly subscriptions: string[] = [];
+  readonly logged: string[] = [];
+  readonly history = new LoginHistory(nodeSql());
+  /** What the template says to whoever subscribes. */
+  work: WorkSnapshot | null = this.snapshot(1, [job("a"), job("b")]);
+  verdict: (share: ShareSubmission) => Promise<ShareVerdict> = async () => ({ kind: "accepted", block: false });
+  /** What the guard says to an event. */
+  allows: (event: GuardEvent) => boolean = () => true;
+  admits = true;
+  lists = { loaded: true, isBlacklisted: (_login: string) => false };
+  blacklisted = false;
+  lost: readonly number[] | null = [];
+  subscribe: () => Promise<WorkSnapshot | null> = async () => this.work;
+  sessions: LoginSessions;
+  #sessionCount = 0;
+
+  constructor(config: SessionConfig = CONFIG) {
+    this.sessions = new LoginSessions(config, this.ports());
+  }
+
+  snapshot(sequence: number, jobs: readonly Job[]): WorkSnapshot {
+    const [current] = jobs;
+    if (!current) throw new Error("a snapshot needs a job");
+    return { sequence, current, jobs, confirmedAtMs: this.clock.nowMs() };
+  }
+
+  ports(): LoginPorts {
+    const { clock } = this;
+    return {
+      clock,
+      log: createLogger({ level: "warn", sink: (line) => this.logged.push(line), now: () => clock.nowMs() }),
+      guard: {
+        admit: async () => ({ allowed: this.admits, reason: "" }),
+        report: async (ip, event) => {
+          this.reports.push([ip, event]);
+          return { allowed: this.allows(event), reason: "", watch: false };
+        },
+        flush: async (ip) => void this.flushed.push(ip),
+      },
+      extranonces: {
+        acquire: async () => "080c01",
+        renew: async (leases) => {
+          this.renewals.push(leases);
+          return this.lost;
+        },
+        release: async (lease) => void this.released.push(lease),
+      },
+      subscribe: async (template, login) => {
+        this.subscriptions.push(`${template} ${login}`);
+        return await this.subscribe();
+      },
+      submit: async (verifier, share) => {
+        this.attempts.push({ verifier, share });
+        return await this.verdict(share);
+      },
+      history: this.history,
+      lists: async () => this.lists,
+      blacklisted: { get: () => this.blacklisted, set: (blacklisted) => void (this.blacklisted = blacklisted) },
+      peers: () => this.peers,
+      background: (task) => void task,
+    };
+  }
+
+  /** A miner connects. */
+  connect(connection: Partial<NewConnection> = {}): FakePeer {
+    const peer = new FakePeer();
+    this.peers.push(peer);
+    this.sessions.enter(peer, { ip: IP, owner: LOGIN, worker: "", begun: null, ...connection }, this.#nextId());
+    return peer;
+  }
+
+  /** A miner that has logged in, its answers read. */
+  async loggedIn(connection: Partial<NewConnection> = {}): Promise<FakePeer> {
+    const peer = this.connect(connection);
+    await this.say(peer, LOGIN_LINE);
+    return peer;
+  }
+
+  /** Bytes of a frame, as they are. */
+  async frame(peer: FakePeer, bytes: Uint8Array | string): Promise<void> {
+    await this.sessions.connection(peer)?.receive(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
+  }
+
+  /** Lines in one frame. @returns what the pool wrote since, once nothing is left to do without time passing */
+  async say(peer: FakePeer, ...lines: string[]): Promise<string[]> {
+    await this.frame(peer, lines.map((line) => `${line}\n`).join(""));
+    await settled();
+    return peer.read();
+  }
+
+  /** The miner closes. */
+  async leave(peer: FakePeer): Promise<void> {
+    this.peers.splice(this.peers.indexOf(peer), 1);
+    await this.sessions.leave(peer);
+  }
+
+  /** The memory is lost; the sockets stay. */
+  hibernate(config: SessionConfig = CONFIG): void {
+    this.sessions = new LoginSessions(config, this.ports());
+  }
+
+  #nextId(): string {
+    return `00000000-0000-4000-8000-${String(++this.#sessionCount).padStart(12, "0")}`;
+  }
+}
