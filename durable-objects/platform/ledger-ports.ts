@@ -1,6 +1,5 @@
 /** The two ways to the books, each as core's port. Also used by the command line and the tests: no `cloudflare:` import here. */
-import { Redis, type Requester } from "@upstash/redis";
-import { Redis as EdgeRedis } from "@upstash/redis/cloudflare";
+import { Redis } from "@upstash/redis/cloudflare";
 import { RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { parseExactJson, restPort, type RawSend } from "../../core/ledger/contract/rest-port.ts";
 import type { EmbeddedRedisRpc } from "../rpc.ts";
@@ -14,7 +13,7 @@ export interface UpstashOptions {
 }
 
 /** `@upstash/redis` below its commands: they would turn "123" into a number and JSON-looking text into objects. */
-class RawUpstash extends EdgeRedis {
+class RawUpstash extends Redis {
   readonly send: RawSend = (path, body) => this.client.request({ path, body });
 }
 
@@ -47,23 +46,12 @@ export function upstashPort({ url, token, timeoutMs }: UpstashOptions): RedisPor
   });
 }
 
-/** The same over a requester of our own. */
-class RawEmbedded extends Redis {
-  readonly send: RawSend = (path, body) => this.client.request({ path, body });
-}
-
 /** The port to the embedded ledger's object. @param timeoutMs after which an answer is given up; the object may still be at it */
 export function embeddedPort(object: Pick<EmbeddedRedisRpc, "rest">, timeoutMs: number): RedisPort {
-  const requester: Requester = {
-    // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the library's interface has it
-    async request<TResult>({ path = [], body }: { path?: string[]; body?: unknown }) {
-      if (!Array.isArray(body)) throw new TypeError("body: an array is expected");
-      const answer = await within(timeoutMs, object.rest(path.join("/"), body));
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- TResult is the caller's wish; restPort checks what there is
-      return parseExactJson(answer.body) as { result?: TResult; error?: string };
-    },
-  };
-  return restPort(new RawEmbedded(requester).send);
+  return restPort(async (path, body) => {
+    const answer = await within(timeoutMs, object.rest(path.join("/"), body));
+    return parseExactJson(answer.body);
+  });
 }
 
 async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
