@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { parseDurationMs } from "./duration.ts";
+import { parseDurationMs } from "./units.ts";
 
 /** Settings that are lists or tables. From `.dev.vars`, `--var` or a secret they arrive as JSON text. */
 const STRUCTURED = new Set(["upstream", "stratum", "getwork", "policy", "api", "verifier", "log", "chain"]);

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { EmbeddedEngine } from "../core/ledger/engine/engine.ts";
 import { answerRest, type RestAnswer } from "../core/ledger/engine/rest.ts";
 import type { Env } from "./env.ts";
-import { sqlPort } from "./platform/runtime.ts";
+import { sqlPort } from "./platform/sql-storage.ts";
 import type { EmbeddedRedisRpc } from "./rpc.ts";
 
 /** The ledger without Upstash: Redis' commands over this object's SQLite storage, spoken as the Upstash REST protocol. */

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
 import { ExtranonceLeases } from "../core/stratum/extranonce-leases.ts";
 import type { Env } from "./env.ts";
-import { sqlPort } from "./platform/runtime.ts";
+import { sqlPort } from "./platform/sql-storage.ts";
 import type { ExtranonceAllocatorRpc } from "./rpc.ts";
 
 /**

@@ -10,7 +10,8 @@ import { loadConfig } from "./platform/config.ts";
 import { ExtranonceClient } from "./platform/extranonce-client.ts";
 import { GuardClient } from "./platform/guard-client.ts";
 import { partLog } from "./platform/part-log.ts";
-import { sqlPort, systemClock } from "./platform/runtime.ts";
+import { sqlPort } from "./platform/sql-storage.ts";
+import { systemClock } from "./platform/system-clock.ts";
 import { closeSocket, readHandover } from "./platform/session-handover.ts";
 import type { GetworkRequest, MinerSessionRpc } from "./rpc.ts";
 

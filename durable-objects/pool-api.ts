@@ -10,7 +10,7 @@ import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { partLog } from "./platform/part-log.ts";
 import { verifierShards } from "./platform/peers.ts";
-import { sqlPort } from "./platform/runtime.ts";
+import { sqlPort } from "./platform/sql-storage.ts";
 import { StayAwake } from "./platform/stay-awake.ts";
 import type { PoolApiRpc } from "./rpc.ts";
 

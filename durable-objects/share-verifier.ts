@@ -13,7 +13,8 @@ import { ledgerClient } from "./platform/ledger-client.ts";
 import { lightCaches } from "./platform/light-caches.ts";
 import { nodeClients } from "./platform/node-clients.ts";
 import { partLog } from "./platform/part-log.ts";
-import { sqlPort, systemClock } from "./platform/runtime.ts";
+import { sqlPort } from "./platform/sql-storage.ts";
+import { systemClock } from "./platform/system-clock.ts";
 import type { ShareVerifierRpc } from "./rpc.ts";
 
 /** One shard of the pool's verification: proofs of work, the write side of the ledger, and what must survive until it is written. */

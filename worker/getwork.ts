@@ -4,6 +4,7 @@ import { refusePost } from "../core/session/getwork.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import type { Env } from "../durable-objects/env.ts";
+import { readText } from "./read-text.ts";
 
 /**
  * HTTP getwork. Every JSON-RPC answer is status 200 with `Content-Length`: ethminer crashes on chunked bodies and reconnects
@@ -19,7 +20,7 @@ export async function answerGetwork(
   if (request.method !== "POST") return plain(405, "HTTP getwork takes POST\n", { Allow: "POST" });
   const { limitBodySize, limitHeadersSize } = loadConfig(env).getwork;
   if (headersSize(request) > limitHeadersSize) return plain(431, `Headers over ${limitHeadersSize} bytes\n`);
-  const body = await readBody(request, limitBodySize);
+  const body = await readText(request, limitBodySize);
   if (body === null) return plain(413, `Body over ${limitBodySize} bytes\n`);
   const parsed = parseLogin(login);
   if (!parsed) return jsonRpc(refusePost(body, "invalidLogin"));
@@ -51,18 +52,4 @@ function headersSize(request: Request): number {
   let size = 0;
   for (const [name, value] of request.headers) size += name.length + value.length + 4;
   return size;
-}
-
-/** The body as text; null when it is longer than the limit, of which no more than the limit has been read. */
-async function readBody(request: Request, limit: number): Promise<string | null> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit) return null;
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > limit) return null;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

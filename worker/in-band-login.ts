@@ -7,7 +7,7 @@ import type { Env } from "../durable-objects/env.ts";
 import { ExtranonceClient } from "../durable-objects/platform/extranonce-client.ts";
 import { GuardClient } from "../durable-objects/platform/guard-client.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
-import { systemClock } from "../durable-objects/platform/runtime.ts";
+import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest } from "../durable-objects/platform/session-handover.ts";
 
 const encoder = new TextEncoder();

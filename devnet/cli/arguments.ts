@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
-import { parseDurationMs } from "../../core/duration.ts";
+import { parseDurationMs } from "../../core/units.ts";
 
 /** A command-line argument such as `500ms`, `15s`, `2m` or `3h`. @returns milliseconds @throws InvalidArgumentError */
 export function duration(text: string): number {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseDurationMs } from "../../core/duration.ts";
+import { parseDurationMs } from "../../core/units.ts";
 
 /** What `npm start` was asked to do. */
 export interface StartOptions {

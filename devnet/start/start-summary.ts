@@ -1,5 +1,5 @@
 import pc from "picocolors";
-import { duration, hashrate } from "../../core/readable-units.ts";
+import { duration, hashrate } from "../../core/units.ts";
 import type { LedgerTotals } from "./ledger-totals.ts";
 
 /** One moment of a local pool, as the summary shows it. */

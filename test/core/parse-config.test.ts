@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseDurationMs } from "../../core/duration.ts";
+import { parseDurationMs } from "../../core/units.ts";
 import { ConfigError, parseConfig } from "../../core/parse-config.ts";
 
 const upstream = [{ name: "main", url: "http://127.0.0.1:8545", timeout: "10s" }];

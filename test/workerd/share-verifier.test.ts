@@ -13,7 +13,7 @@ import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
-import { systemClock } from "../../durable-objects/platform/runtime.ts";
+import { systemClock } from "../../durable-objects/platform/system-clock.ts";
 import { lightCaches } from "../../durable-objects/platform/light-caches.ts";
 import { ShareSubmitter } from "../../core/session/share-submitter.ts";
 import { makeJob, meets, solutions, submission } from "../support/proofs.ts";

@@ -5,7 +5,8 @@ import { periodAt, tallied } from "../../core/history/tally.ts";
 import { LoginHistory } from "../../core/history/login-history.ts";
 import { SubmitTallies, type TallyKeeper } from "../../core/session/submit-tallies.ts";
 import { VerdictReporter } from "../../core/shares/verdict-reporter.ts";
-import { sqlPort, systemClock } from "../../durable-objects/platform/runtime.ts";
+import { sqlPort } from "../../durable-objects/platform/sql-storage.ts";
+import { systemClock } from "../../durable-objects/platform/system-clock.ts";
 
 afterEach(async () => {
   await reset();

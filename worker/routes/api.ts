@@ -32,12 +32,12 @@ function poolFacts(env: Env): string {
   });
 }
 
-const board = (env: Env) => env.POOL_API.getByName("main");
+const poolApi = (env: Env) => env.POOL_API.getByName("main");
 
 /** The JSON that open-ethereum-pool's frontends read, field for field, and what this pool's own page needs beyond it. */
 export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
   for (const route of ["stats", "miners", "blocks", "payments", "overview"] as const) {
-    app.get(`/api/${route}`, async ({ env }) => json(await board(env).body(route)));
+    app.get(`/api/${route}`, async ({ env }) => json(await poolApi(env).body(route)));
   }
   app.get("/api/accounts/:login", async ({ env, req }) => {
     if (!LOGIN.test(req.param("login"))) return notFound();
@@ -57,7 +57,7 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
   app.get("/api/pool", ({ env }) => json(poolFacts(env)));
   app.get("/api/history", async ({ env, req }) => {
     const range = req.query("range") ?? "1d";
-    return isRange(range) ? json(await board(env).history(range)) : notFound();
+    return isRange(range) ? json(await poolApi(env).history(range)) : notFound();
   });
   app.all("/api/*", () => notFound());
 }

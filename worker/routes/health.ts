@@ -3,11 +3,11 @@ import { poolMetrics } from "../../core/health/pool-metrics.ts";
 import { expose } from "../../core/health/prometheus.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
-import { sameSecret } from "../same-secret.ts";
+import { bearerToken, sameSecret } from "../../durable-objects/platform/same-secret.ts";
 
 const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
 
-const board = (env: Env) => env.POOL_API.getByName("main");
+const poolApi = (env: Env) => env.POOL_API.getByName("main");
 
 /**
  * `GET /health`: what works and what does not, as JSON; 200 while miners get work and their shares are kept, else 503. (A wrong
@@ -15,20 +15,19 @@ const board = (env: Env) => env.POOL_API.getByName("main");
  */
 export function healthRoutes(app: Hono<{ Bindings: Env }>): void {
   app.get("/health", async ({ env }) => {
-    const report = await board(env).health();
+    const report = await poolApi(env).health();
     return Response.json(report, { status: report.healthy ? 200 : 503, headers: HEADERS });
   });
   app.get("/metrics", async (context) => {
     const { metricsToken } = loadConfig(context.env).api;
     if (metricsToken === null) return context.notFound();
-    const given = /^Bearer (.*)$/i.exec(context.req.header("authorization") ?? "")?.[1] ?? "";
-    if (!(await sameSecret(given, metricsToken))) {
+    if (!(await sameSecret(bearerToken(context.req.raw.headers), metricsToken))) {
       return new Response("a bearer token is needed\n", {
         status: 401,
         headers: { ...HEADERS, "WWW-Authenticate": "Bearer" },
       });
     }
-    const [health, figures] = await Promise.all([board(context.env).health(), board(context.env).totals()]);
+    const [health, figures] = await Promise.all([poolApi(context.env).health(), poolApi(context.env).totals()]);
     return new Response(expose(poolMetrics(health, figures)), {
       headers: { ...HEADERS, "Content-Type": "text/plain; version=0.0.4; charset=utf-8" },
     });

@@ -1,10 +1,12 @@
 import type { Hono } from "hono";
 import { ROOT_NAME } from "../../core/work/template-tree.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
+import { sameSecret } from "../../durable-objects/platform/same-secret.ts";
 import type { Env } from "../../durable-objects/env.ts";
+import { readText } from "../read-text.ts";
 
 /** Four hex items are under 300 bytes; the header object of `--miner.notify.full` is under 4 kB and must reach its error message. */
-const LONGEST_BODY = 16_384;
+const LONGEST_BODY_BYTES = 16_384;
 
 /**
  * `POST /notify/<token>`: geth's `--miner.notify`. With several nodes, `/notify/<token>?upstream=<name>` says which one pushes, so
@@ -13,22 +15,11 @@ const LONGEST_BODY = 16_384;
 export function notifyRoutes(app: Hono<{ Bindings: Env }>): void {
   app.post("/notify/:token", async (context) => {
     const { notifyToken } = loadConfig(context.env).work;
-    if (notifyToken === null || !(await isSame(context.req.param("token"), notifyToken))) return context.notFound();
-    if (Number(context.req.header("content-length") ?? 0) > LONGEST_BODY) return context.text("too long", 413);
-    const body = await context.req.text();
-    if (body.length > LONGEST_BODY) return context.text("too long", 413);
+    if (notifyToken === null || !(await sameSecret(context.req.param("token"), notifyToken))) return context.notFound();
+    const body = await readText(context.req.raw, LONGEST_BODY_BYTES);
+    if (body === null) return context.text("too long", 413);
     const upstream = context.req.query("upstream") ?? null;
     const { ok, reason } = await context.env.BLOCK_TEMPLATE.getByName(ROOT_NAME).notify(body, upstream);
     return context.json({ ok, reason }, ok ? 200 : 400);
   });
-}
-
-/** In a time that tells nothing about where two texts differ, or about their lengths: their digests are compared. */
-async function isSame(given: string, expected: string): Promise<boolean> {
-  const [a, b] = await Promise.all([digestOf(given), digestOf(expected)]);
-  return crypto.subtle.timingSafeEqual(a, b);
-}
-
-async function digestOf(text: string): Promise<ArrayBuffer> {
-  return await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
 }

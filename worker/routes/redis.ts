@@ -2,7 +2,8 @@ import type { Context, Hono } from "hono";
 import { parseExactJson } from "../../core/ledger/contract/rest-port.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
-import { sameSecret } from "../same-secret.ts";
+import { bearerToken, sameSecret } from "../../durable-objects/platform/same-secret.ts";
+import { readText } from "../read-text.ts";
 
 /** As Upstash has it. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -20,8 +21,7 @@ export function redisRoutes(app: Hono<{ Bindings: Env }>): void {
 async function answer(context: Context<{ Bindings: Env }>, path: string): Promise<Response> {
   const { restToken, upstash } = loadConfig(context.env).ledger;
   if (restToken === null || upstash !== null) return refusal(404, "there is no embedded ledger to read here");
-  const [scheme, token = ""] = (context.req.header("Authorization") ?? "").split(" ");
-  if (scheme?.toLowerCase() !== "bearer" || !(await sameSecret(token, restToken)))
+  if (!(await sameSecret(bearerToken(context.req.raw.headers), restToken)))
     return refusal(401, "WRONGPASS invalid or missing auth token");
   if (context.req.method !== "POST" && context.req.method !== "PUT")
     return refusal(405, "ERR commands are sent with POST, as a JSON array");
@@ -34,10 +34,10 @@ async function answer(context: Context<{ Bindings: Env }>, path: string): Promis
 }
 
 async function bodyOf(request: Request): Promise<unknown[] | Response> {
-  const bytes = await request.arrayBuffer();
-  if (bytes.byteLength > MAX_BODY_BYTES) return refusal(413, "ERR max request size exceeded");
+  const text = await readText(request, MAX_BODY_BYTES);
+  if (text === null) return refusal(413, "ERR max request size exceeded");
   try {
-    const body = parseExactJson(new TextDecoder().decode(bytes));
+    const body = parseExactJson(text);
     if (Array.isArray(body)) return body;
   } catch {
     // Falls through: what was sent may hold secrets and is not quoted.

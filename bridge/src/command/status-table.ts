@@ -1,5 +1,5 @@
 import Table from "cli-table3";
-import { duration, hashrate } from "../../../core/readable-units.ts";
+import { duration, hashrate } from "../../../core/units.ts";
 import type { BridgeStats, MinerStats } from "../bridge-stats.ts";
 
 /** More rows would push the log off the screen. */

@@ -1,4 +1,4 @@
-import { duration, hashes, hashrate, scaled } from "../../../core/readable-units.ts";
+import { duration, hashes, hashrate, scaled } from "../../../core/units.ts";
 
 export { duration, hashes, hashrate, scaled };
 

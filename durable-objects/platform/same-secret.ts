@@ -7,3 +7,8 @@ export async function sameSecret(found: string, secret: string): Promise<boolean
   );
   return a !== undefined && b !== undefined && crypto.subtle.timingSafeEqual(a, b);
 }
+
+/** The token of `Authorization: Bearer <token>`; empty where there is none. */
+export function bearerToken(headers: Headers): string {
+  return /^Bearer (.*)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? "";
+}

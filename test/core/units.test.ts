@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { duration, hashrate } from "../../core/readable-units.ts";
+import { duration, hashrate } from "../../core/units.ts";
 
 describe("units for people", () => {
   it.each([
