@@ -31,3 +31,10 @@ export function parseInteger(text: string | undefined): number | bigint | null {
 export function emptyRecord<T>(): Record<string, T> {
   return Object.assign<Record<string, T>, object>(Object.create(null), {});
 }
+
+/** What `JSON.parse` makes of a value that {@link encodeJson} wrote: large integers are rounded. */
+export type Parsed<T> = T extends bigint
+  ? number
+  : T extends object
+    ? { readonly [Member in keyof T]: Parsed<T[Member]> }
+    : T;

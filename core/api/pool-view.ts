@@ -1,4 +1,11 @@
-import { POOL_SERIES, RANGES, VERDICTS, type Range, type SubmitCounts } from "../history/definitions.ts";
+import {
+  POOL_SERIES,
+  RANGES,
+  VERDICTS,
+  type Range,
+  type SubmitCounts,
+  type VerdictColumns,
+} from "../history/definitions.ts";
 import { Series } from "../history/series.ts";
 import { judgeHealth, type HealthReport, type ShardHealth, type WorkHealth } from "../health/judge.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
@@ -17,6 +24,21 @@ const HEALTH_MAX_AGE_MS = 5000;
 /** Hashrate entries that one reading may catch up with: a viewer must not wait long, cron may work longer. */
 const VIEWER_BUDGET = 40_000;
 const CRON_BUDGET = 240_000;
+
+/** `/api/history`: one array a column, all of one length. */
+export interface PoolHistory extends VerdictColumns {
+  readonly range: Range;
+  /** Seconds between two points. */
+  readonly resolution: number;
+  /** Start of each period, Unix time in seconds. */
+  readonly at: readonly number[];
+  /** Hashes per second. */
+  readonly hashrate: readonly number[];
+  /** Of the network, in hashes. */
+  readonly difficulty: readonly number[];
+  readonly miners: readonly number[];
+  readonly blocks: readonly number[];
+}
 
 /** What the view asks of the rest of the pool. */
 export interface PoolViewDeps {
@@ -100,13 +122,21 @@ export class PoolView {
     const { spanS, poolResolutionS } = RANGES[range];
     const nowS = seconds(this.#deps.nowMs());
     const points = this.#series.points(poolResolutionS, nowS - spanS, nowS + 1);
-    const columns = [...POOL_SERIES.means, ...POOL_SERIES.sums];
-    return JSON.stringify({
+    const column = (name: string) => points.map(({ values }) => Math.round(values[name] ?? 0));
+    const history: PoolHistory = {
       range,
       resolution: poolResolutionS,
       at: points.map(({ at }) => at),
-      ...Object.fromEntries(columns.map((name) => [name, points.map(({ values }) => Math.round(values[name] ?? 0))])),
-    });
+      hashrate: column("hashrate"),
+      difficulty: column("difficulty"),
+      miners: column("miners"),
+      accepted: column("accepted"),
+      duplicate: column("duplicate"),
+      invalid: column("invalid"),
+      stale: column("stale"),
+      blocks: column("blocks"),
+    };
+    return JSON.stringify(history);
   }
 
   /** Cron: writes this minute into the history, if anyone mines. */

@@ -7,6 +7,9 @@ export type Verdict = (typeof VERDICTS)[number];
 /** Submits by verdict. */
 export type VerdictCounts = Readonly<Record<Verdict, number>>;
 
+/** Submits by verdict in each period of a history. */
+export type VerdictColumns = Readonly<Record<Verdict, readonly number[]>>;
+
 /** Submits by verdict since the last report, and the blocks among them. A part that is left out is 0. */
 export type SubmitCounts = Readonly<Partial<Record<Verdict | "blocks", number>>>;
 

@@ -1,4 +1,5 @@
 import type { Hono } from "hono";
+import { poolFacts } from "../../core/api/pool-facts.ts";
 import { isRange } from "../../core/history/definitions.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
@@ -15,22 +16,6 @@ const LOGIN = /^0x[0-9a-fA-F]{40}$/;
 
 const json = (body: string, status = 200) => new Response(body, { status, headers: HEADERS });
 const notFound = () => json('{"error":"not found"}\n', 404);
-
-/** What the dashboard needs to know of the configuration; nothing secret. */
-function poolFacts(env: Env): string {
-  const { name, coin, chain, stratum, api } = loadConfig(env);
-  return JSON.stringify({
-    name,
-    coin,
-    chain: chain.name,
-    /** Hashes, decimal; with vardiff only the difficulty that a session starts with. */
-    shareDifficulty: stratum.difficulty.toString(),
-    vardiff: stratum.vardiff !== null,
-    statsCollectInterval: api.statsCollectIntervalMs / 1000,
-    hashrateWindow: api.hashrateWindowMs / 1000,
-    hashrateLargeWindow: api.hashrateLargeWindowMs / 1000,
-  });
-}
 
 const poolApi = (env: Env) => env.POOL_API.getByName("main");
 
@@ -54,7 +39,7 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
     if (!LOGIN.test(req.param("login")) || !isRange(range)) return notFound();
     return json(await env.MINER_SESSION.getByName(req.param("login").toLowerCase()).history(range));
   });
-  app.get("/api/pool", ({ env }) => json(poolFacts(env)));
+  app.get("/api/pool", ({ env }) => json(JSON.stringify(poolFacts(loadConfig(env)))));
   app.get("/api/history", async ({ env, req }) => {
     const range = req.query("range") ?? "1d";
     return isRange(range) ? json(await poolApi(env).history(range)) : notFound();

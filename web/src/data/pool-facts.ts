@@ -1,4 +1,4 @@
-import type { PoolFacts } from "./api-types.ts";
+import type { PoolFacts } from "../../../core/api/answers.ts";
 import { ticker } from "./format.ts";
 import { useLive } from "./live.ts";
 

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
-import type { Account, AccountHistory, VerdictCounts } from "../data/api-types.ts";
+import type { Account, AccountHistory, VerdictCounts } from "../../../core/api/answers.ts";
 import { coins, count, hashes, hashrate, percent } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
 import { useLiveInterval, useTicker } from "../data/pool-facts.ts";

@@ -1,4 +1,4 @@
-import type { Blocks } from "../data/api-types.ts";
+import type { Blocks } from "../../../core/api/answers.ts";
 import { useLive } from "../data/live.ts";
 import { BlockTable, stated } from "../ui/block-table.tsx";
 import { LuckTable } from "../ui/luck-table.tsx";

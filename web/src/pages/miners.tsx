@@ -1,5 +1,5 @@
 import { useMemo, useState } from "preact/hooks";
-import type { Miners } from "../data/api-types.ts";
+import type { Miners } from "../../../core/api/answers.ts";
 import { count, hashrate } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
 import { useLiveInterval } from "../data/pool-facts.ts";

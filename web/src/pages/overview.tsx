@@ -1,4 +1,4 @@
-import type { Blocks, Overview } from "../data/api-types.ts";
+import type { Blocks, Overview } from "../../../core/api/answers.ts";
 import { ago, count, duration, hashes, hashrate } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
 import { useLiveInterval } from "../data/pool-facts.ts";
@@ -40,7 +40,7 @@ export function OverviewPage() {
       <div class="mb-4 grid gap-4 lg:grid-cols-2">
         <Panel title="Current round">
           <Round
-            shares={overview?.stats.roundShares ?? 0}
+            shares={Number(overview?.stats["roundShares"] ?? 0)}
             difficulty={network.difficulty}
             hashrate={overview?.hashrate ?? 0}
           />
@@ -61,7 +61,7 @@ export function OverviewPage() {
 
 function OverviewFigures({ overview, network }: { overview: Overview | null; network: ReturnType<typeof networkOf> }) {
   const now = useNow(1000);
-  const found = overview?.stats.lastBlockFound;
+  const found = Number(overview?.stats["lastBlockFound"] ?? 0);
   return (
     <Figures>
       <Figure

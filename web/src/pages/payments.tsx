@@ -1,4 +1,4 @@
-import type { Payments } from "../data/api-types.ts";
+import type { Payments } from "../../../core/api/answers.ts";
 import { count } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
 import { PageTitle, Panel } from "../ui/parts.tsx";

@@ -1,4 +1,4 @@
-import type { Block } from "../data/api-types.ts";
+import type { Block } from "../../../core/api/answers.ts";
 import { count, percent, rewardCoins, shortHex } from "../data/format.ts";
 import { useTicker } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { AccountHistory, PoolHistory, VerdictCounts } from "../data/api-types.ts";
+import type { AccountHistory, PoolHistory, VerdictCounts } from "../../../core/api/answers.ts";
 import { count, hashes, hashrate } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
 import { Chart, type ChartData, type ChartSeries } from "./chart.tsx";

@@ -1,4 +1,4 @@
-import type { Luck } from "../data/api-types.ts";
+import type { Luck } from "../../../core/api/answers.ts";
 import { percent } from "../data/format.ts";
 import { Table } from "./parts.tsx";
 

@@ -1,4 +1,4 @@
-import type { Payment } from "../data/api-types.ts";
+import type { Payment } from "../../../core/api/answers.ts";
 import { coins, shortHex } from "../data/format.ts";
 import { useTicker } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";

@@ -1,0 +1,28 @@
+import type { AccountSnapshot } from "./account-stats.ts";
+import type { BlockEntry, PaymentEntry } from "./entries.ts";
+import type { Parsed } from "./json.ts";
+import type { PoolRoute, poolRoutes } from "./pool-routes.ts";
+
+export type { AccountHistory } from "./account-history.ts";
+export type { Luck } from "./entries.ts";
+export type { PoolFacts } from "./pool-facts.ts";
+export type { PoolHistory } from "./pool-view.ts";
+export type { VerdictCounts } from "../history/definitions.ts";
+
+/** The API's answers as whoever parses them has them. The pool's own page imports its types from here. */
+type Answer<Route extends PoolRoute> = Parsed<ReturnType<(typeof poolRoutes)[Route]>>;
+
+/** `/api/overview`. */
+export type Overview = Answer<"overview">;
+/** `/api/blocks`. */
+export type Blocks = Answer<"blocks">;
+/** `/api/miners`. */
+export type Miners = Answer<"miners">;
+/** `/api/payments`. */
+export type Payments = Answer<"payments">;
+/** `/api/accounts/<login>`. */
+export type Account = Parsed<AccountSnapshot>;
+/** A block of `/api/blocks`. */
+export type Block = Parsed<BlockEntry>;
+/** A payment of `/api/payments` or of an account. */
+export type Payment = Parsed<PaymentEntry>;

@@ -1,0 +1,29 @@
+import type { PoolConfig } from "../pool-config.ts";
+
+/** `/api/pool`: what the page needs to know of the configuration; nothing secret. */
+export interface PoolFacts {
+  readonly name: string;
+  readonly coin: string;
+  readonly chain: string;
+  /** Hashes, decimal; with vardiff only the difficulty that a session starts with. */
+  readonly shareDifficulty: string;
+  readonly vardiff: boolean;
+  /** Seconds, as all that follow. */
+  readonly statsCollectInterval: number;
+  readonly hashrateWindow: number;
+  readonly hashrateLargeWindow: number;
+}
+
+/** The body of `/api/pool`. */
+export function poolFacts({ name, coin, chain, stratum, api }: PoolConfig): PoolFacts {
+  return {
+    name,
+    coin,
+    chain: chain.name,
+    shareDifficulty: stratum.difficulty.toString(),
+    vardiff: stratum.vardiff !== null,
+    statsCollectInterval: api.statsCollectIntervalMs / 1000,
+    hashrateWindow: api.hashrateWindowMs / 1000,
+    hashrateLargeWindow: api.hashrateLargeWindowMs / 1000,
+  };
+}
