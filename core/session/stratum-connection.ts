@@ -155,6 +155,7 @@ export class StratumConnection {
 
   async #take(chunk: Uint8Array): Promise<void> {
     if (this.#onward) return this.#onward(chunk);
+    if (this.state.closed) return;
     const { owner, partial } = this.#record;
     const { lines, rest, oversized } = splitLines(partial, chunk);
     this.#record = { ...this.#record, partial: rest };

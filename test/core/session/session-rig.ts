@@ -189,9 +189,14 @@ export class SessionRig {
     await this.sessions.leave(peer);
   }
 
+  /** The same with other ports. */
+  sessionsWith(ports: Partial<LoginPorts>, config: SessionConfig = CONFIG): LoginSessions {
+    return new LoginSessions(config, { ...this.ports(), ...ports });
+  }
+
   /** The memory is lost; the sockets stay. */
   hibernate(config: SessionConfig = CONFIG): void {
-    this.sessions = new LoginSessions(config, this.ports());
+    this.sessions = this.sessionsWith({}, config);
   }
 
   #nextId(): string {

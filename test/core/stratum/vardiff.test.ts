@@ -112,6 +112,20 @@ describe("variable difficulty", () => {
     expect(Number(rig.difficulty) / Number(before)).toBeGreaterThan(3);
   });
 
+  it("changes by no more than eight times at once, whatever a burst or a silence suggests", () => {
+    const pool = new PoolDriver({ vardiff: VARDIFF, maxWorkAgeMs: Infinity });
+    pool.say(login("x"));
+    for (let share = 0; share < 100; share++) pool.say(submit(job("a").header));
+    // A hundred shares within the window of 20 seconds ask for 500 times three shares an interval.
+    pool.nowMs += VARDIFF.retargetTimeMs;
+    pool.work(snapshot(2, [job("b"), job("a")]));
+    expect(pool.state.track.current).toBe(DIFFICULTY * 8n);
+    // Then nothing for a day.
+    pool.nowMs += 86_400_000;
+    pool.work(snapshot(3, [job("c"), job("b")]));
+    expect(pool.state.track.current).toBe(DIFFICULTY);
+  });
+
   it("stays between its bounds", () => {
     const narrow = { ...VARDIFF, minDifficulty: 1_900_000_000n, maxDifficulty: 2_100_000_000n };
     const [slow, fast] = [new SimulatedRig(1e6, 1, narrow), new SimulatedRig(1e12, 2, narrow)];

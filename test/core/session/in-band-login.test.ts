@@ -1,0 +1,187 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { GuardEvent } from "../../../core/policy/guard.ts";
+import type { BegunSession } from "../../../core/session/connection-record.ts";
+import { InBandLogin } from "../../../core/session/in-band-login.ts";
+import type { Onward } from "../../../core/session/stratum-connection.ts";
+import { settled } from "../../support/virtual-clock.ts";
+import {
+  CONFIG,
+  FakePeer,
+  GET_WORK,
+  IP,
+  job,
+  LOGIN,
+  LOGIN_LINE,
+  NOT_READY,
+  SessionRig,
+  submit,
+} from "./session-rig.ts";
+
+const ID = "00000000-0000-4000-8000-00000000000a";
+const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["m/1","EthereumStratum/1.0.0"]}';
+const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** A peer on `/stratum` and what was handed on to the login's object. */
+class InBandRig extends SessionRig {
+  readonly peer = new FakePeer();
+  readonly handed: { owner: string; begun: BegunSession | null; bytes: number[] }[] = [];
+  /** Runs before the object takes the connection. */
+  connecting: () => Promise<void> = async () => undefined;
+  asked = 0;
+  readonly login: InBandLogin;
+
+  constructor() {
+    super();
+    const { clock, log, extranonces, guard: prompt } = this.ports();
+    const guard: typeof prompt = {
+      ...prompt,
+      report: async (...event) => {
+        await settled();
+        return await prompt.report(...event);
+      },
+    };
+    const connect = async (owner: string, begun: BegunSession | null): Promise<Onward> => {
+      await this.connecting();
+      const entry = { owner, begun, bytes: [] as number[] };
+      this.handed.push(entry);
+      return (bytes) => void entry.bytes.push(...bytes);
+    };
+    const work = async () => {
+      this.asked++;
+      return this.work;
+    };
+    this.login = new InBandLogin(CONFIG, { clock, log, guard, extranonces, work, connect }, this.peer, IP, ID);
+  }
+
+  async says(...lines: string[]): Promise<string[]> {
+    await this.login.receive(encode(lines.map((line) => `${line}\n`).join("")));
+    await settled();
+    return this.peer.read();
+  }
+}
+
+describe("a login in band", () => {
+  it("goes on with all that follows it, byte for byte, however the stream is cut, and nothing of it is answered here", async () => {
+    const before = encode(`\r\n${SUBSCRIBE}\r\n\n`);
+    const after = encode(`${AUTHORIZE}\r\n\n{"id":"ä"\r\n${"x".repeat(2_000)}\n{"unended`);
+    const whole = new Uint8Array([...before, ...after, 0xff, 0xc3]);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat({ max: whole.length }), { maxLength: 12 }), async (places) => {
+        const rig = new InBandRig();
+        const ends = [...places, whole.length].toSorted((a, b) => a - b);
+        for (const [at, end] of ends.entries()) await rig.login.receive(whole.slice(ends[at - 1] ?? 0, end));
+        expect(rig.handed).toEqual([
+          {
+            owner: LOGIN,
+            begun: { id: ID, dialect: "es1", extranonce: "080c01" },
+            bytes: [...whole.subarray(before.length)],
+          },
+        ]);
+        expect(rig.peer.lines).toHaveLength(1);
+      }),
+      { seed: 20261126, numRuns: 100 },
+    );
+  });
+
+  it("that comes first takes nothing along, and asks for no work", async () => {
+    const rig = new InBandRig();
+    expect(await rig.says(LOGIN_LINE, GET_WORK)).toEqual([]);
+    expect(rig.handed).toEqual([{ owner: LOGIN, begun: null, bytes: [...encode(`${LOGIN_LINE}\n${GET_WORK}\n`)] }]);
+    expect(rig.asked).toBe(0);
+    await rig.clock.pass(60_000);
+    expect(rig.peer.closed).toBeNull();
+  });
+
+  it("lets what comes while the object is being reached wait its turn", async () => {
+    const rig = new InBandRig();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    rig.connecting = () => promise;
+    const received = [LOGIN_LINE, GET_WORK, submit(6)].map((line) => rig.login.receive(encode(`${line}\n`)));
+    await settled();
+    expect(rig.handed).toEqual([]);
+    resolve();
+    await Promise.all(received);
+    expect(rig.handed.map(({ bytes }) => bytes)).toEqual([
+      [...encode([LOGIN_LINE, GET_WORK, submit(6), ""].join("\n"))],
+    ]);
+  });
+
+  it("may come after a getWork, which is answered with the work of now or with none", async () => {
+    const rig = new InBandRig();
+    rig.work = null;
+    expect(await rig.says(GET_WORK)).toEqual([NOT_READY(5)]);
+    rig.work = rig.snapshot(1, [job("c")]);
+    expect(await rig.says(GET_WORK)).toEqual([expect.stringContaining(job("c").header)]);
+  });
+
+  it("that names no address is refused here, as the object would", async () => {
+    const rig = new InBandRig();
+    expect(await rig.says('{"id":1,"method":"eth_submitLogin","params":["x"]}', LOGIN_LINE)).toEqual([
+      '{"id":1,"jsonrpc":"2.0","result":null,"error":{"code":-1,"message":"Invalid login"}}',
+    ]);
+    expect(rig.peer.closed).toEqual({ code: 1008, reason: "Invalid login" });
+    expect(rig.handed).toEqual([]);
+  });
+
+  it("is waited for ten seconds, whatever else is said", async () => {
+    const rig = new InBandRig();
+    await rig.clock.pass(9_999);
+    await rig.says(GET_WORK);
+    expect(rig.peer.closed).toBeNull();
+    await rig.clock.pass(1);
+    expect(rig.peer.closed).toEqual({ code: 1008, reason: "No login" });
+    await rig.says(LOGIN_LINE);
+    expect(rig.handed).toEqual([]);
+  });
+
+  it("that its object does not take, or work that cannot be had, asks the miner to come back", async () => {
+    const [refused, blind] = [new InBandRig(), new InBandRig()];
+    refused.connecting = () => Promise.reject(new Error("overloaded"));
+    await refused.says(LOGIN_LINE, GET_WORK);
+    Object.defineProperty(blind, "work", {
+      get: () => {
+        throw new Error("overloaded");
+      },
+    });
+    await blind.says(GET_WORK);
+    for (const { peer, logged } of [refused, blind]) {
+      expect(peer.closed).toEqual({ code: 1012, reason: "Please reconnect" });
+      expect(logged.join()).toContain("overloaded");
+    }
+  });
+
+  it("never comes from a peer that sends an endless line: it is reported before the connection is closed", async () => {
+    const rig = new InBandRig();
+    const order: string[] = [];
+    rig.allows = (event: GuardEvent) => order.push(event) > 0;
+    rig.peer.close = (_code, reason) => void order.push(reason);
+    await rig.login.receive(encode("x".repeat(1_025)));
+    expect(order).toEqual(["ban", "Line too long"]);
+  });
+});
+
+describe("the extranonce of a peer that leaves before its login", () => {
+  const lease = { value: 0x080c01, session: ID };
+
+  it("is given back", async () => {
+    const rig = new InBandRig();
+    await rig.says(SUBSCRIBE);
+    await rig.login.gone();
+    expect(rig.released).toEqual([lease]);
+    await rig.clock.pass(60_000);
+    expect(rig.peer.closed).toEqual({ code: 1008, reason: "Gone" });
+  });
+
+  it("is not given back when it is that of a resumed session, or when the login's object has it by now", async () => {
+    const [resumed, spliced] = [new InBandRig(), new InBandRig()];
+    const old = "00000000-0000-4000-8000-00000000000b";
+    await resumed.says(SUBSCRIBE.replace('1.0.0"', `1.0.0","${old}"`));
+    await spliced.says(SUBSCRIBE, AUTHORIZE);
+    for (const rig of [resumed, spliced]) {
+      await rig.login.gone();
+      expect(rig.released).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,200 @@
+import { describe, expect, it } from "vitest";
+import { readRecord, storedRecord } from "../../../core/session/connection-record.ts";
+import { settled } from "../../support/virtual-clock.ts";
+import { FakePeer, GET_WORK, GRANTED, IP, job, LOGIN, LOGIN_LINE, SessionRig, submit } from "./session-rig.ts";
+
+const ID = "6f1c2d3e-0000-4000-8000-000000000001";
+const BEGUN = { id: ID, dialect: "es1", extranonce: "080c01" } as const;
+const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
+const LEASE = { value: 0x080c01, session: ID };
+
+describe("deadlines", () => {
+  it("close who has not logged in, and who is silent, each at its own time", async () => {
+    const rig = new SessionRig();
+    const startMs = rig.clock.nowMs();
+    const miner = await rig.loggedIn();
+    const mute = rig.connect();
+    expect(await rig.sessions.sweep()).toBe(startMs + 10_000);
+    await rig.clock.pass(10_000);
+    expect(await rig.sessions.sweep()).toBe(startMs + 120_000);
+    expect([miner.closed, mute.closed]).toEqual([null, { code: 1008, reason: "No login" }]);
+    await rig.clock.pass(110_000);
+    expect(await rig.sessions.sweep()).toBeNull();
+    expect(miner.closed).toEqual({ code: 1008, reason: "Silent for too long" });
+  });
+
+  it("are not renewed by what the pool pushes", async () => {
+    const rig = new SessionRig();
+    const miner = await rig.loggedIn();
+    await rig.clock.pass(119_999);
+    expect(await rig.sessions.push(rig.snapshot(2, [job("c")]))).toBe(1);
+    expect(miner.read()).toHaveLength(1);
+    await rig.clock.pass(1);
+    await rig.sessions.sweep();
+    expect(miner.closed).toEqual({ code: 1008, reason: "Silent for too long" });
+  });
+});
+
+describe("hibernation", () => {
+  it("keeps the login, the job, the begun line and the deadlines of a connection", async () => {
+    const rig = new SessionRig();
+    const peer = await rig.loggedIn();
+    await rig.frame(peer, GET_WORK.slice(0, 20));
+    rig.hibernate();
+    expect(await rig.say(peer, GET_WORK.slice(20), submit(40))).toEqual([
+      expect.stringContaining(`"result":["${job("a").header}"`),
+      GRANTED(40),
+    ]);
+    expect(rig.attempts.map(({ share }) => share.worker)).toEqual(["rig"]);
+    rig.hibernate();
+    await rig.clock.pass(120_000);
+    await rig.sessions.sweep();
+    expect(peer.closed).toEqual({ code: 1008, reason: "Silent for too long" });
+  });
+
+  it("does not push a job again that a connection had before, and does push the next", async () => {
+    const rig = new SessionRig();
+    const peer = await rig.loggedIn();
+    rig.hibernate();
+    await rig.sessions.push(rig.snapshot(1, [job("a")]));
+    expect(peer.read()).toEqual([]);
+    await rig.sessions.push(rig.snapshot(2, [job("c")]));
+    expect(peer.read()).toHaveLength(1);
+  });
+
+  it("keeps what was counted and is not in the history yet", async () => {
+    const rig = new SessionRig();
+    const peer = await rig.loggedIn();
+    await rig.say(peer, submit(1));
+    rig.hibernate();
+    expect(rig.sessions.history("1d").workers).toEqual([["rig", 1, 0, 0, 0, 2_000_000_000]]);
+  });
+
+  it("asks a miner to come back whose attachment cannot be read", async () => {
+    const rig = new SessionRig();
+    const [other, none] = [new FakePeer(), new FakePeer()];
+    const peer = await rig.loggedIn();
+    other.attachment = { ...Object(peer.attachment), version: 2 };
+    rig.peers.push(other, none);
+    rig.hibernate();
+    expect(await rig.sessions.push(rig.snapshot(2, [job("c")]))).toBe(1);
+    expect([other.closed, none.closed, peer.closed]).toEqual([
+      { code: 1012, reason: "Please reconnect" },
+      { code: 1012, reason: "Please reconnect" },
+      null,
+    ]);
+  });
+
+  it("stores no question that is still open, and reads back what it stored", async () => {
+    const rig = new SessionRig();
+    const peer = await rig.loggedIn();
+    const record = rig.sessions.connection(peer)?.record;
+    if (!record) throw new Error("no connection");
+    const waiting = { ...record, state: { ...record.state, waiting: { for: "extranonce", id: "1" } as const } };
+    expect(readRecord(structuredClone(storedRecord(waiting)))).toEqual({ ...record, partial: new Uint8Array(0) });
+    expect(readRecord(waiting)).toBeNull();
+  });
+});
+
+describe("counting", () => {
+  it("credits a stale share to the worker that submits it, and the next share tells the verifier of all of them", async () => {
+    const rig = new SessionRig();
+    const [one, two] = [await rig.loggedIn(), await rig.loggedIn()];
+    await rig.say(one, submit(1, "7"), submit(2, "7", ',"worker":"shed"'));
+    await rig.say(two, submit(3, "7"));
+    await rig.sessions.getwork({ login: LOGIN, worker: "post", ip: IP, body: submit(4, "7") });
+    await rig.say(two, submit(5), submit(6));
+    expect(rig.attempts.map(({ share }) => share.staleBefore)).toEqual([4, 0]);
+    expect(rig.sessions.history("1d").workers).toEqual([
+      ["rig", 2, 0, 0, 2, 4_000_000_000],
+      ["shed", 0, 0, 0, 1, 0],
+      ["post", 0, 0, 0, 1, 0],
+    ]);
+    expect(rig.reports.filter(([, event]) => event === "staleShare")).toHaveLength(4);
+  });
+
+  it("writes one row for all connections when ten minutes are over, and the rest of one that leaves", async () => {
+    const rig = new SessionRig();
+    const [one, two] = [await rig.loggedIn(), await rig.loggedIn()];
+    await rig.say(one, submit(1));
+    await rig.say(two, submit(2));
+    await rig.clock.pass(600_000);
+    await rig.say(one, submit(3));
+    expect([one, two].map((peer) => rig.sessions.connection(peer)?.tally?.workers.length ?? 0)).toEqual([1, 0]);
+    await rig.leave(one);
+    await rig.leave(two);
+    rig.hibernate();
+    expect(rig.sessions.history("1d").workers).toEqual([["rig", 3, 0, 0, 0, 6_000_000_000]]);
+  });
+
+  it("does not count what has no verdict", async () => {
+    const rig = new SessionRig();
+    rig.verdict = async () => ({ kind: "unavailable", reason: "" });
+    await rig.say(await rig.loggedIn(), submit(1));
+    expect(rig.sessions.history("1d").workers).toEqual([]);
+  });
+});
+
+describe("extranonces", () => {
+  it("are renewed at half their lease, and one that was lost closes its connection", async () => {
+    const rig = new SessionRig();
+    const peer = rig.connect({ begun: BEGUN });
+    await rig.say(peer, AUTHORIZE);
+    const goOn = async (ms: number) => {
+      await rig.clock.pass(ms);
+      await rig.frame(peer, "\n");
+      await rig.sessions.sweep();
+    };
+    await goOn(3 * 3_600_000);
+    expect(rig.renewals).toEqual([]);
+    rig.lost = null;
+    await goOn(1);
+    rig.lost = [];
+    await goOn(1);
+    await goOn(60_000);
+    expect(rig.renewals).toEqual([[LEASE], [LEASE]]);
+    rig.lost = [LEASE.value];
+    await goOn(3 * 3_600_000);
+    expect(peer.closed).toEqual({ code: 1008, reason: "Extranonce lost" });
+  });
+
+  it("are given back by a connection that ends, but not where its session has come back on another", async () => {
+    const rig = new SessionRig();
+    const [dead, back] = [rig.connect({ begun: BEGUN }), rig.connect({ begun: BEGUN })];
+    await rig.leave(dead);
+    expect(rig.released).toEqual([]);
+    await rig.leave(back);
+    expect(rig.released).toEqual([LEASE]);
+  });
+});
+
+describe("clients and lists", () => {
+  it("have their last reports sent when the last connection of an IP is gone", async () => {
+    const rig = new SessionRig();
+    const peers = [rig.connect(), rig.connect(), rig.connect({ ip: "192.0.2.2" })];
+    for (const peer of peers) await rig.leave(peer);
+    expect(rig.flushed).toEqual([IP, "192.0.2.2"]);
+  });
+
+  it("are disconnected by IP and no other is", async () => {
+    const rig = new SessionRig();
+    const [one, two, other] = [rig.connect(), await rig.loggedIn(), rig.connect({ ip: "192.0.2.2" })];
+    expect(rig.sessions.disconnectIp(IP, "Banned")).toBe(2);
+    expect(rig.sessions.disconnectIp(IP, "Banned")).toBe(0);
+    expect([one.closed?.reason, two.closed?.reason, other.closed]).toEqual(["Banned", "Banned", null]);
+  });
+
+  it("refuse a blacklisted login, and go on refusing it while the lists cannot be read, after a hibernation too", async () => {
+    const rig = new SessionRig();
+    rig.lists.isBlacklisted = (login) => login === LOGIN;
+    const refused = '{"id":1,"jsonrpc":"2.0","result":null,"error":{"code":-1,"message":"You are blacklisted"}}';
+    expect(await rig.say(rig.connect(), LOGIN_LINE)).toEqual([refused]);
+    rig.lists = { loaded: false, isBlacklisted: () => false };
+    rig.hibernate();
+    expect(await rig.say(rig.connect(), LOGIN_LINE)).toEqual([refused]);
+    rig.lists = { loaded: true, isBlacklisted: () => false };
+    expect((await rig.say(rig.connect(), LOGIN_LINE))[0]).toBe(GRANTED(1));
+    await settled();
+    expect(rig.blacklisted).toBe(false);
+  });
+});
