@@ -18,7 +18,7 @@ export function parseDurationMs(text: string): number | undefined {
 const PREFIXES = ["", "k", "M", "G", "T", "P", "E"] as const;
 
 /** Three significant digits and an SI prefix, such as `1.23 G`. */
-export function scaled(value: number): string {
+function scaled(value: number): string {
   if (!Number.isFinite(value) || value < 0) return "0 ";
   const step = value < 1 ? 0 : Math.min(PREFIXES.length - 1, Math.floor(Math.log10(value) / 3));
   const shown = value / 1000 ** step;

@@ -55,7 +55,7 @@ export interface PoolSnapshot extends Books {
 }
 
 /** Candidates and immature blocks shown at most, newest first; the totals count all of them. Without an unlocker they would only grow. */
-export const MAX_OPEN_BLOCKS = 1000;
+const MAX_OPEN_BLOCKS = 1000;
 
 /** The books are read again at least this often, even if nothing seems to have changed: an operator may have edited them. */
 const BOOKS_MAX_AGE_MS = 60_000;

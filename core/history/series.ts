@@ -1,7 +1,7 @@
 import type { SqlPort } from "../sql-port.ts";
 
 /** A period length and how many periods are kept: older ones are overwritten in place. */
-export interface Resolution {
+interface Resolution {
   readonly seconds: number;
   readonly slots: number;
 }

@@ -3,7 +3,7 @@ import type { RedisCommand, RedisPort, RedisValue } from "../ledger/contract/red
 import { RedisReplyError } from "../ledger/contract/redis-port.ts";
 
 /** The operator's lists, `<coin>:blacklist` and `<coin>:whitelist`: logins and IPs. */
-export interface AccessLists {
+interface AccessLists {
   /** True when the login may not mine. */
   isBlacklisted(login: string): boolean;
   /** True for an IP that no policy touches. */

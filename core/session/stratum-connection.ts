@@ -12,7 +12,7 @@ import type { PendingShare, SessionContext, SessionEffect, SessionInput, Session
 import type { ConnectionRecord } from "./connection-record.ts";
 
 /** Close code of a connection that the pool ends: a policy was violated, or the peer was silent. */
-export const POLICY_CLOSE = 1008;
+const POLICY_CLOSE = 1008;
 /** The pool is at fault: the peer is to come back. */
 export const RESTART_CLOSE = 1012;
 

@@ -20,7 +20,7 @@ import { VerificationQueue } from "./verification-queue.ts";
  * After so long a miner is told what is certain by then. ethminer gives up a submit after 2 s; half of that is left to the network.
  * A submission that is durable is accepted then, whatever is still to be done with it.
  */
-export const ANSWER_WITHIN_MS = 1_000;
+const ANSWER_WITHIN_MS = 1_000;
 
 /** So many blocks before its first one the next epoch's cache is prepared, where it fits beside the current one. */
 const LOOK_AHEAD_BLOCKS = 100;

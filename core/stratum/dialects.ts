@@ -4,7 +4,7 @@ import { REJECTIONS, type RejectReason } from "./rejections.ts";
 import { scaledDifficulty, shareTarget } from "./share-target.ts";
 
 /** Everything that a notification of work needs. */
-export interface JobNotice {
+interface JobNotice {
   readonly job: Job;
   /** What a share on this job is worth, in hashes. */
   readonly difficulty: bigint;

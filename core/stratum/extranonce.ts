@@ -4,7 +4,7 @@ import type { SessionState } from "./session.ts";
  * Three bytes, the most that EthereumStratum/1.0.0 allows: 16,777,216 sessions at a time, and 2^40 nonces for each, which a rig of
  * 10 GH/s searches for 110 seconds before it needs a new header.
  */
-export const EXTRANONCE_BYTES = 3;
+const EXTRANONCE_BYTES = 3;
 export const EXTRANONCES = 2 ** (8 * EXTRANONCE_BYTES);
 
 /** A session keeps its extranonce for this long after it was last heard of, Unix time in ms; it renews at half of it. */

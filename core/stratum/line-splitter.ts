@@ -1,5 +1,5 @@
 /** Longest stratum line in bytes, without its line end; open-ethereum-pool's limit. A longer one is an attack, not a miner. */
-export const MAX_LINE_BYTES = 1024;
+const MAX_LINE_BYTES = 1024;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;

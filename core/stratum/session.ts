@@ -38,7 +38,7 @@ export interface SessionState {
   readonly closed: boolean;
 }
 
-export type Waiting =
+type Waiting =
   | {
       readonly for: "login";
       readonly id: string;

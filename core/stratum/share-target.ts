@@ -1,6 +1,6 @@
 const TWO_256 = 1n << 256n;
 /** Hashes of difficulty 1 on EthereumStratum/1.0.0's scale: 2^256 / 0x00000000ffff0000…, rounded as docs/protocol.md, section 4, gives it. */
-export const HASHES_PER_DIFFICULTY_1 = 4_295_032_833n;
+const HASHES_PER_DIFFICULTY_1 = 4_295_032_833n;
 
 /**
  * The target of a difficulty as miners get it: floor(2^256 / difficulty), `0x` and always 64 hex digits (the reference sends 58).

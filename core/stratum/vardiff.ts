@@ -15,7 +15,7 @@ export interface VardiffState {
 }
 
 /** Fixed difficulties go no higher, so that sums of shares stay far inside Redis' 64-bit integers. */
-export const MAX_FIXED_DIFFICULTY = 10n ** 15n;
+const MAX_FIXED_DIFFICULTY = 10n ** 15n;
 /** Shares that are remembered: the estimate of the hashrate is then good to 5 %. */
 const MEMORY_SHARES = 400;
 /** Until this many shares are known, difficulty aims at three shares in the time of one: the estimate is good sooner. */

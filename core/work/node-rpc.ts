@@ -3,7 +3,7 @@ import type { UpstreamConfig } from "./upstream.ts";
 /** One POST, as the platform does it. Never follows a redirect: the secret headers would travel with it. Never rejects. */
 export type HttpPost = (request: HttpRequest) => Promise<HttpAnswer>;
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -11,7 +11,7 @@ export interface HttpRequest {
   readonly timeoutMs: number;
 }
 
-export type HttpAnswer =
+type HttpAnswer =
   /** `body` is empty unless the status is 200. */
   | { readonly kind: "answered"; readonly status: number; readonly body: string }
   | { readonly kind: "timeout" }
@@ -45,7 +45,7 @@ export interface NodeFailure {
 }
 
 /** What was asked for, still unchecked. */
-export interface JsonRpcValue {
+interface JsonRpcValue {
   readonly kind: "ok";
   readonly value: unknown;
 }
@@ -73,7 +73,7 @@ export interface JsonRpcCall {
 }
 
 /** The answers to a batch. */
-export interface JsonRpcBatch {
+interface JsonRpcBatch {
   readonly kind: "ok";
   /** The `result` for the call at this place in the batch, or its `error` as a failure. */
   replyTo(index: number): JsonRpcReply;

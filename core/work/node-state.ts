@@ -12,7 +12,7 @@ export interface NodeState {
 }
 
 /** `WriteNodeState` of open-ethereum-pool, for all entries in one command. Times are written in whole seconds. */
-export function nodeStateCommand(nodesKey: string, states: readonly NodeState[]): RedisCommand {
+function nodeStateCommand(nodesKey: string, states: readonly NodeState[]): RedisCommand {
   const command: [string, ...(string | number)[]] = ["HSET", nodesKey];
   for (const { name, height, networkDifficulty, lastBeatMs } of states) {
     command.push(`${name}:name`, name, `${name}:height`, height, `${name}:difficulty`, networkDifficulty.toString());

@@ -49,7 +49,7 @@ export interface TemplateRootDeps {
 }
 
 /** Somebody who asks for work without subscribing (HTTP getwork) keeps the loop running for so long. */
-export const INTEREST_MS = 60_000;
+const INTEREST_MS = 60_000;
 /** How long the first miner waits for the first poll before hearing that there is no work yet; ethminer's patience is 2 s. */
 const FIRST_POLL_MS = 1000;
 /** Without an answer for so long, the next node is asked as well. */

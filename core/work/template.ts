@@ -1,7 +1,7 @@
 import type { Job, WorkSnapshot } from "./job.ts";
 
 /** A submit may name a job whose height is above `current.height - BACKLOG_HEIGHTS`; the node itself takes up to 7 (docs/protocol.md, section 6). */
-export const BACKLOG_HEIGHTS = 3;
+const BACKLOG_HEIGHTS = 3;
 
 /**
  * A node makes a new header of the same height every few seconds, and a height can last for minutes. Only the last ones are still
@@ -84,7 +84,7 @@ export function acceptWork(
 }
 
 /** True where there is no work, or none that a node has confirmed within `maxAgeMs`. */
-export function isExpired(state: TemplateState, { nowMs, maxAgeMs }: { nowMs: number; maxAgeMs: number }): boolean {
+function isExpired(state: TemplateState, { nowMs, maxAgeMs }: { nowMs: number; maxAgeMs: number }): boolean {
   return state.jobs.length === 0 || nowMs - state.confirmedAtMs > maxAgeMs;
 }
 

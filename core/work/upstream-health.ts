@@ -1,7 +1,7 @@
 import type { NodeFailure } from "./node-rpc.ts";
 
 /** A node so many blocks behind the others is out of sync at once … */
-export const MOST_BLOCKS_BEHIND = 3;
+const MOST_BLOCKS_BEHIND = 3;
 /** … and one that is behind at all, after this long: blocks travel between peers in seconds. */
 export const LONGEST_BEHIND_MS = 15_000;
 /** With 13 s between blocks a height lasts this long once in 10^10 blocks. */

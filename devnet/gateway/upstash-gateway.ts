@@ -19,7 +19,7 @@ export interface GatewayOptions {
 }
 
 /** What is wrong between the pool and its Redis at the moment; set members while the gateway runs. */
-export interface GatewayFaults {
+interface GatewayFaults {
   /** Every answer comes this much later, after the commands ran. */
   delayMs: number;
   /** Requests are read, carried out and never answered. */

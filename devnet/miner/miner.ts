@@ -43,10 +43,10 @@ export type MinerEvent =
   | { readonly kind: "failure"; readonly reason: string };
 
 /** `wasted`: found while there was no connection, or not answered before it broke. */
-export type ShareOutcome = Exclude<ShareAnswer, "refused"> | "wasted";
+type ShareOutcome = Exclude<ShareAnswer, "refused"> | "wasted";
 
 /** Counts since the start. */
-export interface MinerStats extends Readonly<Record<ShareOutcome, number>> {
+interface MinerStats extends Readonly<Record<ShareOutcome, number>> {
   readonly connected: boolean;
   readonly connections: number;
   readonly jobs: number;

@@ -61,7 +61,7 @@ export interface Uncle extends AcceptedBlock {
 }
 
 /** Age in heights up to which a node still takes a header (docs/protocol.md, section 6). */
-export const MAX_WORK_AGE = 7;
+const MAX_WORK_AGE = 7;
 /** How many uncles a block takes in, and how many heights older they are at most (Yellow Paper, 11.1). */
 const MAX_UNCLES = 2;
 const MAX_UNCLE_AGE = 6;

@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import type { BindingValue, HostOptions, HostReport, HostRequest, PoolLog, WorkerBundle } from "./pool-messages.ts";
 import { bundleWorker } from "./worker-bundle.ts";
 
-export type { BindingValue, PoolLog } from "./pool-messages.ts";
+export type { BindingValue } from "./pool-messages.ts";
 
 /** Settings of a pool that runs in workerd on this machine. */
 export interface PoolOptions {

@@ -7,8 +7,8 @@ export const NOW_MS = NOW_S * 1000 + 500;
 
 export const A = `0x${"a".repeat(40)}`;
 export const B = `0x${"b".repeat(40)}`;
-export const C = `0x${"c".repeat(40)}`;
-export const D = `0x${"d".repeat(40)}`;
+const C = `0x${"c".repeat(40)}`;
+const D = `0x${"d".repeat(40)}`;
 
 /** The reference's defaults, with small luck windows so that a ledger of a few blocks fills them. */
 export const API_CONFIG: ApiConfig = {

@@ -8,7 +8,7 @@ import {
 } from "../../core/shares/difficulty-classes.ts";
 
 /** A proof of work as a cheat knows it before it decides where to hand it in. */
-export interface Found {
+interface Found {
   /** Top 24 bits of its nonce. */
   readonly prefix: number;
   /** The greatest difficulty that it meets, in hashes. */
@@ -47,7 +47,7 @@ export interface Strategy {
 }
 
 /** mulberry32: the same numbers on every machine. */
-export function seeded(seed: number): () => number {
+function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -76,7 +76,7 @@ export function earned(rule: CreditRule, strategy: Strategy, samples: number, se
 }
 
 /** A nonce prefix of a class, at random. */
-export function within(wanted: DifficultyClass): (random: () => number) => number {
+function within(wanted: DifficultyClass): (random: () => number) => number {
   const { first, size } = extranoncesOf(wanted);
   return (random) => first + Math.floor(random() * size);
 }

@@ -13,7 +13,7 @@ export interface GetworkCase {
   readonly refused?: boolean;
 }
 
-export const GETWORK_LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
+const GETWORK_LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 const NOW = `0x${"a".repeat(64)}`;
 const BEFORE = `0x${"b".repeat(64)}`;
 const GONE = `0x${"7".repeat(64)}`;

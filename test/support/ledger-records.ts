@@ -70,7 +70,7 @@ function sorted(type: string, contents: RedisValue): RedisValue {
 }
 
 /** An array reply of strings. */
-export function texts(reply: RedisValue): string[] {
+function texts(reply: RedisValue): string[] {
   if (!Array.isArray(reply)) throw new RedisReplyError("an array was expected");
   return reply.map(String);
 }

@@ -27,7 +27,7 @@ export interface BenchReport {
 }
 
 /** Which kernel a batch of this size runs on; assembly/index.ts and batch.ts decide it. */
-export function kernelOf(shares: number): string {
+function kernelOf(shares: number): string {
   if (shares === 1) return "single";
   return shares <= 8 ? "interleaved" : "burst";
 }

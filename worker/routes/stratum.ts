@@ -10,7 +10,7 @@ import { openInBandLogin } from "../in-band-login.ts";
 type RouteContext = Context<{ Bindings: Env }>;
 
 /** Client address. `CF-Connecting-IP` only: Cloudflare sets it, while X-Forwarded-For is whatever the client likes. */
-export function clientIp(request: Request): string {
+function clientIp(request: Request): string {
   return request.headers.get("cf-connecting-ip") ?? "0.0.0.0";
 }
 

@@ -5,7 +5,7 @@ import { bookEntries, bookKeys, isBookType, type BookType } from "./scan.ts";
  * A dump is text, a JSON object a line: a header, then for every key one or more lines with entries, then a line that ends it. So it can
  * be read and searched with ordinary tools, and one that was cut off is known by its missing end.
  */
-export const DUMP_VERSION = 1;
+const DUMP_VERSION = 1;
 
 /** Entries of a key; a large one takes several lines. */
 export interface DumpEntries {

@@ -1,6 +1,6 @@
-import { duration, hashes, hashrate, scaled } from "../../../core/units.ts";
+import { duration, hashes, hashrate } from "../../../core/units.ts";
 
-export { duration, hashes, hashrate, scaled };
+export { duration, hashes, hashrate };
 
 /** A whole number with separators. */
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US");

@@ -56,8 +56,8 @@ export interface TestPoolOptions {
   readonly redis?: RedisPort;
 }
 
-export const REFRESH_MS = 1000;
-export const CHECK_MS = 5000;
+const REFRESH_MS = 1000;
+const CHECK_MS = 5000;
 export const MAX_AGE_MS = 60_000;
 /** How long a request may really take; a hanging node costs a test the poller's patience, a quarter of a second. */
 const TIMEOUT_MS = 20_000;
