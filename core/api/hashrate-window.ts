@@ -1,6 +1,6 @@
 import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
 import { HashrateBuckets, parseShare, type Activity, type WindowShare } from "./hashrate-buckets.ts";
-import { asCount, asScored, type Reply } from "./replies.ts";
+import { asCount, asScored, type PipelineReply } from "./replies.ts";
 
 /** How a window is folded and how much one refresh may read. */
 export interface WindowOptions {
@@ -86,7 +86,13 @@ export class HashrateWindow {
    * The page that is under way when the budget ends is still folded, so with any budget over 0 every refresh gets further.
    * @throws RedisUnreachableError what was read so far is kept
    */
-  async absorb(plan: Plan, replies: readonly Reply[], redis: RedisPort, nowS: number, budget: number): Promise<void> {
+  async absorb(
+    plan: Plan,
+    replies: readonly PipelineReply[],
+    redis: RedisPort,
+    nowS: number,
+    budget: number,
+  ): Promise<void> {
     const { verify, edges, newest } = plan;
     for (const [i, bucket] of edges.entries()) {
       this.#edges.push({ bucket, shares: await this.#edge(bucket, shares(replies[verify.length + i]), redis) });
@@ -211,7 +217,7 @@ export class HashrateWindow {
   }
 }
 
-function shares(reply: Reply): WindowShare[] {
+function shares(reply: PipelineReply): WindowShare[] {
   // A member of another form still counts as an entry, or the ZCOUNT that follows would never agree.
   return asScored(reply).map(
     ({ member, score }) => parseShare(member, score) ?? { name: "", difficulty: 0, ts: score },

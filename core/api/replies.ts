@@ -2,7 +2,7 @@ import type { RedisReplyError, RedisValue } from "../ledger/contract/redis-port.
 import { emptyRecord, parseInteger } from "./json.ts";
 
 /** One reply of a pipeline; a refused command (say WRONGTYPE on a key that something else wrote) counts as missing data. */
-export type Reply = RedisValue | RedisReplyError | undefined;
+export type PipelineReply = RedisValue | RedisReplyError | undefined;
 
 /** A member of a sorted set with its score. */
 export interface Scored {
@@ -11,23 +11,23 @@ export interface Scored {
   readonly score: number;
 }
 
-function asList(reply: Reply): readonly RedisValue[] {
+function asList(reply: PipelineReply): readonly RedisValue[] {
   return Array.isArray(reply) ? (reply as readonly RedisValue[]) : [];
 }
 
 /** Integer reply (ZCARD, ZCOUNT); 0 when missing. */
-export function asCount(reply: Reply): number {
+export function asCount(reply: PipelineReply): number {
   const count = typeof reply === "string" ? Number(reply) : reply;
   return typeof count === "number" && Number.isFinite(count) ? count : 0;
 }
 
 /** String reply, or null. */
-export function asText(reply: Reply): string | null {
+export function asText(reply: PipelineReply): string | null {
   return typeof reply === "string" ? reply : typeof reply === "number" ? String(reply) : null;
 }
 
 /** HGETALL: names and values in turn. */
-export function asHash(reply: Reply): Map<string, string> {
+export function asHash(reply: PipelineReply): Map<string, string> {
   const flat = asList(reply);
   const hash = new Map<string, string>();
   for (let i = 0; i + 1 < flat.length; i += 2) hash.set(String(flat[i]), String(flat[i + 1]));
@@ -35,7 +35,7 @@ export function asHash(reply: Reply): Map<string, string> {
 }
 
 /** A range WITHSCORES: members and scores in turn. */
-export function asScored(reply: Reply): Scored[] {
+export function asScored(reply: PipelineReply): Scored[] {
   const flat = asList(reply);
   const scored: Scored[] = [];
   for (let i = 0; i + 1 < flat.length; i += 2) {

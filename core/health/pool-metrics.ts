@@ -118,9 +118,9 @@ function figureMetrics({ hashrate, miners, candidates, immature, matured, submit
     ),
     counter(
       "submits",
-      "Submits by verdict since the board started.",
+      "Submits by verdict since the API object started.",
       ...Object.entries(verdicts).map(([verdict, value]) => ({ labels: { verdict }, value })),
     ),
-    counter("blocks_found", "Blocks found since the board started.", { value: blocks }),
+    counter("blocks_found", "Blocks found since the API object started.", { value: blocks }),
   ];
 }

@@ -41,7 +41,7 @@ const COUNTER = {
 } as const satisfies Record<GuardEvent, keyof ClientCounts>;
 
 /** What comes of a report. */
-export interface Judgement {
+export interface ReportOutcome {
   readonly counts: ClientCounts;
   readonly verdict: GuardVerdict;
   /** Whether the counts are worth a row: only what tells against the client is. Valid shares are the many, and without invalid ones they count for nothing. */
@@ -49,7 +49,12 @@ export interface Judgement {
 }
 
 /** Counts what a session saw a client do, and judges the client. @param times events of one kind */
-export function judgeReport(counts: ClientCounts, event: GuardEvent, times: number, policy: RatioPolicy): Judgement {
+export function judgeReport(
+  counts: ClientCounts,
+  event: GuardEvent,
+  times: number,
+  policy: RatioPolicy,
+): ReportOutcome {
   const counter = COUNTER[event];
   const judged = judgeRatio({ ...counts, [counter]: counts[counter] + times }, policy);
   const { refused } = judged;

@@ -28,7 +28,7 @@ export interface HealthEvent {
 }
 
 /** What is known of one node. Times are Unix ms. */
-export interface NodeStatus {
+export interface UpstreamStatus {
   readonly name: string;
   readonly healthy: boolean;
   /** Height that it mines, by its last answer; null before the first. */
@@ -92,7 +92,7 @@ export class UpstreamHealth {
     return position < 0 ? this.#nodes.length : position;
   }
 
-  statuses(): NodeStatus[] {
+  statuses(): UpstreamStatus[] {
     return this.#nodes.map(({ name, healthy, height, networkDifficulty, answeredAtMs, lastError }) => ({
       name,
       healthy,

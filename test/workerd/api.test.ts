@@ -108,11 +108,11 @@ describe("the API", () => {
 
 describe("the pool's history", () => {
   it("gets a point by cron while somebody mines, with the submits that the verifiers reported", async () => {
-    const board = env.POOL_API.getByName("main");
-    await board.report({ accepted: 7, stale: 1 });
-    await board.report({ accepted: 3, blocks: 1 });
+    const pool = env.POOL_API.getByName("main");
+    await pool.report({ accepted: 7, stale: 1 });
+    await pool.report({ accepted: 3, blocks: 1 });
     await seedLiveLedger();
-    await board.tick();
+    await pool.tick();
     const history = JSON.parse((await get("/api/history?range=3h")).text) as Record<string, number[]>;
     expect(history).toMatchObject({
       range: "3h",
@@ -128,19 +128,19 @@ describe("the pool's history", () => {
   });
 
   it("costs nothing while nobody mines: no command to Redis, no row", async () => {
-    const board = env.POOL_API.getByName("main");
-    await board.tick();
-    const rows = await runInDurableObject(board, (_instance, state) =>
+    const pool = env.POOL_API.getByName("main");
+    await pool.tick();
+    const rows = await runInDurableObject(pool, (_instance, state) =>
       state.storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM pool_history").one(),
     );
     expect(rows.n).toBe(0);
   });
 
   it("survives the loss of the object", async () => {
-    const board = env.POOL_API.getByName("main");
-    await board.report({ accepted: 7 });
-    await board.tick();
-    await runInDurableObject(board, (_instance, state) => state.abort("test")).catch(() => undefined);
+    const pool = env.POOL_API.getByName("main");
+    await pool.report({ accepted: 7 });
+    await pool.tick();
+    await runInDurableObject(pool, (_instance, state) => state.abort("test")).catch(() => undefined);
     const history = JSON.parse((await get("/api/history?range=3h")).text) as Record<string, number[]>;
     expect(history["accepted"]).toEqual([7]);
   });

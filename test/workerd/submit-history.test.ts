@@ -81,7 +81,7 @@ describe("a login's submits", () => {
 });
 
 describe("a shard's verdicts", () => {
-  it("reach the board five seconds after the first, in one request, and stay when the board cannot be reached", async () => {
+  it("reach the API object five seconds after the first, in one request, and stay when it cannot be reached", async () => {
     const reports: object[] = [];
     const timers: { delayMs: number; work: () => void }[] = [];
     const after = (delayMs: number, work: () => void) => {
@@ -114,10 +114,10 @@ describe("a shard's verdicts", () => {
     expect(timers).toEqual([]);
   });
 
-  it("are counted by the board until its next minute", async () => {
-    const board = env.POOL_API.getByName("main");
-    await board.report({ invalid: 1, stale: 3 });
-    await board.report({ invalid: 2 });
-    expect((await board.totals()).submits).toMatchObject({ invalid: 3, stale: 3 });
+  it("are counted by the API object until its next minute", async () => {
+    const api = env.POOL_API.getByName("main");
+    await api.report({ invalid: 1, stale: 3 });
+    await api.report({ invalid: 2 });
+    expect((await api.totals()).submits).toMatchObject({ invalid: 3, stale: 3 });
   });
 });

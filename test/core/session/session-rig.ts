@@ -17,8 +17,8 @@ import { settled, VirtualClock } from "../../support/virtual-clock.ts";
 
 export const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 export const IP = "192.0.2.1";
-export const MIX = `0x${"e".repeat(64)}`;
-export const NONCE = "0x0123456789abcdef";
+const MIX = `0x${"e".repeat(64)}`;
+const NONCE = "0x0123456789abcdef";
 export const LOGIN_LINE = `{"id":1,"method":"eth_submitLogin","params":["${LOGIN}.rig"]}`;
 export const GET_WORK = '{"id":5,"method":"eth_getWork","params":[]}';
 export const GRANTED = (id: number) => `{"id":${id},"jsonrpc":"2.0","result":true}`;
