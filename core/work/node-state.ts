@@ -1,4 +1,5 @@
 import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
+import { thrown } from "../log.ts";
 import type { OnceLog } from "./once-log.ts";
 
 /** One entry of `eth:nodes`: this pool under its own name, or a node under its. */
@@ -53,8 +54,8 @@ export class NodeStateWriter {
       await redis.command(nodeStateCommand(nodesKey, states));
       once.solved("node state", "the state of the nodes is in Redis again");
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      once.problem("node state", "failed", "the state of the nodes could not be written to Redis", { error: text });
+      const why = { error: thrown(error) };
+      once.problem("node state", "failed", "the state of the nodes could not be written to Redis", why);
     } finally {
       this.#writing = false;
     }

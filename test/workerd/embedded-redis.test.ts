@@ -161,3 +161,14 @@ test("/redis answers requests that are no commands with an error and status 400"
   expect((await call("/nowhere", { method: "POST", headers, body: '["PING"]' })).status).toBe(404);
   expect((await call("", { method: "GET", headers })).status).toBe(405);
 });
+
+test("/redis refuses a body over Upstash's limit, whether or not its length was announced", async () => {
+  const headers = { Authorization: `Bearer ${token}` };
+  const megabyte = new Uint8Array(1024 * 1024).fill(0x20);
+  let sent = 0;
+  const endless = new ReadableStream<Uint8Array>({ pull: (stream) => (sent++, stream.enqueue(megabyte)) });
+  const streamed = await call("", { method: "POST", headers, body: endless });
+  expect([streamed.status, sent < 20]).toEqual([413, true]);
+  const announced = { ...headers, "Content-Length": String(11 * 1024 * 1024) };
+  expect((await call("", { method: "POST", headers: announced, body: "[]" })).status).toBe(413);
+});
