@@ -1,10 +1,10 @@
 import { bookMap, textList } from "../ledger/books/scan.ts";
+import type { LedgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { LEDGER_SCRIPTS } from "../ledger/contract/scripts/embedded.ts";
 import type { LedgerScript } from "../ledger/contract/scripts/script.ts";
 import type { ListedBlock } from "./block-members.ts";
 import { creditsOf, memberOf, type BlockMove } from "./block-move.ts";
-import type { PayoutKeys } from "./payout-keys.ts";
 import { SHANNON_WEI } from "./reward-schedule.ts";
 
 /** A move as its script takes it, but for the plan and the part. */
@@ -20,14 +20,14 @@ export interface MoveCall {
 /** Reads what a move has to know of the ledger. A move that was interrupted needs only what is left of it. */
 export async function moveCall(
   redis: RedisPort,
-  keys: PayoutKeys,
+  keys: LedgerKeys,
   move: BlockMove,
   weights: ReadonlyMap<string, bigint>,
 ): Promise<MoveCall> {
   const { block, to } = move;
   if (block.list === "candidates" || to === "immature") return immatureCall(keys, move, creditsOf(move, weights));
   const given =
-    to === "taken" ? keys.credits(block.height, block.hash) : keys.creditsImmature(block.height, block.hash);
+    to === "taken" ? keys.credits(block.height, block.hash) : keys.immatureCredits(block.height, block.hash);
   const had = [...(await bookMap(redis, given, "hash")).keys()];
   if (to === "matured") return maturedCall(keys, move, creditsOf(move, weights), { given, had });
   return await orphanCall(redis, keys, move, block, { given, had });
@@ -39,14 +39,14 @@ interface Given {
   readonly had: readonly string[];
 }
 
-const commonArgs = (keys: PayoutKeys, move: BlockMove): string[] => [
+const commonArgs = (keys: LedgerKeys, move: BlockMove): string[] => [
   move.block.member,
   String(move.fate.height),
   memberOf(move),
   keys.minerPrefix,
 ];
 
-function immatureCall(keys: PayoutKeys, move: BlockMove, credits: ReadonlyMap<string, bigint>): MoveCall {
+function immatureCall(keys: LedgerKeys, move: BlockMove, credits: ReadonlyMap<string, bigint>): MoveCall {
   const { block, fate } = move;
   const round = keys.round(block.height, block.nonce);
   return {
@@ -54,11 +54,11 @@ function immatureCall(keys: PayoutKeys, move: BlockMove, credits: ReadonlyMap<st
     keys: [
       keys.candidates,
       keys.immature,
-      keys.creditsImmature(fate.height, fate.hash),
+      keys.immatureCredits(fate.height, fate.hash),
       keys.finances,
       round,
       keys.round(fate.height, block.nonce),
-      keys.moves,
+      keys.blockMoves,
       keys.owed,
     ],
     args: [...commonArgs(keys, move), String(credits.size)],
@@ -67,7 +67,7 @@ function immatureCall(keys: PayoutKeys, move: BlockMove, credits: ReadonlyMap<st
 }
 
 function maturedCall(
-  keys: PayoutKeys,
+  keys: LedgerKeys,
   move: BlockMove,
   credits: ReadonlyMap<string, bigint>,
   { given, had }: Given,
@@ -86,7 +86,7 @@ function maturedCall(
       keys.finances,
       keys.round(block.height, block.nonce),
       keys.creditsAll,
-      keys.moves,
+      keys.blockMoves,
       keys.owed,
     ],
     args: [...commonArgs(keys, move), String(credits.size), record, String(fate.rewardWei / SHANNON_WEI), fate.hash],
@@ -96,7 +96,7 @@ function maturedCall(
 
 async function orphanCall(
   redis: RedisPort,
-  keys: PayoutKeys,
+  keys: LedgerKeys,
   move: BlockMove,
   block: ListedBlock,
   { given, had }: Given,
@@ -117,7 +117,7 @@ async function orphanCall(
       keys.roundCurrent,
       keys.stats,
       keys.creditsAll,
-      keys.moves,
+      keys.blockMoves,
       keys.owed,
     ],
     args: [...commonArgs(keys, move), taken ? "balance" : "immature", move.merge ? "1" : "0", record, String(mined)],
@@ -126,7 +126,7 @@ async function orphanCall(
 }
 
 /** The block's member in `credits:all`, empty where there is none. */
-async function creditRecord(redis: RedisPort, keys: PayoutKeys, { height, hash }: ListedBlock): Promise<string> {
+async function creditRecord(redis: RedisPort, keys: LedgerKeys, { height, hash }: ListedBlock): Promise<string> {
   const members = textList(await redis.command(["ZRANGEBYSCORE", keys.creditsAll, height, height]));
   return members.find((member) => member.startsWith(`${hash}:`)) ?? "";
 }

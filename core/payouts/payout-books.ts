@@ -1,4 +1,5 @@
 import { bookMap, textList } from "../ledger/books/scan.ts";
+import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../ledger/contract/redis-port.ts";
 import { LEDGER_SCRIPTS } from "../ledger/contract/scripts/embedded.ts";
 import type { LedgerScript } from "../ledger/contract/scripts/script.ts";
@@ -6,7 +7,6 @@ import { blockId, parseCandidate, parseListed, type PoolBlock } from "./block-me
 import { encodeMove, type BlockMove } from "./block-move.ts";
 import { decodeTerms, encodeTerms, type BlockTerms } from "./block-terms.ts";
 import { moveCall } from "./move-call.ts";
-import { payoutKeys, type PayoutKeys } from "./payout-keys.ts";
 
 /** What became of a step. `owed`: logins whose account could not be written; what they have to get or to give back is kept for them. */
 export type StepResult =
@@ -38,13 +38,13 @@ const CODES = { gone: 0, done: 1, before: 2, replaced: 3, incomplete: 4 } as con
 export class PayoutBooks {
   readonly #redis: RedisPort;
   readonly #partLogins: number;
-  readonly keys: PayoutKeys;
+  readonly keys: LedgerKeys;
 
   /** @param partLogins logins a request, for tests of steps with many parts */
   constructor(redis: RedisPort, coin: string, partLogins: number = PART_LOGINS) {
     this.#redis = redis;
     this.#partLogins = partLogins;
-    this.keys = payoutKeys(coin);
+    this.keys = ledgerKeys(coin);
   }
 
   /** Blocks of a list up to a height, lowest first. */
@@ -79,10 +79,10 @@ export class PayoutBooks {
 
   /** The terms of a block: those that it was found under, else from now on these. @returns null where what stands there cannot be read */
   async terms(block: PoolBlock, now: BlockTerms): Promise<BlockTerms | null> {
-    const { terms } = this.keys;
+    const { blockTerms } = this.keys;
     const [, kept] = await this.#pipeline([
-      ["HSETNX", terms, blockId(block), encodeTerms(now)],
-      ["HGET", terms, blockId(block)],
+      ["HSETNX", blockTerms, blockId(block), encodeTerms(now)],
+      ["HGET", blockTerms, blockId(block)],
     ]);
     return typeof kept === "string" ? decodeTerms(kept) : null;
   }
@@ -119,7 +119,7 @@ export class PayoutBooks {
 
   /** Plans of moves that were begun and not ended, by the member that they move. */
   async moves(): Promise<ReadonlyMap<string, string>> {
-    return await bookMap(this.#redis, this.keys.moves, "hash");
+    return await bookMap(this.#redis, this.keys.blockMoves, "hash");
   }
 
   /** Logins that something is owed to. */
@@ -151,10 +151,10 @@ export class PayoutBooks {
     let plan = resumed ?? "";
     if (resumed === null && parts.length > 1) {
       plan = encodeMove(move);
-      const { moves } = this.keys;
+      const { blockMoves } = this.keys;
       const [, kept] = await this.#pipeline([
-        ["HSETNX", moves, move.block.member, plan],
-        ["HGET", moves, move.block.member],
+        ["HSETNX", blockMoves, move.block.member, plan],
+        ["HGET", blockMoves, move.block.member],
       ]);
       if (kept !== plan) return { kind: "refused", reason: "another plan for this block is under way" };
     }

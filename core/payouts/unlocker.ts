@@ -143,7 +143,7 @@ export class Unlocker {
     const { books, settings } = this.#deps;
     const mixDigest = block.list === "candidates" ? block.mixDigest : null;
     const terms = await books.terms(block, { ...settings.terms, mixDigest, finder: null });
-    if (terms === null) return refused(`its terms in ${books.keys.terms} cannot be read`);
+    if (terms === null) return refused(`its terms in ${books.keys.blockTerms} cannot be read`);
     const strict = block.list === "immature";
     const deep = well.filter(
       ({ status }) => status.head >= block.height + (strict ? settings.depth : settings.immatureDepth),
@@ -284,7 +284,7 @@ export class Unlocker {
   async #weights(move: BlockMove) {
     const { books, settings } = this.#deps;
     const terms = await books.terms(move.block, { ...settings.terms, mixDigest: null, finder: null });
-    if (terms === null) return { ok: false, reason: `its terms in ${books.keys.terms} cannot be read` } as const;
+    if (terms === null) return { ok: false, reason: `its terms in ${books.keys.blockTerms} cannot be read` } as const;
     return await books.weights(move.block, terms);
   }
 }

@@ -44,8 +44,22 @@ export function ledgerKeys(coin: string) {
 
     /** Hash: `balance`, `immature`, `pending`, `paid`, `totalMined`, `lastCreditHeight`, `lastCreditHash`. */
     finances: key("finances"),
+    /** Sorted set of `blockHash:ts:rewardWei` by height. */
+    creditsAll: key("credits", "all"),
     /** Hashes `credits:immature:<height>:<blockHash>`, login -> amount. */
     immatureCreditsPrefix: key("credits", "immature", ""),
+    /** Hash login -> amount, while a block is immature. */
+    immatureCredits: (height: number, hash: string) => key("credits", "immature", height, hash),
+    /** Hash login -> amount of a matured block. */
+    credits: (height: number, hash: string) => key("credits", height, hash),
+
+    /** This pool's own. Hash `nonce:ts` -> the terms that a block was found under, JSON (core/payouts/block-terms.ts). */
+    blockTerms: key("blocks", "terms"),
+    /** This pool's own. Hash member -> plan of a block's move that takes several steps, JSON (core/payouts/block-move.ts). */
+    blockMoves: key("unlocker", "moves"),
+    /** This pool's own. Hash `<login>:immature|balance` -> amount that waits until the login's account can be written again. */
+    owed: key("unlocker", "owed"),
+
     /** Sorted set of `txHash:login:amount` by ts. */
     payments: key("payments", "all"),
     /** Sorted set of `txHash:amount` by ts. */
@@ -59,7 +73,7 @@ export type LedgerKeys = ReturnType<typeof ledgerKeys>;
 
 /** Types by the rest of the key behind the coin; the first that matches counts. */
 const TYPES: readonly (readonly [RegExp, string])[] = [
-  [/^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*)$/, "hash"],
+  [/^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*|blocks:terms|unlocker:.*)$/, "hash"],
   [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],
   [/^payments:lock$/, "string"],
   [/^payments:.*$/, "zset"],
