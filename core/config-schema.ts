@@ -1,8 +1,20 @@
 import * as v from "valibot";
+import { parsePercent } from "./payouts/revenue-split.ts";
 import { parseDurationMs } from "./units.ts";
 
 /** Settings that are lists or tables. From `.dev.vars`, `--var` or a secret they arrive as JSON text. */
-const STRUCTURED = new Set(["upstream", "stratum", "getwork", "policy", "api", "verifier", "log", "chain"]);
+const STRUCTURED = new Set([
+  "upstream",
+  "stratum",
+  "getwork",
+  "policy",
+  "api",
+  "verifier",
+  "log",
+  "chain",
+  "unlocker",
+  "payouts",
+]);
 
 /** Allowed-value texts are part of the error that an operator reads, so they are written where the rule is. */
 const duration = (fallback: string, { minMs = 0 }: { minMs?: number } = {}) =>
@@ -44,6 +56,12 @@ const difficultyValue = v.pipe(
   // Redis adds difficulties up in signed 64-bit integers.
   v.check((difficulty) => difficulty >= 1n && difficulty < 1n << 63n, DIFFICULTY),
 );
+
+const weiValue = (allowed: string) =>
+  v.pipe(
+    v.union([v.pipe(v.number(), v.safeInteger(allowed)), v.pipe(v.string(), v.regex(/^\d{1,30}$/, allowed))], allowed),
+    v.transform((value) => BigInt(value)),
+  );
 
 const FLAG = "true or false";
 const flag = (fallback: boolean) =>
@@ -123,6 +141,71 @@ const chain = v.union(
   CHAIN,
 );
 
+const ADDRESS = "a 0x address of 40 hex digits";
+const address = v.pipe(
+  v.string(ADDRESS),
+  v.regex(/^0x[0-9a-fA-F]{40}$/, ADDRESS),
+  v.transform((text) => text.toLowerCase()),
+);
+/** Empty, as the reference's configuration has it, is none. */
+const optionalAddress = v.optional(
+  v.pipe(
+    v.union([v.literal(""), address], ADDRESS),
+    v.transform((text) => text || null),
+  ),
+  "",
+);
+
+/** Numbers are taken by their shortest decimal text: money is never computed with a double. */
+const decimalText = (allowed: string, isAllowed: (text: string) => boolean) =>
+  v.pipe(v.union([v.number(), v.string()], allowed), v.transform(String), v.check(isAllowed, allowed));
+
+const rewards = v.strictObject(
+  {
+    eraLength: v.optional(v.nullable(decimal(1, Number.MAX_SAFE_INTEGER)), null),
+    schedule: v.optional(
+      v.array(v.strictObject({ from: decimal(0, Number.MAX_SAFE_INTEGER), wei: weiValue("Wei of a block's reward") })),
+      [],
+    ),
+    uncles: v.optional(v.picklist(["ethash", "ecip1017", "none"], "ethash, ecip1017 or none"), "ethash"),
+    baseFeeToMiner: v.optional(
+      v.array(
+        v.strictObject({
+          from: decimal(0, Number.MAX_SAFE_INTEGER),
+          numerator: decimal(0, 1_000_000),
+          denominator: decimal(1, 1_000_000),
+        }),
+      ),
+      [],
+    ),
+  },
+  "a table { eraLength } or { schedule = [{ from, wei }] }, with uncles and baseFeeToMiner",
+);
+
+const unlocker = v.strictObject({
+  enabled: flag(false),
+  accounts: v.optional(v.array(address, `a list, each of it ${ADDRESS}`), []),
+  poolFee: v.optional(
+    decimalText("a percentage from 0 to 100, such as 1.0", (text) => parsePercent(text) !== null),
+    "1.0",
+  ),
+  poolFeeAddress: optionalAddress,
+  donate: flag(false),
+  donateAddress: optionalAddress,
+  depth: count(120, 1, 100_000),
+  immatureDepth: count(20, 1, 100_000),
+  finalDepth: count(10_000, 1, 1_000_000),
+  keepTxFees: flag(false),
+  interval: duration("10m", { minMs: 1_000 }),
+  requirePeers: count(1, 0, 1_000),
+  orphanedRounds: v.optional(v.picklist(["merge", "drop"], "merge or drop"), "merge"),
+  rewards: v.optional(v.nullable(rewards), null),
+});
+
+const payouts = v.strictObject({
+  scheme: v.optional(v.picklist(["prop", "solo"], "prop or solo"), "prop"),
+});
+
 /** The settings as an operator writes them, with the defaults of open-ethereum-pool where it has them. */
 export const settingsSchema = v.object({
   name: v.optional(word("a name of letters, digits, - and _", /^[\w-]{1,32}$/), "main"),
@@ -185,6 +268,8 @@ export const settingsSchema = v.object({
     }),
     {},
   ),
+  unlocker: v.optional(unlocker, {}),
+  payouts: v.optional(payouts, {}),
   log: v.optional(
     v.strictObject({
       level: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { chainByName, customChain, type ChainSpec } from "./chain-spec.ts";
 import { isSecretSetting, isStructuredSetting, settingNames, settingsSchema, type Settings } from "./config-schema.ts";
 import type { PoolConfig } from "./pool-config.ts";
+import { unlockerOf } from "./payouts/unlocker-config.ts";
 import type { UpstreamConfig } from "./work/upstream.ts";
 
 /** One wrong setting: which, what stood there (secrets redacted), what is allowed. */
@@ -177,6 +178,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
       blocks: api.blocks,
       metricsToken: settings.METRICS_TOKEN,
     },
+    unlocker: unlockerOf(settings, problems),
     log: settings.log,
   };
 }

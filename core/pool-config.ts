@@ -1,4 +1,5 @@
 import type { ChainSpec } from "./chain-spec.ts";
+import type { UnlockerConfig } from "./payouts/unlocker-config.ts";
 import type { UpstreamConfig } from "./work/upstream.ts";
 
 /** Everything that an operator can set, parsed once and frozen. Names follow open-ethereum-pool; durations are ms, difficulties hashes. */
@@ -80,6 +81,8 @@ export interface PoolConfig {
     /** Bearer token of `/metrics`; null switches the route off. */
     readonly metricsToken: string | null;
   };
+  /** Null: switched off, and nobody is credited by this pool. */
+  readonly unlocker: UnlockerConfig | null;
   readonly log: {
     readonly level: "debug" | "info" | "warn" | "error";
     /** One line a share: off by default, logs are billed. */ readonly shares: boolean;

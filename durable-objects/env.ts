@@ -7,6 +7,7 @@ import type {
   MinerSessionRpc,
   PoolApiRpc,
   ShareVerifierRpc,
+  UnlockerRpc,
 } from "./rpc.ts";
 
 /** Objects of a class that answers `Calls`. The class itself stays out of it: whoever calls an object depends on its interface only. */
@@ -22,6 +23,7 @@ export interface Env {
   readonly IP_GUARD: Objects<IpGuardRpc>;
   readonly POOL_API: Objects<PoolApiRpc>;
   readonly ACCOUNT_API: Objects<AccountApiRpc>;
+  readonly UNLOCKER: Objects<UnlockerRpc>;
   readonly ASSETS: Fetcher;
   /** `[vars]` and secrets. */
   readonly [setting: string]: unknown;

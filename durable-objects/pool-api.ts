@@ -36,6 +36,7 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       nowMs: Date.now,
       work: () => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).health(),
       shards: () => verifierShards(env, config.verifier.shards).map(async (shard) => await shard.health()),
+      unlocker: async () => await env.UNLOCKER.getByName("main").status(),
       onMining: () => awake.renew(),
     });
   }

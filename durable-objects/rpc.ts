@@ -6,6 +6,7 @@ import type { PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport, ShardHealth, WorkHealth } from "../core/health/judge.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range, SubmitCounts } from "../core/history/definitions.ts";
+import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
@@ -110,4 +111,14 @@ export interface PoolApiRpc {
 export interface AccountApiRpc {
   /** JSON text of `/api/accounts/<login>`; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
   body(login: string): Promise<string | null>;
+}
+
+/** One object, `idFromName("main")`: takes found blocks from candidate to balance. */
+export interface UnlockerRpc {
+  /** Cron: the loop runs afterwards, where it is switched on. */
+  guard(): Promise<void>;
+  /** Runs at once and answers when the run is over. */
+  run(): Promise<void>;
+  /** Null while it is switched off. */
+  status(): Promise<UnlockerStatus | null>;
 }

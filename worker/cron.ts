@@ -17,6 +17,7 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
   const guarded = [
     ...templates.map((name) => env.BLOCK_TEMPLATE.getByName(name)),
     ...verifierShards(env, verifier.shards),
+    ...(config.unlocker === null ? [] : [env.UNLOCKER.getByName("main")]),
   ];
   const results = await Promise.allSettled([
     ...guarded.map(async (part) => await part.guard()),

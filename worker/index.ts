@@ -17,6 +17,7 @@ export { IpGuard } from "../durable-objects/ip-guard.ts";
 export { MinerSession } from "../durable-objects/miner-session.ts";
 export { PoolApi } from "../durable-objects/pool-api.ts";
 export { ShareVerifier } from "../durable-objects/share-verifier.ts";
+export { Unlocker } from "../durable-objects/unlocker.ts";
 
 const app = new Hono<{ Bindings: Env }>();
 

@@ -11,6 +11,7 @@ import { judgeHealth, type HealthReport, type ShardHealth, type WorkHealth } fro
 import type { PoolFigures } from "../health/pool-metrics.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../log.ts";
+import type { UnlockerStatus } from "../payouts/unlocker-status.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import type { SqlPort } from "../sql-port.ts";
 import { seconds } from "./api-config.ts";
@@ -51,6 +52,8 @@ export interface PoolViewDeps {
   readonly work: () => Promise<WorkHealth>;
   /** One answer a verifier. */
   readonly shards: () => readonly Promise<ShardHealth>[];
+  /** Null: switched off. */
+  readonly unlocker: () => Promise<UnlockerStatus | null>;
   /** Somebody mines: what is in memory should stay there until the next cron run. */
   readonly onMining: () => void;
 }
@@ -159,9 +162,10 @@ export class PoolView {
 
   async #judge(): Promise<HealthReport> {
     const { redis, config } = this.#deps;
-    const [work, ledger, ...shards] = await Promise.allSettled([
+    const [work, ledger, unlocker, ...shards] = await Promise.allSettled([
       this.#deps.work(),
       redis.command(["PING"]),
+      config.unlocker === null ? null : this.#deps.unlocker(),
       ...this.#deps.shards(),
     ]);
     return judgeHealth({
@@ -169,6 +173,11 @@ export class PoolView {
       ledgerError: ledger.status === "fulfilled" ? null : String(ledger.reason),
       shards: shards.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason))),
       maxWorkAgeMs: config.work.maxAgeMs,
+      unlocker: config.unlocker && {
+        status: unlocker.status === "fulfilled" ? (unlocker.value ?? "it is switched off") : String(unlocker.reason),
+        intervalMs: config.unlocker.intervalMs,
+      },
+      nowMs: this.#deps.nowMs(),
     });
   }
 

@@ -1,3 +1,5 @@
+import { unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
+
 /** A node as the template sees it. */
 export interface NodeHealth {
   readonly name: string;
@@ -46,6 +48,10 @@ export interface HealthParts {
   readonly ledgerError: string | null;
   /** Oldest work that is handed out, ms. */
   readonly maxWorkAgeMs: number;
+  /** Null: switched off. */
+  readonly unlocker: { readonly status: UnlockerStatus | string; readonly intervalMs: number } | null;
+  /** Unix time in ms. */
+  readonly nowMs: number;
 }
 
 /** The body of `/health`: `healthy` decides between 200 and 503, `problems` says why in words. */
@@ -59,6 +65,8 @@ export interface HealthReport {
   /** Epochs whose light cache is in memory, one entry a shard; null while a shard has none. */
   readonly epochs: readonly (number | null)[];
   readonly shards: readonly (ShardHealth | null)[];
+  /** Null while the unlocker is switched off or does not answer. */
+  readonly unlocker: UnlockerStatus | null;
 }
 
 /**
@@ -77,6 +85,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     ...parts.shards.flatMap((shard, i) =>
       typeof shard === "string" ? [`shard ${i} does not answer: ${shard}`] : shardProblems(shard, i),
     ),
+    ...unlockerTrouble(parts),
   ];
   const sick = parts.ledgerError !== null || alive.some(({ ledger }) => ledger === "sick");
   const sum = (of: (shard: ShardHealth) => number) => alive.reduce((total, shard) => total + of(shard), 0);
@@ -88,7 +97,16 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     outbox: { depth: sum((shard) => shard.outboxDepth), bound: sum((shard) => shard.outboxBound) },
     epochs: shards.map((shard) => shard?.cacheEpoch ?? null),
     shards,
+    unlocker: typeof parts.unlocker?.status === "object" ? parts.unlocker.status : null,
   };
+}
+
+function unlockerTrouble({ unlocker, nowMs }: HealthParts): string[] {
+  if (unlocker === null) return [];
+  const { status, intervalMs } = unlocker;
+  return typeof status === "string"
+    ? [`the unlocker does not answer: ${status}`]
+    : unlockerProblems(status, nowMs, intervalMs);
 }
 
 function workProblems(work: WorkHealth, maxAgeMs: number): string[] {

@@ -31,6 +31,7 @@ export function poolMetrics(health: HealthReport, figures: PoolFigures): Metric[
     gauge("healthy", "1 while /health answers 200.", { value: Number(health.healthy) }),
     ...workMetrics(health),
     ...ledgerMetrics(health),
+    ...unlockerMetrics(health),
     ...figureMetrics(figures),
   ];
 }
@@ -101,6 +102,24 @@ function ledgerMetrics({ ledger, shards }: HealthReport): Metric[] {
       "Progress of the light cache that is being built, 0 to 1.",
       ...perShard((s) => s.cacheProgress),
     ),
+  ];
+}
+
+function unlockerMetrics({ unlocker }: HealthReport): Metric[] {
+  if (unlocker === null) return [];
+  const { lastSuccessMs, oldestCandidate, waiting, owed, fallen } = unlocker;
+  return [
+    gauge(
+      "unlocker_last_success_timestamp_seconds",
+      "When a run of the unlocker last came through, Unix time.",
+      ...known(lastSuccessMs === null ? null : Math.floor(lastSuccessMs / 1000)),
+    ),
+    gauge("unlocker_oldest_candidate_height", "Height of the oldest candidate.", ...known(oldestCandidate)),
+    gauge("unlocker_waiting_blocks", "Blocks that could not be taken further; /health says why.", {
+      value: waiting.length,
+    }),
+    gauge("unlocker_owed_logins", "Logins whose account cannot be written.", { value: owed.length }),
+    gauge("unlocker_fallen_blocks", "Matured blocks that are no longer in the chain.", { value: fallen.length }),
   ];
 }
 

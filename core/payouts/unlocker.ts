@@ -27,7 +27,7 @@ export interface RunResult {
 type Outcome = StepResult | null;
 
 /** Takes every block as far as the chain and the books allow. A failure concerns the block that it happens to; nothing is thrown for it. */
-export class Unlocker {
+export class BlockUnlocker {
   readonly #deps: UnlockerDeps;
 
   constructor(deps: UnlockerDeps) {
@@ -54,6 +54,17 @@ export class Unlocker {
       state.problems = [...state.problems, `the run ended early: ${reason}`];
       return { state, more: false };
     }
+  }
+
+  /** An operator's word that a matured block is no longer in the chain: what it brought is taken back. @throws as the ledger does */
+  async bookFallen(height: number, hash: string): Promise<StepResult> {
+    const { books, nowMs } = this.#deps;
+    const { blocks } = await books.due("matured", height, height);
+    const block = blocks.find((one) => one.list === "matured" && one.hash === hash && !one.orphan);
+    if (block === undefined || block.list !== "matured") return { kind: "gone" };
+    const fate: BlockFate = { height, uncleHeight: block.uncleHeight, orphan: true, hash, rewardWei: 0n };
+    const ts = Math.floor(nowMs() / 1000);
+    return await this.#carryOut({ to: "taken", block, fate, payout: null, merge: false, ts }, null);
   }
 
   async #askNodes(state: UnlockerState): Promise<WellNode[]> {

@@ -34,6 +34,7 @@ function open(work: WorkHealth = IDLE) {
     nowMs: () => state.nowMs,
     work: async () => work,
     shards: () => [],
+    unlocker: async () => null,
     onMining: () => (state.mining += 1),
   });
   return { view, state, memory };

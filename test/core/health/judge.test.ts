@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { UnlockerStatus } from "../../../core/payouts/unlocker-status.ts";
 import { judgeHealth, type HealthParts, type ShardHealth, type WorkHealth } from "../../../core/health/judge.ts";
 
 const SHARD: ShardHealth = {
@@ -25,8 +26,58 @@ const WORK: WorkHealth = {
     { name: "b", healthy: false, height: 8, lastError: "time-out" },
   ],
 };
-const PARTS: HealthParts = { work: WORK, shards: [SHARD, SHARD], ledgerError: null, maxWorkAgeMs: 60_000 };
+const NOW_MS = 1_790_000_000_000;
+const PARTS: HealthParts = {
+  work: WORK,
+  shards: [SHARD, SHARD],
+  ledgerError: null,
+  maxWorkAgeMs: 60_000,
+  unlocker: null,
+  nowMs: NOW_MS,
+};
+/** An unlocker that came through a minute ago, changed by what is given. */
+const unlocker = (over: Partial<UnlockerStatus> = {}): HealthParts["unlocker"] => ({
+  intervalMs: 600_000,
+  status: {
+    lastRunMs: NOW_MS - 60_000,
+    lastSuccessMs: NOW_MS - 60_000,
+    oldestCandidate: 100,
+    waiting: [],
+    owed: [],
+    fallen: [],
+    problems: [],
+    pausePayments: null,
+    ...over,
+  },
+});
 const problems = (parts: Partial<HealthParts>) => judgeHealth({ ...PARTS, ...parts }).problems;
+
+describe("the unlocker on /health", () => {
+  const waiting = { list: "candidates", height: 100, reason: "its round is missing", triedMs: NOW_MS } as const;
+
+  it("is no problem while it is off, well, or a block has waited less than an hour", () => {
+    const young = [{ ...waiting, sinceMs: NOW_MS - 3_500_000 }];
+    for (const one of [null, unlocker(), unlocker({ waiting: young })]) expect(problems({ unlocker: one })).toEqual([]);
+  });
+
+  it("names what has waited for an hour, accounts that cannot be written, and blocks that fell out of the chain, at once", () => {
+    expect(problems({ unlocker: unlocker({ waiting: [{ ...waiting, sinceMs: NOW_MS - 3_700_000 }] }) })).toEqual([
+      "unlocker: block 100 (candidates) has waited 61 minutes: its round is missing",
+    ]);
+    expect(problems({ unlocker: unlocker({ owed: ["0xa"] }) })[0]).toContain("the account of 0xa cannot be written");
+    const fallen = [{ member: "m", height: 90, hash: "0xf", sinceMs: NOW_MS }];
+    expect(problems({ unlocker: unlocker({ fallen, pausePayments: "1 matured block(s) fell" }) })).toEqual([
+      "unlocker: 1 matured block(s) fell: 90 0xf",
+    ]);
+    expect(problems({ unlocker: unlocker({ problems: ["node main mines for 0xb"] }) })).toHaveLength(1);
+  });
+
+  it("says when no run has come through for an hour, and when it does not answer", () => {
+    const late = { lastSuccessMs: NOW_MS - 5_000_000 };
+    expect(problems({ unlocker: unlocker(late) })).toEqual(["unlocker: no run has come through for 83 minutes"]);
+    expect(problems({ unlocker: { intervalMs: 1, status: "gone" } })).toEqual(["the unlocker does not answer: gone"]);
+  });
+});
 
 describe("health", () => {
   it("is good while one node of several is well, and sums the outboxes up", () => {
@@ -49,6 +100,7 @@ describe("health", () => {
         { ...SHARD, outboxDepth: 3 },
         { ...SHARD, cacheEpoch: null },
       ],
+      unlocker: null,
     });
   });
 

@@ -47,6 +47,20 @@ describe("the metrics", () => {
       ],
       ledgerError: null,
       maxWorkAgeMs: 1,
+      nowMs: 1_790_000_000_000,
+      unlocker: {
+        intervalMs: 600_000,
+        status: {
+          lastRunMs: 1_790_000_000_000,
+          lastSuccessMs: 1_790_000_000_000,
+          oldestCandidate: 9,
+          waiting: [],
+          owed: [],
+          fallen: [],
+          problems: [],
+          pausePayments: null,
+        },
+      },
     });
     const text = expose(poolMetrics(health, FIGURES));
     const families = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({ name, type }));
@@ -72,7 +86,14 @@ describe("the metrics", () => {
   });
 
   it("leave out what is not known", () => {
-    const health = judgeHealth({ work: "silent", shards: [], ledgerError: "refused", maxWorkAgeMs: 1 });
+    const health = judgeHealth({
+      work: "silent",
+      shards: [],
+      ledgerError: "refused",
+      maxWorkAgeMs: 1,
+      unlocker: null,
+      nowMs: 0,
+    });
     const text = expose(poolMetrics(health, FIGURES));
     expect(text).not.toContain("template_age");
     expect(text).toContain("edgepool_ledger_up 0\n");

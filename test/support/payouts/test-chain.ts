@@ -100,6 +100,19 @@ export class TestNode {
     return this.chain.status();
   }
 
+  /** The same answers as JSON-RPC over HTTP gives them. @param body the parsed request: one call or a batch */
+  async answerHttp(body: unknown): Promise<unknown> {
+    const one = ({ id, ...call }: JsonRpcCall & { id: number }) => {
+      this.calls.push(call);
+      const reply = this.#answer(call);
+      return reply.kind === "ok"
+        ? { jsonrpc: "2.0", id, result: reply.value }
+        : { jsonrpc: "2.0", id, error: { code: -32601, message: reply.reason } };
+    };
+    const calls = body as (JsonRpcCall & { id: number }) | (JsonRpcCall & { id: number })[];
+    return Array.isArray(calls) ? calls.map(one) : one(calls);
+  }
+
   #rpc(): NodeRpc {
     const answer = (call: JsonRpcCall): JsonRpcReply => {
       this.calls.push(call);

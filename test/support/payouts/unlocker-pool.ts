@@ -2,7 +2,7 @@ import type { RedisPort } from "../../../core/ledger/contract/redis-port.ts";
 import { createLogger } from "../../../core/log.ts";
 import { PayoutBooks } from "../../../core/payouts/payout-books.ts";
 import { rewardRulesOf } from "../../../core/payouts/reward-schedule.ts";
-import { Unlocker } from "../../../core/payouts/unlocker.ts";
+import { BlockUnlocker } from "../../../core/payouts/unlocker.ts";
 import type { UnlockerSettings } from "../../../core/payouts/unlocker-deps.ts";
 import { EMPTY_STATE, type UnlockerState } from "../../../core/payouts/unlocker-state.ts";
 import { POOL, TestNode, testBlock, type TestBlock } from "./test-chain.ts";
@@ -78,11 +78,11 @@ export class UnlockerPool {
     throw new Error("the unlocker finds no end");
   }
 
-  unlocker(redis: RedisPort = this.#redis): Unlocker {
+  unlocker(redis: RedisPort = this.#redis): BlockUnlocker {
     const log = createLogger({ level: "debug", sink: (line) => this.logged.push(line), now: () => this.nowMs });
     const rules = rewardRulesOf("classic");
     if (rules === undefined) throw new Error("no rules");
-    return new Unlocker({
+    return new BlockUnlocker({
       books: new PayoutBooks(redis, "eth", this.#options.partLogins),
       nodes: this.nodes.map(({ chain }) => chain),
       rules,

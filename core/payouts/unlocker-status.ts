@@ -1,0 +1,67 @@
+import type { FallenBlock, UnlockerState, WaitingBlock } from "./unlocker-state.ts";
+
+/** What the unlocker says of itself, on `/health` and to the payer. */
+export interface UnlockerStatus {
+  /** Unix time in ms of the last run, and of the last one in which a node and the ledger answered; null before the first. */
+  readonly lastRunMs: number | null;
+  readonly lastSuccessMs: number | null;
+  /** Height of the oldest candidate; null where there is none. */
+  readonly oldestCandidate: number | null;
+  /** Blocks that wait, and why; the longest first. */
+  readonly waiting: readonly WaitingBlock[];
+  /** Logins whose account cannot be written. */
+  readonly owed: readonly string[];
+  /** Matured blocks that a deep reorganisation took out of the chain. */
+  readonly fallen: readonly FallenBlock[];
+  readonly problems: readonly string[];
+  /** Why nobody may be paid now; null where payments may go on. */
+  readonly pausePayments: string | null;
+}
+
+/** Blocks that are told one by one. */
+const MOST_TOLD = 50;
+/** What waits longer than this is a problem on `/health`. */
+const PATIENCE_MS = 3_600_000;
+
+export function statusOf(state: UnlockerState): UnlockerStatus {
+  const { lastRunMs, lastSuccessMs, oldestCandidate, owed, fallen, problems } = state;
+  const waiting = Object.values(state.waiting).toSorted((a, b) => a.sinceMs - b.sinceMs);
+  const pausePayments =
+    fallen.length === 0
+      ? null
+      : `${fallen.length} matured block(s) are no longer in the chain, the highest at ${Math.max(...fallen.map(({ height }) => height))}`;
+  return {
+    lastRunMs,
+    lastSuccessMs,
+    oldestCandidate,
+    waiting: waiting.slice(0, MOST_TOLD),
+    owed,
+    fallen,
+    problems,
+    pausePayments,
+  };
+}
+
+/** What an operator has to know, in words. @param intervalMs between two runs */
+export function unlockerProblems(status: UnlockerStatus, nowMs: number, intervalMs: number): string[] {
+  const { lastRunMs, lastSuccessMs, waiting, owed, fallen, problems, pausePayments } = status;
+  const told = problems.map((problem) => `unlocker: ${problem}`);
+  const since = lastSuccessMs ?? lastRunMs;
+  if (lastRunMs !== null && since !== null && nowMs - since > Math.max(PATIENCE_MS, 3 * intervalMs))
+    told.push(`unlocker: no run has come through for ${minutes(nowMs - since)} minutes`);
+  for (const { list, height, reason, sinceMs } of waiting)
+    if (nowMs - sinceMs > PATIENCE_MS)
+      told.push(`unlocker: block ${height} (${list}) has waited ${minutes(nowMs - sinceMs)} minutes: ${reason}`);
+  if (owed.length > 0)
+    told.push(`unlocker: the account of ${owed.slice(0, 3).join(", ")} cannot be written (${owed.length} in all)`);
+  if (pausePayments !== null)
+    told.push(
+      `unlocker: ${pausePayments}: ${fallen
+        .slice(0, 3)
+        .map(({ height, hash }) => `${height} ${hash}`)
+        .join(", ")}`,
+    );
+  return told;
+}
+
+const minutes = (ms: number): number => Math.floor(ms / 60_000);

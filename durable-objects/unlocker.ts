@@ -1,0 +1,62 @@
+import { DurableObject } from "cloudflare:workers";
+import { createChainNode } from "../core/payouts/chain-node.ts";
+import { PayoutBooks } from "../core/payouts/payout-books.ts";
+import { BlockUnlocker } from "../core/payouts/unlocker.ts";
+import { UnlockerLoop } from "../core/payouts/unlocker-loop.ts";
+import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
+import { createNodeRpc } from "../core/work/node-rpc.ts";
+import type { Env } from "./env.ts";
+import { loadConfig } from "./platform/config.ts";
+import { httpPost } from "./platform/http-post.ts";
+import { ledgerClient } from "./platform/ledger-client.ts";
+import { partLog } from "./platform/part-log.ts";
+import type { UnlockerRpc } from "./rpc.ts";
+
+/** Takes found blocks from candidate to balance: see `core/payouts/unlocker.ts`. One object, `idFromName("main")`. */
+export class Unlocker extends DurableObject<Env> implements UnlockerRpc {
+  /** Null while it is switched off. */
+  readonly #loop: UnlockerLoop | null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#loop = loopOf(ctx.storage, env);
+  }
+
+  async guard(): Promise<void> {
+    await this.#loop?.guard();
+  }
+
+  async run(): Promise<void> {
+    await this.#loop?.run();
+  }
+
+  async status(): Promise<UnlockerStatus | null> {
+    return this.#loop?.status() ?? null;
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#loop?.tick();
+  }
+}
+
+function loopOf(storage: DurableObjectStorage, env: Env): UnlockerLoop | null {
+  const config = loadConfig(env);
+  if (config.unlocker === null) return null;
+  const { intervalMs, rules, settings } = config.unlocker;
+  const log = partLog(env, "unlocker");
+  const nodes = config.work.upstreams.map((upstream) =>
+    createChainNode(upstream.name, createNodeRpc(upstream, httpPost)),
+  );
+  const books = new PayoutBooks(ledgerClient(env, config), config.coin);
+  return new UnlockerLoop({
+    unlocker: new BlockUnlocker({ books, nodes, rules, settings, nowMs: Date.now, log }),
+    store: {
+      read: () => storage.kv.get("state"),
+      write: (state) => storage.kv.put("state", state),
+    },
+    alarm: { get: () => storage.getAlarm(), set: (atMs) => storage.setAlarm(atMs) },
+    intervalMs,
+    nowMs: Date.now,
+    log,
+  });
+}
