@@ -74,7 +74,12 @@ const flag = (fallback: boolean) =>
   );
 
 const word = (allowed: string, pattern: RegExp) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
-const secret = v.optional(v.nullable(v.pipe(v.string("text"), v.minLength(16, "at least 16 characters"))), null);
+
+/** A shorter one can be guessed; one with a space or a line break is no bearer token, and more likely a slip of the shell. */
+const TOKEN = "at least 16 characters without spaces, ASCII only; delete the secret to switch off what it is for";
+const secret = v.optional(v.nullable(word(TOKEN, /^[\x21-\x7e]{16,}$/)), null);
+const TEXT = "text that is not empty";
+const secretText = v.pipe(v.string(TEXT), v.minLength(1, TEXT));
 
 const HTTP_URL = "an http:// or https:// URL";
 const httpUrl = v.pipe(
@@ -94,10 +99,10 @@ const upstream = v.strictObject(
 /** Credentials of an upstream, in the secret `UPSTREAM_SECRETS`, by the upstream's name. */
 const upstreamSecret = v.strictObject(
   {
-    cfAccessClientId: v.optional(v.string("text")),
-    cfAccessClientSecret: v.optional(v.string("text")),
-    username: v.optional(v.string("text")),
-    password: v.optional(v.string("text")),
+    cfAccessClientId: v.optional(secretText),
+    cfAccessClientSecret: v.optional(secretText),
+    username: v.optional(secretText),
+    password: v.optional(secretText),
   },
   "a table with cfAccessClientId and cfAccessClientSecret, or username and password",
 );
@@ -278,8 +283,9 @@ export const settingsSchema = v.object({
     {},
   ),
   UPSTASH_REDIS_REST_URL: v.optional(v.nullable(httpUrl), null),
-  UPSTASH_REDIS_REST_TOKEN: v.optional(v.nullable(v.pipe(v.string("text"), v.minLength(1, "text"))), null),
+  UPSTASH_REDIS_REST_TOKEN: v.optional(v.nullable(secretText), null),
   REDIS_TOKEN: secret,
+  REDIS_READ_TOKEN: secret,
   NOTIFY_TOKEN: secret,
   METRICS_TOKEN: secret,
   UPSTREAM_SECRETS: v.optional(v.record(v.string(), upstreamSecret, "a table of credentials by upstream name"), {}),

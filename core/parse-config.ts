@@ -40,8 +40,8 @@ function collect(env: Readonly<Record<string, unknown>>, problems: ConfigProblem
         problems.push({ variable: name, found: show(name, value), allowed: `one of ${[...settingNames].join(", ")}` });
       continue;
     }
-    // `wrangler secret put` and `.dev.vars` cannot unset a variable: an empty text is "not set".
-    if (value === "") continue;
+    // `.dev.vars` cannot unset a variable: an empty text is "not set". An empty secret is none, and who put it there believes that it is.
+    if (value === "" && !isSecretSetting(name)) continue;
     found[name] = value;
     if (typeof value === "string" && isStructuredSetting(name) && /^\s*[[{]/.test(value)) {
       try {
@@ -161,6 +161,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
     ledger: {
       upstash: upstashOf(settings, problems),
       restToken: settings.REDIS_TOKEN,
+      readToken: settings.REDIS_READ_TOKEN,
       commitIntervalMs: settings.ledgerCommitInterval,
       timeoutMs: settings.ledgerTimeout,
       outboxBound: settings.outboxLimit,
@@ -183,6 +184,17 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
   };
 }
 
+/** One secret for two doors would open the greater one to whoever was trusted with the smaller one. */
+function findSharedSecrets(settings: Settings, problems: ConfigProblem[]): void {
+  const names = new Map<string, string>();
+  for (const [name, value] of Object.entries(settings)) {
+    if (!name.endsWith("_TOKEN") || typeof value !== "string") continue;
+    const first = names.get(value);
+    if (first === undefined) names.set(value, name);
+    else problems.push({ variable: name, found: `the same secret as ${first}`, allowed: "a secret of its own" });
+  }
+}
+
 function deepFreeze<T>(value: T): T {
   if (typeof value === "object" && value !== null) for (const part of Object.values(value)) deepFreeze(part);
   return Object.freeze(value);
@@ -203,6 +215,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): PoolConfig 
     }
     throw new ConfigError(problems);
   }
+  findSharedSecrets(result.output, problems);
   const config = toConfig(result.output, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(config);

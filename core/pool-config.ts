@@ -38,8 +38,10 @@ export interface PoolConfig {
   readonly ledger: {
     /** Null: the embedded ledger. */
     readonly upstash: { readonly url: string; readonly token: string } | null;
-    /** Bearer token of the embedded ledger's REST endpoint `/redis`; null switches the route off. */
+    /** Bearer token of the embedded ledger's REST endpoint `/redis`, to read and write; null: nobody writes there. */
     readonly restToken: string | null;
+    /** The same for reading only. Without either the route is off. */
+    readonly readToken: string | null;
     readonly commitIntervalMs: number;
     /** How long one request to Redis may take. */
     readonly timeoutMs: number;

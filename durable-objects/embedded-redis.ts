@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Access } from "../core/ledger/engine/access.ts";
 import { EmbeddedEngine } from "../core/ledger/engine/engine.ts";
 import { answerRest, type RestAnswer } from "../core/ledger/engine/rest.ts";
 import type { Env } from "./env.ts";
@@ -14,7 +15,7 @@ export class EmbeddedRedis extends DurableObject<Env> implements EmbeddedRedisRp
     this.#engine = new EmbeddedEngine({ sql: sqlPort(ctx.storage), nowMs: () => Date.now() });
   }
 
-  async rest(path: string, body: readonly unknown[], base64 = false): Promise<RestAnswer> {
-    return answerRest(this.#engine, path, body, base64);
+  async rest(path: string, body: readonly unknown[], base64 = false, access: Access = "all"): Promise<RestAnswer> {
+    return answerRest(this.#engine, path, body, base64, access);
   }
 }

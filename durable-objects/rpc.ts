@@ -7,6 +7,7 @@ import type { HealthReport, ShardHealth, WorkHealth } from "../core/health/judge
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range, SubmitCounts } from "../core/history/definitions.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
+import type { Access } from "../core/ledger/engine/access.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
@@ -68,8 +69,13 @@ export interface ShareVerifierRpc {
 
 /** The ledger without Upstash: one object, `idFromName("main")`, that answers the Upstash REST protocol. */
 export interface EmbeddedRedisRpc {
-  /** `path` is ``, `pipeline` or `multi-exec`; `body` the parsed JSON body. Same result shapes as Upstash REST. `base64`: strings encoded. */
-  rest(path: string, body: readonly unknown[], base64?: boolean): Promise<{ status: number; body: string }>;
+  /** `path` is ``, `pipeline` or `multi-exec`; `body` the parsed JSON body. Same result shapes as Upstash REST. `base64`: strings encoded. `access`: `all` when left out. */
+  rest(
+    path: string,
+    body: readonly unknown[],
+    base64?: boolean,
+    access?: Access,
+  ): Promise<{ status: number; body: string }>;
 }
 
 /** One object, `idFromName("main")`, that gives every live session nonces of its own. */

@@ -132,9 +132,24 @@ describe("configuration", () => {
   });
 
   it("treats an empty variable as not set", () => {
-    expect(parseConfig({ ...minimal, NOTIFY_TOKEN: "", coin: "" })).toMatchObject({
-      coin: "eth",
-      work: { notifyToken: null },
-    });
+    expect(parseConfig({ ...minimal, coin: "" }).coin).toBe("eth");
+  });
+
+  it.each([
+    ["an empty secret, which its owner takes for a good one", "NOTIFY_TOKEN", { NOTIFY_TOKEN: "" }],
+    ["an empty token of Upstash", "UPSTASH_REDIS_REST_TOKEN", { UPSTASH_REDIS_REST_TOKEN: "" }],
+    ["a short one", "REDIS_READ_TOKEN", { REDIS_READ_TOKEN: "fifteen-letters" }],
+    ["a line end that the shell put in", "METRICS_TOKEN", { METRICS_TOKEN: "read-the-figures-of-the-pool\n" }],
+    ["an empty password", "UPSTREAM_SECRETS.main.password", { UPSTREAM_SECRETS: '{"main":{"password":""}}' }],
+    ["no JSON at all", "UPSTREAM_SECRETS", { UPSTREAM_SECRETS: "" }],
+    [
+      "one secret for two doors",
+      "METRICS_TOKEN",
+      { REDIS_TOKEN: "one-secret-for-two-doors", METRICS_TOKEN: "one-secret-for-two-doors" },
+    ],
+  ])("refuses %s by name and does not show it", (_, variable, env) => {
+    const problems = problemsOf({ ...minimal, ...env });
+    expect(problems.map((problem) => problem.variable)).toEqual([variable]);
+    expect(JSON.stringify(problems)).not.toMatch(/fifteen-letters|read-the-figures|one-secret/);
   });
 });

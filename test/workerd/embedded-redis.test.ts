@@ -172,3 +172,51 @@ test("/redis refuses a body over Upstash's limit, whether or not its length was 
   const announced = { ...headers, "Content-Length": String(11 * 1024 * 1024) };
   expect((await call("", { method: "POST", headers: announced, body: "[]" })).status).toBe(413);
 });
+
+const noPermission = (user: string, command: string) => ({
+  status: 400,
+  body: { error: `NOPERM User ${user} has no permissions to run the '${command}' command` },
+});
+
+test("the read token reads and is refused every write in Redis' words; neither token empties the books", async () => {
+  const readToken = "only-read-the-books-of-it";
+  const settings = { REDIS_TOKEN: token, REDIS_READ_TOKEN: readToken };
+  const ask = async (bearer: string, command: unknown, path = "") => {
+    const headers = { Authorization: `Bearer ${bearer}` };
+    const response = await call(path, { method: "POST", headers, body: JSON.stringify(command) }, settings);
+    return { status: response.status, body: await response.json() };
+  };
+  expect(await ask(token, ["SET", "kept", "1"])).toEqual({ status: 200, body: { result: "OK" } });
+  expect(await ask(readToken, ["GET", "kept"])).toEqual({ status: 200, body: { result: "1" } });
+  expect(await ask(readToken, ["Set", "kept", "2"])).toEqual(noPermission("readonly", "set"));
+  for (const script of ["EVAL", "EVALSHA"]) {
+    expect(await ask(readToken, [script, "return 1", "0"])).toEqual(noPermission("readonly", script.toLowerCase()));
+  }
+  const several = [
+    ["GET", "kept"],
+    ["DEL", "kept"],
+  ];
+  expect(await ask(readToken, several, "/pipeline")).toEqual({
+    status: 200,
+    body: [{ result: "1" }, { error: "NOPERM User readonly has no permissions to run the 'del' command" }],
+  });
+  expect(await ask(readToken, several, "/multi-exec")).toEqual({
+    status: 400,
+    body: { error: "EXECABORT Transaction discarded because of previous errors." },
+  });
+  for (const command of ["FLUSHALL", "flushdb"]) {
+    expect(await ask(token, [command])).toEqual(noPermission("default", command.toLowerCase()));
+    expect(await ask(readToken, [command])).toEqual(noPermission("readonly", command.toLowerCase()));
+  }
+  expect(await ask(readToken, ["GET", "kept"])).toEqual({ status: 200, body: { result: "1" } });
+});
+
+test("a pool with a read token only lets nobody write", async () => {
+  const readToken = "only-read-the-books-of-it";
+  const headers = { Authorization: `Bearer ${readToken}` };
+  const settings = { REDIS_READ_TOKEN: readToken };
+  expect((await call("", { method: "POST", headers, body: '["PING"]' }, settings)).status).toBe(200);
+  expect((await call("", { method: "POST", headers, body: '["SET","k","v"]' }, settings)).status).toBe(400);
+  const bearer = { Authorization: `Bearer ${token}` };
+  expect((await call("", { method: "POST", headers: bearer, body: '["PING"]' }, settings)).status).toBe(401);
+});

@@ -1,4 +1,5 @@
 import type { Context, Hono } from "hono";
+import type { Access } from "../../core/ledger/engine/access.ts";
 import { parseExactJson } from "../../core/ledger/contract/rest-port.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
@@ -10,7 +11,8 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
 /**
  * The embedded ledger as an Upstash REST endpoint, so that any `@upstash/redis` client can read the books: `POST /redis` with a command,
- * `/redis/pipeline`, `/redis/multi-exec` with several. Off (404) without a token, and where the books are at Upstash anyway.
+ * `/redis/pipeline`, `/redis/multi-exec` with several. Off (404) without a token, and where the books are at Upstash anyway. One token reads and
+ * writes, another one reads; FLUSHALL is nobody's.
  */
 export function redisRoutes(app: Hono<{ Bindings: Env }>): void {
   app.all("/redis", (context) => answer(context, ""));
@@ -19,18 +21,27 @@ export function redisRoutes(app: Hono<{ Bindings: Env }>): void {
 }
 
 async function answer(context: Context<{ Bindings: Env }>, path: string): Promise<Response> {
-  const { restToken, upstash } = loadConfig(context.env).ledger;
-  if (restToken === null || upstash !== null) return refusal(404, "there is no embedded ledger to read here");
-  if (!(await sameSecret(bearerToken(context.req.raw.headers), restToken)))
-    return refusal(401, "WRONGPASS invalid or missing auth token");
+  const { restToken, readToken, upstash } = loadConfig(context.env).ledger;
+  if ((restToken === null && readToken === null) || upstash !== null)
+    return refusal(404, "there is no embedded ledger to read here");
+  const access = await accessOf(bearerToken(context.req.raw.headers), restToken, readToken);
+  if (access === null) return refusal(401, "WRONGPASS invalid or missing auth token");
   if (context.req.method !== "POST" && context.req.method !== "PUT")
     return refusal(405, "ERR commands are sent with POST, as a JSON array");
   const body = await bodyOf(context.req.raw);
   if (body instanceof Response) return body;
   const base64 = context.req.header("Upstash-Encoding") === "base64";
   const ledger = context.env.EMBEDDED_REDIS.getByName("main");
-  const { status, body: reply } = await ledger.rest(path, body, base64);
+  const { status, body: reply } = await ledger.rest(path, body, base64, access);
   return new Response(reply, { status, headers: { "Content-Type": "application/json" } });
+}
+
+/** Both are compared whatever the first says: the time tells nothing. */
+async function accessOf(found: string, restToken: string | null, readToken: string | null): Promise<Access | null> {
+  const [mayWrite, mayRead] = await Promise.all(
+    [restToken, readToken].map(async (token) => token !== null && (await sameSecret(found, token))),
+  );
+  return mayWrite ? "readWrite" : mayRead ? "read" : null;
 }
 
 async function bodyOf(request: Request): Promise<unknown[] | Response> {

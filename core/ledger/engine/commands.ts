@@ -50,7 +50,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     pexpiretime: read(2, keys.pexpiretime), // books
     ttl: read(2, keys.ttl), // operator
     scan: read(-2, scan), // api: purge; books; reference: payees, purge
-    flushall: write(1, keys.flushall), // operator: to start over
+    flushall: write(1, keys.flushall), // tests, at the object: `/redis` refuses it
 
     // Hashes
     hset: write(-4, hset), // node state; scripts; books; reference

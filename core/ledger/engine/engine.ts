@@ -1,5 +1,6 @@
 import { RedisReplyError } from "../contract/redis-port.ts";
 import type { SqlPort } from "../../sql-port.ts";
+import { type Access, checkAccess } from "./access.ts";
 import type { Command, Reply } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXEC_ABORT, refuse, wrongArity } from "./errors.ts";
@@ -27,24 +28,24 @@ export class EmbeddedEngine {
   }
 
   /** @param command name and arguments @throws RedisReplyError with Redis' text */
-  execute(command: readonly string[]): Reply {
-    const found = lookUp(command);
+  execute(command: readonly string[], access: Access = "all"): Reply {
+    const found = lookUp(command, access);
     this.#tick();
     return this.#run(found, command);
   }
 
-  /** MULTI … EXEC: nothing runs when a command is unknown or misses arguments; one that fails while running fails alone. */
-  multi(commands: readonly (readonly string[])[]): (Reply | RedisReplyError)[] {
+  /** MULTI … EXEC: nothing runs when a command is unknown, not allowed or misses arguments; one that fails while running fails alone. */
+  multi(commands: readonly (readonly string[])[], access: Access = "all"): (Reply | RedisReplyError)[] {
     let found: Command[];
     try {
-      found = commands.map(lookUp);
+      found = commands.map((command) => lookUp(command, access));
     } catch (error) {
       throw error instanceof RedisReplyError ? refuse(EXEC_ABORT) : error;
     }
     this.#tick();
     return commands.map((command, i) => {
       try {
-        return this.#run(found[i] ?? lookUp(command), command);
+        return this.#run(found[i] ?? lookUp(command, access), command);
       } catch (error) {
         if (error instanceof RedisReplyError) return error;
         throw error;
@@ -66,9 +67,10 @@ export class EmbeddedEngine {
   }
 }
 
-function lookUp(command: readonly string[]): Command {
+function lookUp(command: readonly string[], access: Access): Command {
   const [name = "", ...args] = command;
   const found = COMMANDS.get(name.toLowerCase());
+  checkAccess(access, name.toLowerCase(), found?.writes ?? false);
   if (!found) {
     const beginning = args.map((arg) => `'${arg.slice(0, 128)}' `).join("");
     throw refuse(`ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${beginning.slice(0, 128)}`);

@@ -1,4 +1,5 @@
 import { RedisReplyError } from "../contract/redis-port.ts";
+import type { Access } from "./access.ts";
 import { bytesOf } from "./values.ts";
 import type { Reply } from "./command.ts";
 import type { EmbeddedEngine } from "./engine.ts";
@@ -17,16 +18,23 @@ export interface RestAnswer {
  * @param path ``, `pipeline` or `multi-exec`
  * @param body the parsed JSON body
  * @param base64 strings of the replies are encoded, as `Upstash-Encoding: base64` asks for
+ * @param access what the caller may do
  */
-export function answerRest(engine: EmbeddedEngine, path: string, body: unknown, base64: boolean): RestAnswer {
+export function answerRest(
+  engine: EmbeddedEngine,
+  path: string,
+  body: unknown,
+  base64: boolean,
+  access: Access = "all",
+): RestAnswer {
   try {
     switch (path) {
       case "":
-        return { status: 200, body: result(engine.execute(commandOf(body)), base64) };
+        return { status: 200, body: result(engine.execute(commandOf(body), access), base64) };
       case "pipeline":
-        return { status: 200, body: list(commandsOf(body).map((command) => one(engine, command, base64))) };
+        return { status: 200, body: list(commandsOf(body).map((command) => one(engine, command, base64, access))) };
       case "multi-exec":
-        return { status: 200, body: list(engine.multi(commandsOf(body)).map((reply) => item(reply, base64))) };
+        return { status: 200, body: list(engine.multi(commandsOf(body), access).map((reply) => item(reply, base64))) };
       default:
         return failure(404, `ERR no such endpoint: ${path}`);
     }
@@ -36,9 +44,9 @@ export function answerRest(engine: EmbeddedEngine, path: string, body: unknown, 
   }
 }
 
-function one(engine: EmbeddedEngine, command: readonly string[], base64: boolean): string {
+function one(engine: EmbeddedEngine, command: readonly string[], base64: boolean, access: Access): string {
   try {
-    return result(engine.execute(command), base64);
+    return result(engine.execute(command, access), base64);
   } catch (error) {
     if (error instanceof RedisReplyError) return item(error, base64);
     throw error;
