@@ -4,7 +4,7 @@ import { mixParentsInBursts } from "./burst";
 import { cacheItems, datasetPages } from "./cache";
 import { fnv, PRIME } from "./fnv";
 import { MAX_INTERLEAVED_CHAINS, mixParentsInterleaved } from "./interleaved";
-import { keccak512Pair } from "./keccak-f1600";
+import { keccak512Pair } from "./generated/keccak-f1600";
 import { CACHE, ITEM_INDEXES, ITEMS, MIXES, ROWS, SEEDS } from "./layout";
 import { touchRows } from "./rows";
 import { ACCESSES, FNV_PRIME, HASH_BYTES, MIX_BYTES } from "./spec";

@@ -1,5 +1,5 @@
 // The light cache ("Cache Generation"): a chain of Keccak-512, then three rounds of RandMemoHash over it in place.
-import { keccak512OfXor } from "./keccak-f1600";
+import { keccak512OfXor } from "./generated/keccak-f1600";
 import { absorb, finish, keccakReset } from "./sponge";
 import { CACHE, MESSAGE, ROWS, SPONGE, ZEROS } from "./layout";
 import { rowsOf, touchRows } from "./rows";

@@ -2,7 +2,7 @@
 // which no code makes much shorter; the two chains of a page run side by side.
 import { cacheItems, datasetPages } from "./cache";
 import { fnv, PRIME } from "./fnv";
-import { keccak512Pair } from "./keccak-f1600";
+import { keccak512Pair } from "./generated/keccak-f1600";
 import { CACHE, ITEMS, MIXES, SEEDS } from "./layout";
 import { ACCESSES, DATASET_PARENTS, FNV_PRIME, HASH_BYTES } from "./spec";
 

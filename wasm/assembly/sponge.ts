@@ -1,5 +1,5 @@
 // Keccak-256 with the original padding (0x01, not the 0x06 of SHA-3), as Ethereum has it, for messages of any length.
-import { keccakF1600 } from "./keccak-f1600";
+import { keccakF1600 } from "./generated/keccak-f1600";
 import { MESSAGE, SPONGE } from "./layout";
 
 /** Rate of Keccak-256: 1600 - 2 * 256 bits. */
