@@ -208,7 +208,7 @@ const unlocker = v.strictObject({
 });
 
 const payouts = v.strictObject({
-  scheme: v.optional(v.picklist(["prop", "solo"], "prop or solo"), "prop"),
+  scheme: v.optional(v.picklist(["prop"], "prop"), "prop"),
 });
 
 /** The settings as an operator writes them, with the defaults of open-ethereum-pool where it has them. */

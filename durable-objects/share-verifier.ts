@@ -4,6 +4,7 @@ import type { ShardHealth } from "../core/health/judge.ts";
 import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
 import { thrown } from "../core/log.ts";
+import { termsOf } from "../core/payouts/block-terms.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, unresolvedLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
@@ -27,7 +28,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const config = loadConfig(env);
-    const { chain, ledger, verifier } = config;
+    const { chain, ledger, unlocker, verifier } = config;
     const log = partLog(env, "verifier").with({ shard: ctx.id.name ?? ctx.id.toString() });
     this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
     this.#logShare = shareLog(log, config.log.shares);
@@ -41,6 +42,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
         coin: config.coin,
         hashrateExpirationMs: ledger.hashrateExpirationMs,
         nowMs: () => Date.now(),
+        ...(unlocker && { blockTerms: (block) => termsOf(unlocker.settings.terms, block) }),
       }),
       nodes: nodeClients(config),
       clock: systemClock,

@@ -44,3 +44,11 @@ export function decodeTerms(text: string): BlockTerms | null {
     return null;
   }
 }
+
+/** What a block is found under now, as `record-block` writes it. */
+export function termsOf(
+  terms: Omit<BlockTerms, "mixDigest" | "finder">,
+  { mixDigest, login }: { readonly mixDigest: string; readonly login: string },
+): string {
+  return encodeTerms({ ...terms, mixDigest, finder: login });
+}

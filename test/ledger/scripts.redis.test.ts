@@ -131,6 +131,8 @@ const step: fc.Arbitrary<Step> = fc.record({
         ["SET", "eth:finders", "x"],
         ["DEL", "eth:finders"],
         ["ZADD", "eth:finders", "2", loginOf(3)],
+        ["SET", "eth:blocks:terms", "x"],
+        ["DEL", "eth:blocks:terms"],
       ),
     },
   ),
@@ -158,6 +160,8 @@ test("the native twins answer and write what the scripts do, whatever comes", { 
           coin: "eth",
           hashrateExpirationMs: 10_800_000,
           nowMs: () => nowMs,
+          // Some blocks are found while nobody is credited here.
+          blockTerms: ({ login, height }) => (height % 3 === 0 ? null : JSON.stringify({ finder: login })),
         });
         return { port, writer, later: (hours: number) => (nowMs += hours * 3_600_000) };
       });

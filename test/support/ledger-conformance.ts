@@ -254,6 +254,25 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(await readBooks(redis)).toEqual(before);
     });
 
+    test("a block's terms are written with it, once, and a key where they cannot stand does not refuse the block", async () => {
+      const bound = (terms: string) =>
+        createLedgerWriter({
+          redis,
+          coin: "eth",
+          hashrateExpirationMs: 3 * HOUR_MS,
+          nowMs: () => nowMs,
+          blockTerms: () => terms,
+        });
+      const found = block();
+      expect(await bound("first").recordBlock(found, false)).toBe("recorded");
+      expect(await bound("second").recordBlock(found, true)).toBe("recorded");
+      const id = `${found.nonce}:${Math.floor(found.timestampMs / 1000)}`;
+      expect(await redis.command(["HGETALL", "eth:blocks:terms"])).toEqual([id, "first"]);
+      await redis.command(["SET", "eth:blocks:terms", "x"]);
+      expect(await bound("third").recordBlock(block({ height: 102 }), false)).toBe("recorded");
+      expect(await redis.command(["ZCARD", "eth:blocks:candidates"])).toBe(2);
+    });
+
     test("a retry of a block that was recorded closes no second round, also when its hashrate entry is gone", async () => {
       const found = block();
       await closeRound(found);

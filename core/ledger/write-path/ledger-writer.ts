@@ -28,6 +28,8 @@ export interface LedgerWriterOptions {
   readonly hashrateExpirationMs: number;
   /** Unix time in ms. */
   readonly nowMs: () => number;
+  /** The terms that a block is found under, as text; null, or left out, where nobody is credited by this pool. */
+  readonly blockTerms?: (block: BlockRecord) => string | null;
 }
 
 /** The write side of the ledger over any {@link RedisPort}: both scripts, and the bookkeeping that keeps sweeps and expirations rare. */
@@ -40,6 +42,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   readonly #redis: RedisPort;
   readonly #keys: LedgerKeys;
   readonly #nowMs: () => number;
+  readonly #blockTerms: (block: BlockRecord) => string | null;
   readonly #expirationMs: number;
   readonly #refreshMs: number;
   /** Height up to which `pow` has been swept by this writer. */
@@ -51,6 +54,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
     this.#redis = options.redis;
     this.#keys = ledgerKeys(options.coin);
     this.#nowMs = options.nowMs;
+    this.#blockTerms = options.blockTerms ?? (() => null);
     this.#expirationMs = options.hashrateExpirationMs;
     this.#refreshMs = Math.min(EXPIRE_REFRESH_MS, options.hashrateExpirationMs / 4);
   }
@@ -85,7 +89,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
     if (block.networkDifficulty < 1n) throw fault("networkDifficulty", block.networkDifficulty, "a positive integer");
     const now = this.#nowMs();
     const sweepHeight = retry ? null : this.#dueSweep(block.height);
-    const { keys, args } = blockCall(this.#keys, block);
+    const { keys, args } = blockCall(this.#keys, block, this.#blockTerms(block) ?? "");
     const codes = await this.#run(RECORD_BLOCK, keys, [...this.#preamble(retry, sweepHeight, now), ...args]);
     const outcome = outcomeOf(codes[0] ?? null);
     if (!retry) this.#settle(sweepHeight, outcome === "recorded" ? [block.login] : [], now);
@@ -160,7 +164,7 @@ function sharesCall(names: LedgerKeys, batch: readonly ShareRecord[], logins: re
   return { keys, args };
 }
 
-function blockCall(names: LedgerKeys, block: BlockRecord) {
+function blockCall(names: LedgerKeys, block: BlockRecord, terms: string) {
   const keys = [
     names.pow,
     names.roundCurrent,
@@ -171,6 +175,7 @@ function blockCall(names: LedgerKeys, block: BlockRecord) {
     names.finders,
     names.round(block.height, block.nonce),
     names.candidates,
+    names.blockTerms,
   ];
   const args = [
     block.login,
@@ -181,6 +186,7 @@ function blockCall(names: LedgerKeys, block: BlockRecord) {
     String(block.timestampMs),
     seconds(block),
     String(block.networkDifficulty),
+    terms,
   ];
   return { keys, args };
 }

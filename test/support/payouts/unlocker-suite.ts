@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { RedisPort } from "../../../core/ledger/contract/redis-port.ts";
+import { termsOf } from "../../../core/payouts/block-terms.ts";
 import { readBooks } from "../ledger-records.ts";
 import { dyingLedger, wrongSums } from "./payout-sums.ts";
 import { bytes, OTHER_MINER, TestNode, testBlock } from "./test-chain.ts";
@@ -163,6 +164,35 @@ export function unlockerSuite(name: string, emptyLedger: () => Promise<RedisPort
       await pool.run();
       expect((await pool.list("immature"))[0]).toMatch(/^0:1:/);
       expect(await pool.amount(A, "immature")).toBe(0n);
+    });
+
+    test("a block is shared out under the terms that it was found under, and one of this pool's is not looked for elsewhere", async () => {
+      const pool = await newPool();
+      const found = await pool.find(HEIGHT, { [A]: 1n });
+      const { terms } = pool.settings;
+      const at = `${found.nonce}:1790000000`;
+      const kept = termsOf({ ...terms, poolFee: "10" }, { mixDigest: found.mixHash, login: A });
+      await pool.redis.command(["HSET", "eth:blocks:terms", at, kept]);
+      pool.growTo(HEIGHT + 20);
+      await pool.run();
+      expect((await pool.list("immature"))[0]).toMatch(/^0:1:/);
+      expect(pool.node.calls.some(({ params }) => params[0] === `0x${(HEIGHT - 1).toString(16)}`)).toBe(false);
+      pool.put(testBlock(HEIGHT + 1, { uncles: [found] }));
+      pool.growTo(HEIGHT + 120);
+      await pool.run();
+      expect(await pool.amount(A, "balance")).toBe(57_600_000n);
+    });
+
+    test("terms that cannot be read stop their block, named, and no other", async () => {
+      const pool = await newPool();
+      const found = await pool.find(HEIGHT, { [A]: 1n });
+      pool.put(found);
+      pool.put(await pool.find(HEIGHT + 1, { [A]: 1n }));
+      await pool.redis.command(["HSET", "eth:blocks:terms", `${found.nonce}:1790000000`, "{}"]);
+      pool.growTo(HEIGHT + 30);
+      await pool.run();
+      expect(pool.waits()).toEqual(["its terms in eth:blocks:terms cannot be read"]);
+      expect(await pool.list("immature")).toHaveLength(1);
     });
 
     test("terms are frozen when a block is seen first: a later fee touches later blocks only", async () => {

@@ -2,17 +2,19 @@
 --
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:hashrate:<login>
 --       6 <coin>:miners:<login>  7 <coin>:finders  8 <coin>:shares:round<height>:<nonce>  9 <coin>:blocks:candidates
+--       10 <coin>:blocks:terms
 -- ARGV  1 retry: 1 when an earlier attempt may have been executed, else 0   2 sweep: members of pow with a lower height go; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds   4 evidence since, Unix ms (see record-shares)
 --       5 login  6 nonce:powHash:mixDigest  7 height  8 share difficulty  9 worker  10 ms  11 ts  12 network difficulty of the block
+--       13 the terms that the block is found under, JSON; empty: none are written down
 -- Output  billed commands, then the code: 0 duplicate  1 recorded, by this or (retry) by an earlier attempt
 --         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
 -- Errors  Redis' own text; then nothing is written.
 -- The closed round itself is evidence too: it outlives the hashrate entry, and RENAME must never overwrite one.
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
-local pow, round, hashrate, stats, own, miner, finders, closed, candidates = unpack(KEYS)
-local login, member, height, diff, worker, ms, ts, networkDiff = unpack(ARGV, 5)
+local pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed = unpack(KEYS)
+local login, member, height, diff, worker, ms, ts, networkDiff, terms = unpack(ARGV, 5)
 local DUPLICATE, RECORDED, UNRESOLVED = 0, 1, 2
 local evidence = diff .. ':' .. worker .. ':' .. ms
 
@@ -72,4 +74,6 @@ local problem = run({
   { command = { 'HDEL', stats, 'roundShares' } },
 })
 if problem then return abort(problem) end
+-- A block is not refused for its terms: where they cannot be written, the unlocker takes those of the day that it sees the block.
+if terms ~= '' then call('HSETNX', agreed, string.sub(member, 1, 18) .. ':' .. ts, terms) end
 return { billed, RECORDED }

@@ -5,18 +5,19 @@ import { removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
+import { attempt, ScriptCalls } from "./script-calls.ts";
 
 const { duplicate, recorded, unresolved } = OUTCOME_CODES;
 
 function parseKeys(keys: readonly string[]) {
   const [pow = "", round = "", hashrate = "", stats = "", own = "", miner = "", finders = "", closed = ""] = keys;
-  return { pow, round, hashrate, stats, own, miner, finders, closed, candidates: keys[8] ?? "" };
+  return { pow, round, hashrate, stats, own, miner, finders, closed, candidates: keys[8] ?? "", agreed: keys[9] ?? "" };
 }
 type BlockKeys = ReturnType<typeof parseKeys>;
 
 function parseArguments(argv: readonly string[]) {
   const [retry, sweep = "", expiration, since, login = "", member = "", height] = argv;
-  const [difficulty = "", worker = "", ms = "", ts = "", networkDifficulty = ""] = argv.slice(7);
+  const [difficulty = "", worker = "", ms = "", ts = "", networkDifficulty = "", terms = ""] = argv.slice(7);
   return {
     retry: retry === "1",
     sweep,
@@ -30,6 +31,7 @@ function parseArguments(argv: readonly string[]) {
     ms,
     ts,
     networkDifficulty,
+    terms,
   };
 }
 type Block = ReturnType<typeof parseArguments>;
@@ -102,5 +104,10 @@ export function recordBlock(space: Keyspace, names: readonly string[], argv: rea
   if (has(space, keys.pow, block.member)) return [billed + 1, duplicate];
   space.sql.transaction(() => closeRound(space, keys, block));
   // ZADD pow, HGETALL, and the eleven steps.
-  return [billed + 13, recorded];
+  billed += 13;
+  if (block.terms === "") return [billed, recorded];
+  const redis = new ScriptCalls(space);
+  const id = `${block.member.slice(0, 18)}:${block.ts}`;
+  if (attempt(() => redis.hget(keys.agreed, id) ?? "") === "") redis.hset(keys.agreed, [[id, block.terms]]);
+  return [billed + 1, recorded];
 }
