@@ -20,7 +20,13 @@ export default defineConfig({
       node("bridge", ["bridge/test/**/*.test.ts"]),
       node("ledger", ["test/ledger/**/*.test.ts"]),
       {
-        plugins: [cloudflareTest({ main: "./worker/index.ts", wrangler: { configPath: "./wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            main: "./worker/index.ts",
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: { devnet: true } },
+          }),
+        ],
         test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
       },
       // Whole processes on real ports: one file at a time, and after everything else.

@@ -1,6 +1,7 @@
 import * as v from "valibot";
+import { chainSetting } from "./chain-setting.ts";
 import { parsePercent } from "./payouts/revenue-split.ts";
-import { parseDurationMs } from "./units.ts";
+import { durationText, parseDurationMs } from "./units.ts";
 
 /** Settings that are lists or tables. From `.dev.vars`, `--var` or a secret they arrive as JSON text. */
 const STRUCTURED = new Set([
@@ -16,23 +17,29 @@ const STRUCTURED = new Set([
   "payouts",
 ]);
 
-/** Allowed-value texts are part of the error that an operator reads, so they are written where the rule is. */
-const duration = (fallback: string, { minMs = 0 }: { minMs?: number } = {}) =>
-  v.optional(
+/** No wait of the pool is longer; beyond 24 days timers would run over and fire at once. */
+const LONGEST = "168h";
+
+/**
+ * Allowed-value texts are part of the error that an operator reads, so they are written where the rule is.
+ * @param from the shortest, @param to the longest that is allowed
+ */
+const duration = (fallback: string, from: string, to: string = LONGEST) => {
+  const [minMs = 0, maxMs = 0] = [parseDurationMs(from), parseDurationMs(to)];
+  const allowed = `a duration from ${durationText(minMs)} to ${durationText(maxMs)}, such as "500ms", "10s" or "3h"`;
+  return v.optional(
     v.pipe(
-      v.string('a duration such as "500ms", "10s" or "3h"'),
+      v.string(allowed),
       v.rawTransform(({ dataset, addIssue, NEVER }) => {
         const ms = parseDurationMs(dataset.value);
-        if (ms === undefined || ms < minMs) {
-          const least = minMs > 0 ? `, at least ${minMs} ms` : "";
-          addIssue({ message: `a duration such as "500ms", "10s" or "3h"${least}` });
-          return NEVER;
-        }
-        return ms;
+        if (ms !== undefined && ms >= minMs && ms <= maxMs) return Math.round(ms);
+        addIssue({ message: allowed });
+        return NEVER;
       }),
     ),
     fallback,
   );
+};
 
 const decimal = (min: number, max: number) => {
   const allowed = `a whole number from ${min} to ${max}`;
@@ -44,7 +51,7 @@ const decimal = (min: number, max: number) => {
     v.maxValue(max, allowed),
   );
 };
-const count = (fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER) => v.optional(decimal(min, max), fallback);
+const count = (fallback: number, min: number, max: number) => v.optional(decimal(min, max), fallback);
 
 const DIFFICULTY = "a difficulty in hashes: a whole number from 1 to 2^63 - 1";
 const difficultyValue = v.pipe(
@@ -91,9 +98,9 @@ const upstream = v.strictObject(
   {
     name: word("a name of letters, digits, - and _", /^[\w-]{1,32}$/),
     url: httpUrl,
-    timeout: duration("10s", { minMs: 100 }),
+    timeout: duration("10s", "100ms", "60s"),
   },
-  'a table such as { name = "main", url = "http://127.0.0.1:8545", timeout = "10s" }',
+  'a table such as { name = "main", url = "https://geth.mypool.com", timeout = "10s" }',
 );
 
 /** Credentials of an upstream, in the secret `UPSTREAM_SECRETS`, by the upstream's name. */
@@ -109,8 +116,8 @@ const upstreamSecret = v.strictObject(
 
 const vardiff = v.strictObject(
   {
-    targetTime: duration("10s", { minMs: 100 }),
-    retargetTime: duration("60s", { minMs: 100 }),
+    targetTime: duration("10s", "100ms", "10m"),
+    retargetTime: duration("60s", "100ms", "1h"),
     variancePercent: count(30, 1, 99),
     minDiff: v.optional(difficultyValue, "100000000"),
     maxDiff: v.optional(difficultyValue, "1000000000000"),
@@ -120,31 +127,18 @@ const vardiff = v.strictObject(
 
 const banning = v.strictObject({
   enabled: flag(true),
-  timeout: duration("30m"),
+  timeout: duration("30m", "1s"),
   invalidPercent: count(30, 1, 100),
-  checkThreshold: count(30, 1),
-  malformedLimit: count(5, 1),
+  checkThreshold: count(30, 1, 1_000_000),
+  malformedLimit: count(5, 1, 1_000_000),
 });
 
 const limits = v.strictObject({
   enabled: flag(false),
-  limit: count(30, 1),
-  grace: duration("5m"),
-  limitJump: count(10),
+  limit: count(30, 1, 1_000_000),
+  grace: duration("5m", "0s", "24h"),
+  limitJump: count(10, 0, 1_000_000),
 });
-
-const CHAIN = "ethereum, classic, mordor, ethereum-pow, or a table { name, epochLength, ecip1099Block }";
-const chain = v.union(
-  [
-    v.picklist(["ethereum", "classic", "mordor", "ethereum-pow"]),
-    v.strictObject({
-      name: v.string(),
-      epochLength: decimal(1, 10_000_000),
-      ecip1099Block: v.optional(v.nullable(decimal(0, Number.MAX_SAFE_INTEGER)), null),
-    }),
-  ],
-  CHAIN,
-);
 
 const ADDRESS = "a 0x address of 40 hex digits";
 const address = v.pipe(
@@ -201,7 +195,7 @@ const unlocker = v.strictObject({
   immatureDepth: count(20, 1, 100_000),
   finalDepth: count(10_000, 1, 1_000_000),
   keepTxFees: flag(false),
-  interval: duration("10m", { minMs: 1_000 }),
+  interval: duration("10m", "1s", "24h"),
   requirePeers: count(1, 0, 1_000),
   orphanedRounds: v.optional(v.picklist(["merge", "drop"], "merge or drop"), "merge"),
   rewards: v.optional(v.nullable(rewards), null),
@@ -211,32 +205,35 @@ const payouts = v.strictObject({
   scheme: v.optional(v.picklist(["prop"], "prop"), "prop"),
 });
 
+const LUCK_WINDOWS = "a rising list of 1 to 10 block counts, each from 1 to 10000";
+
 /** The settings as an operator writes them, with the defaults of open-ethereum-pool where it has them. */
 export const settingsSchema = v.object({
   name: v.optional(word("a name of letters, digits, - and _", /^[\w-]{1,32}$/), "main"),
   coin: v.optional(word("a key prefix of letters, digits, - and _", /^[\w-]{1,16}$/), "eth"),
-  chain,
+  chain: chainSetting,
   difficulty: v.optional(difficultyValue, "2000000000"),
-  hashrateExpiration: duration("3h", { minMs: 60_000 }),
-  blockRefreshInterval: duration("1s", { minMs: 100 }),
-  stateUpdateInterval: duration("3s", { minMs: 100 }),
-  upstreamCheckInterval: duration("5s", { minMs: 100 }),
-  workMaxAge: duration("60s", { minMs: 1_000 }),
+  hashrateExpiration: duration("3h", "1m"),
+  blockRefreshInterval: duration("1s", "100ms", "5m"),
+  stateUpdateInterval: duration("3s", "100ms", "10m"),
+  upstreamCheckInterval: duration("5s", "100ms", "1m"),
+  workMaxAge: duration("60s", "1s", "1h"),
   jobRelays: count(0, 0, 256),
   healthCheck: flag(true),
-  maxFails: count(3, 1),
+  devnet: flag(false),
+  maxFails: count(3, 1, 1_000),
   upstream: v.pipe(
     v.array(upstream, "a list of tables { name, url, timeout }"),
     v.minLength(1, "at least one node"),
     v.check((list) => new Set(list.map((node) => node.name)).size === list.length, "nodes with different names"),
   ),
-  ledgerCommitInterval: duration("0s"),
-  ledgerTimeout: duration("5s", { minMs: 100 }),
-  outboxLimit: count(100_000, 1),
+  ledgerCommitInterval: duration("0s", "0s", "500ms"),
+  ledgerTimeout: duration("5s", "100ms", "30s"),
+  outboxLimit: count(100_000, 1, 200_000),
   stratum: v.optional(
     v.strictObject({
-      timeout: duration("120s", { minMs: 1_000 }),
-      loginTimeout: duration("10s", { minMs: 1_000 }),
+      timeout: duration("120s", "1s", "24h"),
+      loginTimeout: duration("10s", "1s", "5m"),
       vardiff: v.optional(v.nullable(vardiff), null),
     }),
     {},
@@ -248,14 +245,14 @@ export const settingsSchema = v.object({
   verifier: v.optional(
     v.strictObject({
       shards: count(4, 1, 256),
-      queueLimit: count(2_000, 1),
-      queueTimeout: duration("30s", { minMs: 100 }),
+      queueLimit: count(2_000, 1, 20_000),
+      queueTimeout: duration("30s", "100ms", "5m"),
     }),
     {},
   ),
   policy: v.optional(
     v.strictObject({
-      refreshInterval: duration("60s", { minMs: 1_000 }),
+      refreshInterval: duration("60s", "1s", "1h"),
       banning: v.optional(banning, {}),
       limits: v.optional(limits, {}),
     }),
@@ -263,11 +260,22 @@ export const settingsSchema = v.object({
   ),
   api: v.optional(
     v.strictObject({
-      statsCollectInterval: duration("5s", { minMs: 100 }),
-      purgeInterval: duration("10m", { minMs: 1_000 }),
-      hashrateWindow: duration("30m", { minMs: 60_000 }),
-      hashrateLargeWindow: duration("3h", { minMs: 60_000 }),
-      luckWindow: v.optional(v.array(decimal(1, 10_000), "a list of block counts"), [64, 128, 256]),
+      statsCollectInterval: duration("5s", "100ms", "10m"),
+      purgeInterval: duration("10m", "1s", "24h"),
+      hashrateWindow: duration("30m", "1m"),
+      hashrateLargeWindow: duration("3h", "1m"),
+      luckWindow: v.optional(
+        v.pipe(
+          v.array(decimal(1, 10_000), LUCK_WINDOWS),
+          v.minLength(1, LUCK_WINDOWS),
+          v.maxLength(10, LUCK_WINDOWS),
+          v.check(
+            (windows) => windows.every((blocks, at) => at === 0 || blocks > (windows[at - 1] ?? 0)),
+            LUCK_WINDOWS,
+          ),
+        ),
+        [64, 128, 256],
+      ),
       payments: count(30, 1, 1_000),
       blocks: count(50, 1, 1_000),
     }),

@@ -1,7 +1,10 @@
 import * as v from "valibot";
-import { chainByName, customChain, type ChainSpec } from "./chain-spec.ts";
+import { cacheShortage } from "./cache-memory.ts";
+import { chainByName, customChain, epochOf, type ChainSpec } from "./chain-spec.ts";
 import { isSecretSetting, isStructuredSetting, settingNames, settingsSchema, type Settings } from "./config-schema.ts";
 import type { PoolConfig } from "./pool-config.ts";
+import { isReachableHost } from "./reachable-host.ts";
+import { durationText } from "./units.ts";
 import { unlockerOf } from "./payouts/unlocker-config.ts";
 import type { UpstreamConfig } from "./work/upstream.ts";
 
@@ -26,7 +29,9 @@ export class ConfigError extends Error {
 const show = (name: string, value: unknown): string => {
   if (value === undefined) return "nothing";
   if (isSecretSetting(name)) return "a secret that is not shown";
-  const text = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+  const raw = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
+  // Credentials in a URL are as secret as those of UPSTREAM_SECRETS.
+  const text = raw.replaceAll(/\/\/[^/@\s"]*@/g, "//[redacted]@");
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 };
 
@@ -83,11 +88,68 @@ function upstreamsOf(settings: Settings, problems: ConfigProblem[]): UpstreamCon
   });
 }
 
-function chainOf(setting: Settings["chain"]): ChainSpec {
+/** Heights that these chains had in November 2026: no pool mines below them, so what does not fit there is refused before any miner comes. */
+const HEIGHTS_OF_2026: Readonly<Record<string, number>> = { classic: 23_500_000, "ethereum-pow": 25_500_000 };
+
+function chainOf({ chain: setting, devnet }: Settings, problems: ConfigProblem[]): ChainSpec {
   if (typeof setting !== "string") return customChain(setting);
   const chain = chainByName(setting);
   if (!chain) throw new Error(`chain ${setting} is allowed by the schema but not known to ethash-wasm`);
+  const height = HEIGHTS_OF_2026[setting];
+  const shortage = height === undefined || devnet ? null : cacheShortage(epochOf(chain, height));
+  if (shortage !== null)
+    problems.push({
+      variable: "chain",
+      found: JSON.stringify(setting),
+      allowed: `a chain whose shares can be verified here: ${shortage}`,
+    });
   return chain;
+}
+
+/** What Workers cannot fetch in production fails there only, with an error that says nothing: refused where it is set. */
+function findUnreachable(settings: Settings, problems: ConfigProblem[]): void {
+  if (settings.devnet) return;
+  const addresses = settings.upstream.map(({ url }, at): [string, string] => [`upstream.${at}.url`, url]);
+  if (settings.UPSTASH_REDIS_REST_URL !== null)
+    addresses.push(["UPSTASH_REDIS_REST_URL", settings.UPSTASH_REDIS_REST_URL]);
+  for (const [variable, address] of addresses) {
+    const url = new URL(address);
+    if (isReachableHost(url)) continue;
+    problems.push({
+      variable,
+      found: `the host ${url.hostname}`,
+      allowed:
+        "a host name in public DNS: Workers fetch neither IP addresses (Cloudflare's error 1003) nor this machine or a LAN. " +
+        "Give a node at home a name by a Cloudflare Tunnel (docs/OPERATING.md); " +
+        "only a pool that itself runs on this machine, as npm start and wrangler dev do, may set devnet = true",
+    });
+  }
+}
+
+/** Settings that are allowed each by itself and make no sense together. */
+function findContradictions(settings: Settings, problems: ConfigProblem[]): void {
+  const { blockRefreshInterval, workMaxAge, hashrateExpiration, api } = settings;
+  const wrong = (variable: string, ms: number, allowed: string): void => {
+    problems.push({ variable, found: `"${durationText(ms)}"`, allowed });
+  };
+  if (3 * blockRefreshInterval > workMaxAge)
+    wrong(
+      "blockRefreshInterval",
+      blockRefreshInterval,
+      `a third of workMaxAge or less, that is "${durationText(Math.floor(workMaxAge / 3))}": one lost poll must not leave miners without work`,
+    );
+  if (api.hashrateWindow >= api.hashrateLargeWindow)
+    wrong(
+      "api.hashrateWindow",
+      api.hashrateWindow,
+      `less than api.hashrateLargeWindow, which is "${durationText(api.hashrateLargeWindow)}"`,
+    );
+  if (api.hashrateLargeWindow > hashrateExpiration)
+    wrong(
+      "api.hashrateLargeWindow",
+      api.hashrateLargeWindow,
+      `at most hashrateExpiration, which is "${durationText(hashrateExpiration)}": older entries are gone`,
+    );
 }
 
 function upstashOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["ledger"]["upstash"] {
@@ -149,7 +211,9 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
   return {
     name: settings.name,
     coin: settings.coin,
-    chain: chainOf(settings.chain),
+    chain: chainOf(settings, problems),
+    chainId: typeof settings.chain === "string" ? null : settings.chain.chainId,
+    devnet: settings.devnet,
     stratum: {
       difficulty: settings.difficulty,
       timeoutMs: stratum.timeout,
@@ -210,12 +274,17 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): PoolConfig 
   if (!result.success) {
     for (const issue of result.issues) {
       const variable = v.getDotPath(issue) ?? "settings";
-      const allowed = issue.type === "strict_object" ? `no such setting (${issue.message})` : issue.message;
+      const allowed =
+        issue.type === "strict_object" && issue.expected === "never"
+          ? `no such setting (${issue.message})`
+          : issue.message;
       problems.push({ variable, found: show(variable, issue.input), allowed });
     }
     throw new ConfigError(problems);
   }
   findSharedSecrets(result.output, problems);
+  findUnreachable(result.output, problems);
+  findContradictions(result.output, problems);
   const config = toConfig(result.output, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(config);

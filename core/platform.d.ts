@@ -19,6 +19,7 @@ declare class URL {
   static canParse(text: string): boolean;
   constructor(text: string);
   readonly href: string;
+  readonly hostname: string;
   username: string;
   password: string;
 }

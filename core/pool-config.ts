@@ -9,6 +9,10 @@ export interface PoolConfig {
   /** Prefix of every Redis key, `eth` by default. */
   readonly coin: string;
   readonly chain: ChainSpec;
+  /** Chain id (EIP-155) of a chain of the operator's own; null where it is known by name or was not given. */
+  readonly chainId: number | null;
+  /** The pool runs on this machine for trying out: local addresses, and a simulated chain at any height. */
+  readonly devnet: boolean;
   readonly stratum: {
     /** Share difficulty in hashes. */
     readonly difficulty: bigint;

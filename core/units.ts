@@ -15,6 +15,13 @@ export function parseDurationMs(text: string): number | undefined {
   return totalMs;
 }
 
+/** The same length of time as {@link parseDurationMs} reads it, in the largest unit that needs no fraction. */
+export function durationText(ms: number): string {
+  const fitting = Object.entries(UNIT_MS).filter(([, unitMs]) => ms > 0 && ms % unitMs === 0);
+  const [unit, unitMs] = fitting.at(-1) ?? ["s", 1_000];
+  return `${ms / unitMs}${unit}`;
+}
+
 const PREFIXES = ["", "k", "M", "G", "T", "P", "E"] as const;
 
 /** Three significant digits and an SI prefix, such as `1.23 G`. */

@@ -87,7 +87,8 @@ class WorkerdPool implements PoolProcess {
     const run = new HostRun(this.#options);
     this.#run = run;
     try {
-      const bindings = { ...vars, ...secrets };
+      // It runs on this machine, and so does its node.
+      const bindings = { devnet: true, ...vars, ...secrets };
       this.#url = await run.start({ bundle: this.#bundle, port: this.port, host, stateDir, bindings, cron });
     } catch (error) {
       await this.kill();

@@ -23,7 +23,7 @@ function open(work: WorkHealth = IDLE) {
   const memory = new MemoryRedis();
   const state = { away: false, nowMs: NOW_MS, mining: 0, logs: [] as string[], commands: () => memory.log.length };
   const view = new PoolView({
-    config: parseConfig({ chain: "classic", upstream: [{ name: "main", url: "http://127.0.0.1:8545" }] }),
+    config: parseConfig({ chain: "classic", upstream: [{ name: "main", url: "https://geth.mypool.com" }] }),
     redis: {
       command: (command) =>
         state.away ? gone() : command[0] === "PING" ? Promise.resolve("PONG") : memory.command(command),

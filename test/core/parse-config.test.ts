@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseDurationMs } from "../../core/units.ts";
 import { ConfigError, parseConfig } from "../../core/parse-config.ts";
 
-const upstream = [{ name: "main", url: "http://127.0.0.1:8545", timeout: "10s" }];
+const upstream = [{ name: "main", url: "https://geth.mypool.com", timeout: "10s" }];
 const minimal = { chain: "classic", upstream };
 
 function problemsOf(env: Record<string, unknown>) {
@@ -97,7 +97,7 @@ describe("configuration", () => {
   it.each([
     ["chain", { chain: "bitcoin" }, "ethereum, classic"],
     ["blockRefreshInterval", { blockRefreshInterval: "soon" }, "a duration"],
-    ["blockRefreshInterval", { blockRefreshInterval: "1ms" }, "at least 100 ms"],
+    ["blockRefreshInterval", { blockRefreshInterval: "1ms" }, "from 100ms to 5m"],
     ["difficulty", { difficulty: 0 }, "a difficulty in hashes"],
     ["difficulty", { difficulty: "9223372036854775808" }, "2^63 - 1"],
     ["difficulty", { difficulty: 1.5 }, "a difficulty in hashes"],
@@ -115,6 +115,34 @@ describe("configuration", () => {
     const problem = problemsOf({ ...minimal, ...env }).find((found) => found.variable === variable);
     expect(problem?.allowed).toContain(allowed);
     expect(problem?.found).not.toBe("");
+  });
+
+  it.each([
+    ["ledgerCommitInterval", { ledgerCommitInterval: "10m" }, "from 0s to 500ms"],
+    ["ledgerTimeout", { ledgerTimeout: "1h" }, "from 100ms to 30s"],
+    ["blockRefreshInterval", { blockRefreshInterval: "10h" }, "from 100ms to 5m"],
+    ["blockRefreshInterval", { blockRefreshInterval: "30s" }, 'a third of workMaxAge or less, that is "20s"'],
+    ["workMaxAge", { workMaxAge: "24h" }, "from 1s to 1h"],
+    ["stratum.timeout", { stratum: { timeout: `${"9".repeat(400)}h` } }, "from 1s to 24h"],
+    ["stratum.loginTimeout", { stratum: { loginTimeout: "999h" } }, "from 1s to 5m"],
+    ["policy.banning.timeout", { policy: { banning: { timeout: "0s" } } }, "from 1s to 168h"],
+    ["policy.banning.timeout", { policy: { banning: { timeout: "600h" } } }, "from 1s to 168h"],
+    ["upstream.0.timeout", { upstream: [{ ...upstream[0], timeout: "1h" }] }, "from 100ms to 1m"],
+    ["outboxLimit", { outboxLimit: 9_000_000 }, "1 to 200000"],
+    ["verifier.queueLimit", { verifier: { queueLimit: 1e9 } }, "1 to 20000"],
+    ["maxFails", { maxFails: 1e15 }, "1 to 1000"],
+    [
+      "api.hashrateWindow",
+      { api: { hashrateWindow: "3h", hashrateLargeWindow: "30m" } },
+      'less than api.hashrateLargeWindow, which is "30m"',
+    ],
+    ["api.hashrateWindow", { api: { hashrateWindow: "3h" } }, "less than api.hashrateLargeWindow"],
+    ["api.hashrateLargeWindow", { hashrateExpiration: "1h" }, 'at most hashrateExpiration, which is "1h"'],
+    ["api.luckWindow", { api: { luckWindow: [] } }, "a rising list"],
+    ["api.luckWindow", { api: { luckWindow: [64, 64] } }, "a rising list"],
+  ])("bounds %s, by itself or by what it goes with", (variable, env, allowed) => {
+    const problems = problemsOf({ ...minimal, ...env });
+    expect(problems).toMatchObject([{ variable, allowed: expect.stringContaining(allowed) }]);
   });
 
   it("lists every problem at once", () => {
@@ -151,5 +179,99 @@ describe("configuration", () => {
     const problems = problemsOf({ ...minimal, ...env });
     expect(problems.map((problem) => problem.variable)).toEqual([variable]);
     expect(JSON.stringify(problems)).not.toMatch(/fifteen-letters|read-the-figures|one-secret/);
+  });
+});
+
+const MINE = { name: "mychain", epochLength: 30_000 };
+
+describe("the chain", () => {
+  it.each([
+    [
+      "chain.ecip1099Block",
+      { ...MINE, ecip1099Block: 11_730_000 },
+      "11730000",
+      "a multiple of the longer epoch, which is 2 × epochLength = 60000",
+    ],
+    ["chain.name", { ...MINE, name: "" }, '""', "a name of 1 to 32 letters"],
+    ["chain.name", { ...MINE, name: "classic" }, '"classic"', 'write chain = "classic"'],
+    ["chain.epochLength", { ...MINE, epochLength: 0 }, "0", "a whole number from 1"],
+    ["chain.name", { epochLength: 1_000 }, "nothing", "a table { name, epochLength"],
+    ["chain.chainId", { ...MINE, chainId: "main" }, '"main"', "a whole number from 1"],
+    ["chain.epochlength", { ...MINE, epochlength: 1 }, '"epochlength"', "no such setting"],
+    ["chain", undefined, "nothing", "ethereum, classic, mordor"],
+  ])(
+    "of one's own has its wrong %s named, with what was found and what is allowed",
+    (variable, chain, found, allowed) => {
+      expect(problemsOf({ upstream, chain })).toMatchObject([
+        { variable, found, allowed: expect.stringContaining(allowed) },
+      ]);
+    },
+  );
+
+  it.each([
+    ["ubiq", "Ubqhash"],
+    ["Ravencoin", "KawPow"],
+    ["ergo", "Autolykos v2"],
+    ["conflux", "Octopus"],
+    ["progpow", "ProgPow"],
+    ["ETHEREUM-POW-", null],
+  ])("called %s is refused with the algorithm that it is mined with, as a name and as a table", (name, algorithm) => {
+    const said = algorithm === null ? "ethereum, classic" : `mined with ${algorithm}`;
+    expect(problemsOf({ upstream, chain: name })).toMatchObject([
+      { variable: "chain", allowed: expect.stringContaining(said) },
+    ]);
+    if (algorithm === null) return;
+    expect(problemsOf({ upstream, chain: { ...MINE, name } })).toMatchObject([
+      { variable: "chain.name", allowed: expect.stringContaining(said) },
+    ]);
+  });
+
+  it("whose light cache cannot fit a Worker is refused by name, except on a simulated chain", () => {
+    expect(problemsOf({ upstream, chain: "ethereum-pow" })).toEqual([
+      {
+        variable: "chain",
+        found: '"ethereum-pow"',
+        allowed:
+          "a chain whose shares can be verified here: its light cache from block 25500000 on takes 122 MiB; " +
+          "a Worker's isolate has 128 MiB, and 32 MiB are kept for everything else",
+      },
+    ]);
+    expect(problemsOf({ upstream, chain: "ethereum-pow", devnet: true })).toEqual([]);
+  });
+});
+
+describe("addresses that a Worker cannot fetch", () => {
+  it.each([
+    "http://127.0.0.1:8545",
+    "http://2130706433/",
+    "http://203.0.113.7:8545",
+    "http://[2001:db8::1]:8545",
+    "http://localhost:8545",
+    "http://geth:8545",
+    "http://geth.lan:8545",
+    "https://geth.local",
+  ])("%s is refused as a node and as a ledger, with what to do, unless the pool runs on this machine", (url) => {
+    const env = {
+      chain: "classic",
+      upstream: [{ name: "main", url }],
+      UPSTASH_REDIS_REST_URL: url,
+      UPSTASH_REDIS_REST_TOKEN: "x",
+    };
+    expect(problemsOf(env)).toMatchObject(
+      ["upstream.0.url", "UPSTASH_REDIS_REST_URL"].map((variable) => ({
+        variable,
+        found: `the host ${new URL(url).hostname}`,
+        allowed: expect.stringMatching(/error 1003.*Cloudflare Tunnel/),
+      })),
+    );
+    expect(problemsOf({ ...env, devnet: "true" })).toEqual([]);
+  });
+
+  it("are shown without the credentials in them", () => {
+    const text = JSON.stringify(
+      problemsOf({ chain: "classic", upstream: [{ name: "a", url: "ftp://me:s3cret@x.io" }] }),
+    );
+    expect(text).toContain("[redacted]");
+    expect(text).not.toContain("s3cret");
   });
 });

@@ -74,7 +74,7 @@ describe("work at the miners", () => {
   });
 
   it("comes by push, long before the next poll", async () => {
-    const pool = await newPool({ vars: { blockRefreshInterval: "1h" } });
+    const pool = await newPool({ vars: { blockRefreshInterval: "5m", workMaxAge: "1h" } });
     const pusher = await newNode({ notify: [`${pool.url}/notify/${TOKEN}`] });
     const miner = await newMiner(pool, 1);
     await hasJob(miner, () => headerOf(node));

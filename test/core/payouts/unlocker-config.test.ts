@@ -7,7 +7,7 @@ const OWN_CHAIN = { name: "mine", epochLength: 30_000 };
 const parse = (unlocker: Record<string, unknown>, over: Record<string, unknown> = {}) =>
   parseConfig({
     chain: "classic",
-    upstream: [{ name: "main", url: "http://127.0.0.1:8545" }],
+    upstream: [{ name: "main", url: "https://geth.mypool.com" }],
     unlocker: { enabled: true, accounts: [ACCOUNT], ...unlocker },
     ...over,
   }).unlocker;
