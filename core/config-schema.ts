@@ -239,7 +239,7 @@ export const settingsSchema = v.object({
     {},
   ),
   getwork: v.optional(
-    v.strictObject({ limitBodySize: count(256, 64, 65_536), limitHeadersSize: count(4_096, 256, 65_536) }),
+    v.strictObject({ limitBodySize: count(1_024, 64, 65_536), limitHeadersSize: count(4_096, 256, 65_536) }),
     {},
   ),
   verifier: v.optional(

@@ -1,11 +1,17 @@
 import { Server as HttpServer } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { BridgeStats } from "./bridge-stats.ts";
+import { ShareCounter, type BridgeStats, type MinerStats } from "./bridge-stats.ts";
+import { KeptShares } from "./kept-shares.ts";
 import { MinerConnection, type MinerSurroundings } from "./miner-side/miner-connection.ts";
+import { leftSessions } from "./session/kept-session.ts";
+import { KnownSessions } from "./session/known-sessions.ts";
+import { ShareDelivery } from "./session/share-delivery.ts";
 import { fingerprint, selfSigned, type KeyPair } from "./miner-side/certificate.ts";
 import { GetworkForwarder } from "./getwork/getwork-forwarder.ts";
+import type { GetworkUpstream } from "./getwork/getwork-upstream.ts";
 import { GetworkServer } from "./getwork/getwork-server.ts";
 import { EVERYWHERE, listen } from "./miner-side/listen.ts";
 import { LogRepeats } from "./log-repeats.ts";
@@ -19,7 +25,7 @@ import {
 } from "./options.ts";
 import { PoolClient } from "./pool-side/pool-client.ts";
 import { PoolAddress } from "./pool-side/pool-address.ts";
-import { PoolFailover } from "./pool-side/pool-failover.ts";
+import { PoolFailover, type PoolState } from "./pool-side/pool-failover.ts";
 import { UnclaimedShares } from "./session/unclaimed-shares.ts";
 
 /** A bridge that runs. */
@@ -73,7 +79,10 @@ class RunningBridge implements Bridge {
   readonly #miners = new Set<MinerConnection>();
   readonly #maxMiners: number;
   readonly #startedAtMs = Date.now();
-  readonly #departed = { accepted: 0, rejected: 0, reconnects: 0 };
+  readonly #deliveries = new Set<ShareDelivery>();
+  readonly #departed = new ShareCounter();
+  #departedReconnects = 0;
+  #kept: KeptShares | null = null;
   readonly #repeats: LogRepeats;
   readonly #drainMs: number;
   #connections = 0;
@@ -92,7 +101,7 @@ class RunningBridge implements Bridge {
       timings,
       log,
       ({ rank }) => this.#client(rank).probe(),
-      (rank) => this.#miners.forEach((miner) => miner.returnTo(rank)),
+      (rank) => [...this.#miners, ...this.#deliveries].forEach((miner) => miner.returnTo(rank)),
     );
     const shared = { failover: this.#failover, claims: new UnclaimedShares(), timings, log };
     this.#repeats = new LogRepeats(log);
@@ -100,10 +109,13 @@ class RunningBridge implements Bridge {
     this.#around = {
       ...shared,
       repeats: this.#repeats,
+      known: new KnownSessions(),
+      kept: () => this.#kept,
       dial: ({ rank, address }, login, handlers) => this.#client(rank).dial(address.stratumUrl(login), handlers),
       onFinished: (miner) => this.#onFinished(miner),
     };
-    this.#forwarder = new GetworkForwarder({ ...shared, upstream: ({ rank }) => this.#client(rank).getwork });
+    const upstream = ({ rank }: PoolState): GetworkUpstream => this.#client(rank).getwork;
+    this.#forwarder = new GetworkForwarder({ ...shared, upstream, kept: () => this.#kept });
     this.#getwork = new GetworkServer(this.#forwarder, this.#maxMiners);
   }
 
@@ -116,20 +128,43 @@ class RunningBridge implements Bridge {
     for (const address of getwork) {
       this.ports.getwork.push(await this.#open(this.#getwork.createServer(), "listen-getwork", address));
     }
-    if (stratumTls.length === 0) return;
-    const pair = this.#options.tls ?? (await selfSigned());
-    for (const address of stratumTls) {
-      this.ports.stratumTls.push(await this.#open(this.#tlsServer(pair), "listen-tls", address));
+    if (stratumTls.length > 0) {
+      const pair = this.#options.tls ?? (await selfSigned());
+      for (const address of stratumTls) {
+        this.ports.stratumTls.push(await this.#open(this.#tlsServer(pair), "listen-tls", address));
+      }
+      this.#log.info({ sha256: fingerprint(pair.cert) }, "certificate for miners");
     }
-    this.#log.info({ sha256: fingerprint(pair.cert) }, "certificate for miners");
+    await this.#openKept();
+  }
+
+  /** The file is named after a port, which no other bridge on this machine can have. */
+  async #openKept(): Promise<void> {
+    const { stateDir = null } = this.#options;
+    const [port = 0] = [...this.ports.stratum, ...this.ports.stratumTls, ...this.ports.getwork];
+    if (stateDir === null) return;
+    const path = join(stateDir, `shares-${port}.jsonl`);
+    try {
+      const { kept, left } = await KeptShares.open(path, this.#log);
+      this.#kept = kept;
+      if (left.size > 0) this.#log.info({ shares: left.size, file: path }, "shares were left on disk");
+      for (const session of leftSessions(left)) {
+        const delivery = new ShareDelivery(session, kept, this.#around, (finished) => this.#onDelivered(finished));
+        this.#deliveries.add(delivery);
+        delivery.start();
+      }
+      for (const [number, entry] of left) this.#forwarder.deliver(number, entry);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new BridgeOptionError("state", `--state: shares cannot be kept in ${stateDir}: ${reason}`);
+    }
   }
 
   stats(): BridgeStats {
-    const carried = [...this.#miners].map((miner) => miner.stats);
+    const carried = [...this.#miners, ...this.#deliveries].map((miner) => miner.stats);
     const miners = [...carried, ...this.#getwork.rigs];
-    const departed = [this.#departed, { ...this.#getwork.departed, reconnects: 0 }];
-    const sum = (key: "accepted" | "rejected" | "reconnects"): number =>
-      [...miners, ...departed].reduce((total, counts) => total + counts[key], 0);
+    const shares = new ShareCounter();
+    for (const counts of [...miners, this.#departed.counts, this.#getwork.departed]) shares.add(counts);
     return {
       startedAtMs: this.#startedAtMs,
       pools: this.#failover.states.map(({ address, state, lastError }) => ({
@@ -140,9 +175,8 @@ class RunningBridge implements Bridge {
       })),
       miners,
       totals: {
-        accepted: sum("accepted"),
-        rejected: sum("rejected"),
-        reconnects: sum("reconnects"),
+        ...shares.counts,
+        reconnects: carried.reduce((total, { reconnects }) => total + reconnects, this.#departedReconnects),
         connections: this.#connections,
         getworkRequests: this.#getwork.requests,
       },
@@ -155,9 +189,10 @@ class RunningBridge implements Bridge {
     this.#failover.close();
     this.#forwarder.stop();
     for (const server of this.#servers) if (server instanceof HttpServer) server.closeAllConnections();
-    for (const miner of this.#miners) miner.close();
+    for (const miner of [...this.#miners, ...this.#deliveries]) miner.close();
     for (const pool of this.#pools) pool.close();
     await Promise.all(closed);
+    await this.#kept?.close();
     this.#repeats.flush();
   }
 
@@ -194,6 +229,9 @@ class RunningBridge implements Bridge {
   }
 
   #accept(socket: Socket): void {
+    const full = this.#miners.size >= this.#maxMiners;
+    // Silent connections take no miner's place.
+    if (full) [...this.#miners].find(({ silent }) => silent)?.makeWay();
     if (this.#miners.size >= this.#maxMiners) {
       this.#log.warn({ miner: socket.remoteAddress }, "too many miners; connection refused");
       socket.destroy();
@@ -205,9 +243,15 @@ class RunningBridge implements Bridge {
 
   #onFinished(miner: MinerConnection): void {
     if (!this.#miners.delete(miner)) return;
-    const { accepted, rejected, reconnects } = miner.stats;
-    this.#departed.accepted += accepted;
-    this.#departed.rejected += rejected;
-    this.#departed.reconnects += reconnects;
+    this.#countDeparted(miner.stats);
+  }
+
+  #onDelivered(delivery: ShareDelivery): void {
+    if (this.#deliveries.delete(delivery)) this.#countDeparted(delivery.stats);
+  }
+
+  #countDeparted(stats: MinerStats): void {
+    this.#departed.add(stats);
+    this.#departedReconnects += stats.reconnects;
   }
 }

@@ -38,6 +38,10 @@ export interface BridgeTimings {
   /** How long an HTTP getwork poll waits for a pool, and how long a share does; polls come again anyway. */
   readonly pollPatienceMs: number;
   readonly sharePatienceMs: number;
+  /** A request that no pool has answered for this long is answered by the bridge, where it can do so truthfully: miners wait 2 s. */
+  readonly answerWithinMs: number;
+  /** How old a job may be that is handed out while no pool answers. */
+  readonly jobYoungMs: number;
   /** Shortest time between two jobs to one miner: ethminer drops the second of two jobs that it reads together. */
   readonly jobGapMs: number;
 }
@@ -58,6 +62,8 @@ export const DEFAULT_TIMINGS: BridgeTimings = {
   drainMs: 2_000,
   pollPatienceMs: 4_000,
   sharePatienceMs: 30_000,
+  answerWithinMs: 1_000,
+  jobYoungMs: 120_000,
   jobGapMs: 40,
 };
 
@@ -95,6 +101,8 @@ export interface BridgeOptions {
   readonly ca?: string;
   /** `http://`, `https://` or `socks5://` proxy; absent: `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` as usual; null: none. */
   readonly proxy?: string | null;
+  /** Folder of the bridge's own, for shares that no pool has answered; null and absent: none, and miners wait for the pool's answer. */
+  readonly stateDir?: string | null;
   /** Miners at one time; more are refused. */
   readonly maxMiners?: number;
   readonly timings?: Partial<BridgeTimings>;

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, share } from "./bench-of-three.ts";
+import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, share } from "./bridge-fixture.ts";
+import { TcpMiner } from "./tcp-miner.ts";
 
 const job = (n: number): string => `{"id":0,"jsonrpc":"2.0","result":["0x${n}","0xseed","0xtarget"]}\n`;
 const notify = (n: number): string =>
@@ -151,6 +152,32 @@ test("refuses miners beyond the limit and keeps those that it has", async () => 
   first.say({ ...LOGIN, id: 2 });
   await first.untilLines(2);
   expect(bridge.stats().miners).toHaveLength(1);
+});
+
+test("connections that have said nothing make way for miners, the oldest first", async () => {
+  const pool = await poolThat(answer);
+  const bridge = await bridgeTo([pool.url], { maxMiners: 2 });
+  const talking = await minerOf(bridge);
+  talking.say(LOGIN);
+  await talking.untilLines(1);
+  const silent = await minerOf(bridge);
+  const miner = await minerOf(bridge);
+  miner.say(LOGIN);
+  await miner.untilLines(1);
+  await silent.untilClosed();
+  expect([talking.closed, miner.closed]).toEqual([false, false]);
+});
+
+test("silent getwork connections make way as well", async () => {
+  const pool = await poolThat(answer);
+  const getwork = [{ host: "127.0.0.1", port: 0 }];
+  const bridge = await bridgeTo([pool.url], { maxMiners: 2, getwork });
+  const silent = [];
+  for (let n = 0; n < 2; n++) silent.push(await TcpMiner.connect(bridge.ports.getwork[0] ?? 0));
+  const reply = await fetch(`http://127.0.0.1:${bridge.ports.getwork[0]}/nobody`, { method: "POST", body: "{}" });
+  expect(reply.status).toBe(200);
+  await silent[0]?.untilClosed();
+  for (const miner of silent) miner.close();
 });
 
 test("keeps a silent miner's session alive with empty lines", async () => {

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { parseObject } from "../src/json.ts";
-import { answer, LOGIN, poolThat } from "./bench-of-three.ts";
+import { answer, LOGIN, poolThat } from "./bridge-fixture.ts";
 import { TcpMiner } from "./tcp-miner.ts";
 
 const CLI = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
@@ -16,7 +16,7 @@ afterEach(() => {
 });
 
 function run(...args: string[]): { child: ChildProcess; out: string[]; errors: string[]; ended: Promise<unknown[]> } {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, "--no-state", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   children.push(child);

@@ -1,7 +1,7 @@
 import { createServer, connect, type Socket } from "node:net";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { answer, bridgeTo, IMPATIENT, LOGIN, minerOf, poolThat, QUICK, share } from "./bench-of-three.ts";
+import { answer, bridgeTo, IMPATIENT, LOGIN, minerOf, poolThat, QUICK, share } from "./bridge-fixture.ts";
 import { ScriptedPool } from "./scripted-pool.ts";
 
 test("goes to the next pool when the first is gone, with the share in flight, and returns when it is back", async () => {
@@ -69,7 +69,7 @@ test("goes to the next pool when the first refuses the handshake", async () => {
   const miner = await minerOf(bridge);
   miner.say(LOGIN);
   await miner.untilLines(1);
-  expect(bridge.stats().pools[0]).toMatchObject({ state: "down", lastError: "Unexpected server response: 404" });
+  expect(bridge.stats().pools[0]).toMatchObject({ state: "down", lastError: "the pool answered with status 404" });
   notAPool.close();
 });
 

@@ -13,7 +13,7 @@ import {
   requestOf,
   share,
   type Request,
-} from "./bench-of-three.ts";
+} from "./bridge-fixture.ts";
 import { ScriptedPool } from "./scripted-pool.ts";
 
 const servers: Server[] = [];

@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseObject, type JsonObject } from "../src/json.ts";
-import { ResumableSession, type ToMiner } from "../src/session/resumable-session.ts";
-import { UnclaimedShares } from "../src/session/unclaimed-shares.ts";
-import { LOGIN, requestOf, share } from "./bench-of-three.ts";
+import type { ToMiner } from "../src/session/outcomes.ts";
+import { ResumableSession } from "../src/session/resumable-session.ts";
+import { LOGIN, requestOf, share } from "./bridge-fixture.ts";
 
 /** What can happen to a session; numbers pick one of what there is. */
 type Step =
@@ -33,7 +33,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** A pool, a miner and the session between them, without sockets. */
 class World {
-  readonly session = new ResumableSession(new UnclaimedShares());
+  readonly session = new ResumableSession({ takeClaim: () => false, resume: () => null, granted: () => undefined });
   readonly recorded = new Set<string>();
   readonly submitted: { id: number; nonce: string }[] = [];
   readonly toMiner: JsonObject[] = [];
@@ -47,7 +47,7 @@ class World {
       case "submit":
         return this.submit(action.id);
       case "poll":
-        this.session.accept(JSON.stringify({ id: 5, method: "eth_getWork", params: [] }));
+        this.session.accept(JSON.stringify({ id: 5, method: "eth_getWork", params: [] }), 0);
         return this.flush();
       case "judge":
         return this.judge(action.pick, action.told);
@@ -87,7 +87,7 @@ class World {
     const { params } = share(this.submitted.length);
     const nonce = String(params[0]);
     this.submitted.push({ id, nonce });
-    this.session.accept(JSON.stringify({ ...share(this.submitted.length - 1), id }));
+    this.session.accept(JSON.stringify({ ...share(this.submitted.length - 1), id }), 0);
     this.flush();
   }
 
@@ -122,7 +122,11 @@ class World {
       if (this.recorded.has(nonce)) outcome = { result: null, error: { code: 22, message: "Duplicate share" } };
       this.recorded.add(nonce);
     }
-    const { toMiner, resumed } = this.session.fromPool(connection, JSON.stringify({ id, jsonrpc: "2.0", ...outcome }));
+    const { toMiner, resumed } = this.session.fromPool(
+      connection,
+      JSON.stringify({ id, jsonrpc: "2.0", ...outcome }),
+      0,
+    );
     if (resumed === true) this.activate(connection);
     this.tell(toMiner);
     this.flush();
@@ -132,7 +136,7 @@ class World {
     // The newest connection wins, as in the bridge.
     if (this.#active !== null && this.#active > connection) return;
     this.#active = connection;
-    this.tell(this.session.activate(connection) ?? []);
+    this.tell(this.session.activate(connection, 0) ?? []);
     this.flush();
   }
 
@@ -156,7 +160,7 @@ test("whatever order shares, answers, deaths and reconnects come in, every share
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
       const world = new World();
-      world.session.accept(JSON.stringify(LOGIN));
+      world.session.accept(JSON.stringify(LOGIN), 0);
       world.connect();
       world.answerRest();
       for (const action of steps) world.run(action);

@@ -54,6 +54,18 @@ export class ScriptedPool {
     while (!holds()) await new Promise<void>((resolve) => this.#waiters.add(resolve));
   }
 
+  /** What HTTP getwork is answered with; without it nothing is answered. */
+  onPost(reply: (body: string) => string): void {
+    this.#server.on("request", (request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      request.on("end", () => {
+        response.end(reply(body));
+        this.#wake();
+      });
+    });
+  }
+
   /** Cuts every connection without a word, as a crash does, and frees the port. */
   async kill(): Promise<void> {
     for (const client of this.#sockets.clients) client.terminate();

@@ -5,7 +5,7 @@ import { connect as connectTcp, createServer, type Server, type Socket } from "n
 import { connect } from "node:tls";
 import { afterEach, expect, test } from "vitest";
 import { fingerprint, selfSigned } from "../src/miner-side/certificate.ts";
-import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, QUICK, requestOf } from "./bench-of-three.ts";
+import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, QUICK, requestOf } from "./bridge-fixture.ts";
 import { ScriptedPool } from "./scripted-pool.ts";
 import { TcpMiner } from "./tcp-miner.ts";
 

@@ -1,23 +1,24 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Redis } from "@upstash/redis";
 import type { Ethash } from "ethash-wasm";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { startBridge, type Bridge } from "../../bridge/src/index.ts";
 import { elementsOf, parseObject, textOf } from "../../bridge/src/json.ts";
 import { TcpMiner } from "../../bridge/test/tcp-miner.ts";
-import { startNode, type DevNode } from "../../devnet/node/node.ts";
-import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
+import type { DevNode } from "../../devnet/node/node.ts";
+import type { PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { kernelAt } from "../support/pow.ts";
 import { LONG_CHAIN, meets, solutions } from "../support/proofs.ts";
+import {
+  Cleanups,
+  QUIET_DIFFICULTY as DIFFICULTY,
+  QUIET_HEIGHT as HEIGHT,
+  quietNode as nodeOf,
+  quietPool,
+  recorded,
+} from "../support/quiet-pool.ts";
 
 // The whole way with real proofs of work: TCP miner, bridge, WebSocket, workerd, ledger. The pool dies with shares in flight.
 
 const ADDRESS = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
-const TOKEN = "books-of-this-test-only";
-const DIFFICULTY = 4;
-const HEIGHT = 1_000;
 const SHARES = 24;
 const HASTE = {
   backOff: { firstMs: 250, longestMs: 500 },
@@ -29,40 +30,16 @@ const HASTE = {
 const HOST = { host: "127.0.0.1", port: 0 };
 
 let ethash: Ethash;
-const cleanups: (() => Promise<unknown> | void)[] = [];
+const cleanups = new Cleanups();
 
 beforeAll(() => {
   ethash = kernelAt(LONG_CHAIN, HEIGHT);
 });
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
+afterEach(() => cleanups.run());
 
-/** A node whose work stays: no share is a block, and nobody else finds one. */
-async function quietNode(): Promise<DevNode> {
-  const options = { spec: LONG_CHAIN, startHeight: HEIGHT, difficulty: 1n << 50n, blockTimeMs: null, recommitMs: null };
-  const node = await startNode(options);
-  cleanups.push(() => node.close());
-  return node;
-}
-
-async function poolOn(node: DevNode): Promise<PoolProcess> {
-  const stateDir = await mkdtemp(join(tmpdir(), "edgepool-bridge-"));
-  cleanups.push(() => rm(stateDir, { recursive: true, force: true }));
-  const pool = await startPool({
-    stateDir,
-    cron: false,
-    vars: {
-      chain: { name: "long", epochLength: 30_000 },
-      difficulty: DIFFICULTY,
-      blockRefreshInterval: "200ms",
-      upstream: [{ name: "main", url: node.url, timeout: "2s" }],
-    },
-    secrets: { REDIS_TOKEN: TOKEN },
-  });
-  cleanups.push(() => pool.close());
-  return pool;
-}
+const quietNode = (): Promise<DevNode> => nodeOf(cleanups);
+const poolOn = (node: DevNode): Promise<PoolProcess> => quietPool(cleanups, node);
+const books = (pool: PoolProcess): ReturnType<typeof recorded> => recorded(pool, ADDRESS);
 
 async function bridgeTo(...pools: PoolProcess[]): Promise<Bridge> {
   const bridge = await startBridge({
@@ -73,27 +50,14 @@ async function bridgeTo(...pools: PoolProcess[]): Promise<Bridge> {
     proxy: null,
     timings: HASTE,
   });
-  cleanups.push(() => bridge.close());
+  cleanups.add(() => bridge.close());
   return bridge;
 }
 
 async function minerOf(bridge: Bridge): Promise<TcpMiner> {
   const miner = await TcpMiner.connect(bridge.ports.stratum[0] ?? 0);
-  cleanups.push(() => miner.close());
+  cleanups.add(() => miner.close());
   return miner;
-}
-
-/** Nonces that the ledger of a pool has recorded, and the difficulty that it credited for them. */
-async function books(pool: PoolProcess): Promise<{ nonces: string[]; credited: number }> {
-  const redis = new Redis({
-    url: `${pool.url}/redis`,
-    token: TOKEN,
-    automaticDeserialization: false,
-    enableTelemetry: false,
-  });
-  const members = await redis.zrange<string[]>("eth:pow", 0, -1);
-  const credited = await redis.hget<string>("eth:shares:roundCurrent", ADDRESS);
-  return { nonces: members.map((member) => member.split(":")[0] ?? ""), credited: Number(credited ?? 0) };
 }
 
 /** Proofs for a header, all different. */

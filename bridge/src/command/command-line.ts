@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { minerExamples } from "./miner-examples.ts";
 import { BridgeOptionError, type BridgeOptions, type ListenAddress } from "../options.ts";
@@ -23,6 +25,7 @@ interface Flags {
   readonly allowInsecure: boolean;
   readonly proxy?: string | false;
   readonly maxMiners: number;
+  readonly state: string | false;
   readonly logLevel: CommandLine["logLevel"];
   readonly display: CommandLine["display"];
   readonly statusInterval: number;
@@ -51,6 +54,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
       getwork: flags.listenGetwork,
       allowInsecure: flags.allowInsecure,
       maxMiners: flags.maxMiners,
+      stateDir: flags.state === false ? null : flags.state,
       ...(flags.tlsCert === undefined || flags.tlsKey === undefined
         ? {}
         : { tls: { cert: readPem("tls-cert", flags.tlsCert), key: readPem("tls-key", flags.tlsKey) } }),
@@ -74,7 +78,12 @@ function describe(version: string): Command {
       "pools in order of preference, such as wss://pool.example; the next one takes over when one fails",
     )
     .option("-l, --listen <[host:]port>", "TCP stratum port, repeatable (default: 8008)", collectAddress, [])
-    .option("--listen-tls <[host:]port>", "TLS stratum port, repeatable", collectAddress, [])
+    .option(
+      "--listen-tls <[host:]port>",
+      "TLS stratum port, repeatable. ethminer refuses a certificate that is self-signed unless SSL_NOVERIFY=1 is in its environment",
+      collectAddress,
+      [],
+    )
     .option("--listen-getwork <[host:]port>", "plain HTTP getwork port, repeatable", collectAddress, [])
     .option("--tls-cert <file>", "certificate for --listen-tls, PEM (default: a self-signed one)")
     .option("--tls-key <file>", "its key, PEM")
@@ -89,7 +98,12 @@ function describe(version: string): Command {
       "http://, https:// or socks5:// proxy to the pools (default: HTTPS_PROXY, ALL_PROXY, NO_PROXY)",
     )
     .option("--no-proxy", "no proxy, whatever the environment says")
-    .option("--max-miners <n>", "miners at one time", positiveInteger, 4096)
+    .option("--max-miners <n>", "miners at one time; silent connections make way for miners", positiveInteger, 4096)
+    .option("--state <folder>", "where shares are kept that no pool has answered yet", stateFolder(process.env))
+    .option(
+      "--no-state",
+      "keep nothing on disk: a miner waits for the pool's own answer, and gives up when it stays out",
+    )
     .addOption(
       new Option("--log-level <level>", "how much is logged")
         .choices(["debug", "info", "warn", "error"])
@@ -102,6 +116,14 @@ function describe(version: string): Command {
     )
     .option("--status-interval <seconds>", "how often the state is logged where there is no table", positiveInteger, 60)
     .addHelpText("after", minerExamples());
+}
+
+/** The folder that the system has for such files. */
+function stateFolder({ STATE_DIRECTORY, XDG_STATE_HOME, LOCALAPPDATA }: NodeJS.ProcessEnv): string {
+  // Set by systemd for a unit with StateDirectory=.
+  if (STATE_DIRECTORY !== undefined) return STATE_DIRECTORY;
+  const base = process.platform === "win32" ? LOCALAPPDATA : XDG_STATE_HOME;
+  return join(base ?? join(homedir(), ".local", "state"), "edgepool-bridge");
 }
 
 /** `8008`, `192.168.1.2:8008` or `[::1]:8008`. */

@@ -1,6 +1,6 @@
 import Table from "cli-table3";
 import { duration, hashrate } from "../../../core/units.ts";
-import type { BridgeStats, MinerStats } from "../bridge-stats.ts";
+import type { BridgeStats, MinerStats, ShareCounts } from "../bridge-stats.ts";
 
 /** More rows would push the log off the screen. */
 const MAX_ROWS = 20;
@@ -12,13 +12,25 @@ const MAX_ROWS = 20;
  */
 export function statusTable(stats: BridgeStats, nowMs: number, columns: number): string {
   const table = new Table({
-    head: ["miner", "login", "pool", "state", "accepted", "rejected", "waiting", "hashrate", "last share"],
+    head: [
+      "miner",
+      "login",
+      "pool",
+      "state",
+      "accepted",
+      "rejected",
+      "waiting",
+      "hashrate",
+      "last share",
+      "rejected for",
+    ],
     style: { head: [], border: [], compact: true },
   });
   const miners = stats.miners.toSorted((a, b) => b.connectedAtMs - a.connectedAtMs);
   for (const miner of miners.slice(0, MAX_ROWS)) table.push(row(miner, nowMs));
   const hidden = miners.length - MAX_ROWS;
   const { totals } = stats;
+  const reasons = reasonsOf(totals);
   const lines = [
     ...stats.pools.map(
       ({ url, state, miners: count, lastError }) =>
@@ -26,7 +38,7 @@ export function statusTable(stats: BridgeStats, nowMs: number, columns: number):
     ),
     ...table.toString().split("\n"),
     ...(hidden > 0 ? [`… and ${hidden} more`] : []),
-    `up ${duration((nowMs - stats.startedAtMs) / 1000)}, accepted ${totals.accepted}, rejected ${totals.rejected}, reconnects ${totals.reconnects}, getwork ${totals.getworkRequests}`,
+    `up ${duration((nowMs - stats.startedAtMs) / 1000)}, accepted ${totals.accepted}, rejected ${totals.rejected}${reasons === "" ? "" : ` (${reasons})`}, reconnects ${totals.reconnects}, getwork ${totals.getworkRequests}`,
   ];
   return lines.map((line) => `${line.slice(0, Math.max(columns - 1, 20))}\n`).join("");
 }
@@ -44,5 +56,12 @@ function row(miner: MinerStats, nowMs: number): (string | number)[] {
     miner.pendingShares,
     miner.reportedHashrate === null ? "-" : hashrate(miner.reportedHashrate),
     miner.lastShareAtMs === null ? "-" : `${duration((nowMs - miner.lastShareAtMs) / 1000)} ago`,
+    reasonsOf(miner),
   ];
+}
+
+/** `3 Duplicate share, 1 Job not found`: the most frequent first. */
+function reasonsOf({ reasons }: ShareCounts): string {
+  const counted = Object.entries(reasons).toSorted(([, one], [, other]) => other - one);
+  return counted.map(([reason, count]) => `${count} ${reason}`).join(", ");
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { MinerStats } from "../bridge-stats.ts";
+import type { Socket } from "node:net";
+import { ShareCounter, type MinerStats, type ShareCounts } from "../bridge-stats.ts";
 import { refusal, type GetworkForwarder } from "./getwork-forwarder.ts";
 import { parseObject } from "../json.ts";
 import { readLogin, parseMinerLine, type Login } from "../miner-side/miner-line.ts";
@@ -17,8 +18,7 @@ interface Rig {
   readonly connectedAtMs: number;
   seenAtMs: number;
   lastShareAtMs: number | null;
-  accepted: number;
-  rejected: number;
+  readonly shares: ShareCounter;
   pendingShares: number;
 }
 
@@ -29,7 +29,9 @@ interface Rig {
 export class GetworkServer {
   readonly #forwarder: GetworkForwarder;
   readonly #rigs = new Map<string, Rig>();
-  readonly #departed = { accepted: 0, rejected: 0 };
+  readonly #departed = new ShareCounter();
+  /** Open connections, oldest first, and whether a request of theirs is being answered. */
+  readonly #connections = new Map<Socket, boolean>();
   readonly #maxConnections: number;
   #requests = 0;
 
@@ -44,7 +46,7 @@ export class GetworkServer {
       { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, maxHeaderSize: 8192 },
       (request, response) => this.#onRequest(request, response),
     );
-    server.maxConnections = this.#maxConnections;
+    server.on("connection", (socket: Socket) => this.#onConnection(socket));
     return server;
   }
 
@@ -53,14 +55,14 @@ export class GetworkServer {
   }
 
   /** Shares of rigs that have left. */
-  get departed(): { readonly accepted: number; readonly rejected: number } {
-    return this.#departed;
+  get departed(): ShareCounts {
+    return this.#departed.counts;
   }
 
   /** The rigs that have been here of late. */
   get rigs(): readonly MinerStats[] {
     this.#forgetOld();
-    return [...this.#rigs.values()].map((rig) => ({
+    return [...this.#rigs.values()].map(({ shares: { counts }, ...rig }) => ({
       remote: rig.remote,
       login: rig.login.address,
       worker: rig.login.worker,
@@ -71,12 +73,26 @@ export class GetworkServer {
       pendingShares: rig.pendingShares,
       reconnects: 0,
       reportedHashrate: null,
-      accepted: rig.accepted,
-      rejected: rig.rejected,
+      accepted: counts.accepted,
+      rejected: counts.rejected,
+      reasons: counts.reasons,
     }));
   }
 
+  /** Where there are too many, the one that has been silent for longest makes way. */
+  #onConnection(socket: Socket): void {
+    this.#connections.set(socket, false);
+    socket.once("close", () => this.#connections.delete(socket));
+    if (this.#connections.size <= this.#maxConnections) return;
+    const silent = [...this.#connections].find(([, busy]) => !busy)?.[0] ?? socket;
+    silent.destroy();
+  }
+
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    this.#connections.set(request.socket, true);
+    response.once("close", () => {
+      if (this.#connections.has(request.socket)) this.#connections.set(request.socket, false);
+    });
     if (request.method !== "POST") {
       answer(response, 405, "HTTP getwork takes POST /<0xaddress>[/<worker>]\n");
       return;
@@ -101,16 +117,14 @@ export class GetworkServer {
       answer(response, 200, refusal(call.request.id, -1, "Invalid login"));
     } else {
       const rig = this.#rig(request.socket.remoteAddress ?? "?", login);
-      const submits = call.kind === "submit" ? 1 : 0;
-      rig.pendingShares += submits;
-      const { body: reply, accepted } = await this.#forwarder.forward(login, call, body, () => response.destroyed);
-      rig.pendingShares -= submits;
-      if (accepted !== null) {
+      if (call.kind === "submit") rig.pendingShares += 1;
+      const onFate = (rejection: string | null): void => {
+        rig.pendingShares -= 1;
         rig.lastShareAtMs = Date.now();
-        if (accepted) rig.accepted += 1;
-        else rig.rejected += 1;
-      }
-      answer(response, 200, reply);
+        rig.shares.count(rejection);
+      };
+      const abandoned = (): boolean => response.destroyed;
+      answer(response, 200, await this.#forwarder.forward({ login, line: call, text: body, abandoned, onFate }));
     }
   }
 
@@ -124,8 +138,7 @@ export class GetworkServer {
       connectedAtMs: nowMs,
       seenAtMs: nowMs,
       lastShareAtMs: null,
-      accepted: 0,
-      rejected: 0,
+      shares: new ShareCounter(),
       pendingShares: 0,
     };
     rig.seenAtMs = nowMs;
@@ -140,8 +153,7 @@ export class GetworkServer {
     for (const [key, rig] of this.#rigs) {
       if (rig.seenAtMs >= oldestMs) return;
       if (rig.pendingShares > 0) continue;
-      this.#departed.accepted += rig.accepted;
-      this.#departed.rejected += rig.rejected;
+      this.#departed.add(rig.shares.counts);
       this.#rigs.delete(key);
     }
   }

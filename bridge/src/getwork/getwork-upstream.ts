@@ -27,10 +27,10 @@ export class GetworkUpstream {
   }
 
   /**
-   * @returns the body of the answer.
-   * @throws when no answer came, it was not status 200, or it was too long.
+   * @returns status and body of the answer.
+   * @throws when none came, it was too long, or what stands before the pool answered in its place (5xx).
    */
-  post(url: string, body: string): Promise<string> {
+  post(url: string, body: string): Promise<{ readonly status: number; readonly text: string }> {
     return new Promise((resolve, reject) => {
       const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
       const send = this.#secure ? httpsRequest : httpRequest;
@@ -44,8 +44,9 @@ export class GetworkUpstream {
         });
         response.on("error", reject);
         response.on("end", () => {
-          if (response.statusCode === 200) resolve(text);
-          else reject(new Error(`the pool answered with status ${response.statusCode}`));
+          const { statusCode: status = 0 } = response;
+          if (status < 500) resolve({ status, text });
+          else reject(new Error(`the pool answered with status ${status}`));
         });
       });
       request.on("error", (error) => reject(signal.aborted ? new Error("the pool did not answer in time") : error));

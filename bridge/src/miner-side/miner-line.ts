@@ -75,7 +75,8 @@ export function parseMinerLine(line: string): MinerLine | null {
 export function readLogin(text: unknown, worker: unknown): Login | null {
   const login = typeof text === "string" ? parseLogin(text) : null;
   if (login === null) return null;
-  const name = workerName(login.address, textOf(worker), login.suffix);
+  // As the pool reads it: what is no text names nobody.
+  const name = workerName(login.address, typeof worker === "string" ? worker : "", login.suffix);
   return { address: login.address, worker: name === DEFAULT_WORKER ? null : name };
 }
 

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { ToMiner } from "../session/resumable-session.ts";
+import type { ToMiner } from "../session/outcomes.ts";
 
 /** Answers that a miner may leave unread before it is taken for broken. */
 const MAX_UNREAD_BYTES = 64 * 1024;

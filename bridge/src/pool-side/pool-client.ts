@@ -22,7 +22,7 @@ export class PoolClient {
     return new PoolConnection(url, this.#dialOptions, handlers);
   }
 
-  /** Opens a WebSocket and closes it again; rejects with the reason when that is not possible. */
+  /** Opens a WebSocket and closes it again; rejects with the reason when the pool cannot be reached. */
   probe(): Promise<void> {
     return new Promise((resolve, reject) => {
       const connection = this.dial(this.address.stratumUrl(null), {
@@ -31,7 +31,7 @@ export class PoolClient {
           resolve();
         },
         onLine: () => undefined,
-        onEnd: ({ reason }) => reject(new Error(reason)),
+        onEnd: ({ reason, unreachable }) => (unreachable ? reject(new Error(reason)) : resolve()),
         onDrain: () => undefined,
         isWaiting: () => false,
       });

@@ -8,13 +8,16 @@ const MAX_POOL_LINE_BYTES = 16_384;
 /** Bytes that may wait for a pool before its miner is not read any more. */
 const HIGH_WATER_BYTES = 64 * 1024;
 
+/** What a pool that is well says to one miner or one address: a login that is none, a ban, a limit. */
+const NOT_THIS_MINER = new Set([400, 403, 429]);
+
 /** Why a connection ended. */
 export interface ConnectionEnd {
   readonly reason: string;
   /** The pool ended it on purpose (close code 1000, 1008, or 4000 and up), not an accident or a restart. */
   readonly deliberate: boolean;
-  /** The connection never came about. */
-  readonly neverOpen: boolean;
+  /** The pool could not be reached at all, which says something about the pool; an answer of HTTP's that refuses does not. */
+  readonly unreachable: boolean;
 }
 
 export interface ConnectionHandlers {
@@ -47,6 +50,8 @@ export class PoolConnection {
   #pingedAt: number | null = null;
   #reason = "";
   #opened = false;
+  /** HTTP answered, though not with a WebSocket. */
+  #answered = false;
   #ended = false;
   #congested = false;
 
@@ -64,6 +69,11 @@ export class PoolConnection {
     // The time-out of `ws` itself begins only when a proxy has answered.
     this.#dialTimer = setTimeout(() => this.#fail("the pool did not answer in time"), options.timings.connectTimeoutMs);
     this.#socket.on("open", () => this.#onOpen());
+    this.#socket.on("unexpected-response", (_, { statusCode = 0 }) => {
+      this.#answered = NOT_THIS_MINER.has(statusCode);
+      this.#reason = `the pool answered with status ${statusCode}`;
+      this.#socket.terminate();
+    });
     this.#socket.on("message", (data) => this.#onMessage(data));
     this.#socket.on("pong", () => this.#onHeard());
     this.#socket.on("ping", () => this.#onHeard());
@@ -139,7 +149,7 @@ export class PoolConnection {
     if (this.#ended) return;
     this.#end();
     this.#socket.terminate();
-    this.#handlers.onEnd({ reason, deliberate: false, neverOpen: !this.#opened });
+    this.#handlers.onEnd({ reason, deliberate: false, unreachable: !this.#opened && !this.#answered });
   }
 
   #onClose(code: number, text: string): void {
@@ -149,7 +159,7 @@ export class PoolConnection {
     this.#handlers.onEnd({
       reason: this.#reason || closed,
       deliberate: code === 1000 || code === 1005 || code === 1008 || code >= 4000,
-      neverOpen: !this.#opened,
+      unreachable: !this.#opened && !this.#answered,
     });
   }
 

@@ -1,4 +1,4 @@
-import { isObject, parseObject, textOf, type JsonObject } from "../json.ts";
+import { parseObject, type JsonObject } from "../json.ts";
 
 /** What a line from the pool is, as far as a bridge has to know. */
 export type PoolLine =
@@ -26,17 +26,4 @@ export function parsePoolLine(line: string): PoolLine {
   // eth-proxy pushes work as an answer with id 0 or without one; so is the answer to a poll with id 0, and both are jobs.
   if (Array.isArray(body["result"]) && (idKey === "0" || idKey === "null")) return { kind: "job", idKey, body };
   return { kind: "answer", idKey, body };
-}
-
-/** The error of an answer: `{code, message}` in the eth-proxy dialect, `[code, message, null]` in EthereumStratum. */
-export function errorOf(body: JsonObject): { readonly code: number | null; readonly message: string } | null {
-  const error = body["error"];
-  if (error === undefined || error === null || error === false) return null;
-  if (Array.isArray(error)) return { code: numberOrNull(error[0]), message: textOf(error[1]) };
-  if (!isObject(error)) return { code: null, message: textOf(error) };
-  return { code: numberOrNull(error["code"]), message: textOf(error["message"]) };
-}
-
-function numberOrNull(value: unknown): number | null {
-  return typeof value === "number" ? value : null;
 }

@@ -3,18 +3,38 @@ import { elementsOf, isObject, textOf, type JsonObject } from "../json.ts";
 
 const REMEMBERED_JOBS = 64;
 
-/** What the miner was told about its nonces: EthereumStratum has the pool choose the first bytes. */
-export class NonceRange {
+/** Which nonces a session has. */
+export interface NonceSettings {
   /** What the pool calls the session, where it gives out extranonces; it has to be named for the extranonce to be kept. */
-  session: string | null = null;
+  readonly session: string | null;
   /** Hex digits that the miner puts before its own; null where the dialect has none. */
-  extranonce: string | null = null;
+  readonly extranonce: string | null;
   /** The miner said that it takes `mining.set_extranonce`. */
-  takesExtranonce = false;
+  readonly takesExtranonce: boolean;
   /** EthereumStratum/2: settings come by `mining.set`, and a submit is `[job, tail, token]`. */
-  version2 = false;
+  readonly version2: boolean;
+}
+
+/** What the miner was told about its nonces: EthereumStratum has the pool choose the first bytes. */
+export class NonceRange implements NonceSettings {
+  session: string | null;
+  extranonce: string | null;
+  takesExtranonce: boolean;
+  version2: boolean;
   /** The extranonce that held when a job was given out: a new one holds only from the next job on. */
   readonly #jobs = new Map<string, string>();
+
+  constructor(settings: NonceSettings | null = null) {
+    this.session = settings?.session ?? null;
+    this.extranonce = settings?.extranonce ?? null;
+    this.takesExtranonce = settings?.takesExtranonce ?? false;
+    this.version2 = settings?.version2 ?? false;
+  }
+
+  get settings(): NonceSettings {
+    const { session, extranonce, takesExtranonce, version2 } = this;
+    return { session, extranonce, takesExtranonce, version2 };
+  }
 
   /** The miner's login was answered with yes. */
   learnLogin(request: MinerRequest, body: JsonObject): void {

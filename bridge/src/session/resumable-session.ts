@@ -1,57 +1,45 @@
-import { textOf, type JsonObject } from "../json.ts";
+import { readAnswer, type Answer } from "../../../core/stratum/answers.ts";
+import { REJECTIONS } from "../../../core/stratum/rejections.ts";
+import type { JsonObject } from "../json.ts";
 import { parseMinerLine, type Login, type MinerRequest } from "../miner-side/miner-line.ts";
-import { errorOf, idKeyOf, parsePoolLine } from "../pool-side/pool-line.ts";
-import { UpstreamSession, type Tracked } from "./upstream-session.ts";
-import { isDuplicate, isNotReady, shareClaim, shareVerdict } from "./share-answers.ts";
-import { pushedExtranonce, NonceRange } from "./nonce-range.ts";
+import { idKeyOf, parsePoolLine } from "../pool-side/pool-line.ts";
+import type { LeftSession } from "./kept-session.ts";
+import { localAnswers, type Overdue } from "./local-answers.ts";
+import { pushedExtranonce } from "./nonce-range.ts";
+import type { Outgoing, PoolOutcome, ToMiner } from "./outcomes.ts";
+import { granted, refused, withId, type Tracked } from "./requests.ts";
+import { SessionState } from "./session-state.ts";
+import { isShare, lostShare, ShareFates, type ShareFate, type TrackedShare } from "./share-fates.ts";
+import { UpstreamSession } from "./upstream-session.ts";
 
-/** How a line has to be written to the miner. */
-export interface ToMiner {
-  readonly text: string;
-  /** `job`: a newer one replaces it; `setting`: holds for the jobs after it; `answer`, `work`: go at once, the latter with a job in it. */
-  readonly kind: "answer" | "work" | "job" | "setting";
+/** What a session shares with the other miners of the site. */
+export interface SessionSurroundings {
+  /** True once for each share that was recorded for a miner that had gone before the answer came. */
+  takeClaim(claim: string): boolean;
+  /** A session in which a pool granted this login to this miner, to go on with. */
+  resume(request: MinerRequest): SessionState | null;
+  /** A pool has granted this login. */
+  granted(request: MinerRequest, state: SessionState): void;
 }
 
-/** What follows from a line of the pool. */
-export interface PoolOutcome {
-  readonly toMiner: readonly ToMiner[];
-  /** The pool has taken the session over: `activate` this connection. */
-  readonly resumed?: true;
-  /** The pool does not take the session over, and why. */
-  readonly refused?: string;
-  /** A share was answered. */
-  readonly share?: { readonly accepted: boolean; readonly claim: string };
-  /** A request of the miner was answered with an error. */
-  readonly error?: { readonly code: number | null; readonly message: string };
-  /** A share waits because the pool has no work yet: `releaseDeferred` after a while. */
-  readonly deferred?: true;
-}
-
-/** Shares that were recorded for miners that had gone before the answer came. */
-export interface Claims {
-  /** True once for each share that was recorded so. */
-  take(claim: string): boolean;
-}
-
-/** A pool that fails on one request again and again would get it forever. */
+/** A pool that fails on one request again and again would get it forever. A share that the miner was told yes for is worth more patience. */
 const MAX_SENDS = 12;
-const MAX_DEFERRALS = 30;
-const RECENT_SHARES = 512;
+const MAX_SENDS_KEPT = 100;
 /** Ids of the bridge's own: beyond what miners count through, within 32 bits. */
 const FIRST_BRIDGE_ID = 1_500_000_000;
 const NOTHING: PoolOutcome = { toMiner: [] };
+const NOTHING_OUT: Outgoing = { toPool: [], toMiner: [], fates: [] };
 
 /**
  * Everything that one miner has said and has not been answered, and what a new connection must be told so that it goes
- * on where the old one ended. Until it is answered, a share is in exactly one of two places: waiting here, or on the
- * wire of one connection. Pure: no sockets, no clock.
+ * on where the old one ended. Until the pool has answered it, a share is in exactly one of two places: waiting here, or on
+ * the wire of one connection. Pure: no sockets, no clock.
  */
 export class ResumableSession {
-  readonly #claims: Claims;
-  readonly #nonces = new NonceRange();
+  readonly #around: SessionSurroundings;
   readonly #upstreams = new Map<number, UpstreamSession>();
-  readonly #logins = new Map<string, MinerRequest>();
-  readonly #recent = new Set<string>();
+  readonly #fates: ShareFates;
+  #state = new SessionState();
   #waiting: Tracked[] = [];
   #deferred: Tracked[] = [];
   /** Lines that nobody answers, waiting for a connection. */
@@ -59,16 +47,20 @@ export class ResumableSession {
   #active: number | null = null;
   #sequence = 0;
   #ids = FIRST_BRIDGE_ID;
-  #login: Login | null = null;
   #hashrate: number | null = null;
 
-  constructor(claims: Claims) {
-    this.#claims = claims;
+  constructor(around: SessionSurroundings) {
+    this.#around = around;
+    this.#fates = new ShareFates((claim) => around.takeClaim(claim));
   }
 
   /** Null until a line of the miner named it. */
   get login(): Login | null {
-    return this.#login;
+    return this.#state.login;
+  }
+
+  get state(): SessionState {
+    return this.#state;
   }
 
   /** What the miner last said of itself, hashes a second; null if it never did. */
@@ -76,18 +68,14 @@ export class ResumableSession {
     return this.#hashrate;
   }
 
-  /** Requests without an answer, and lines that wait for a connection. */
+  /** Requests that the miner waits for an answer to, and lines that wait for a connection. */
   get pending(): number {
-    let count = this.#waiting.length + this.#deferred.length + this.#unanswerable.length;
-    for (const upstream of this.#upstreams.values()) count += upstream.wire.size;
-    return count;
+    return this.#open().filter(({ answered }) => !answered).length + this.#unanswerable.length;
   }
 
-  /** Shares without an answer. */
+  /** Shares that no pool has answered. */
   get pendingShares(): number {
-    const open = [...this.#waiting, ...this.#deferred];
-    for (const upstream of this.#upstreams.values()) open.push(...upstream.wire.values());
-    return open.filter((tracked) => tracked.parsed.kind === "submit").length;
+    return this.#open().filter(isShare).length;
   }
 
   /** Requests that a connection has not answered. */
@@ -97,26 +85,71 @@ export class ResumableSession {
 
   /** The pool gave this miner a session. */
   get loggedIn(): boolean {
-    return this.#logins.size > 0;
+    return this.#state.loggedIn;
   }
 
   /** Takes a line of the miner. @returns false when it is no JSON object: it must not reach the pool. */
-  accept(line: string): boolean {
+  accept(line: string, nowMs: number): boolean {
     const parsed = parseMinerLine(line);
     if (parsed === null) return false;
     if (parsed.kind === "answer") {
       this.#unanswerable.push(line);
       return true;
     }
-    if (parsed.kind === "login") this.#login = parsed.login ?? this.#login;
+    if (parsed.kind === "login") this.#state.login = parsed.login ?? this.#state.login;
     if (parsed.request.method === "eth_submithashrate")
       this.#hashrate = readRate(parsed.request.params[0]) ?? this.#hashrate;
-    const extranonce = this.#nonces.extranonceOf(parsed.request);
     this.#sequence += 1;
-    this.#wait([
-      { sequence: this.#sequence, line, parsed, extranonce, waited: this.#active === null, sends: 0, deferrals: 0 },
-    ]);
+    const tracked: Tracked = {
+      sequence: this.#sequence,
+      line,
+      parsed,
+      extranonce: this.#state.nonces.extranonceOf(parsed.request),
+      saidAtMs: nowMs,
+      waited: this.#active === null,
+      sends: 0,
+      deferrals: 0,
+      kept: null,
+      answered: false,
+    };
+    this.#wait([tracked]);
     return true;
+  }
+
+  /** Goes on with what an earlier run of the bridge kept on disk: a session, and shares that it may have sent. */
+  restore({ state, shares }: LeftSession): void {
+    this.#state = state;
+    for (const { line, extranonce, kept } of shares) {
+      if (!this.accept(line, 0)) continue;
+      const last = this.#waiting.pop();
+      if (last !== undefined) this.#wait([{ ...last, extranonce, kept, sends: 1, answered: true }]);
+    }
+  }
+
+  /**
+   * What the bridge can answer itself, of what the miner has waited for too long.
+   * @param patienceMs for shares, which a pool may still answer better
+   * @param youngMs how old a job may be to be handed out
+   */
+  overdue(nowMs: number, patienceMs: number, youngMs: number): Overdue {
+    // While nothing carries the session no pool will answer soon.
+    const othersMs = this.#active === null && this.loggedIn ? 0 : patienceMs;
+    const late = this.#open()
+      .filter((tracked) => !tracked.answered && tracked.saidAtMs + (isShare(tracked) ? patienceMs : othersMs) <= nowMs)
+      .toSorted((a, b) => a.sequence - b.sequence);
+    if (late.length === 0) return { toMiner: [], toKeep: [], relogin: false };
+    const said = localAnswers(late, this.#state, (request) => this.#around.resume(request), nowMs, youngMs);
+    this.#state = said.state;
+    // The logins are said again on the next connection, as those that were answered long ago.
+    this.#waiting = this.#waiting.filter(({ answered, parsed }) => !answered || parsed.kind === "submit");
+    return said;
+  }
+
+  /** A share is on disk. @returns what the miner is told, or null when its fate was faster */
+  acknowledge(share: Tracked): ToMiner | null {
+    if (share.answered || !this.#open().includes(share)) return null;
+    share.answered = true;
+    return { text: granted(share.parsed.request, this.#state.nonces.version2), kind: "answer" };
   }
 
   /** The miner has gone: only its shares still matter, and the logins that they need. */
@@ -125,14 +158,34 @@ export class ResumableSession {
     this.#waiting = this.#waiting.filter(({ parsed }) => parsed.kind === "submit" || parsed.kind === "login");
   }
 
+  /** The session has ended, and why: no pool will answer its shares. */
+  giveUp(reason: string): readonly ShareFate[] {
+    const refusal = { reason: null, code: null, message: reason };
+    const fates = this.#open()
+      .filter(isShare)
+      .map((share) => lostShare(share, this.login, refusal));
+    this.#waiting = [];
+    this.#deferred = [];
+    for (const { wire } of this.#upstreams.values()) wire.clear();
+    return fates;
+  }
+
+  /** Nobody is to hear of its shares any more: those on disk alone are carried on. */
+  keepOnlyKept(): void {
+    this.#waiting = this.#waiting.filter(isKept);
+    this.#deferred = this.#deferred.filter(isKept);
+    for (const { wire } of this.#upstreams.values())
+      for (const [id, tracked] of wire) if (!isKept(tracked)) wire.delete(id);
+  }
+
   /** A connection is open. @returns what to say first on it: the logins that the last one had already answered. */
   open(upstream: number): readonly string[] {
     const opened = new UpstreamSession();
     this.#upstreams.set(upstream, opened);
-    return [...this.#logins.values()].map((request) => {
+    return this.#state.requests.map((request) => {
       const id = this.#freshId();
       opened.replay(idKeyOf(id), request);
-      return withId(this.#nonces.replayOf(request), id);
+      return withId(this.#state.nonces.replayOf(request), id);
     });
   }
 
@@ -146,24 +199,20 @@ export class ResumableSession {
    * @returns what the miner must be told, or null when it cannot be told: it does not take the new extranonce, and must
    * connect again.
    */
-  activate(upstream: number): readonly ToMiner[] | null {
+  activate(upstream: number, nowMs: number): readonly ToMiner[] | null {
     const opened = this.#upstreams.get(upstream);
     if (opened === undefined) return [];
     this.#active = upstream;
-    this.#nonces.session = opened.session ?? this.#nonces.session;
+    const { nonces } = this.#state;
+    nonces.session = opened.session ?? nonces.session;
     const toMiner: ToMiner[] = [];
-    const renewed =
-      opened.extranonce !== null && this.#nonces.extranonce !== null && opened.extranonce !== this.#nonces.extranonce;
-    if (renewed && !this.#nonces.version2) {
-      if (!this.#nonces.takesExtranonce) return null;
+    const renewed = opened.extranonce !== null && nonces.extranonce !== null && opened.extranonce !== nonces.extranonce;
+    if (renewed && !nonces.version2) {
+      if (!nonces.takesExtranonce) return null;
       const body = { id: null, method: "mining.set_extranonce", params: [opened.extranonce] };
-      this.#nonces.learnPush(body);
-      toMiner.push({ text: JSON.stringify(body), kind: "setting" });
+      toMiner.push(...this.#push(JSON.stringify(body), body, "setting", nowMs));
     }
-    for (const push of opened.held) {
-      this.#nonces.learnPush(push.body);
-      toMiner.push({ text: push.text, kind: push.kind });
-    }
+    for (const { text, body, kind } of opened.held) toMiner.push(...this.#push(text, body, kind, nowMs));
     opened.held = [];
     return toMiner;
   }
@@ -173,7 +222,8 @@ export class ResumableSession {
     const closed = this.#upstreams.get(upstream);
     this.#upstreams.delete(upstream);
     if (this.#active === upstream) this.#active = null;
-    if (closed !== undefined) this.#wait([...closed.wire.values()]);
+    if (closed === undefined) return;
+    this.#wait([...closed.wire.values()].filter(({ answered, parsed }) => !answered || parsed.kind === "submit"));
   }
 
   /** Shares that the pool had no work for may be sent again. */
@@ -184,103 +234,115 @@ export class ResumableSession {
   }
 
   /** Everything that can go out now, to the pool on the active connection and to the miner. */
-  take(): { readonly toPool: readonly string[]; readonly toMiner: readonly ToMiner[] } {
+  take(): Outgoing {
     const upstream = this.#active === null ? undefined : this.#upstreams.get(this.#active);
-    if (upstream === undefined || (this.#waiting.length === 0 && this.#unanswerable.length === 0))
-      return { toPool: [], toMiner: [] };
-    const toPool = this.#unanswerable;
-    const toMiner: ToMiner[] = [];
+    if (upstream === undefined || (this.#waiting.length === 0 && this.#unanswerable.length === 0)) return NOTHING_OUT;
+    const out = { toPool: this.#unanswerable, toMiner: [] as ToMiner[], fates: [] as ShareFate[] };
     this.#unanswerable = [];
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const tracked of waiting) {
-      const stale =
-        tracked.extranonce !== null && upstream.extranonce !== null && tracked.extranonce !== upstream.extranonce;
-      if (stale || tracked.sends >= MAX_SENDS)
-        toMiner.push({ text: givenUp(tracked, this.#nonces.version2), kind: "answer" });
+      const { extranonce, sends, kept } = tracked;
+      const stale = extranonce !== null && upstream.extranonce !== null && extranonce !== upstream.extranonce;
+      if (stale || sends >= (kept === null ? MAX_SENDS : MAX_SENDS_KEPT)) this.#giveUp(tracked, out);
       // A resumed EthereumStratum/2 session learns its extranonce by a push: until then nobody knows whether the share still fits.
-      else if (tracked.extranonce !== null && upstream.extranonce === null) this.#waiting.push(tracked);
-      else toPool.push(this.#send(upstream, tracked));
+      else if (extranonce !== null && upstream.extranonce === null) this.#waiting.push(tracked);
+      else out.toPool.push(this.#send(upstream, tracked));
     }
-    return { toPool, toMiner };
+    return out;
   }
 
   /** Takes a line of the pool. */
-  fromPool(upstreamId: number, text: string): PoolOutcome {
+  fromPool(upstreamId: number, text: string, nowMs: number): PoolOutcome {
     const upstream = this.#upstreams.get(upstreamId);
     if (upstream === undefined) return NOTHING;
     const line = parsePoolLine(text);
     const active = this.#active === upstreamId;
     if (line.kind === "unknown") return active ? { toMiner: [{ text, kind: "answer" }] } : NOTHING;
     if (line.kind !== "setting" && line.body["method"] === undefined) {
-      const refusal = upstream.answerReplay(line.idKey, line.body);
+      const refusal = upstream.answerReplay(line.idKey, line.body, this.#state.nonces.version2);
       if (refusal !== null) {
         if (refusal !== "") return { toMiner: [], refused: refusal };
         return upstream.replaying ? NOTHING : { toMiner: [], resumed: true };
       }
       const tracked = upstream.wire.get(line.idKey);
       if (tracked !== undefined && answers(tracked, line.body))
-        return this.#answer(upstream, line.idKey, tracked, text, line.body);
+        return this.#answer(upstream, line.idKey, tracked, text, line.body, nowMs);
     }
-    const kind = line.kind === "answer" ? "answer" : line.kind;
     if (active) {
       upstream.extranonce = pushedExtranonce(line.body) ?? upstream.extranonce;
-      this.#nonces.learnPush(line.body);
-      return { toMiner: [{ text, kind }] };
+      return { toMiner: this.#push(text, line.body, line.kind, nowMs) };
     }
     // What a connection says before it carries the session is kept for then; what it says afterwards is old.
-    if (kind !== "answer" && this.#active !== null && upstreamId < this.#active) return NOTHING;
-    if (kind !== "answer") upstream.hold({ text, body: line.body, kind });
+    if (line.kind !== "answer" && (this.#active === null || upstreamId > this.#active))
+      upstream.hold({ text, body: line.body, kind: line.kind });
     return NOTHING;
   }
 
-  #answer(upstream: UpstreamSession, idKey: string, tracked: Tracked, text: string, body: JsonObject): PoolOutcome {
-    upstream.wire.delete(idKey);
-    const error = errorOf(body);
-    const restored =
-      idKeyOf(tracked.parsed.request.id) === idKey ? text : withId(body, tracked.parsed.request.id ?? null);
-    const toMiner: ToMiner[] = [{ text: restored, kind: Array.isArray(body["result"]) ? "work" : "answer" }];
-    if (tracked.parsed.kind === "submit") return this.#answerShare(tracked, tracked.parsed.shareKey, toMiner, body);
-    if (tracked.parsed.kind === "login" && error === null && body["result"] !== false)
-      this.#loggedIn(upstream, tracked.parsed.request, body);
-    return error === null ? { toMiner } : { toMiner, error };
+  /** What the miner is told of a push: nothing where it holds already. */
+  #push(text: string, body: JsonObject, kind: "answer" | "job" | "setting", nowMs: number): readonly ToMiner[] {
+    const { nonces, work } = this.#state;
+    nonces.learnPush(body);
+    if (kind === "setting" && !work.learnSetting(text, body)) return [];
+    if (kind === "job" && !work.learnJob(text, body, nonces.extranonce, nowMs)) return [];
+    return [{ text, kind }];
   }
 
-  #answerShare(tracked: Tracked, shareKey: string, toMiner: readonly ToMiner[], body: JsonObject): PoolOutcome {
-    const error = errorOf(body);
-    const claim = shareClaim(this.#login, tracked.extranonce, shareKey);
-    const resent = tracked.sends > 1 || tracked.deferrals > 0;
-    // Right after a restart a pool has no work yet. In quieter times the miner is told at once.
-    if ((resent || tracked.waited) && isNotReady(error) && tracked.deferrals < MAX_DEFERRALS) {
-      tracked.deferrals += 1;
-      this.#deferred.push(tracked);
+  #answer(
+    upstream: UpstreamSession,
+    idKey: string,
+    tracked: Tracked,
+    text: string,
+    body: JsonObject,
+    nowMs: number,
+  ): PoolOutcome {
+    upstream.wire.delete(idKey);
+    const { kind, request } = tracked.parsed;
+    const restored = idKeyOf(request.id) === idKey ? text : withId(body, request.id ?? null);
+    const work = Array.isArray(body["result"]) && request.method === "eth_getwork";
+    if (work && !tracked.answered) this.#state.work.learnJob(pushOf(body), body, null, nowMs);
+    const toMiner: ToMiner[] = tracked.answered ? [] : [{ text: restored, kind: work ? "work" : "answer" }];
+    const answer = readAnswer(body, this.#state.nonces.version2);
+    if (isShare(tracked)) return this.#answerShare(tracked, toMiner, answer);
+    if (kind === "login" && answer.kind === "granted") this.#loggedIn(upstream, request, body);
+    return answer.kind === "granted" ? { toMiner } : { toMiner, refusal: answer.refusal };
+  }
+
+  #answerShare(share: TrackedShare, toMiner: readonly ToMiner[], answer: Answer): PoolOutcome {
+    const fate = this.#fates.judge(share, this.login, answer);
+    if (fate === null) {
+      this.#deferred.push(share);
       return { toMiner: [], deferred: true };
     }
-    // The first sending was recorded and only its answer was lost: to this miner the share is new, and it counts.
-    const recorded = isDuplicate(error) && ((resent && !this.#recent.has(claim)) || this.#claims.take(claim));
-    const accepted = recorded || (error === null && body["result"] === true);
-    if (accepted) this.#remember(claim);
-    const share = { accepted, claim };
-    if (recorded)
-      return {
-        toMiner: [{ text: shareVerdict(tracked.parsed.request, true, this.#nonces.version2), kind: "answer" }],
-        share,
-      };
-    return error === null ? { toMiner, share } : { toMiner, share, error };
+    if (fate.refusal !== null) return { toMiner, share: fate, refusal: fate.refusal };
+    // Recorded before, says the pool: to the miner that is a yes.
+    const repeated = answer.kind === "refused" && !share.answered;
+    const text = granted(share.parsed.request, this.#state.nonces.version2);
+    return { toMiner: repeated ? [{ text, kind: "answer" }] : toMiner, share: fate };
   }
 
   #loggedIn(upstream: UpstreamSession, request: MinerRequest, body: JsonObject): void {
-    const key =
-      request.method === "mining.authorize" ? `${request.method} ${textOf(request.params[0])}` : request.method;
-    this.#logins.set(key, request);
-    this.#nonces.learnLogin(request, body);
-    upstream.extranonce ??= this.#nonces.extranonce;
+    this.#state.grant(request, body);
+    this.#around.granted(request, this.#state);
+    upstream.extranonce ??= this.#state.nonces.extranonce;
   }
 
-  #remember(claim: string): void {
-    this.#recent.add(claim);
-    const oldest = this.#recent.keys().next();
-    if (this.#recent.size > RECENT_SHARES && !oldest.done) this.#recent.delete(oldest.value);
+  /** The pool is not asked any more: the share belongs to a job that no pool knows by its nonces, or was asked for too often. */
+  #giveUp(tracked: Tracked, out: { toMiner: ToMiner[]; fates: ShareFate[] }): void {
+    const reason = isShare(tracked) ? "stale" : "notReady";
+    const text = refused(tracked.parsed.request, this.#state.nonces.version2, reason);
+    if (!tracked.answered) out.toMiner.push({ text, kind: "answer" });
+    if (isShare(tracked))
+      out.fates.push(
+        lostShare(tracked, this.login, { reason: "stale", code: null, message: REJECTIONS.stale.message }),
+      );
+  }
+
+  /** Everything that no pool has answered. */
+  #open(): Tracked[] {
+    const open = [...this.#waiting, ...this.#deferred];
+    for (const upstream of this.#upstreams.values()) open.push(...upstream.wire.values());
+    return open;
   }
 
   /** Of a poll with one id only the newest is worth an answer: an outage must not pile them up. */
@@ -321,19 +383,16 @@ function pollKey(tracked: Tracked): string {
   return `${tracked.parsed.request.method} ${idKeyOf(tracked.parsed.request.id)}`;
 }
 
+/** The work of a poll's answer as a push. */
+function pushOf(body: JsonObject): string {
+  return JSON.stringify({ id: 0, jsonrpc: "2.0", result: body["result"] });
+}
+
 /** An array with id 0 is a push or the answer to a poll with id 0, but never that to a login or a share. */
 function answers(tracked: Tracked, body: JsonObject): boolean {
   return tracked.parsed.kind !== "submit" || !Array.isArray(body["result"]);
 }
 
-/** The same object under another id; members keep their order, and a missing id comes first. */
-function withId(body: JsonObject, id: unknown): string {
-  return JSON.stringify("id" in body ? { ...body, id } : { id, ...body });
-}
-
-/** The bridge's own answer, after which a request is not asked again. */
-function givenUp({ parsed: { kind, request } }: Tracked, version2: boolean): string {
-  if (kind === "submit") return shareVerdict(request, false, version2);
-  const error = { code: 0, message: "The pool cannot be reached" };
-  return JSON.stringify({ id: request.id ?? null, jsonrpc: "2.0", result: null, error });
+function isKept({ kept }: Tracked): boolean {
+  return kept !== null;
 }

@@ -1,23 +1,8 @@
+import { readAnswer } from "../../../core/stratum/answers.ts";
 import type { JsonObject } from "../json.ts";
-import type { MinerLine, MinerRequest } from "../miner-side/miner-line.ts";
+import type { MinerRequest } from "../miner-side/miner-line.ts";
 import { pushedExtranonce, subscribedExtranonce, subscribedSession } from "./nonce-range.ts";
-import { errorOf } from "../pool-side/pool-line.ts";
-
-/** A request of the miner that has no answer yet. */
-export interface Tracked {
-  /** Order in which the miner said it. */
-  readonly sequence: number;
-  readonly line: string;
-  readonly parsed: Exclude<MinerLine, { kind: "answer" }>;
-  /** First nonce bytes that a share was mined with, where the pool hands them out. */
-  readonly extranonce: string | null;
-  /** No connection carried the session when the miner said it. */
-  readonly waited: boolean;
-  /** Connections that it was sent on. */
-  sends: number;
-  /** Answers `Work not ready` that it got after a reconnect. */
-  deferrals: number;
-}
+import type { Tracked } from "./requests.ts";
 
 /** A push that came before the session was taken over. */
 export interface HeldPush {
@@ -51,15 +36,14 @@ export class UpstreamSession {
    * Takes the answer to a replayed login, which the miner had long ago and must not get again.
    * @returns null when it is no such answer, else why the pool refused, or an empty text.
    */
-  answerReplay(idKey: string, body: JsonObject): string | null {
+  answerReplay(idKey: string, body: JsonObject, version2: boolean): string | null {
     const request = this.#replays.get(idKey);
     if (request === undefined) return null;
     this.#replays.delete(idKey);
-    const error = errorOf(body);
+    const answer = readAnswer(body, version2);
     // A pool without extranonce changes says no to this one, and mines on all the same.
     if (request.method === "mining.extranonce.subscribe") return "";
-    if (error !== null) return `${request.method}: ${error.message}`;
-    if (body["result"] === false) return `${request.method} refused`;
+    if (answer.kind === "refused") return `${request.method}: ${answer.refusal.message}`;
     if (request.method === "mining.subscribe") {
       this.extranonce = subscribedExtranonce(body) ?? this.extranonce;
       this.session = subscribedSession(body);

@@ -37,6 +37,11 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
+/** Runs when the test has ended, before what was begun earlier ends. */
+export function atEnd(cleanup: () => Promise<void> | void): void {
+  cleanups.push(cleanup);
+}
+
 /** A bridge on a free port that ends with the test. */
 export async function bridgeTo(pools: readonly string[], options: Partial<BridgeOptions> = {}): Promise<Bridge> {
   const bridge = await startBridge({
