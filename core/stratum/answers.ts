@@ -12,8 +12,7 @@ export interface Refusal {
 /** What an answer means, in whichever dialect. */
 export type Answer =
   /** `result` is undefined where EthereumStratum/2 has nothing to say but yes. */
-  | { readonly kind: "granted"; readonly result: unknown }
-  | { readonly kind: "refused"; readonly refusal: Refusal };
+  { readonly kind: "granted"; readonly result: unknown } | { readonly kind: "refused"; readonly refusal: Refusal };
 
 /** A bare `"result":false` of the eth-proxy dialect does not say which of the two it is. */
 const STALE_OR_INVALID: Refusal = { reason: null, code: null, message: "Stale or invalid share" };

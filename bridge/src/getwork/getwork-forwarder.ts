@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { backOffMs } from "../../../core/back-off.ts";
+import { BoundedMap } from "../../../core/bounded-map.ts";
 import { readAnswer } from "../../../core/stratum/answers.ts";
 import { DIALECTS } from "../../../core/stratum/dialects.ts";
 import { isObject, parseObject, textOf, type JsonObject } from "../json.ts";
@@ -46,7 +47,7 @@ const REMEMBERED_WORK = 4_096;
 export class GetworkForwarder {
   readonly #around: GetworkSurroundings;
   readonly #stopped = new AbortController();
-  readonly #work = new Map<string, { readonly result: unknown; readonly atMs: number }>();
+  readonly #work = new BoundedMap<string, { readonly result: unknown; readonly atMs: number }>(REMEMBERED_WORK);
 
   constructor(around: GetworkSurroundings) {
     this.#around = around;
@@ -161,8 +162,6 @@ export class GetworkForwarder {
     const key = keyOf(login);
     this.#work.delete(key);
     this.#work.set(key, { result, atMs: performance.now() });
-    const oldest = this.#work.keys().next();
-    if (this.#work.size > REMEMBERED_WORK && !oldest.done) this.#work.delete(oldest.value);
   }
 
   #settle({ kept, onFate }: Asking, rejection: string | null): void {

@@ -6,7 +6,7 @@ import type { Tracked } from "./requests.ts";
 import { SessionState } from "./session-state.ts";
 
 /** A share that an earlier run of the bridge kept on disk. */
-export interface LeftShare {
+interface LeftShare {
   readonly line: string;
   /** As it was when the share was found. */
   readonly extranonce: string | null;

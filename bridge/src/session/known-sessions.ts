@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../../core/bounded-map.ts";
 import type { MinerRequest } from "../miner-side/miner-line.ts";
 import { identityOf, type SessionState } from "./session-state.ts";
 
@@ -10,9 +11,9 @@ const BOUND = 8_192;
  */
 export class KnownSessions {
   /** By login: any number of connections may share what has no extranonce. */
-  readonly #shared = new Map<string, SessionState>();
+  readonly #shared = new BoundedMap<string, SessionState>(BOUND);
   /** With an extranonce, by address on the LAN: each is for one connection at a time, and here while it has none. */
-  readonly #parked = new Map<SessionState, string>();
+  readonly #parked = new BoundedMap<SessionState, string>(BOUND);
 
   /** A pool has granted this login. */
   granted(request: MinerRequest, state: SessionState): void {
@@ -20,14 +21,12 @@ export class KnownSessions {
     const identity = identityOf(request);
     this.#shared.delete(identity);
     this.#shared.set(identity, state);
-    forgetOldest(this.#shared);
   }
 
   /** The connection of a miner has ended. @param host its address on the LAN */
   park(state: SessionState, host: string): void {
     if (state.nonces.extranonce === null) return;
     this.#parked.set(state, host);
-    forgetOldest(this.#parked);
   }
 
   /** A session that goes on with this login; from now on it is the caller's alone. */
@@ -41,9 +40,4 @@ export class KnownSessions {
     }
     return null;
   }
-}
-
-function forgetOldest(map: Map<unknown, unknown>): void {
-  const oldest = map.keys().next();
-  if (map.size > BOUND && !oldest.done) map.delete(oldest.value);
 }

@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../../core/bounded-map.ts";
 import type { MinerRequest } from "../miner-side/miner-line.ts";
 import { elementsOf, isObject, textOf, type JsonObject } from "../json.ts";
 
@@ -22,7 +23,7 @@ export class NonceRange implements NonceSettings {
   takesExtranonce: boolean;
   version2: boolean;
   /** The extranonce that held when a job was given out: a new one holds only from the next job on. */
-  readonly #jobs = new Map<string, string>();
+  readonly #jobs = new BoundedMap<string, string>(REMEMBERED_JOBS);
 
   constructor(settings: NonceSettings | null = null) {
     this.session = settings?.session ?? null;
@@ -59,8 +60,6 @@ export class NonceRange implements NonceSettings {
     const job = textOf(elementsOf(body["params"])[0]);
     this.#jobs.delete(job);
     this.#jobs.set(job, this.extranonce);
-    const oldest = this.#jobs.keys().next();
-    if (this.#jobs.size > REMEMBERED_JOBS && !oldest.done) this.#jobs.delete(oldest.value);
   }
 
   /** Extranonce that a submit was mined with; null where the submit carries its whole nonce. */

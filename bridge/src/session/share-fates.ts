@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../../core/bounded-map.ts";
 import type { Answer, Refusal } from "../../../core/stratum/answers.ts";
 import type { Login, MinerLine } from "../miner-side/miner-line.ts";
 import type { Tracked } from "./requests.ts";
@@ -29,7 +30,7 @@ export function isShare(tracked: Tracked): tracked is TrackedShare {
 export class ShareFates {
   readonly #takeClaim: (claim: string) => boolean;
   /** Shares that were accepted of late: again they are duplicates of the miner's own. */
-  readonly #recent = new Set<string>();
+  readonly #recent = new BoundedMap<string, true>(RECENT_SHARES);
 
   /** @param takeClaim true once for each share that was recorded for a miner that had gone before the answer came */
   constructor(takeClaim: (claim: string) => boolean) {
@@ -51,14 +52,8 @@ export class ShareFates {
     const duplicate = refusal?.reason === "duplicate";
     const recorded = duplicate && ((resent && !this.#recent.has(claim)) || this.#takeClaim(claim));
     if (refusal !== null && !recorded) return fateOf(share, claim, refusal);
-    this.#remember(claim);
+    this.#recent.set(claim, true);
     return fateOf(share, claim, null);
-  }
-
-  #remember(claim: string): void {
-    this.#recent.add(claim);
-    const oldest = this.#recent.keys().next();
-    if (this.#recent.size > RECENT_SHARES && !oldest.done) this.#recent.delete(oldest.value);
   }
 }
 

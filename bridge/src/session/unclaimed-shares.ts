@@ -1,4 +1,8 @@
+import { BoundedMap } from "../../../core/bounded-map.ts";
 import type { Login } from "../miner-side/miner-line.ts";
+
+/** Shares to remember. */
+const BOUND = 10_000;
 
 /** Names a share among all that pass the bridge. */
 export function shareClaim(login: Login | null, extranonce: string | null, shareKey: string): string {
@@ -10,18 +14,10 @@ export function shareClaim(login: Login | null, extranonce: string | null, share
  * and submits the same nonces: without this memory it would be told that its own good shares are duplicates.
  */
 export class UnclaimedShares {
-  readonly #bound: number;
-  readonly #claims = new Set<string>();
-
-  /** @param bound shares to remember; the oldest go first. */
-  constructor(bound = 10_000) {
-    this.#bound = bound;
-  }
+  readonly #claims = new BoundedMap<string, true>(BOUND);
 
   add(claim: string): void {
-    this.#claims.add(claim);
-    const oldest = this.#claims.keys().next();
-    if (this.#claims.size > this.#bound && !oldest.done) this.#claims.delete(oldest.value);
+    this.#claims.set(claim, true);
   }
 
   /** True once for each share that was recorded so. */
