@@ -81,14 +81,39 @@ test("loses nothing that the miner says before the pool is connected", async () 
 test("gives the miner one job a read, and only the newest of several", async () => {
   const pool = await poolThat((line, connection) => {
     answer(line, connection);
+    if (line.includes("Login")) return;
     connection.send(job(1) + job(2) + job(3));
     connection.send(job(4));
   });
-  const miner = await minerOf(await bridgeTo([pool.url], { timings: { jobGapMs: 60 } }));
-  miner.say(LOGIN);
+  const miner = await minerOf(await bridgeTo([pool.url], { timings: { jobGapMs: 600 } }));
+  miner.say(LOGIN, share(1));
   await miner.until((lines) => lines.at(-1) === job(4).trim());
-  expect(miner.lines).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}', job(1).trim(), job(4).trim()]);
+  const [, , ...jobs] = miner.lines;
+  expect(jobs).toEqual(jobs.length === 1 ? [job(4).trim()] : [job(1).trim(), job(4).trim()]);
   for (const read of miner.reads) expect(read.match(/result":\[/g)?.length ?? 0).toBeLessThanOrEqual(1);
+});
+
+test("gives a miner that asks for work after its login one job and not two, and one that does not ask the pool's push", async () => {
+  const pool = await poolThat((line, connection) => {
+    if (line.includes("getWork"))
+      connection.send(`${JSON.stringify({ id: 5, jsonrpc: "2.0", result: ["0x1", "0xseed", "0xtarget"] })}\n`);
+    else answer(line, connection);
+    if (line.includes("Login")) connection.send(job(1));
+    if (line.includes("submitWork")) connection.send(job(1) + job(2));
+  });
+  const bridge = await bridgeTo([pool.url]);
+  const [asks, waits] = [await minerOf(bridge), await minerOf(bridge)];
+  for (const miner of [asks, waits]) {
+    miner.say(LOGIN);
+    await miner.untilLines(1);
+  }
+  asks.say({ id: 5, method: "eth_getWork", params: [] });
+  await asks.untilLines(2);
+  asks.say(share(1));
+  await asks.until((lines) => lines.at(-1) === job(2).trim());
+  expect(asks.lines.filter((line) => line.includes("0x1"))).toHaveLength(1);
+  await waits.untilLines(2);
+  expect(waits.lines[1]).toBe(job(1).trim());
 });
 
 test("never lets a difficulty change overtake the job before it", async () => {

@@ -4,6 +4,9 @@ import type { ToMiner } from "../session/outcomes.ts";
 /** Answers that a miner may leave unread before it is taken for broken. */
 const MAX_UNREAD_BYTES = 64 * 1024;
 
+/** After its login a miner of the eth-proxy dialect asks for work at once; until then the pool's push waits, so that it has one job and not two. */
+const ASKS_WITHIN_MS = 500;
+
 /**
  * Writes to a miner, one line a write. Of jobs only the newest counts: ethminer takes the first of two that it reads
  * together and drops the other, so they are kept apart by a gap, and a miner that reads slowly gets none in between.
@@ -32,7 +35,12 @@ export class MinerWriter {
     }
     // A setting holds for the jobs after it, not for the one before.
     if (kind === "setting") this.#flushJob();
-    if (kind === "work") this.#jobAt = performance.now();
+    if (kind === "login") this.#jobAt = performance.now() + ASKS_WITHIN_MS - this.#gapMs;
+    if (kind === "work") {
+      // It is as new as the job that is held back, or newer.
+      this.#heldJob = null;
+      this.#jobAt = performance.now();
+    }
     this.#put(text);
     if (this.#socket.writableLength > MAX_UNREAD_BYTES) this.#onTooSlow();
   }

@@ -1,6 +1,6 @@
 import type { MinerRequest } from "../miner-side/miner-line.ts";
 import type { ToMiner } from "./outcomes.ts";
-import { granted, result, withId, type Tracked } from "./requests.ts";
+import { answerKind, granted, result, withId, type Tracked } from "./requests.ts";
 import type { SessionState } from "./session-state.ts";
 
 /** What the bridge answers itself while the pool does not. */
@@ -49,7 +49,7 @@ export function localAnswers(
         current.grantAgain(request, known);
         tracked.answered = true;
         relogin ||= tracked.sends > 0;
-        toMiner.push({ text: withId(answer, request.id ?? null), kind: "answer" });
+        toMiner.push({ text: withId(answer, request.id ?? null), kind: answerKind(request) });
         if (NAMES_MINER.has(request.method)) toMiner.push(...current.work.lines(nowMs, youngMs));
         break;
       }

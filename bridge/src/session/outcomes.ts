@@ -4,8 +4,11 @@ import type { ShareFate } from "./share-fates.ts";
 /** How a line has to be written to the miner. */
 export interface ToMiner {
   readonly text: string;
-  /** `job`: a newer one replaces it; `setting`: holds for the jobs after it; `answer`, `work`: go at once, the latter with a job in it. */
-  readonly kind: "answer" | "work" | "job" | "setting";
+  /**
+   * `job`: a newer one replaces it; `setting`: holds for the jobs after it; the others go at once: `work` has a job in it, and after
+   * `login` most miners ask for one.
+   */
+  readonly kind: "answer" | "login" | "work" | "job" | "setting";
 }
 
 /** What follows from a line of the pool. */

@@ -2,6 +2,7 @@ import { DIALECTS, type Dialect } from "../../../core/stratum/dialects.ts";
 import type { RejectReason } from "../../../core/stratum/rejections.ts";
 import type { JsonObject } from "../json.ts";
 import type { MinerLine, MinerRequest } from "../miner-side/miner-line.ts";
+import { idKeyOf } from "../pool-side/pool-line.ts";
 
 /** A request of the miner that has no answer of the pool yet. */
 export interface Tracked {
@@ -53,4 +54,37 @@ export function withId(body: JsonObject, id: unknown): string {
 
 function idText(request: MinerRequest): string {
   return JSON.stringify(request.id ?? null);
+}
+
+/** Hex digits, zero-padded to 32 by ethminer. */
+export function readRate(value: unknown): number | null {
+  return typeof value === "string" && /^0x[0-9a-f]{1,64}$/i.test(value) ? Number(BigInt(value)) : null;
+}
+
+export function pollKey(tracked: Tracked): string {
+  return `${tracked.parsed.request.method} ${idKeyOf(tracked.parsed.request.id)}`;
+}
+
+/** The work of a poll's answer as a push. */
+export function pushOf(body: JsonObject): string {
+  return JSON.stringify({ id: 0, jsonrpc: "2.0", result: body["result"] });
+}
+
+/** A question for work, whose answer is a job. */
+export function isWorkPoll({ parsed }: Tracked): boolean {
+  return parsed.request.method === "eth_getwork";
+}
+
+/** How the answer to a request is written. */
+export function answerKind({ method }: MinerRequest): "login" | "answer" {
+  return method === "eth_submitlogin" || method === "eth_login" ? "login" : "answer";
+}
+
+/** An array with id 0 is a push or the answer to a poll with id 0, but never that to a login or a share. */
+export function answers(tracked: Tracked, body: JsonObject): boolean {
+  return tracked.parsed.kind !== "submit" || !Array.isArray(body["result"]);
+}
+
+export function isKept({ kept }: Tracked): boolean {
+  return kept !== null;
 }

@@ -7,7 +7,19 @@ import type { LeftSession } from "./kept-session.ts";
 import { localAnswers, type Overdue } from "./local-answers.ts";
 import { pushedExtranonce } from "./nonce-range.ts";
 import type { Outgoing, PoolOutcome, ToMiner } from "./outcomes.ts";
-import { granted, refused, withId, type Tracked } from "./requests.ts";
+import {
+  answerKind,
+  answers,
+  granted,
+  isKept,
+  isWorkPoll,
+  pollKey,
+  pushOf,
+  readRate,
+  refused,
+  withId,
+  type Tracked,
+} from "./requests.ts";
 import { SessionState } from "./session-state.ts";
 import { isShare, lostShare, ShareFates, type ShareFate, type TrackedShare } from "./share-fates.ts";
 import { UpstreamSession } from "./upstream-session.ts";
@@ -44,6 +56,8 @@ export class ResumableSession {
   #deferred: Tracked[] = [];
   /** Lines that nobody answers, waiting for a connection. */
   #unanswerable: string[] = [];
+  /** A job that was not told because the answer to the miner's own question brings it. */
+  #asked: ToMiner | null = null;
   #active: number | null = null;
   #sequence = 0;
   #ids = FIRST_BRIDGE_ID;
@@ -285,6 +299,11 @@ export class ResumableSession {
     nonces.learnPush(body);
     if (kind === "setting" && !work.learnSetting(text, body)) return [];
     if (kind === "job" && !work.learnJob(text, body, nonces.extranonce, nowMs)) return [];
+    // Whoever has just asked for work gets it with the answer, and not twice.
+    if (kind === "job" && this.#open().some((tracked) => isWorkPoll(tracked) && !tracked.answered)) {
+      this.#asked = { text, kind };
+      return [];
+    }
     return [{ text, kind }];
   }
 
@@ -299,9 +318,13 @@ export class ResumableSession {
     upstream.wire.delete(idKey);
     const { kind, request } = tracked.parsed;
     const restored = idKeyOf(request.id) === idKey ? text : withId(body, request.id ?? null);
-    const work = Array.isArray(body["result"]) && request.method === "eth_getwork";
+    const work = Array.isArray(body["result"]) && isWorkPoll(tracked);
     if (work && !tracked.answered) this.#state.work.learnJob(pushOf(body), body, null, nowMs);
-    const toMiner: ToMiner[] = tracked.answered ? [] : [{ text: restored, kind: work ? "work" : "answer" }];
+    const toMiner: ToMiner[] = tracked.answered ? [] : [{ text: restored, kind: work ? "work" : answerKind(request) }];
+    if (isWorkPoll(tracked) && this.#asked !== null) {
+      if (!work) toMiner.push(this.#asked);
+      this.#asked = null;
+    }
     const answer = readAnswer(body, this.#state.nonces.version2);
     if (isShare(tracked)) return this.#answerShare(tracked, toMiner, answer);
     if (kind === "login" && answer.kind === "granted") this.#loggedIn(upstream, request, body);
@@ -372,27 +395,4 @@ export class ResumableSession {
     this.#ids += 1;
     return this.#ids;
   }
-}
-
-/** Hex digits, zero-padded to 32 by ethminer. */
-function readRate(value: unknown): number | null {
-  return typeof value === "string" && /^0x[0-9a-f]{1,64}$/i.test(value) ? Number(BigInt(value)) : null;
-}
-
-function pollKey(tracked: Tracked): string {
-  return `${tracked.parsed.request.method} ${idKeyOf(tracked.parsed.request.id)}`;
-}
-
-/** The work of a poll's answer as a push. */
-function pushOf(body: JsonObject): string {
-  return JSON.stringify({ id: 0, jsonrpc: "2.0", result: body["result"] });
-}
-
-/** An array with id 0 is a push or the answer to a poll with id 0, but never that to a login or a share. */
-function answers(tracked: Tracked, body: JsonObject): boolean {
-  return tracked.parsed.kind !== "submit" || !Array.isArray(body["result"]);
-}
-
-function isKept({ kept }: Tracked): boolean {
-  return kept !== null;
 }
