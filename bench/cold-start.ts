@@ -84,7 +84,6 @@ async function poolTimes(): Promise<PoolTimes> {
   const pool = await startPool({
     stateDir,
     cron: false,
-    v8Flags: ["--wasm-max-mem-pages=2048"],
     vars: {
       chain: { name: "short", epochLength: 10 },
       difficulty: 1,
@@ -158,7 +157,7 @@ Light cache        ${report.cacheMiB} MiB, epoch ${report.epoch}
 built in workerd   ${report.buildMs} ms in ${report.slices} slices, the longest ${report.medianOfLongestSliceMs} ms
 saved to SQLite    ${report.saveMs} ms, ${report.rows} rows of 1 MiB
 loaded from it     ${report.loadMs} ms
-Whole pool, share to answer, 4 rigs with one share each on its way, wasm memory capped at 128 MiB
+Whole pool, share to answer, 4 rigs with one share each on its way, wasm memory capped at 96 MiB
 first after start  ${report.firstAnswersMs} ms
 cache in memory    p50 ${report.warm.p50} ms, p99 ${report.warm.p99} ms, max ${report.warm.max} ms (${report.warm.answers} answers)
 15 s of boundary   p50 ${report.boundary.p50} ms, p99 ${report.boundary.p99} ms, max ${report.boundary.max} ms (${report.boundary.answers} answers)

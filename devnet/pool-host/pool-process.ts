@@ -18,7 +18,7 @@ export interface PoolOptions {
   /** Settings, over those of wrangler.toml. */
   readonly vars?: Readonly<Record<string, BindingValue>>;
   readonly secrets?: Readonly<Record<string, string>>;
-  /** Flags of V8 inside workerd, e.g. `--wasm-max-mem-pages=2048` for the 128 MiB of a Worker isolate. */
+  /** Flags of V8 inside workerd; default {@link ISOLATE_FLAGS}. */
   readonly v8Flags?: readonly string[];
   /** Fire the cron trigger every minute, as Cloudflare does; default true. */
   readonly cron?: boolean;
@@ -41,6 +41,12 @@ export interface PoolProcess {
   /** Ends workerd; Durable Objects are not told, as on Cloudflare. */
   close(): Promise<void>;
 }
+
+/**
+ * workerd knows no memory limit, Cloudflare ends an isolate at 128 MB: 96 MiB for each WebAssembly memory and 32 for the heap. A pool
+ * that only lives in more than that is found here and not in production.
+ */
+const ISOLATE_FLAGS: readonly string[] = ["--wasm-max-mem-pages=1536", "--max-old-space-size=32"];
 
 /** How long an orderly end may take before it becomes a kill. */
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -129,7 +135,7 @@ class HostRun {
         CLOUDFLARE_CF_FETCH_ENABLED: "false",
         WRANGLER_SEND_METRICS: "false",
         X_LOCAL_OBSERVABILITY: "false",
-        MINIFLARE_WORKERD_V8_FLAGS: (v8Flags ?? []).join(" "),
+        MINIFLARE_WORKERD_V8_FLAGS: (v8Flags ?? ISOLATE_FLAGS).join(" "),
       },
     });
     this.#ended = once(this.#child, "exit");

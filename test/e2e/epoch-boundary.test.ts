@@ -15,7 +15,7 @@ const CHAIN = customChain({ name: "short", epochLength: 10 });
 const BOUNDARY = 4_340;
 const TOKEN = "epoch-boundary-token";
 
-it("crosses an epoch boundary under load with one light cache in 128 MiB: no wrong verdict, no disconnect, every share credited", async () => {
+it("crosses an epoch boundary under load with one light cache in 96 MiB: no wrong verdict, no disconnect, every share credited", async () => {
   const stateDir = await mkdtemp(join(tmpdir(), "edgepool-boundary-"));
   const node = await startNode({
     spec: CHAIN,
@@ -27,7 +27,6 @@ it("crosses an epoch boundary under load with one light cache in 128 MiB: no wro
   const pool = await startPool({
     stateDir,
     cron: false,
-    v8Flags: ["--wasm-max-mem-pages=2048"],
     vars: {
       chain: { name: "short", epochLength: 10 },
       difficulty: 1,
