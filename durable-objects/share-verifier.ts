@@ -7,7 +7,7 @@ import { thrown } from "../core/log.ts";
 import { termsOf } from "../core/payouts/block-terms.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
-import { shareLog, unresolvedLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
+import { shareLog, storeLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -36,7 +36,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     this.#processor = new ShareProcessor({
       chain,
       keeper: lightCaches,
-      store: new OutboxStore(sqlPort(ctx.storage), unresolvedLog(log)),
+      store: new OutboxStore(sqlPort(ctx.storage), storeLog(log)),
       writer: createLedgerWriter({
         redis: ledgerClient(env, config),
         coin: config.coin,

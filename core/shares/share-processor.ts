@@ -69,7 +69,6 @@ export class ShareProcessor {
    */
   readonly #recent = new BoundedMap<string, { readonly owner: string; readonly verdict: ShareVerdict }>(REMEMBERED);
   #newestHeight = 0;
-  #recorded = 0;
   #refuted = 0;
   #lastError: string | null = null;
 
@@ -84,16 +83,15 @@ export class ShareProcessor {
       bound,
       onFailure: (error) => this.#failed("kernel failed", error),
     });
-    const writer = this.#counting(options.writer);
-    this.#outbox = new Outbox(store, writer, clock, random);
-    this.#commit = this.#openCommit(writer);
+    this.#outbox = new Outbox(store, options.writer, clock, random);
+    this.#commit = this.#openCommit();
     this.#held = this.#openHeld();
     this.#held.resume();
     this.wake();
   }
 
-  #openCommit(writer: LedgerWriter): GroupCommit {
-    const { store, clock, commitIntervalMs, wakeAt } = this.#options;
+  #openCommit(): GroupCommit {
+    const { writer, store, clock, commitIntervalMs, wakeAt } = this.#options;
     return new GroupCommit({
       writer,
       store,
@@ -165,9 +163,9 @@ export class ShareProcessor {
     return {
       outboxDepth: this.#outbox.depth + this.#held.size,
       waitingShares: this.#queue.size + this.#commit.pending,
-      recordedShares: this.#recorded,
+      recordedShares: this.#outbox.recorded,
       refutedClaims: this.#refuted,
-      unresolved: this.#options.store.unresolvedCount(),
+      unresolved: this.#options.store.unresolved.count,
       ledgerSick: this.#outbox.failing,
       lastError: this.#lastError,
     };
@@ -267,27 +265,6 @@ export class ShareProcessor {
     const proof = proofOf(record);
     if (verdict.kind !== "accepted" || this.#recent.has(proof)) return;
     this.#recent.set(proof, { owner: identityOf(record), verdict });
-  }
-
-  #counting(writer: LedgerWriter): LedgerWriter {
-    const count = (outcomes: readonly RecordOutcome[]) => {
-      this.#recorded += outcomes.filter((outcome) => outcome === "recorded").length;
-    };
-    return {
-      async recordShares(batch, retry) {
-        const outcomes = await writer.recordShares(batch, retry);
-        count(outcomes);
-        return outcomes;
-      },
-      async recordBlock(block, retry) {
-        const outcome = await writer.recordBlock(block, retry);
-        count([outcome]);
-        return outcome;
-      },
-      get billedCommands() {
-        return writer.billedCommands;
-      },
-    };
   }
 
   #failed(event: string, error: unknown): string {

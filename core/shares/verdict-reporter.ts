@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { SubmitCounts, Verdict } from "../history/definitions.ts";
-import type { UnresolvedRecord } from "../ledger/write-path/outbox-store.ts";
+import type { StoreEvents } from "../ledger/write-path/outbox-store.ts";
 import type { Logger } from "../log.ts";
 import { identityOf } from "../share-identity.ts";
 import type { ShareSubmission, ShareVerdict } from "./share.ts";
@@ -27,9 +27,13 @@ export function shareLog(
     });
 }
 
-/** Says which records go to the operator, with all that is needed to credit them by hand. */
-export function unresolvedLog(log: Logger): (one: UnresolvedRecord) => void {
-  return ({ record, reason }) => log.error("share left to the operator", { reason, ...record });
+/** Says which records go to the operator, with all that is needed to credit them by hand, and which rows cannot be read. */
+export function storeLog(log: Logger): StoreEvents {
+  return {
+    onUnresolved: ({ record, reason }) => log.error("share left to the operator", { reason, ...record }),
+    onUnreadable: ({ source, reason, row }) =>
+      log.error("durable row that this version cannot read", { source, reason, row: JSON.stringify(row) }),
+  };
 }
 
 /** Short, because the pending timer keeps the shard from leaving memory, and with it its light cache's place. */

@@ -29,6 +29,14 @@ export class FaultyLedger {
   /** Requests that arrived at the same time, at most. */
   mostInFlight = 0;
   requests = 0;
+  /** Requests that were given up and are still to be executed. */
+  late = 0;
+  /** Logins one of whose keys has a wrong type. */
+  readonly refusedLogins = new Set<string>();
+  /** A key that all need has a wrong type. */
+  refusesAll = false;
+  /** What was written when, and how to take it back. */
+  #journal: { readonly atMs: number; readonly undo: () => void }[] = [];
   #inFlight = 0;
   readonly #evidence = new Set<string>();
   /** Proof of work by height, swept below eight heights as the real one is. */
@@ -49,13 +57,29 @@ export class FaultyLedger {
   connect(alive: () => boolean = () => true): LedgerWriter {
     return {
       billedCommands: 0,
+      serverChanges: 0,
+      explainRefusal: async (login) => ({
+        shared: this.refusesAll ? "eth:stats is a string, and must be a hash" : null,
+        own: this.refusedLogins.has(login) ? `eth:hashrate:${login} is a string, and must be a sorted set` : null,
+      }),
       recordShares: (batch, retry) =>
         this.#send(alive, batch.length, () => {
+          this.#refuse(batch);
           if (!retry) this.sweep(Math.min(...batch.map((share) => share.height)));
           return batch.map((share) => this.#share(share, retry));
         }),
-      recordBlock: (block, retry) => this.#send(alive, 1, () => this.#block(block, retry)),
+      recordBlock: (block, retry) =>
+        this.#send(alive, 1, () => {
+          this.#refuse([block]);
+          return this.#block(block, retry);
+        }),
     };
+  }
+
+  /** As Redis does for a key of the wrong type: nothing of the batch is written. */
+  #refuse(batch: readonly ShareRecord[]): void {
+    if (this.refusesAll || batch.some(({ login }) => this.refusedLogins.has(login)))
+      throw new RedisReplyError("WRONGTYPE Operation against a key holding the wrong kind of value");
   }
 
   #share(share: ShareRecord, retry: boolean): RecordOutcome {
@@ -67,14 +91,35 @@ export class FaultyLedger {
     this.credits.push(identityOf(share));
     this.#evidence.add(identityOf(share));
     this.totals.set(share.login, (this.totals.get(share.login) ?? 0n) + share.shareDifficulty);
+    this.#wrote(() => {
+      this.#pow.delete(key);
+      this.credited.delete(key);
+      this.credits.splice(this.credits.lastIndexOf(identityOf(share)), 1);
+      this.#evidence.delete(identityOf(share));
+      this.totals.set(share.login, (this.totals.get(share.login) ?? 0n) - share.shareDifficulty);
+    });
     return "recorded";
   }
 
   #block(block: BlockRecord, retry: boolean): RecordOutcome {
     const known = this.candidates.includes(powKey(block));
     const outcome = this.#share(block, retry);
-    if (outcome === "recorded" && !known) this.candidates.push(powKey(block));
+    if (outcome === "recorded" && !known) {
+      this.candidates.push(powKey(block));
+      this.#wrote(() => void this.candidates.splice(this.candidates.lastIndexOf(powKey(block)), 1));
+    }
     return outcome;
+  }
+
+  #wrote(undo: () => void): void {
+    this.#journal.push({ atMs: this.#clock.nowMs(), undo });
+  }
+
+  /** A follower takes over that does not have the last `ms` of what was acknowledged. */
+  loseLast(ms: number): void {
+    const since = this.#clock.nowMs() - ms;
+    for (const { undo } of this.#journal.filter(({ atMs }) => atMs >= since).toReversed()) undo();
+    this.#journal = this.#journal.filter(({ atMs }) => atMs < since);
   }
 
   /** What the write of any shard at this height does to the proofs of work of old heights. */
@@ -113,7 +158,15 @@ export class FaultyLedger {
         await pause(fault.delayMs);
         throw new RedisUnreachableError("connection reset", "unknown");
       case "late":
-        this.#clock.after(fault.executedAfterMs, execute);
+        this.late += 1;
+        this.#clock.after(fault.executedAfterMs, () => {
+          this.late -= 1;
+          try {
+            execute();
+          } catch {
+            // Refused by then; nobody hears of it.
+          }
+        });
         await pause(fault.delayMs);
         throw new RedisUnreachableError("timed out", "unknown");
     }

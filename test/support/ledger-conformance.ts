@@ -1,7 +1,7 @@
 /** What every ledger must do with both scripts: embedded (Node and workerd), a real Redis, and a Redis behind the REST gateway. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createLedgerWriter, LedgerRecordError, MAX_BATCH } from "../../core/ledger/write-path/ledger-writer.ts";
-import type { BlockRecord, LedgerWriter, ShareRecord } from "../../core/ledger/contract/records.ts";
+import type { BlockRecord, LedgerWriter, RefusalCause, ShareRecord } from "../../core/ledger/contract/records.ts";
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "./ledger-records.ts";
 
@@ -317,6 +317,43 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       const next = Array.from({ length: 100 }, (_, i) => share({ login: loginOf(i % 20), height: 101 }));
       expect(await billed(...next)).toBe(2 * 20 + 8);
       expect(await billed(share({ height: 101 }))).toBe(7);
+    });
+
+    test("a refusal is explained: the key in the way, whose it is, and nothing where all is well", async () => {
+      const { login } = share();
+      const explained = () => writer.explainRefusal(login);
+      await record(share({ login }));
+      expect(await explained()).toEqual({ shared: null, own: null });
+      const spoilt: readonly [key: string, spoil: readonly string[], cause: Partial<RefusalCause>][] = [
+        ["eth:pow", ["HSET", "eth:pow", "a", "b"], { shared: "eth:pow is a hash, and must be a sorted set" }],
+        ["eth:stats", ["ZADD", "eth:stats", "1", "a"], { shared: "eth:stats is a zset, and must be a hash" }],
+        [
+          "eth:stats",
+          ["HSET", "eth:stats", "roundShares", "12.5"],
+          { shared: "field roundShares of eth:stats is 12.5, and must be a whole number below 2^63" },
+        ],
+        [
+          `eth:hashrate:${login}`,
+          ["HSET", `eth:hashrate:${login}`, "a", "b"],
+          { own: `eth:hashrate:${login} is a hash, and must be a sorted set` },
+        ],
+        [
+          `eth:miners:${login}`,
+          ["ZADD", `eth:miners:${login}`, "1", "a"],
+          { own: `eth:miners:${login} is a zset, and must be a hash` },
+        ],
+        [
+          "eth:shares:roundCurrent",
+          ["HSET", "eth:shares:roundCurrent", login, "x"],
+          { own: `field ${login} of eth:shares:roundCurrent is x, and must be a whole number below 2^63` },
+        ],
+      ];
+      for (const [key, [command = "", ...args], cause] of spoilt) {
+        await redis.command(["DEL", key]);
+        await redis.command([command, ...args]);
+        expect(await explained()).toEqual({ shared: null, own: null, ...cause });
+        await redis.command(["DEL", key]);
+      }
     });
 
     test.each<[Partial<ShareRecord>, string]>([

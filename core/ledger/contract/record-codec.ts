@@ -30,6 +30,11 @@ export function decodeShares(text: string): ShareRecord[] {
   return v.parse(shares, JSON.parse(text));
 }
 
+/** @throws when the text is not what {@link encodeRecords} wrote for a share or a block */
+export function decodeShare(text: string): ShareRecord {
+  return v.parse(share, JSON.parse(text));
+}
+
 /** @throws when the text is not what {@link encodeRecords} wrote for a block */
 export function decodeBlock(text: string): BlockRecord {
   return v.parse(block, JSON.parse(text));

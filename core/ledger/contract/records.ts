@@ -29,12 +29,24 @@ export interface BlockRecord extends ShareRecord {
  */
 export type RecordOutcome = "recorded" | "duplicate" | "unresolved";
 
+/** Which key stands in the way of a write that Redis refused, in words for the operator; null where that is in order. */
+export interface RefusalCause {
+  /** A key that every login's writes need. */
+  readonly shared: string | null;
+  /** A key, or a field, of the login. */
+  readonly own: string | null;
+}
+
 /** The write side of the ledger: atomic, and safe to send again with `retry`. Errors are those of {@link RedisPort}. */
 export interface LedgerWriter {
   /** Writes a batch of shares in one request and one atomic step. */
   recordShares(batch: readonly ShareRecord[], retry: boolean): Promise<RecordOutcome[]>;
   /** Writes a block, closes the round and adds the candidate, in one atomic step. */
   recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome>;
+  /** After a refusal: looks at the keys that a write of this login needs. @throws RedisUnreachableError */
+  explainRefusal(login: string): Promise<RefusalCause>;
+  /** How often the server was seen to be another than before (it had lost a script that it had run): it may have lost writes as well. */
+  readonly serverChanges: number;
   /** Commands that Upstash bills for what this writer had answered since it was made: EVALSHA or EVAL and every command inside. */
   readonly billedCommands: number;
 }

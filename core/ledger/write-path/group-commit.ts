@@ -1,8 +1,10 @@
 import { sleep, type Clock } from "../../clock.ts";
 import { identityOf, proofOf } from "../../share-identity.ts";
 import { checkRecord } from "./ledger-writer.ts";
-import { mayHaveExecuted, sendWrite, TOO_OLD, type Outbox } from "./outbox.ts";
-import type { LedgerWrite, OutboxRow, OutboxStore } from "./outbox-store.ts";
+import type { Outbox } from "./outbox.ts";
+import type { OutboxRow, OutboxStore } from "./outbox-store.ts";
+import { mayHaveExecuted, sendWrite, type LedgerWrite } from "./send-write.ts";
+import { TOO_OLD, type UnresolvedRecord } from "./unresolved-records.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
 
 /** One verified submission on its way into the ledger. */
@@ -47,8 +49,9 @@ export interface GroupCommitOptions {
 
 /**
  * Writes verified shares in groups: what arrives while a write is on its way forms the next one, and there is never
- * more than one in flight, replays of the outbox included. When the ledger fails, everything goes through the outbox
- * until that is empty again. What is in memory is always newer than what is in the outbox, so it joins at the end.
+ * more than one in flight, replays of the outbox included. While the ledger fails, everything goes through the outbox. Once it
+ * answers again, what arrives waits in memory until the outbox is empty, as long as its answer can wait: so the pool comes out of the
+ * outbox under a steady load. What is in memory is always newer than what is in the outbox, so it joins at the end.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -56,6 +59,7 @@ export class GroupCommit {
   #inFlight: Batch | null = null;
   #running = false;
   #parking = false;
+  #patient = false;
   #lastStartMs = -Infinity;
 
   constructor(options: GroupCommitOptions) {
@@ -76,14 +80,18 @@ export class GroupCommit {
     return new Promise((resolve, reject) => {
       // Before it is among others: one record that must not reach the books would take its whole batch with it.
       checkRecord(entry.record);
-      this.#waiting.push({ entry, resolve, reject });
+      const one = { entry, resolve, reject };
+      const { outbox } = this.#options;
+      if (outbox.setAside > 0 && this.#answeredByOutbox(one, new Map())) return;
+      if (outbox.refuses(entry.record.login)) return this.#setAside(one);
+      this.#waiting.push(one);
       this.wake();
     });
   }
 
   /** Goes on with whatever is due. Never throws. */
   wake(): void {
-    if (this.#options.outbox.depth > 0) this.#parkSoon();
+    if (this.#options.outbox.waiting > 0) this.#parkInTime();
     if (this.#running) return;
     this.#running = true;
     // A microtask later, so that shares that were verified together are written together.
@@ -98,19 +106,19 @@ export class GroupCommit {
       onFailure(error);
     }
     this.#running = false;
-    if (outbox.depth > 0) wakeAt(outbox.nextAttemptAtMs);
+    if (outbox.dueAtMs < Infinity) wakeAt(outbox.dueAtMs);
   }
 
   /** Until nothing is left to do now. */
   async #drain(): Promise<void> {
-    const { outbox, clock, onFailure } = this.#options;
+    const { outbox, onFailure } = this.#options;
     for (;;) {
-      if (outbox.depth > 0) {
-        this.#parkWaiting();
-        if (outbox.nextAttemptAtMs > clock.nowMs()) return;
+      if (outbox.failing && outbox.waiting > 0) this.#parkWaiting();
+      if (outbox.due) {
         const failure = await outbox.replay();
         if (failure !== null) onFailure(failure);
-      } else if (this.#waiting.length > 0) {
+      } else if (outbox.waiting > 0) return;
+      else if (this.#waiting.length > 0) {
         await this.#pause();
         await this.#write(this.#nextBatch());
       } else return;
@@ -150,7 +158,7 @@ export class GroupCommit {
       if (batch.rows) outbox.settled(batch.rows, outcomes);
       else {
         this.#answer(batch.waiting, outcomes);
-        outbox.succeeded();
+        outbox.written(batch.write, outcomes);
       }
     } catch (error) {
       this.#failed(batch, error);
@@ -165,7 +173,7 @@ export class GroupCommit {
     waiting.forEach(({ entry, resolve }, at) => {
       const outcome = outcomes[at] ?? "unresolved";
       if (entry.heldId !== null && outcome === "unresolved")
-        store.resolveHeld(entry.heldId, { record: entry.record, reason: TOO_OLD }, clock.nowMs());
+        store.resolveHeld(entry.heldId, unresolved(entry), clock.nowMs());
       else if (entry.heldId !== null) store.dropHeld(entry.heldId);
       resolve(outcome);
     });
@@ -185,13 +193,38 @@ export class GroupCommit {
     this.#parkWaiting();
   }
 
+  /** While the ledger fails at once; while the outbox is being emptied, before a miner's patience ends. */
+  #parkInTime(): void {
+    const { outbox, clock, answerWithinMs } = this.#options;
+    if (outbox.failing) return this.#parkSoon();
+    if (this.#patient) return;
+    this.#patient = true;
+    clock.after(answerWithinMs, () => {
+      this.#patient = false;
+      if (outbox.waiting > 0) this.#parkWaiting();
+    });
+  }
+
   #parkSoon(): void {
     if (this.#parking) return;
     this.#parking = true;
     queueMicrotask(() => {
       this.#parking = false;
-      if (this.#options.outbox.depth > 0) this.#parkWaiting();
+      if (this.#options.outbox.waiting > 0) this.#parkWaiting();
     });
+  }
+
+  /** A record of a login that Redis refuses: it becomes durable and is acknowledged, and nobody else waits for it. */
+  #setAside(one: Waiting): void {
+    const { record, retry } = one.entry;
+    const write: LedgerWrite =
+      one.entry.kind === "block" ? { kind: "block", record: one.entry.record } : { kind: "shares", records: [record] };
+    const batch: Batch = { write, retry, waiting: [one], rows: null };
+    try {
+      this.#park(batch, retry, record.login);
+    } catch (error) {
+      this.#refuse(batch, error);
+    }
   }
 
   /** Moves everything that waits into the outbox, or answers that it is there already. Never throws. */
@@ -230,13 +263,13 @@ export class GroupCommit {
   }
 
   /** @throws when durable storage refuses; nothing is kept then */
-  #park(batch: Batch, uncertain: boolean): void {
+  #park(batch: Batch, uncertain: boolean, refusedLogin: string | null = null): void {
     if (batch.waiting.length === 0) return;
     const { outbox, clock, wakeAt } = this.#options;
     const held = batch.waiting.flatMap(({ entry }) => (entry.heldId === null ? [] : [entry.heldId]));
-    batch.rows = outbox.append(batch.write, uncertain, held);
+    batch.rows = outbox.append(batch.write, uncertain, held, refusedLogin);
     // In the same turn as the row, so that no row is ever durable without an alarm.
-    wakeAt(Math.max(outbox.nextAttemptAtMs, clock.nowMs()));
+    wakeAt(Math.max(outbox.dueAtMs, clock.nowMs()));
     for (const one of batch.waiting) one.resolve("recorded");
   }
 
@@ -252,4 +285,9 @@ export class GroupCommit {
     this.#options.onFailure(error);
     for (const one of batch.waiting) one.reject(error);
   }
+}
+
+function unresolved(entry: CommitEntry): UnresolvedRecord {
+  if (entry.kind === "block") return { kind: "block", record: entry.record, reason: TOO_OLD };
+  return { kind: "share", record: entry.record, reason: TOO_OLD };
 }

@@ -1,5 +1,6 @@
 import { ledgerKeys, type LedgerKeys } from "../contract/keys.ts";
-import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
+import { explainRefusal } from "./explain-refusal.ts";
+import type { BlockRecord, LedgerWriter, RecordOutcome, RefusalCause, ShareRecord } from "../contract/records.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
 import { RECORD_BLOCK, RECORD_SHARES } from "../contract/scripts/embedded.ts";
 import { OUTCOME_CODES, POW_HEIGHTS, type LedgerScript } from "../contract/scripts/script.ts";
@@ -39,6 +40,7 @@ export function createLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
 
 class ScriptedLedgerWriter implements LedgerWriter {
   billedCommands = 0;
+  serverChanges = 0;
   readonly #redis: RedisPort;
   readonly #keys: LedgerKeys;
   readonly #nowMs: () => number;
@@ -49,6 +51,8 @@ class ScriptedLedgerWriter implements LedgerWriter {
   #sweptHeight = -1;
   /** Login -> when its hashrate key's expiration was last renewed. */
   readonly #renewed = new Map<string, number>();
+  /** Scripts that the server has run. */
+  readonly #ran = new Set<LedgerScript>();
 
   constructor(options: LedgerWriterOptions) {
     this.#redis = options.redis;
@@ -96,6 +100,10 @@ class ScriptedLedgerWriter implements LedgerWriter {
     return outcome;
   }
 
+  explainRefusal(login: string): Promise<RefusalCause> {
+    return explainRefusal(this.#redis, this.#keys, login);
+  }
+
   /** The arguments that both scripts begin with. */
   #preamble(retry: boolean, sweepHeight: number | null, now: number): string[] {
     // The key lives for one expiration from its last renewal, and that may be one interval older than an entry in it.
@@ -132,11 +140,13 @@ class ScriptedLedgerWriter implements LedgerWriter {
     const reply = await this.#redis.command(["EVALSHA", script.sha1, ...tail]).catch((error: unknown) => {
       if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
       this.billedCommands += 1;
+      if (this.#ran.delete(script)) this.serverChanges += 1;
       return this.#redis.command(["EVAL", script.text, ...tail]);
     });
     const [billed, ...codes]: readonly RedisValue[] = Array.isArray(reply) ? reply : [];
     if (typeof billed !== "number") throw new RedisReplyError(`${script.name}: unexpected reply`);
     this.billedCommands += billed;
+    this.#ran.add(script);
     return codes;
   }
 }

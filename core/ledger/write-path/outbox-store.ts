@@ -1,12 +1,11 @@
 import * as v from "valibot";
-import type { BlockRecord, ShareRecord } from "../contract/records.ts";
+import type { BlockRecord } from "../contract/records.ts";
 import { decodeBlock, decodeShares, encodeRecords } from "../contract/record-codec.ts";
-import type { SqlPort, SqlValue } from "../../sql-port.ts";
-
-/** What goes to the ledger in one write: some shares, or one block. */
-export type LedgerWrite =
-  | { readonly kind: "shares"; readonly records: readonly ShareRecord[] }
-  | { readonly kind: "block"; readonly record: BlockRecord };
+import type { SqlPort, SqlRow, SqlValue } from "../../sql-port.ts";
+import { recordsOf, type LedgerWrite } from "./send-write.ts";
+import { openTables, ROW_VERSION } from "./store-tables.ts";
+import { UnreadableRows, type UnreadableRow } from "./unreadable-rows.ts";
+import { UnresolvedRecords, type UnresolvedRecord } from "./unresolved-records.ts";
 
 /** What is known of a waiting write without reading it. */
 export interface OutboxEntry {
@@ -23,11 +22,25 @@ export interface OutboxEntry {
 export interface OutboxRow {
   readonly id: number;
   readonly write: LedgerWrite;
+  /** The login for which it is set aside, because Redis refuses that one; null where it waits in order with the others. */
+  readonly refusedLogin: string | null;
 }
 
-/** The records of a write, in order. */
-export function recordsOf(write: LedgerWrite): readonly ShareRecord[] {
-  return write.kind === "shares" ? write.records : [write.record];
+/** Writes that go into the outbox. */
+export interface NewRows {
+  readonly writes: readonly LedgerWrite[];
+  readonly uncertain: boolean;
+  /** See {@link OutboxRow.refusedLogin}. */
+  readonly refusedLogin: string | null;
+}
+
+/** A login whose records Redis refuses for what its own keys hold. */
+export interface RefusedLogin {
+  readonly login: string;
+  /** Redis' words, and the key that stands in the way where it was found. */
+  readonly reason: string;
+  /** Unix time in ms. */
+  readonly sinceMs: number;
 }
 
 /**
@@ -49,40 +62,38 @@ export interface HeldSubmission {
   readonly record: BlockRecord;
 }
 
-/** A record that must not be written again and may be missing: for the operator. */
-export interface UnresolvedRecord {
-  readonly record: ShareRecord;
-  readonly reason: string;
-}
-
 /** Beside the record in a row of `held`; rows of before lack it. */
 const RETRY = v.object({ retry: v.optional(v.boolean(), false) });
 
-const SCHEMA = [
-  "CREATE TABLE IF NOT EXISTS outbox (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, uncertain INTEGER NOT NULL, shares INTEGER NOT NULL, body TEXT NOT NULL)",
-  "CREATE TABLE IF NOT EXISTS held (id INTEGER PRIMARY KEY, stage TEXT NOT NULL, body TEXT NOT NULL)",
-  "CREATE TABLE IF NOT EXISTS unresolved (id INTEGER PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)",
-  "CREATE TABLE IF NOT EXISTS outbox_state (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
-];
+/** Told of what a store finds; all may be left out. */
+export interface StoreEvents {
+  /** A record goes to the operator. */
+  readonly onUnresolved?: (one: UnresolvedRecord) => void;
+  /** A row that this version of the pool cannot read is set aside. */
+  readonly onUnreadable?: (row: UnreadableRow) => void;
+}
 
 /**
- * The durable tables of a verifier: `outbox` (acknowledged, not yet in the ledger), `held` (acknowledged or sent to a node,
- * fate open), `unresolved` (for the operator). Every method is one transaction. In healthy operation no row is ever written.
+ * The durable tables of a verifier: `outbox` (acknowledged, not yet in the ledger), `refused_login` (whose rows of the outbox wait
+ * apart), `held` (acknowledged or sent to a node, fate open), `unresolved` and `settlement` (for the operator), `unreadable` (rows of
+ * other versions). Every method is one transaction. In healthy operation no row is ever written.
  */
 export class OutboxStore {
+  readonly unreadable: UnreadableRows;
+  readonly unresolved: UnresolvedRecords;
   readonly #sql: SqlPort;
-  readonly #onUnresolved: (one: UnresolvedRecord) => void;
   #lastId: number;
   #lastHeldId: number;
 
-  /** @param onUnresolved told of each record that goes to the operator */
-  constructor(sql: SqlPort, onUnresolved: (one: UnresolvedRecord) => void = () => undefined) {
+  constructor(sql: SqlPort, { onUnresolved, onUnreadable }: StoreEvents = {}) {
     this.#sql = sql;
-    this.#onUnresolved = onUnresolved;
-    for (const statement of SCHEMA) sql.exec(statement);
+    openTables(sql);
+    this.unresolved = new UnresolvedRecords(sql, onUnresolved);
+    this.unreadable = new UnreadableRows(sql, onUnreadable);
     // An id that was marked as attempted is not given out again, or a new row would count as uncertain.
     this.#lastId = Math.max(this.#number("SELECT max(id) AS n FROM outbox"), this.attemptedUpTo());
     this.#lastHeldId = this.#number("SELECT max(id) AS n FROM held");
+    sql.transaction(() => this.#sortOut());
   }
 
   /** Resolves when everything written so far would survive the loss of the process. */
@@ -91,17 +102,19 @@ export class OutboxStore {
   }
 
   /** Puts writes at the end of the outbox and drops what was held for them, as one step. @returns the rows, one a write */
-  append(writes: readonly LedgerWrite[], uncertain: boolean, dropHeld: readonly number[]): OutboxRow[] {
+  append({ writes, uncertain, refusedLogin }: NewRows, dropHeld: readonly number[]): OutboxRow[] {
     return this.#sql.transaction(() => {
-      const rows = writes.map((write, at) => ({ id: this.#lastId + 1 + at, write }));
+      const rows = writes.map((write, at) => ({ id: this.#lastId + 1 + at, write, refusedLogin }));
       for (const { id, write } of rows) {
         this.#sql.exec(
-          "INSERT INTO outbox (id, kind, uncertain, shares, body) VALUES (?, ?, ?, ?, ?)",
+          "INSERT INTO outbox (id, kind, uncertain, shares, body, version, refused_login) VALUES (?, ?, ?, ?, ?, ?, ?)",
           id,
           write.kind,
           uncertain ? 1 : 0,
           recordsOf(write).length,
-          encodeRecords(write.kind === "shares" ? write.records : write.record),
+          bodyOf(write),
+          ROW_VERSION,
+          refusedLogin,
         );
       }
       for (const held of dropHeld) this.dropHeld(held);
@@ -110,34 +123,60 @@ export class OutboxStore {
     });
   }
 
-  /** The oldest entries. */
-  entries(limit: number): OutboxEntry[] {
-    return this.#sql.exec("SELECT id, kind, uncertain, shares FROM outbox ORDER BY id LIMIT ?", limit).map((row) => ({
-      id: Number(row["id"]),
-      kind: row["kind"] === "block" ? "block" : "shares",
-      uncertain: row["uncertain"] === 1,
-      shares: Number(row["shares"]),
-    }));
+  /** The oldest entries. @param refusedLogin of those that are set aside for this login; null: of those that wait in order */
+  entries(limit: number, refusedLogin: string | null): OutboxEntry[] {
+    return this.#sql
+      .exec(
+        "SELECT id, kind, uncertain, shares FROM outbox WHERE refused_login IS ? ORDER BY id LIMIT ?",
+        refusedLogin,
+        limit,
+      )
+      .map((row) => ({
+        id: Number(row["id"]),
+        kind: row["kind"] === "block" ? "block" : "shares",
+        uncertain: row["uncertain"] === 1,
+        shares: Number(row["shares"]),
+      }));
   }
 
-  /** The rows from one id to another, both included, at most `limit`. */
+  /** The rows from one id to another, both included, at most `limit`, of all logins. */
   rows(from: number, to: number, limit = -1): OutboxRow[] {
-    const query = "SELECT id, kind, body FROM outbox WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?";
-    return this.#sql.exec(query, from, to, limit).map((row) => {
-      const body = String(row["body"]);
-      const write: LedgerWrite =
-        row["kind"] === "block"
-          ? { kind: "block", record: decodeBlock(body) }
-          : { kind: "shares", records: decodeShares(body) };
-      return { id: Number(row["id"]), write };
-    });
+    return this.#rows("id BETWEEN ? AND ?", from, to, limit);
+  }
+
+  /** The rows with these ids, oldest first. */
+  rowsOf(ids: readonly number[]): OutboxRow[] {
+    return ids.flatMap((id) => this.rows(id, id));
+  }
+
+  /** Marks rows as ones that an earlier attempt may have written, or as ones that it has not. */
+  setUncertain(ids: readonly number[], uncertain: boolean): void {
+    for (const id of ids) this.#sql.exec("UPDATE outbox SET uncertain = ? WHERE id = ?", uncertain ? 1 : 0, id);
+  }
+
+  /** What is left of a row's write: nothing, and the row goes; else the row keeps its place. */
+  rewrite(id: number, rest: LedgerWrite | null, uncertain: boolean): void {
+    if (rest === null) this.#sql.exec("DELETE FROM outbox WHERE id = ?", id);
+    else
+      this.#sql.exec(
+        "UPDATE outbox SET shares = ?, body = ?, uncertain = ? WHERE id = ?",
+        recordsOf(rest).length,
+        bodyOf(rest),
+        uncertain ? 1 : 0,
+        id,
+      );
+  }
+
+  /** All of `work` or, when it throws, nothing. */
+  atomically<T>(work: () => T): T {
+    return this.#sql.transaction(work);
   }
 
   /** The write of these rows is settled: they go, and what could not be resolved is kept for the operator. */
   settle(ids: readonly number[], unresolved: readonly UnresolvedRecord[], nowMs: number): void {
     this.#sql.transaction(() => {
       for (const id of ids) this.#sql.exec("DELETE FROM outbox WHERE id = ?", id);
-      this.#keepUnresolved(unresolved, nowMs);
+      this.unresolved.keep(unresolved, nowMs);
     });
   }
 
@@ -150,10 +189,33 @@ export class OutboxStore {
     this.#sql.exec("INSERT OR REPLACE INTO outbox_state (name, value) VALUES ('attempted', ?)", id);
   }
 
+  refusedLogins(): RefusedLogin[] {
+    return this.#sql.exec("SELECT login, reason, since FROM refused_login ORDER BY since, login").map((row) => ({
+      login: String(row["login"]),
+      reason: String(row["reason"]),
+      sinceMs: Number(row["since"]),
+    }));
+  }
+
+  refuse({ login, reason, sinceMs }: RefusedLogin): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO refused_login (login, reason, since, version) VALUES (?, ?, ?, ?)",
+      login,
+      reason,
+      sinceMs,
+      ROW_VERSION,
+    );
+  }
+
+  readmit(login: string): void {
+    this.#sql.exec("DELETE FROM refused_login WHERE login = ?", login);
+  }
+
+  /** @param retry an earlier attempt at it may have gone all the way */
   hold(stage: HeldStage, record: BlockRecord, retry = false): HeldSubmission {
     const id = ++this.#lastHeldId;
     const body = encodeRecords({ ...record, ...(retry ? { retry } : {}) });
-    this.#sql.exec("INSERT INTO held (id, stage, body) VALUES (?, ?, ?)", id, stage, body);
+    this.#sql.exec("INSERT INTO held (id, stage, body, version) VALUES (?, ?, ?, ?)", id, stage, body, ROW_VERSION);
     return { id, stage, retry, record };
   }
 
@@ -170,33 +232,50 @@ export class OutboxStore {
   resolveHeld(id: number, unresolved: UnresolvedRecord, nowMs: number): void {
     this.#sql.transaction(() => {
       this.dropHeld(id);
-      this.#keepUnresolved([unresolved], nowMs);
+      this.unresolved.keep([unresolved], nowMs);
     });
   }
 
   held(): HeldSubmission[] {
-    return this.#sql.exec("SELECT id, stage, body FROM held ORDER BY id").map((row) => {
-      const body = String(row["body"]);
-      const { retry } = v.parse(RETRY, JSON.parse(body));
-      return { id: Number(row["id"]), stage: stageOf(row["stage"]), retry, record: decodeBlock(body) };
-    });
+    return this.#sql.exec("SELECT * FROM held ORDER BY id").map(heldOf);
   }
 
-  unresolvedCount(): number {
-    return this.#number("SELECT count(*) AS n FROM unresolved");
-  }
-
-  #keepUnresolved(records: readonly UnresolvedRecord[], nowMs: number): void {
-    for (const one of records) {
-      const { record, reason } = one;
-      this.#sql.exec(
-        "INSERT INTO unresolved (reason, at, body) VALUES (?, ?, ?)",
-        reason,
-        nowMs,
-        encodeRecords(record),
-      );
-      this.#onUnresolved(one);
+  /** Takes up what an earlier version could not read and this one can; sets aside what this one cannot. Every other method may trust the rows. */
+  #sortOut(): void {
+    for (const { id, source, row } of this.unreadable.all()) {
+      if (!readable(source, row)) continue;
+      this.unreadable.drop(id);
+      this.#restore(source, row);
     }
+    // Only what may be unreadable is read twice: a full outbox is large.
+    for (const source of ["outbox", "held"] as const)
+      for (let from = -1; ;) {
+        const rows = this.#sql.exec(`SELECT * FROM ${source} WHERE id > ? ORDER BY id LIMIT 100`, from);
+        for (const row of rows) {
+          const reason = unreadableFor(source, row);
+          if (reason === null) continue;
+          const attempted = source === "outbox" && Number(row["id"]) <= this.attemptedUpTo();
+          this.unreadable.keep(source, attempted ? { ...row, uncertain: 1 } : row, reason);
+          this.#sql.exec(`DELETE FROM ${source} WHERE id = ?`, row["id"] ?? null);
+        }
+        const last = rows.at(-1);
+        if (!last) break;
+        from = Number(last["id"]);
+      }
+  }
+
+  #restore(source: "outbox" | "held", row: SqlRow): void {
+    if (source === "held") {
+      const { stage, record, retry } = heldOf(row);
+      this.hold(stage, record, retry);
+      return;
+    }
+    const { write, refusedLogin } = outboxRowOf(row);
+    this.append({ writes: [write], uncertain: row["uncertain"] === 1, refusedLogin }, []);
+  }
+
+  #rows(where: string, ...parameters: SqlValue[]): OutboxRow[] {
+    return this.#sql.exec(`SELECT * FROM outbox WHERE ${where} ORDER BY id LIMIT ?`, ...parameters).map(outboxRowOf);
   }
 
   #number(query: string): number {
@@ -204,7 +283,41 @@ export class OutboxStore {
   }
 }
 
+function bodyOf(write: LedgerWrite): string {
+  return encodeRecords(write.kind === "shares" ? write.records : write.record);
+}
+
+/** @returns why a row cannot be read, null when it can */
+function unreadableFor(source: "outbox" | "held", row: SqlRow): string | null {
+  if (Number(row["version"]) > ROW_VERSION) return `version ${row["version"]}, and this pool knows ${ROW_VERSION}`;
+  try {
+    if (source === "outbox") outboxRowOf(row);
+    else heldOf(row);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message.slice(0, 200) : String(error);
+  }
+}
+
+const readable = (source: "outbox" | "held", row: SqlRow): boolean => unreadableFor(source, row) === null;
+
+function outboxRowOf(row: SqlRow): OutboxRow {
+  const body = String(row["body"]);
+  const refused = row["refused_login"] ?? null;
+  const refusedLogin = refused === null ? null : String(refused);
+  const id = Number(row["id"]);
+  if (row["kind"] === "block") return { id, write: { kind: "block", record: decodeBlock(body) }, refusedLogin };
+  if (row["kind"] !== "shares") throw new Error(`a write of unknown kind ${String(row["kind"])}`);
+  return { id, write: { kind: "shares", records: decodeShares(body) }, refusedLogin };
+}
+
+function heldOf(row: SqlRow): HeldSubmission {
+  const body = String(row["body"]);
+  const { retry } = v.parse(RETRY, JSON.parse(body));
+  return { id: Number(row["id"]), stage: stageOf(row["stage"]), retry, record: decodeBlock(body) };
+}
+
 function stageOf(value: SqlValue | undefined): HeldStage {
   if (value === "claimed" || value === "foundClaimed" || value === "found" || value === "sealed") return value;
-  throw new Error(`held submission in unknown stage ${String(value)}`);
+  throw new Error(`unknown stage ${String(value)}`);
 }

@@ -1,9 +1,14 @@
 import type { Clock } from "../../clock.ts";
-import { backOffMs } from "../../back-off.ts";
+import { backOffMs, type BackOffLimits } from "../../back-off.ts";
 import { identityOf } from "../../share-identity.ts";
-import { recordsOf, type LedgerWrite, type OutboxEntry, type OutboxRow, type OutboxStore } from "./outbox-store.ts";
+import { mayBeOneLogins, narrowDown, type Narrowed } from "./narrow.ts";
+import type { OutboxEntry, OutboxRow, OutboxStore, RefusedLogin } from "./outbox-store.ts";
+import { RecentWrites } from "./recent-writes.ts";
+import { RefusedLogins } from "./refused-logins.ts";
+import { mayHaveExecuted, recordsOf, sendWrite, type LedgerWrite } from "./send-write.ts";
+import { FORGOTTEN, TOO_OLD, type UnresolvedRecord } from "./unresolved-records.ts";
 import type { LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
-import { RedisReplyError, RedisUnreachableError } from "../contract/redis-port.ts";
+import { RedisUnreachableError, type RedisReplyError } from "../contract/redis-port.ts";
 
 /** The most shares of one write: about 330 KB of script arguments, a few ms of Redis' time. */
 const LARGEST_WRITE = 1000;
@@ -14,27 +19,13 @@ const LEAST_WRITE = 200;
 /** The most shares of one row. */
 const LARGEST_ROW = 50;
 
-/** Why a record goes to the operator after an `unresolved`. */
-export const TOO_OLD = "too old to tell whether an earlier attempt wrote it";
-
-/** Whether a write that ended in `error` may have been executed. Only a refusal in Redis' own words or a request that never left is certain. */
-export function mayHaveExecuted(error: unknown): boolean {
-  if (error instanceof RedisUnreachableError) return error.executed === "unknown";
-  return !(error instanceof RedisReplyError && /^[A-Z]+ /.test(error.message));
-}
-
-/** Sends one write. @throws what the writer throws, and when the answer does not fit the write */
-export async function sendWrite(writer: LedgerWriter, write: LedgerWrite, retry: boolean): Promise<RecordOutcome[]> {
-  if (write.kind === "block") return [await writer.recordBlock(write.record, retry)];
-  const outcomes = await writer.recordShares(write.records, retry);
-  if (outcomes.length !== write.records.length)
-    throw new Error(`the ledger gave ${outcomes.length} outcomes for ${write.records.length} shares`);
-  return outcomes;
-}
+/** So that the pool is back to one write a share within five seconds of the ledger's recovery. */
+const BACK_OFF: BackOffLimits = { firstMs: 250, longestMs: 4_000 };
 
 /**
  * Accepted work that the ledger does not have yet, in order, in durable storage. The index for duplicates holds nonces by header,
  * and neither identities nor mix digests (a verified share has one): a full outbox must still fit beside a light cache.
+ * The records of logins that Redis refuses wait apart from the others (`refused-logins.ts`).
  */
 export class Outbox {
   readonly #store: OutboxStore;
@@ -43,12 +34,17 @@ export class Outbox {
   readonly #random: () => number;
   /** Header -> nonce -> row. */
   readonly #index = new Map<string, Map<string, number>>();
+  readonly #refused: RefusedLogins;
+  readonly #recent = new RecentWrites();
   #depth = 0;
+  #setAside = 0;
   #failures = 0;
   #writeLimit = LARGEST_WRITE;
   #nextAttemptAtMs = 0;
   #attemptedUpTo: number;
   #duplicates = 0;
+  #recorded = 0;
+  #serverChanges: number;
 
   constructor(store: OutboxStore, writer: LedgerWriter, clock: Clock, random: () => number) {
     this.#store = store;
@@ -56,23 +52,35 @@ export class Outbox {
     this.#clock = clock;
     this.#random = random;
     this.#attemptedUpTo = store.attemptedUpTo();
+    this.#refused = new RefusedLogins(store, random);
+    this.#serverChanges = writer.serverChanges;
     for (let from = 0; ;) {
       const rows = store.rows(from, Number.MAX_SAFE_INTEGER, 100);
-      for (const row of rows) this.#enter(row.id, recordsOf(row.write));
+      for (const row of rows) this.#enter(row);
       const last = rows.at(-1);
       if (!last) break;
       from = last.id + 1;
     }
   }
 
-  /** Shares and blocks that wait. */
+  /** Shares and blocks that are here. */
   get depth(): number {
     return this.#depth;
+  }
+
+  /** Those that wait in order, because the ledger as a whole could not be written. */
+  get waiting(): number {
+    return this.#depth - this.#setAside;
   }
 
   /** Replayed shares that somebody else's identical submission had preceded in the ledger. */
   get duplicates(): number {
     return this.#duplicates;
+  }
+
+  /** Records that this life has brought into the ledger. */
+  get recorded(): number {
+    return this.#recorded;
   }
 
   /** Whether the latest write failed. */
@@ -83,6 +91,27 @@ export class Outbox {
   /** Unix time in ms before which the ledger is left alone. */
   get nextAttemptAtMs(): number {
     return this.#nextAttemptAtMs;
+  }
+
+  /** Unix time in ms at which something here is due; infinite when nothing is. */
+  get dueAtMs(): number {
+    const inOrder = this.waiting > 0 || this.#recent.inDoubt ? this.#nextAttemptAtMs : Infinity;
+    return Math.min(inOrder, Math.max(this.#refused.nextAttemptAtMs, this.#nextAttemptAtMs));
+  }
+
+  /** Logins whose records wait apart. */
+  get refusedLogins(): readonly RefusedLogin[] {
+    return this.#refused.list();
+  }
+
+  /** Records that wait apart. */
+  get setAside(): number {
+    return this.#setAside;
+  }
+
+  /** Whether this login's records are to be put with those that wait apart. */
+  refuses(login: string): boolean {
+    return this.#refused.has(login);
   }
 
   /** Whose submission of this proof of work waits here: its identity. */
@@ -101,23 +130,111 @@ export class Outbox {
     return this.#writeLimit;
   }
 
-  /** Makes a write durable behind the others and drops what was held for it. @returns its rows @throws when storage refuses; then nothing is kept */
-  append(write: LedgerWrite, uncertain: boolean, dropHeld: readonly number[]): OutboxRow[] {
-    const rows = this.#store.append(split(write), uncertain, dropHeld);
-    for (const row of rows) this.#enter(row.id, recordsOf(row.write));
+  /**
+   * Makes a write durable behind the others and drops what was held for it.
+   * @param refusedLogin the login whose records it has, where they are to wait apart
+   * @returns its rows @throws when storage refuses; then nothing is kept
+   */
+  append(
+    write: LedgerWrite,
+    uncertain: boolean,
+    dropHeld: readonly number[],
+    refusedLogin: string | null = null,
+  ): OutboxRow[] {
+    const rows = this.#store.append({ writes: split(write), uncertain, refusedLogin }, dropHeld);
+    for (const row of rows) this.#enter(row);
     return rows;
   }
 
-  /** Sends the oldest writes once. Never throws. @returns what went wrong, if anything; the next attempt is set then */
+  /**
+   * Sends what is due next, once: what may be lost again, then the oldest that wait in order, then a refused login's. Never throws.
+   * @returns what went wrong, if anything; the next attempt is set then
+   */
   async replay(): Promise<unknown> {
-    const leading = this.#leading();
+    if (this.#recent.inDoubt) return this.#reconcile();
+    if (this.waiting > 0) return this.#replayLeading();
+    const login = this.#refused.due(this.#clock.nowMs());
+    return login === null ? null : this.#tryRefused(login);
+  }
+
+  /** Whether {@link replay} has something to do now. */
+  get due(): boolean {
+    return this.dueAtMs <= this.#clock.nowMs();
+  }
+
+  /** The ledger answered to a write that has no rows. */
+  written(write: LedgerWrite, outcomes: readonly RecordOutcome[]): void {
+    this.#recorded += outcomes.filter((outcome) => outcome === "recorded").length;
+    this.#recent.add(write, outcomes, this.#clock.nowMs());
+    this.#succeeded();
+    this.#writeLimit = Math.min(LARGEST_WRITE, this.#writeLimit * 2);
+  }
+
+  /** The ledger answered to the write of these rows. */
+  settled(rows: readonly OutboxRow[], outcomes: readonly RecordOutcome[]): void {
+    const write = merge(rows);
+    const records = recordsOf(write);
+    this.#store.settle(
+      rows.map((row) => row.id),
+      unresolvedOf(write, outcomes),
+      this.#clock.nowMs(),
+    );
+    this.#duplicates += outcomes.filter((outcome) => outcome === "duplicate").length;
+    this.#leave(records, rows[0]?.refusedLogin ?? null);
+    this.written(write, outcomes);
+  }
+
+  /** The ledger could not be written: it is left alone for a while. */
+  failed(error: unknown): void {
+    if (error instanceof RedisUnreachableError) this.#recent.doubt(this.#clock.nowMs());
+    if (mayHaveExecuted(error)) this.#writeLimit = Math.max(LEAST_WRITE, Math.floor(this.#writeLimit / 2));
+    this.#failures += 1;
+    this.#nextAttemptAtMs = this.#clock.nowMs() + backOffMs(this.#failures, this.#random(), BACK_OFF);
+  }
+
+  /** What the ledger acknowledged in the last minute is sent to it again, before anything else. @returns how many records */
+  doubt(): number {
+    return this.#recent.doubt(this.#clock.nowMs());
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    this.#nextAttemptAtMs = 0;
+    if (this.#writer.serverChanges !== this.#serverChanges) this.doubt();
+    this.#serverChanges = this.#writer.serverChanges;
+  }
+
+  /** What the ledger had acknowledged is sent again, some of it. */
+  async #reconcile(): Promise<unknown> {
+    const next = this.#recent.next(LEAST_WRITE);
+    if (!next) return null;
+    const { write, parts } = next;
+    const nowMs = this.#clock.nowMs();
+    try {
+      const outcomes = await sendWrite(this.#writer, write, true);
+      this.#store.unresolved.keep(unresolvedOf(write, outcomes, FORGOTTEN), nowMs);
+      this.#recent.reconciled(parts, nowMs);
+      this.#succeeded();
+      return null;
+    } catch (error) {
+      if (mayBeOneLogins(error)) {
+        // In the outbox it will be found out whose they are.
+        this.append(write, true, []);
+        this.#recent.reconciled(parts, nowMs);
+      } else this.failed(error);
+      return error;
+    }
+  }
+
+  async #replayLeading(): Promise<unknown> {
+    const leading = this.#leading(null);
     const [first, last] = [leading[0], leading.at(-1)];
     if (!first || !last) return null;
     const uncertain = this.#isUncertain(first);
     const before = this.#attemptedUpTo;
+    const rows = this.#store.rowsOf(leading.map(({ id }) => id));
     let sent = false;
     try {
-      const rows = this.#store.rows(first.id, last.id);
       if (!uncertain) {
         // Durable before the request leaves: after a crash nobody else could say that it had left.
         this.#store.markAttempted(last.id);
@@ -127,48 +244,95 @@ export class Outbox {
       this.settled(rows, await sendWrite(this.#writer, merge(rows), uncertain));
       return null;
     } catch (error) {
+      if (sent && mayBeOneLogins(error)) return this.#narrow(rows, uncertain, error);
       if (!uncertain) this.#attemptedUpTo = sent && mayHaveExecuted(error) ? last.id : before;
       this.failed(error);
       return error;
     }
   }
 
-  /** The ledger answered to the write of these rows. */
-  settled(rows: readonly OutboxRow[], outcomes: readonly RecordOutcome[]): void {
-    const records = rows.flatMap((row) => recordsOf(row.write));
-    const unresolved = records.filter((_, at) => outcomes[at] === "unresolved");
-    this.#store.settle(
-      rows.map((row) => row.id),
-      unresolved.map((record) => ({ record, reason: TOO_OLD })),
-      this.#clock.nowMs(),
-    );
-    this.#duplicates += outcomes.filter((outcome) => outcome === "duplicate").length;
-    this.#leave(records);
-    this.succeeded();
+  /** One login's oldest rows again. */
+  async #tryRefused(login: string): Promise<unknown> {
+    const leading = this.#leading(login);
+    const ids = leading.map(({ id }) => id);
+    const rows = this.#store.rowsOf(ids);
+    const uncertain = leading[0]?.uncertain ?? false;
+    try {
+      if (rows.length > 0) {
+        // As in a replay in order; these rows are behind the mark that serves there.
+        if (!uncertain) this.#store.setUncertain(ids, true);
+        await this.#store.durable();
+        this.settled(rows, await sendWrite(this.#writer, merge(rows), uncertain));
+      }
+      if (this.#store.entries(1, login).length === 0) this.#refused.readmitted(login);
+      return null;
+    } catch (error) {
+      if (!uncertain && !mayHaveExecuted(error)) this.#store.setUncertain(ids, false);
+      if (mayBeOneLogins(error)) this.#refused.refused(login, await this.#reasonOf(login, error), this.#clock.nowMs());
+      else {
+        this.#refused.postponed(login, this.#clock.nowMs());
+        this.failed(error);
+      }
+      return error;
+    }
   }
 
-  /** The ledger could not be written: it is left alone for a while. */
-  failed(error: unknown): void {
-    if (mayHaveExecuted(error)) this.#writeLimit = Math.max(LEAST_WRITE, Math.floor(this.#writeLimit / 2));
-    this.#failures += 1;
-    this.#nextAttemptAtMs = this.#clock.nowMs() + backOffMs(this.#failures, this.#random());
+  async #reasonOf(login: string, refusal: RedisReplyError): Promise<string> {
+    const { shared, own } = await this.#writer.explainRefusal(login).catch(() => ({ shared: null, own: null }));
+    const key = own ?? shared;
+    return key === null ? refusal.message : `${refusal.message} (${key})`;
   }
 
-  /** The ledger was written. */
-  succeeded(): void {
-    this.#writeLimit = Math.min(LARGEST_WRITE, this.#writeLimit * 2);
-    this.#failures = 0;
-    this.#nextAttemptAtMs = 0;
+  /** Redis has refused the write of these rows: those whom it concerns are set aside, the others are written. */
+  async #narrow(rows: readonly OutboxRow[], uncertain: boolean, error: RedisReplyError): Promise<unknown> {
+    const found = await narrowDown(this.#writer, merge(rows), uncertain, error);
+    const nowMs = this.#clock.nowMs();
+    const moved = this.#store.atomically(() => this.#sortOut(rows, found, uncertain, nowMs));
+    for (const row of rows) this.#leave(recordsOf(row.write), null);
+    for (const row of moved) this.#enter(row);
+    const written = [...found.outcomes].filter(([, outcome]) => outcome !== "unresolved");
+    this.#duplicates += written.filter(([, outcome]) => outcome === "duplicate").length;
+    for (const [record, outcome] of written) this.#recordOne(record, outcome, nowMs);
+    if (found.failure === null) this.#succeeded();
+    else this.failed(found.failure);
+    return found.failure;
+  }
+
+  #recordOne(record: ShareRecord, outcome: RecordOutcome, nowMs: number): void {
+    if (outcome === "recorded") this.#recorded += 1;
+    this.#recent.add({ kind: "shares", records: [record] }, [outcome], nowMs);
+  }
+
+  /** @returns what of the rows is still here, as it is now */
+  #sortOut(rows: readonly OutboxRow[], found: Narrowed, uncertain: boolean, nowMs: number): OutboxRow[] {
+    const kept: OutboxRow[] = [];
+    const settledOnes = (record: ShareRecord) => found.outcomes.has(record) || found.refused.has(record.login);
+    for (const { id, write } of rows) {
+      const records = recordsOf(write);
+      const rest = pick(write, (record) => !settledOnes(record));
+      const mayBeThere = uncertain || records.some((record) => found.uncertain.has(record));
+      this.#store.rewrite(id, rest, mayBeThere);
+      if (rest) kept.push({ id, write: rest, refusedLogin: null });
+      const outcomes = records.map((record) => found.outcomes.get(record) ?? "recorded");
+      this.#store.unresolved.keep(unresolvedOf(write, outcomes), nowMs);
+    }
+    for (const [login, reason] of found.refused) {
+      this.#refused.refused(login, reason, nowMs);
+      const writes = rows.flatMap(({ write }) => pick(write, (record) => record.login === login) ?? []);
+      kept.push(...this.#store.append({ writes, uncertain, refusedLogin: login }, []));
+    }
+    return kept;
   }
 
   /** One block, or as many of the oldest share writes as are equally certain and fit one request. */
-  #leading(): OutboxEntry[] {
+  #leading(refusedLogin: string | null): OutboxEntry[] {
     const chosen: OutboxEntry[] = [];
+    const isUncertain = (entry: OutboxEntry) => (refusedLogin === null ? this.#isUncertain(entry) : entry.uncertain);
     let shares = 0;
-    for (const entry of this.#store.entries(LARGEST_WRITE)) {
+    for (const entry of this.#store.entries(LARGEST_WRITE, refusedLogin)) {
       const first = chosen[0] ?? entry;
       shares += entry.shares;
-      if (entry.kind !== first.kind || this.#isUncertain(entry) !== this.#isUncertain(first)) break;
+      if (entry.kind !== first.kind || isUncertain(entry) !== isUncertain(first)) break;
       if (chosen.length > 0 && (entry.kind === "block" || shares > this.#writeLimit)) break;
       chosen.push(entry);
     }
@@ -179,8 +343,10 @@ export class Outbox {
     return entry.uncertain || entry.id <= this.#attemptedUpTo;
   }
 
-  #enter(id: number, records: readonly ShareRecord[]): void {
+  #enter({ id, write, refusedLogin }: OutboxRow): void {
+    const records = recordsOf(write);
     this.#depth += records.length;
+    if (refusedLogin !== null) this.#setAside += records.length;
     for (const { header, nonce } of records) {
       let nonces = this.#index.get(header);
       if (!nonces) this.#index.set(header, (nonces = new Map()));
@@ -188,8 +354,9 @@ export class Outbox {
     }
   }
 
-  #leave(records: readonly ShareRecord[]): void {
+  #leave(records: readonly ShareRecord[], refusedLogin: string | null): void {
     this.#depth -= records.length;
+    if (refusedLogin !== null) this.#setAside -= records.length;
     for (const { header, nonce } of records) {
       const nonces = this.#index.get(header);
       nonces?.delete(nonce);
@@ -211,4 +378,19 @@ function split(write: LedgerWrite): LedgerWrite[] {
 function merge(rows: readonly OutboxRow[]): LedgerWrite {
   const first = rows[0]?.write;
   return first?.kind === "block" ? first : { kind: "shares", records: rows.flatMap((row) => recordsOf(row.write)) };
+}
+
+/** The part of a write that `keep` chooses; null when it chooses nothing. */
+function pick(write: LedgerWrite, keep: (record: ShareRecord) => boolean): LedgerWrite | null {
+  if (write.kind === "block") return keep(write.record) ? write : null;
+  const records = write.records.filter(keep);
+  return records.length > 0 ? { kind: "shares", records } : null;
+}
+
+function unresolvedOf(write: LedgerWrite, outcomes: readonly RecordOutcome[], reason = TOO_OLD): UnresolvedRecord[] {
+  if (write.kind === "block")
+    return outcomes[0] === "unresolved" ? [{ kind: "block", record: write.record, reason }] : [];
+  return write.records.flatMap((record, at) =>
+    outcomes[at] === "unresolved" ? [{ kind: "share", record, reason }] : [],
+  );
 }

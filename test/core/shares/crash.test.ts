@@ -39,7 +39,7 @@ it.each(INSTANTS_MS)("a crash %i ms into a replay credits once, although what wa
   const next = new Life(sql.port(), ledger, clock, () => 0.5);
   await clock.pass(60_000);
   expect(ledger.credits).toHaveLength(1);
-  expect([next.outbox.depth, next.outbox.duplicates, next.store.unresolvedCount()]).toEqual([0, 0, 0]);
+  expect([next.outbox.depth, next.outbox.duplicates, next.store.unresolved.count]).toEqual([0, 0, 0]);
 });
 
 /** The node was started again and knows the work no more; a reorganisation has taken the block out of the chain. */

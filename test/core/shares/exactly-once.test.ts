@@ -33,6 +33,10 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("sweep" as const) }) },
   // The object dies; the session sends again what it had no answer to.
   { weight: 2, arbitrary: fc.record({ do: fc.constant("kill" as const) }) },
+  // A follower that lacks the last second takes over, and the connection breaks over it.
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("lose" as const) }) },
+  // A key of one login gets a wrong type, or is mended.
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("spoil" as const), miner: fc.nat(3) }) },
 );
 
 interface Sent {
@@ -60,14 +64,29 @@ it("credits every acknowledged share exactly once, and nothing else, whatever fa
           () => mine === life && (one.answer ??= "failed"),
         );
       };
+      let killedAtMs = clock.nowMs();
       for (const [at, action] of steps.entries()) {
-        if (action.do === "wait") await clock.pass(action.ms);
+        if (action.do === "spoil") {
+          const { login } = makeRecord(action.miner, 0, 0);
+          if (!ledger.refusedLogins.delete(login)) ledger.refusedLogins.add(login);
+        } else if (action.do === "lose") {
+          // What a life that has ended was told cannot be known to the next one.
+          ledger.loseLast(Math.min(1_000, clock.nowMs() - killedAtMs - 1));
+          line.length = 0;
+          line.push({ kind: "refused" });
+          const one: Sent = { record: makeRecord(9, at, 1_000 + at), block: false, answer: null };
+          sent.push(one);
+          submit(one, false);
+          await clock.pass(10_000);
+        } else if (action.do === "wait") await clock.pass(action.ms);
         else if (action.do === "sweep") {
           // Eight heights take longer than any request is on its way.
           await clock.pass(31_000);
+          while (ledger.late > 0) await clock.pass(1_000);
           ledger.sweep(2_000);
         } else if (action.do === "kill") {
           life.kill();
+          killedAtMs = clock.nowMs();
           life = new Life(sql, ledger, clock, () => 0.5);
           for (const one of sent) if (one.answer === null) submit(one, true);
         } else {
@@ -78,10 +97,12 @@ it("credits every acknowledged share exactly once, and nothing else, whatever fa
         }
       }
       line.length = 0;
-      await clock.pass(120_000);
+      ledger.refusedLogins.clear();
+      // The longest pause before a refused login is tried again is ten minutes.
+      await clock.pass(1_300_000);
 
       expect(life.outbox.depth).toBe(0);
-      expect(life.store.unresolvedCount()).toBe(0);
+      expect(life.store.unresolved.count).toBe(0);
       const known = new Set(sent.map((one) => identityOf(one.record)));
       for (const owner of ledger.credits) expect(known.has(owner)).toBe(true);
       for (const one of sent) {

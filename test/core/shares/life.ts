@@ -1,10 +1,16 @@
 import type { Clock } from "../../../core/clock.ts";
 import { Outbox } from "../../../core/ledger/write-path/outbox.ts";
-import { OutboxStore, type UnresolvedRecord } from "../../../core/ledger/write-path/outbox-store.ts";
+import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";
+import type { UnresolvedRecord } from "../../../core/ledger/write-path/unresolved-records.ts";
 import type { SqlPort } from "../../../core/sql-port.ts";
 import { GroupCommit } from "../../../core/ledger/write-path/group-commit.ts";
-import type { FaultyLedger } from "../../support/faulty-ledger.ts";
+import type { LedgerWriter } from "../../../core/ledger/contract/records.ts";
 import { virtualAlarm } from "../../support/virtual-alarm.ts";
+
+/** What gives a life its connection; one that has ended hears nothing more of it. */
+interface Ledger {
+  connect(alive: () => boolean): LedgerWriter;
+}
 
 /** One life of a verifier's writing half: it ends at any instant, and the next one begins from what is durable. */
 export class Life {
@@ -15,7 +21,7 @@ export class Life {
   readonly unresolved: UnresolvedRecord[] = [];
   #alive = true;
 
-  constructor(sql: SqlPort, ledger: FaultyLedger, clock: Clock, random: () => number, commitIntervalMs = 0) {
+  constructor(sql: SqlPort, ledger: Ledger, clock: Clock, random: () => number, commitIntervalMs = 0) {
     const own: Clock = {
       nowMs: () => clock.nowMs(),
       after: (delayMs, work) => clock.after(delayMs, () => this.#alive && work()),
@@ -27,7 +33,7 @@ export class Life {
       if (!this.#alive) throw new Error("this life is over");
       return sql.exec(statement, ...parameters);
     };
-    this.store = new OutboxStore({ ...sql, exec }, (one) => this.unresolved.push(one));
+    this.store = new OutboxStore({ ...sql, exec }, { onUnresolved: (one) => void this.unresolved.push(one) });
     this.outbox = new Outbox(this.store, writer, own, random);
     this.commit = new GroupCommit({
       writer,

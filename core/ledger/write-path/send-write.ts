@@ -1,0 +1,27 @@
+import { RedisReplyError, RedisUnreachableError } from "../contract/redis-port.ts";
+import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
+
+/** What goes to the ledger in one write: some shares, or one block. */
+export type LedgerWrite =
+  | { readonly kind: "shares"; readonly records: readonly ShareRecord[] }
+  | { readonly kind: "block"; readonly record: BlockRecord };
+
+/** The records of a write, in order. */
+export function recordsOf(write: LedgerWrite): readonly ShareRecord[] {
+  return write.kind === "shares" ? write.records : [write.record];
+}
+
+/** Whether a write that ended in `error` may have been executed. Only a refusal in Redis' own words or a request that never left is certain. */
+export function mayHaveExecuted(error: unknown): boolean {
+  if (error instanceof RedisUnreachableError) return error.executed === "unknown";
+  return !(error instanceof RedisReplyError && /^[A-Z]+ /.test(error.message));
+}
+
+/** Sends one write. @throws what the writer throws, and when the answer does not fit the write */
+export async function sendWrite(writer: LedgerWriter, write: LedgerWrite, retry: boolean): Promise<RecordOutcome[]> {
+  if (write.kind === "block") return [await writer.recordBlock(write.record, retry)];
+  const outcomes = await writer.recordShares(write.records, retry);
+  if (outcomes.length !== write.records.length)
+    throw new Error(`the ledger gave ${outcomes.length} outcomes for ${write.records.length} shares`);
+  return outcomes;
+}

@@ -1,0 +1,110 @@
+import { describe, expect, it } from "vitest";
+import { encodeRecords } from "../../../core/ledger/contract/record-codec.ts";
+import { OutboxStore, type StoreEvents } from "../../../core/ledger/write-path/outbox-store.ts";
+import type { UnreadableRow } from "../../../core/ledger/write-path/unreadable-rows.ts";
+import type { SqlPort } from "../../../core/sql-port.ts";
+import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
+import { FaultyLedger } from "../../support/faulty-ledger.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
+import { Life } from "./life.ts";
+import { makeBlock, makeRecord } from "./make-record.ts";
+
+/** The tables as the version before rows had versions made them. */
+const OLD_TABLES = [
+  "CREATE TABLE outbox (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, uncertain INTEGER NOT NULL, shares INTEGER NOT NULL, body TEXT NOT NULL)",
+  "CREATE TABLE held (id INTEGER PRIMARY KEY, stage TEXT NOT NULL, body TEXT NOT NULL)",
+  "CREATE TABLE unresolved (id INTEGER PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL)",
+  "CREATE TABLE outbox_state (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+];
+
+function oldOutbox(sql: SqlPort, id: number, body: string, kind = "shares"): void {
+  sql.exec("INSERT INTO outbox (id, kind, uncertain, shares, body) VALUES (?, ?, 0, 1, ?)", id, kind, body);
+}
+
+function life(sql: SqlPort) {
+  const clock = new VirtualClock();
+  const ledger = new FaultyLedger(clock, () => ({ kind: "none", delayMs: 10 }));
+  return { clock, ledger, life: new Life(sql, ledger, clock, () => 0.5) };
+}
+
+/** As each start of the object does. */
+const open = (sql: SqlPort, events?: StoreEvents) => new OutboxStore(sql, events);
+
+const body = (proof: number) => encodeRecords([makeRecord(1, proof, proof)]);
+
+describe("rows of other versions", () => {
+  it("of before rows had versions are read, in every table", async () => {
+    const sql = nodeSql();
+    for (const table of OLD_TABLES) sql.exec(table);
+    oldOutbox(sql, 4, body(1));
+    sql.exec("INSERT INTO outbox_state VALUES ('attempted', 4)");
+    sql.exec("INSERT INTO held VALUES (1, 'sealed', ?)", encodeRecords(makeBlock(2, 2, 2)));
+    sql.exec("INSERT INTO unresolved VALUES (1, 'too old', 5, ?)", encodeRecords(makeRecord(3, 3, 3)));
+    const { clock, ledger, life: now } = life(sql);
+    await clock.pass(1_000);
+    expect(ledger.credits).toHaveLength(1);
+    expect(now.store.held().map(({ stage }) => stage)).toEqual(["sealed"]);
+    expect(now.store.unresolved.find(1)?.record).toEqual(makeRecord(3, 3, 3));
+    expect(now.store.unreadable.summary().count).toBe(0);
+  });
+
+  // Case A7: the constructor of the shard threw for ever.
+  it("that cannot be read are set aside, counted and named, and stop nothing", async () => {
+    const sql = nodeSql();
+    const first = new OutboxStore(sql);
+    first.hold("claimed", makeBlock(1, 1, 1));
+    sql.exec("INSERT INTO held (stage, body) VALUES ('weighed', ?)", encodeRecords(makeBlock(1, 2, 2)));
+    sql.exec("INSERT INTO held (stage, body) VALUES ('found', '{\"login\":\"0x0\"}')");
+    oldOutbox(sql, 1, body(3));
+    oldOutbox(sql, 2, "not even JSON");
+    oldOutbox(sql, 3, body(4), "uncles");
+    sql.exec("INSERT INTO outbox (id, kind, uncertain, shares, body, version) VALUES (4, 'shares', 0, 1, 'zip', 2)");
+    oldOutbox(sql, 5, body(5));
+    const told: UnreadableRow[] = [];
+    const store = new OutboxStore(sql, { onUnreadable: (row) => void told.push(row) });
+    expect(store.held()).toHaveLength(1);
+    expect(told.map(({ source }) => source)).toEqual(["outbox", "outbox", "outbox", "held", "held"]);
+    expect(told.map(({ reason }) => reason)).toEqual(
+      expect.arrayContaining(["version 2, and this pool knows 1", "unknown stage weighed"]),
+    );
+    const { clock, ledger, life: now } = life(sql);
+    await clock.pass(1_000);
+    expect(ledger.credits).toHaveLength(2);
+    expect(now.store.unreadable.summary().count).toBe(5);
+  });
+
+  it("are taken up by the version that can read them, where they were left, and told once", async () => {
+    const sql = nodeSql();
+    const told: UnreadableRow[] = [];
+    const events = { onUnreadable: (row: UnreadableRow) => void told.push(row) };
+    const made = new OutboxStore(sql, events);
+    oldOutbox(sql, 1, body(1));
+    oldOutbox(sql, 2, body(2));
+    made.hold("sealed", makeBlock(3, 3, 3), true);
+    sql.exec("UPDATE outbox SET version = 9 WHERE id = 2");
+    sql.exec("UPDATE held SET version = 9");
+    // Rolled back to a version that knows less.
+    open(sql, events);
+    const back = new OutboxStore(sql, events);
+    expect(told).toHaveLength(2);
+    expect(back.held()).toEqual([]);
+    // And forward again.
+    sql.exec("UPDATE unreadable SET body = replace(body, '\"version\":9', '\"version\":1')");
+    const { clock, ledger, life: now } = life(sql);
+    await clock.pass(1_000);
+    expect(ledger.credits).toHaveLength(2);
+    expect(now.store.held()).toMatchObject([{ stage: "sealed", retry: true, record: makeBlock(3, 3, 3) }]);
+    expect(now.store.unreadable.summary()).toEqual({ count: 0, reasons: [] });
+  });
+
+  it("that an earlier attempt may have written are still uncertain when they are taken up", async () => {
+    const sql = nodeSql();
+    open(sql);
+    oldOutbox(sql, 1, body(1));
+    sql.exec("UPDATE outbox SET version = 9");
+    sql.exec("INSERT INTO outbox_state VALUES ('attempted', 1)");
+    open(sql);
+    sql.exec("UPDATE unreadable SET body = replace(body, '\"version\":9', '\"version\":1')");
+    expect(new OutboxStore(sql).entries(5, null)).toEqual([{ id: 2, kind: "shares", uncertain: true, shares: 1 }]);
+  });
+});
