@@ -32,6 +32,13 @@ const BUILDS = [
     output: "web/dist",
     args: ["run", "build:web", "--silent"],
   },
+  {
+    // After the dashboard, whose build empties the folder.
+    name: "bridge",
+    inputs: ["bridge/src", "bridge/scripts", "core", "package.json", "package-lock.json"],
+    output: "web/dist/bridge.mjs",
+    args: ["run", "build:bridge", "--silent"],
+  },
 ];
 
 /** What a task runs once everything is in place: arguments for the current Node. */

@@ -1,4 +1,4 @@
-/** The bridge as a library: what `edgepool-bridge` on the command line is made of. */
+/** The bridge as a library: what the program on the command line is made of. */
 export { startBridge, type Bridge } from "./bridge.ts";
 export type { BridgeStats, MinerStats, PoolStats, ShareCounts } from "./bridge-stats.ts";
 export {

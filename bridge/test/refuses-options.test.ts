@@ -5,6 +5,8 @@ import { parseCommandLine } from "../src/command/command-line.ts";
 import { BridgeOptionError, startBridge } from "../src/index.ts";
 import { PoolAddress } from "../src/pool-side/pool-address.ts";
 
+const PROGRAM = { name: "node bridge.mjs", version: "1.0.0" };
+
 const start = (options: Partial<Parameters<typeof startBridge>[0]>): Promise<unknown> =>
   startBridge({ pools: ["wss://pool.example"], proxy: null, ...options });
 
@@ -90,7 +92,7 @@ test("reads the command line", () => {
       "[::1]:8443",
       "--no-proxy",
     ],
-    "1.0.0",
+    PROGRAM,
   );
   expect(line.bridge).toMatchObject({
     pools: ["wss://a.example", "b.example"],
@@ -100,14 +102,14 @@ test("reads the command line", () => {
     allowInsecure: false,
     proxy: null,
   });
-  expect(parseCommandLine(["a.example"], "1").bridge.stratum).toEqual([{ port: 8008 }]);
-  expect(parseCommandLine(["a.example", "--listen-getwork", "8080"], "1").bridge.stratum).toEqual([]);
-  expect(parseCommandLine(["a.example"], "1").bridge.proxy).toBeUndefined();
+  expect(parseCommandLine(["a.example"], PROGRAM).bridge.stratum).toEqual([{ port: 8008 }]);
+  expect(parseCommandLine(["a.example", "--listen-getwork", "8080"], PROGRAM).bridge.stratum).toEqual([]);
+  expect(parseCommandLine(["a.example"], PROGRAM).bridge.proxy).toBeUndefined();
 });
 
 test("refuses files that cannot be read, and a certificate without its key", () => {
-  expect(() => parseCommandLine(["a", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"], "1")).toThrow(
+  expect(() => parseCommandLine(["a", "--tls-cert", "/nowhere", "--tls-key", "/nowhere"], PROGRAM)).toThrow(
     /cannot read \/nowhere/,
   );
-  expect(() => parseCommandLine(["a", "--tls-cert", "/nowhere"], "1")).toThrow(/belong together/);
+  expect(() => parseCommandLine(["a", "--tls-cert", "/nowhere"], PROGRAM)).toThrow(/belong together/);
 });

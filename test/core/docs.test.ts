@@ -74,7 +74,7 @@ it("every file and folder that a page names exists", () => {
 const scriptsIn = (folder: string): string[] => Object.keys(JSON.parse(text(`${folder}package.json`)).scripts);
 
 it("every npm command that a page names is one", () => {
-  const known = { "": scriptsIn(""), "ethash-wasm": scriptsIn("wasm/"), "edgepool-bridge": scriptsIn("bridge/") };
+  const known = { "": scriptsIn(""), "ethash-wasm": scriptsIn("wasm/"), "@edgepool/bridge": scriptsIn("bridge/") };
   const unknown = pages.flatMap((page) =>
     [...text(page).matchAll(/npm run (?:-s |--silent )?([\w:]+)(?: -w ([\w-]+))?/g)]
       .filter(

@@ -1,3 +1,9 @@
+import { execFileSync, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Ethash } from "ethash-wasm";
 import { startBridge, type Bridge } from "../../bridge/src/index.ts";
@@ -143,4 +149,24 @@ test("an indented getwork submit goes through, and one that no pool takes says n
   const long = indented("eth_submitWork", [nonce, header, mixDigest]).padEnd(3_000);
   expect(await post(long)).toMatchObject({ error: { message: "The pool answered with status 413" } });
   expect(bridge.stats().pools).toMatchObject([{ state: "up", lastError: null }]);
+});
+
+test("the pool serves its own bridge: one file of its version with its checksum, that runs without anything installed", async () => {
+  const [file, sums] = await Promise.all(["/bridge.mjs", "/bridge.mjs.sha256"].map((path) => fetch(pool.url + path)));
+  const text = (await file?.text()) ?? "";
+  expect(await sums?.text()).toBe(`${createHash("sha256").update(text).digest("hex")}  bridge.mjs\n`);
+  const folder = await cleanups.folder("served");
+  const path = join(folder, "bridge.mjs");
+  await writeFile(path, text);
+  const { version } = JSON.parse(await readFile("package.json", "utf8")) as { version: string };
+  expect(execFileSync(process.execPath, [path, "--version"], { cwd: folder, encoding: "utf8" })).toBe(`${version}\n`);
+  const args = [path, pool.url, "--allow-insecure", "--listen", "127.0.0.1:0", "--display", "json", "--state", folder];
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  cleanups.add(() => void child.kill("SIGKILL"));
+  const [line] = (await once(createInterface(child.stdout), "line")) as string[];
+  const miner = await TcpMiner.connect(Number(parseObject(line ?? "")?.["port"]));
+  cleanups.add(() => miner.close());
+  expect(await ask(miner, { id: 1, method: "eth_submitLogin", params: [addressOf(7), "x"] })).toMatchObject({
+    result: true,
+  });
 });

@@ -133,7 +133,7 @@ describe("the dashboard in Chromium, on a pool that mines", () => {
       `lolMiner --algo ETHASH --pool 192.168.1.7:8008 --user ${mining.login}.garage-3 --ethstratum ETHPROXY`,
     );
     expect(await page.getByLabel("Bridge", { exact: true }).textContent()).toBe(
-      `npx edgepool-bridge ws://127.0.0.1:${mining.pool.port} --listen 8008 --allow-insecure`,
+      `curl -fO ${mining.pool.url}/bridge.mjs\nnode bridge.mjs ws://127.0.0.1:${mining.pool.port} --listen 8008 --allow-insecure`,
     );
     // What is not an address never gets into a command line.
     await page.getByLabel("Your address").fill('0x1"; rm -rf / #');

@@ -165,7 +165,11 @@ describe("the stratum routes without a WebSocket", () => {
     for (const path of ["/stratum", `/stratum/${LOGIN}`, `/stratum/${LOGIN}/rig`]) {
       const response = await request(path);
       expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
-      expect(await response.text()).toContain("ws://pool.example/stratum/<0xaddress>");
+      const text = await response.text();
+      expect(text).toContain("ws://pool.example/stratum/<0xaddress>");
+      expect(text).toContain(
+        "curl -fO http://pool.example/bridge.mjs\n  node bridge.mjs ws://pool.example --allow-insecure\n",
+      );
     }
   });
 

@@ -37,15 +37,21 @@ async function connect(c: RouteContext): Promise<Response> {
 
 function howToConnect(c: RouteContext): Response {
   const { host, protocol } = new URL(c.req.url);
-  const url = `${protocol === "https:" ? "wss" : "ws"}://${host}/stratum`;
+  const pool = `${protocol === "https:" ? "wss" : "ws"}://${host}`;
+  const url = `${pool}/stratum`;
+  const insecure = protocol === "https:" ? "" : " --allow-insecure";
   const text = `This is a stratum endpoint: it takes WebSocket connections.
 
   ${url}                    the login comes in the first line
   ${url}/<0xaddress>[/<worker>]
 
-TCP miners connect through a bridge on their own network:
+TCP miners connect through a bridge on their own network. It is one file, for Node 20 or later; its SHA-256 is at /bridge.mjs.sha256.
 
-  npx edgepool-bridge --help
+  curl -fO ${protocol}//${host}/bridge.mjs
+  node bridge.mjs ${pool}${insecure}
+
+Any byte pipe does as well, for one miner:
+
   websocat -b tcp-l:127.0.0.1:8008 ${url}/<0xaddress>
 `;
   return c.text(text, 426, { Upgrade: "websocket", Connection: "Upgrade" });

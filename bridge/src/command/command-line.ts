@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { minerExamples } from "./miner-examples.ts";
+import { SERVICES, type Service } from "./service-files.ts";
 import { BridgeOptionError, type BridgeOptions, type ListenAddress } from "../options.ts";
 
 /** What the command line asks for. */
@@ -34,12 +35,39 @@ interface Flags {
 /** Where miners find the bridge when nothing else is said. */
 const DEFAULT_LISTEN: ListenAddress = { port: 8008 };
 
+/** How this program is called. */
+export interface Program {
+  /** What one types: `node bridge.mjs`. */
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Which services `install` is to print files for; null where the bridge is to run. */
+export function readInstall(
+  argv: readonly string[],
+  program: Program,
+): { readonly args: readonly string[]; readonly services: readonly Service[] } | null {
+  if (argv[0] !== "install") return null;
+  const command = describe({ ...program, name: `${program.name} install` })
+    .description(
+      "Prints what makes the bridge start with the machine: a systemd unit, a Windows task, a Dockerfile. Takes the options of the bridge.",
+    )
+    .requiredOption("--print", "print to standard output; nothing on this machine is changed")
+    .addOption(new Option("--only <which>", "one of the three").choices(SERVICES));
+  command.parse(argv.slice(1), { from: "user" });
+  const { only } = command.opts<{ only?: Service }>();
+  const args = argv
+    .slice(1)
+    .filter((word, at, words) => !/^--(print|only(=.*)?)$/.test(word) && words[at - 1] !== "--only");
+  return { args, services: only === undefined ? SERVICES : [only] };
+}
+
 /**
  * Reads the arguments. `--help` and `--version` print and end the process, as does an argument that cannot be used.
  * @throws BridgeOptionError for files that cannot be read and options that do not fit together.
  */
-export function parseCommandLine(argv: readonly string[], version: string): CommandLine {
-  const command = describe(version);
+export function parseCommandLine(argv: readonly string[], program: Program): CommandLine {
+  const command = describe(program);
   command.parse([...argv], { from: "user" });
   const flags = command.opts<Flags>();
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
@@ -67,8 +95,8 @@ export function parseCommandLine(argv: readonly string[], version: string): Comm
   };
 }
 
-function describe(version: string): Command {
-  return new Command("edgepool-bridge")
+function describe({ name, version }: Program): Command {
+  return new Command(name)
     .description(
       "Lets the miners of a LAN mine on an edgepool: stratum over TCP or TLS and HTTP getwork on this side, WebSockets over TLS to the pool.",
     )
@@ -115,7 +143,7 @@ function describe(version: string): Command {
         .default("auto"),
     )
     .option("--status-interval <seconds>", "how often the state is logged where there is no table", positiveInteger, 60)
-    .addHelpText("after", minerExamples());
+    .addHelpText("after", minerExamples(name));
 }
 
 /** The folder that the system has for such files. */

@@ -21,15 +21,16 @@ export const MINERS: readonly MinerExample[] = [
   { miner: "Claymore", command: "EthDcrMiner64 -epool BRIDGE:8008 -ewal 0xWALLET -eworker rig1 -epsw x -esm 0" },
 ];
 
-/** The examples of `--help`. */
-export function minerExamples(): string {
+/** The examples of `--help`. @param program what one types to run the bridge */
+export function minerExamples(program: string): string {
   const miners = MINERS.map(({ miner, command }) => `  ${miner}\n    ${command}`);
   return [
     "",
     "Examples:",
-    "  edgepool-bridge wss://pool.example",
-    "  edgepool-bridge wss://pool.example wss://backup.example --listen 8008 --listen-tls 8443 --listen-getwork 8080",
-    "  edgepool-bridge ws://127.0.0.1:8787 --allow-insecure",
+    `  ${program} wss://pool.example`,
+    `  ${program} wss://pool.example wss://backup.example --listen 8008 --listen-tls 8443 --listen-getwork 8080`,
+    `  ${program} ws://127.0.0.1:8787 --allow-insecure`,
+    `  ${program} install --print wss://pool.example      a systemd unit, a Windows task and a Dockerfile`,
     "",
     "Point the miners at the machine that runs the bridge (BRIDGE), with your address (0xWALLET):",
     ...miners,

@@ -65,7 +65,7 @@ export const isWorkerName = (text: string): boolean => /^[0-9A-Za-z_-]{1,32}$/.t
 export function bridgeCommand(origin: string): string {
   const secure = origin.startsWith("https:");
   const pool = origin.replace(/^http/, "ws");
-  return `npx edgepool-bridge ${pool} --listen ${STRATUM_PORT}${secure ? "" : " --allow-insecure"}`;
+  return `curl -fO ${origin}/bridge.mjs\nnode bridge.mjs ${pool} --listen ${STRATUM_PORT}${secure ? "" : " --allow-insecure"}`;
 }
 
 /** Any byte pipe does as well, for one miner. */
