@@ -35,7 +35,13 @@ export type NodeFailureKind =
   /** A node without the height in its work gave a pending block of another block, twice in a row. */
   | "inconsistent"
   /** The seed hash of its work is not that of the configured chain. */
-  | "wrongSeed";
+  | "wrongSeed"
+  /** The node is on another chain than the configured one. */
+  | "wrongChain"
+  /** The light cache of this height has no room in an isolate. */
+  | "tooLarge"
+  /** Its work stays behind its own chain: blocks that are found on it are lost. */
+  | "stuck";
 
 /** A failure as a value: `reason` is one line for logs and `/health`, without secrets. */
 export interface NodeFailure {

@@ -1,4 +1,5 @@
 import type { Job } from "./job.ts";
+import { isRecord } from "./node-rpc.ts";
 
 /** Outcome of reading work; `reason` is one line that says what is wrong and, where it can, what to do. */
 export type ParsedWork =
@@ -41,7 +42,10 @@ export function parseWork(value: unknown, heightBeside: number | null): ParsedWo
   return { ok: true, job: { header, seed, height, networkDifficulty: TWO_256 / targetNumber }, ownHeight };
 }
 
-/** Reads the body of a node's `--miner.notify` POST: the four-item array. */
+/**
+ * Reads the body of a node's work notification: the four-item array (geth, core-geth), or an object that carries it as `result`
+ * (OpenEthereum and its forerunners) or as `params` (JSON-RPC notifications).
+ */
 export function parseNotify(body: string): ParsedWork {
   let value: unknown;
   try {
@@ -49,7 +53,10 @@ export function parseNotify(body: string): ParsedWork {
   } catch {
     return refuse("the body is not JSON");
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+  if (isRecord(value)) {
+    const { result, params } = value;
+    if (Array.isArray(result)) return parseWork(result, null);
+    if (Array.isArray(params)) return parseWork(Array.isArray(params[0]) ? params[0] : params, null);
     return refuse(
       "this is a block header as sent with --miner.notify.full; its hash is not the one that is mined: run the node without --miner.notify.full",
     );

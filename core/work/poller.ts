@@ -1,13 +1,13 @@
 import { nodeFailure } from "./node-rpc.ts";
 import type { NodeClient, PollResult } from "./node-client.ts";
-import type { SeedCheck } from "./seed-check.ts";
 import type { WorkOffer } from "./template.ts";
 import type { HealthEvent, UpstreamHealth } from "./upstream-health.ts";
+import type { WorkCheck } from "./work-check.ts";
 
 export interface PollerDeps {
   readonly nodes: readonly NodeClient[];
   readonly health: UpstreamHealth;
-  readonly seedCheck: SeedCheck;
+  readonly check: WorkCheck;
   readonly nowMs: () => number;
   readonly wait: (ms: number) => Promise<void>;
   /** Every node is asked at least this often, sick or in reserve. */
@@ -18,6 +18,8 @@ export interface PollerDeps {
   readonly bestHeight: () => number | null;
   readonly onWork: (offer: WorkOffer) => void;
   readonly onEvents: (events: readonly HealthEvent[]) => void;
+  /** The node turns out to be on another chain. */
+  readonly onWrongChain: (node: string) => void;
 }
 
 interface Flight {
@@ -56,7 +58,7 @@ export class Poller {
       const patienceLeftMs = flight.askedAtMs + patienceMs - nowMs();
       if (patienceLeftMs <= 0) continue;
       const answer = await Promise.race([flight.done, wait(patienceLeftMs)]);
-      if (answer?.kind === "work" && answer.job.height >= (bestHeight() ?? 0)) return;
+      if (answer?.kind === "work" && answer.job.height >= Math.max(bestHeight() ?? 0, answer.due)) return;
     }
   }
 
@@ -76,17 +78,17 @@ export class Poller {
     const result = this.#checked(await node.poll());
     this.#flights.delete(node.name);
     if (result.kind === "work") {
-      onEvents(health.answered(node.name, result.job, nowMs()));
+      onEvents(health.answered(node.name, { ...result.job, chainId: result.marks.chainId }, nowMs()));
       onWork({ job: result.job, node: node.name, via: "poll", askedAtMs });
     } else {
       onEvents(health.failed(node.name, result, nowMs()));
+      if (result.failure === "wrongChain") this.#deps.onWrongChain(node.name);
     }
     return result;
   }
 
   #checked(result: PollResult): PollResult {
-    const problem = result.kind === "work" ? this.#deps.seedCheck(result.job) : null;
-    return problem === null ? result : nodeFailure("wrongSeed", problem);
+    return (result.kind === "work" ? this.#deps.check(result.job, result.marks) : null) ?? result;
   }
 
   /** A poll that hangs counts again and again, so that a node is not well just because its time-out is long. */

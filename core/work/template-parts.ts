@@ -1,4 +1,3 @@
-import { CHAINS } from "../chain-spec.ts";
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import type { Logger } from "../log.ts";
@@ -7,10 +6,10 @@ import { FanOut } from "./fan-out.ts";
 import type { WorkSnapshot } from "./job.ts";
 import type { NodeClient } from "./node-client.ts";
 import { NodeStateWriter } from "./node-state.ts";
-import { createSeedCheck } from "./seed-check.ts";
 import { TemplateRelay, type RootPort } from "./template-relay.ts";
 import { TemplateRoot, type AlarmPort, type TemplateStore } from "./template-root.ts";
 import { UpstreamHealth } from "./upstream-health.ts";
+import { createWorkCheck } from "./work-check.ts";
 
 /** Deliveries under way at once; an RPC takes well under a millisecond of the sending object's time. */
 const FAN_OUT_CONCURRENCY = 128;
@@ -48,7 +47,8 @@ function fanOutOf({ send, store, wait }: TemplatePorts): FanOut {
 }
 
 /** The root of the work, as configured. */
-export function createRoot({ name, coin, chain, work }: PoolConfig, ports: RootPorts): TemplateRoot {
+export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
+  const { name, coin, work } = config;
   const { redis, keccak256, ...rest } = ports;
   const names = work.upstreams.map((upstream) => upstream.name);
   return new TemplateRoot({
@@ -59,7 +59,7 @@ export function createRoot({ name, coin, chain, work }: PoolConfig, ports: RootP
       enabled: work.healthCheck,
       forgetHeightAfterMs: FORGET_HEIGHT_AFTER_CHECKS * work.upstreamCheckIntervalMs,
     }),
-    seedCheck: createSeedCheck(chain, CHAINS, keccak256),
+    check: createWorkCheck(config, keccak256),
     nodeState: new NodeStateWriter({
       redis,
       nodesKey: ledgerKeys(coin).nodes,

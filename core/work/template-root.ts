@@ -1,15 +1,22 @@
 import type { WorkHealth } from "../health/judge.ts";
 import type { Logger } from "../log.ts";
 import type { FanOut } from "./fan-out.ts";
-import type { WorkSnapshot } from "./job.ts";
+import type { Job, WorkSnapshot } from "./job.ts";
 import type { NodeClient } from "./node-client.ts";
 import type { NodeState, NodeStateWriter } from "./node-state.ts";
 import { parseNotify } from "./node-work.ts";
 import { OnceLog } from "./once-log.ts";
 import { Poller } from "./poller.ts";
-import type { SeedCheck } from "./seed-check.ts";
-import { acceptWork, snapshotOf, type OfferOutcome, type TemplateState, type WorkOffer } from "./template.ts";
+import {
+  acceptWork,
+  snapshotOf,
+  withdrawWork,
+  type OfferOutcome,
+  type TemplateState,
+  type WorkOffer,
+} from "./template.ts";
 import type { HealthEvent, UpstreamHealth } from "./upstream-health.ts";
+import type { WorkCheck } from "./work-check.ts";
 
 /** What survives a restart of the object. Every write is a billed row. */
 export interface TemplateStore {
@@ -35,7 +42,7 @@ export interface TemplateRootDeps {
   readonly fanOut: FanOut;
   readonly health: UpstreamHealth;
   readonly nodes: readonly NodeClient[];
-  readonly seedCheck: SeedCheck;
+  readonly check: WorkCheck;
   readonly nodeState: NodeStateWriter;
   readonly log: Logger;
   readonly nowMs: () => number;
@@ -79,7 +86,7 @@ export class TemplateRoot {
   #firstRound: Promise<void> | null = null;
 
   constructor(deps: TemplateRootDeps) {
-    const { nodes, health, seedCheck, nowMs, wait, checkIntervalMs } = deps;
+    const { nodes, health, check, nowMs, wait, checkIntervalMs } = deps;
     this.#deps = deps;
     this.#once = new OnceLog(deps.log);
     this.#state = deps.store.load();
@@ -91,7 +98,7 @@ export class TemplateRoot {
     this.#poller = new Poller({
       nodes,
       health,
-      seedCheck,
+      check,
       nowMs,
       wait,
       checkIntervalMs,
@@ -99,6 +106,7 @@ export class TemplateRoot {
       bestHeight: () => this.#fresh()?.current.height ?? null,
       onWork: (offer) => void this.#offer(offer),
       onEvents: (events) => events.forEach((event) => this.#report(event)),
+      onWrongChain: (node) => this.#withdraw(node),
     });
   }
 
@@ -124,20 +132,14 @@ export class TemplateRoot {
    * @param node the upstream's name where the notify URL says it
    */
   notify(body: string, node: string | null): { ok: boolean; reason: string } {
-    const { nodes, seedCheck, nowMs } = this.#deps;
     const parsed = parseNotify(body);
-    const problem = !parsed.ok
-      ? parsed.reason
-      : node !== null && !nodes.some(({ name }) => name === node)
-        ? `the notify URL names an upstream that is not configured; there are: ${nodes.map(({ name }) => name).join(", ")}`
-        : seedCheck(parsed.job);
-    if (!parsed.ok || problem !== null) {
-      const reason = problem ?? "";
+    const reason = parsed.ok ? this.#pushProblem(parsed.job, node) : parsed.reason;
+    if (!parsed.ok || reason !== null) {
       this.#once.problem("notify", "refused", "pushed work was refused", { reason, upstream: node });
-      return { ok: false, reason };
+      return { ok: false, reason: reason ?? "" };
     }
     this.#once.solved("notify", "pushed work is usable again");
-    return { ok: true, reason: this.#offer({ job: parsed.job, node, via: "push", askedAtMs: nowMs() }) };
+    return { ok: true, reason: this.#offer({ job: parsed.job, node, via: "push", askedAtMs: this.#deps.nowMs() }) };
   }
 
   /** One round of the loop. Calls for the next one first, so that the loop goes on whatever happens in this one. */
@@ -233,6 +235,23 @@ export class TemplateRoot {
     log.debug("new work", { height, header, via: offer.via, upstream: offer.node, sequence: state.sequence });
     if (this.#isWanted()) this.#publish();
     return outcome;
+  }
+
+  #pushProblem(job: Job, node: string | null): string | null {
+    const { nodes, health, check } = this.#deps;
+    if (node !== null && !nodes.some(({ name }) => name === node))
+      return `the notify URL names an upstream that is not configured; there are: ${nodes.map(({ name }) => name).join(", ")}`;
+    return health.refusal(node) ?? check(job)?.reason ?? null;
+  }
+
+  /** Takes back what came from a node that is on another chain, or may have come from it. */
+  #withdraw(node: string): void {
+    const before = this.#state.sequence;
+    this.#state = withdrawWork(this.#state, (from) => from === null || from === node);
+    if (this.#state.sequence === before) return;
+    this.#isSaved = false;
+    this.#deps.log.warn("work of another chain is withdrawn", { upstream: node });
+    if (this.#isWanted()) this.#publish();
   }
 
   #publish(): void {

@@ -83,6 +83,14 @@ export function acceptWork(
   return mayBeOlder ? { state, outcome: "older" } : promote(state, offer, context);
 }
 
+/** Without the jobs of some nodes. @param isFrom a node's name; null: nobody knows whose */
+export function withdrawWork(state: TemplateState, isFrom: (node: string | null) => boolean): TemplateState {
+  const jobs = state.jobs.filter(({ node }) => !isFrom(node));
+  if (jobs.length === state.jobs.length) return state;
+  // Another snapshot than any that went out, so another number.
+  return { ...state, sequence: state.sequence + 1, jobs };
+}
+
 /** True where there is no work, or none that a node has confirmed within `maxAgeMs`. */
 function isExpired(state: TemplateState, { nowMs, maxAgeMs }: { nowMs: number; maxAgeMs: number }): boolean {
   return state.jobs.length === 0 || nowMs - state.confirmedAtMs > maxAgeMs;

@@ -6,6 +6,8 @@ const MOST_BLOCKS_BEHIND = 3;
 export const LONGEST_BEHIND_MS = 15_000;
 /** With 13 s between blocks a height lasts this long once in 10^10 blocks. */
 export const STALLED_AFTER_MS = 300_000;
+/** No later answer heals these: whatever the node says, it is of no use as it is configured. */
+const SICK_AT_ONCE: ReadonlySet<NodeFailure["failure"]> = new Set(["wrongSeed", "wrongChain", "tooLarge"]);
 /** Answers in a row that a sick node must give, doubled for each relapse up to the last figure. */
 const WELL_AFTER = 3;
 const WELL_AFTER_AT_MOST = 24;
@@ -35,8 +37,12 @@ export interface UpstreamStatus {
   readonly height: number | null;
   readonly networkDifficulty: bigint | null;
   readonly answeredAtMs: number | null;
+  /** Chain id that it gave last; null where it gives none. */
+  readonly chainId: number | null;
   /** Why its last poll failed or it is sick; null when all is well. */
   readonly lastError: string | null;
+  /** Since when there is a {@link lastError}. */
+  readonly errorSinceMs: number | null;
 }
 
 interface NodeRecord {
@@ -52,7 +58,11 @@ interface NodeRecord {
   answers: number;
   wellAfter: number;
   wellSinceMs: number;
+  chainId: number | null;
   lastError: string | null;
+  errorSinceMs: number | null;
+  /** Why it is on another chain; null while it is not known to be. */
+  wrongChain: string | null;
 }
 
 /** Judges the nodes by failures in a row, by their height beside the others', and by the age of their work. */
@@ -76,7 +86,10 @@ export class UpstreamHealth {
       answers: 0,
       wellAfter: WELL_AFTER,
       wellSinceMs: -Infinity,
+      chainId: null,
       lastError: null,
+      errorSinceMs: null,
+      wrongChain: null,
     }));
   }
 
@@ -93,31 +106,52 @@ export class UpstreamHealth {
   }
 
   statuses(): UpstreamStatus[] {
-    return this.#nodes.map(({ name, healthy, height, networkDifficulty, answeredAtMs, lastError }) => ({
-      name,
-      healthy,
-      height,
-      networkDifficulty,
-      answeredAtMs,
-      lastError,
-    }));
+    return this.#nodes.map(
+      ({ name, healthy, height, networkDifficulty, answeredAtMs, chainId, lastError, errorSinceMs }) => ({
+        name,
+        healthy,
+        height,
+        networkDifficulty,
+        answeredAtMs,
+        chainId,
+        lastError,
+        errorSinceMs,
+      }),
+    );
+  }
+
+  /**
+   * Why work that a node pushed must not be taken: the node, or where the push does not say whose it is any node, is on another chain.
+   * @param name the upstream's, null where the push does not say
+   */
+  refusal(name: string | null): string | null {
+    const misplaced = this.#nodes.find((node) => node.wrongChain !== null && (name === null || node.name === name));
+    if (misplaced === undefined) return null;
+    const from = name === null ? "the push does not say which node it is from (?upstream=<name>), and of " : "of ";
+    return `${from}"${misplaced.name}": ${misplaced.wrongChain}`;
   }
 
   /** The node gave usable work. */
-  answered(name: string, work: { height: number; networkDifficulty: bigint }, nowMs: number): HealthEvent[] {
+  answered(
+    name: string,
+    work: { readonly height: number; readonly networkDifficulty: bigint; readonly chainId?: number | null },
+    nowMs: number,
+  ): HealthEvent[] {
     const node = this.#find(name);
     if (node.height !== work.height) node.heightSinceMs = nowMs;
     node.height = work.height;
     node.networkDifficulty = work.networkDifficulty;
     node.answeredAtMs = nowMs;
+    node.chainId = work.chainId ?? null;
+    node.wrongChain = null;
     node.failures = 0;
     node.answers += 1;
-    if (node.healthy) node.lastError = null;
+    if (node.healthy) setError(node, null, nowMs);
     const events = this.#judgeHeights(nowMs);
     if (!node.healthy && node.behindSinceMs === null && node.answers >= node.wellAfter) {
       node.healthy = true;
       node.wellSinceMs = nowMs;
-      node.lastError = null;
+      setError(node, null, nowMs);
       events.push({ node: name, kind: "well", reason: `${node.answers} answers in a row, height ${work.height}` });
     }
     return this.#rules.enabled ? events : [];
@@ -128,8 +162,9 @@ export class UpstreamHealth {
     const node = this.#find(name);
     node.failures += 1;
     node.answers = 0;
-    node.lastError = failure.reason;
-    const isSick = node.failures >= this.#rules.maxFails || failure.failure === "wrongSeed";
+    if (failure.failure === "wrongChain") node.wrongChain = failure.reason;
+    setError(node, failure.reason, nowMs);
+    const isSick = node.failures >= this.#rules.maxFails || SICK_AT_ONCE.has(failure.failure);
     const events = isSick ? this.#fallSick(node, failure.reason, nowMs) : [];
     return this.#rules.enabled ? events : [];
   }
@@ -156,14 +191,14 @@ export class UpstreamHealth {
     const stalled = nowMs - node.heightSinceMs > STALLED_AFTER_MS;
     const minutes = STALLED_AFTER_MS / 60_000;
     const reason = `at height ${node.height}${stalled ? ` for ${minutes} minutes: is it in sync?` : ""}`;
-    if (stalled && node.healthy) node.lastError = reason;
+    if (stalled && node.healthy) setError(node, reason, nowMs);
     if (stalled === node.stalled) return [];
     node.stalled = stalled;
     return [{ node: node.name, kind: stalled ? "stalled" : "moving", reason }];
   }
 
   #fallSick(node: NodeRecord, reason: string, nowMs: number): HealthEvent[] {
-    node.lastError = reason;
+    setError(node, reason, nowMs);
     if (!node.healthy) return [];
     node.healthy = false;
     node.answers = 0;
@@ -177,4 +212,9 @@ export class UpstreamHealth {
     if (node === undefined) throw new RangeError(`no upstream is called ${name}`);
     return node;
   }
+}
+
+function setError(node: NodeRecord, reason: string | null, nowMs: number): void {
+  node.errorSinceMs = reason === null ? null : (node.errorSinceMs ?? nowMs);
+  node.lastError = reason;
 }

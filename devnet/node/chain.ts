@@ -101,6 +101,10 @@ export class DevChain {
     this.#current = this.#commit();
   }
 
+  get chainName(): string {
+    return this.#options.spec.name;
+  }
+
   /** What `eth_getWork` gives now. */
   get current(): Work {
     return this.#current;

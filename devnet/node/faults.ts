@@ -15,6 +15,12 @@ export interface NodeFaults {
   nullResults: boolean;
   /** `eth_getWork` carries a seed hash of another epoch. */
   wrongSeed: boolean;
+  /** `eth_getWork` makes the seed hash from the block's number, as core-geth once did for ECIP-1099 chains. */
+  seedByBlock: boolean;
+  /** `eth_getWork` stays at the work that it gave first with this on, while the chain goes on. */
+  stuckWork: boolean;
+  /** Another chain's id; null: that of the chain. */
+  chainId: number | null;
   /** Heights are given this much too low, in getWork, in the blocks and in `eth_blockNumber`. */
   lowerHeights: number;
   /** `eth_getWork` as nodes before geth 1.8.18 answer: no height. */
@@ -40,6 +46,9 @@ export function noFaults(): NodeFaults {
     status: 0,
     nullResults: false,
     wrongSeed: false,
+    seedByBlock: false,
+    stuckWork: false,
+    chainId: null,
     lowerHeights: 0,
     threeItems: false,
     noWork: false,

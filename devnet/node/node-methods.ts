@@ -1,3 +1,4 @@
+import { chainIdOf } from "../../core/work/chain-identity.ts";
 import type { ChainBlock, DevChain, Uncle, Work } from "./chain.ts";
 import type { NodeFaults } from "./faults.ts";
 import { RpcError, type Json, type RpcMethod } from "./geth-rpc.ts";
@@ -8,6 +9,8 @@ const EMPTY_ROOT = "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e3
 const EMPTY_UNCLES = "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347";
 const COINBASE = hexBytes("d7", 20);
 const GAS_LIMIT = 8_000_000;
+/** What private chains use; for specs that no known chain has the name of. */
+const PRIVATE_CHAIN_ID = 1_337;
 /** Far from every epoch in use, so that a wrong seed can never be the right one. */
 const OTHER_EPOCH_BLOCKS = 30_000 * 7;
 
@@ -21,11 +24,16 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
   const height = (real: number): string => quantity(Math.max(0, real - faults.lowerHeights));
   const closed = (which: "latest" | number): ChainBlock | undefined =>
     which === "latest" ? chain.head : chain.block(which + faults.lowerHeights);
+  let stuckAt: Work | null = null;
+  const workNow = (): Work => {
+    stuckAt = faults.stuckWork ? (stuckAt ?? chain.current) : null;
+    return stuckAt ?? chain.current;
+  };
   const methods: Record<string, RpcMethod> = {
     eth_getWork: (params) => {
       takes(params, 0, 0);
       if (faults.noWork) throw new RpcError(-32000, "no mining work available yet");
-      const work = workItems(chain.current, chain, faults);
+      const work = workItems(workNow(), chain, faults);
       return faults.threeItems ? work.slice(0, 3) : work;
     },
     eth_submitWork: async (params) => {
@@ -57,9 +65,7 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
       return uncle === undefined ? null : uncleBlock(uncle, height);
     },
     eth_blockNumber: (params) => (takes(params, 0, 0), height(chain.head.height)),
-    eth_syncing: (params) => (takes(params, 0, 0), false),
-    net_peerCount: (params) => (takes(params, 0, 0), quantity(8)),
-    web3_clientVersion: (params) => (takes(params, 0, 0), "edgepool-devnet/v1"),
+    ...aboutNode(chain, faults),
   };
   return new Map(
     Object.entries(methods).map(([name, run]): [string, RpcMethod] => [
@@ -72,12 +78,29 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
   );
 }
 
+/** What a node says of itself. */
+function aboutNode(chain: DevChain, faults: NodeFaults): Record<string, RpcMethod> {
+  return {
+    eth_chainId: (params) => (
+      takes(params, 0, 0),
+      quantity(faults.chainId ?? chainIdOf(chain.chainName) ?? PRIVATE_CHAIN_ID)
+    ),
+    eth_syncing: (params) => (takes(params, 0, 0), false),
+    net_peerCount: (params) => (takes(params, 0, 0), quantity(8)),
+    web3_clientVersion: (params) => (takes(params, 0, 0), "edgepool-devnet/v1"),
+  };
+}
+
 /** The array that `eth_getWork` returns and `--miner.notify` pushes: header, seed, target, height. */
 export function workItems(work: Work, chain: DevChain, faults: NodeFaults): string[] {
-  const seedHeight = work.height + (faults.wrongSeed ? OTHER_EPOCH_BLOCKS : 0);
+  const seed = faults.wrongSeed
+    ? chain.pow.seedHash(work.height + OTHER_EPOCH_BLOCKS)
+    : faults.seedByBlock
+      ? chain.pow.seedAfter(Math.floor(work.height / 30_000))
+      : work.seedHash;
   return [
     work.header,
-    faults.wrongSeed ? chain.pow.seedHash(seedHeight) : work.seedHash,
+    seed,
     `0x${work.target.toString(16).padStart(64, "0")}`,
     quantity(Math.max(0, work.height - faults.lowerHeights)),
   ];

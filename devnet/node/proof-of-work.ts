@@ -31,7 +31,12 @@ export class ProofOfWork {
 
   /** Seed hash for work at a height, `0x` and 64 hex digits. */
   seedHash(height: number): string {
-    return `0x${toHex(this.#keccak.seedHash(epochOf(this.#chain, height).seedRounds))}`;
+    return this.seedAfter(epochOf(this.#chain, height).seedRounds);
+  }
+
+  /** Seed hash after so many rounds, `0x` and 64 hex digits. */
+  seedAfter(rounds: number): string {
+    return `0x${toHex(this.#keccak.seedHash(rounds))}`;
   }
 
   /** Keccak-256 of a text, `0x` and 64 hex digits. */

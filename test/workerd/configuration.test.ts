@@ -20,6 +20,15 @@ it("names every wrong variable on /health, with status 500 and without showing s
   expect(text).not.toContain("hunter2");
 });
 
+it("names what is wrong inside the table of a chain, where there was a bare 500", async () => {
+  const chain = { name: "", epochLength: 30_000, ecip1099Block: 11_730_000 };
+  const { status, text } = await get("/health", { chain });
+  expect(status).toBe(500);
+  expect(text).toContain('chain.name: found "", allowed: a name of 1 to 32 letters');
+  const { text: fork } = await get("/health", { chain: { ...chain, name: "mine" } });
+  expect(fork).toContain("chain.ecip1099Block: found 11730000, allowed: a multiple of the longer epoch");
+});
+
 it("serves nothing else while a setting is wrong, and does not show settings there", async () => {
   for (const path of ["/stratum", "/api/stats", "/notify/hunter2", "/metrics"]) {
     const { status, text } = await get(path, wrong);

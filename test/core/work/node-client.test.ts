@@ -41,12 +41,16 @@ describe("polling a node", () => {
     const client = await clientOf(() => batch([HEADER.toUpperCase().replace("0X", "0x"), SEED, TARGET, "0xb2d05e"]));
     expect(await client.poll()).toEqual({
       kind: "work",
+      marks: { chainId: null, blocks: [] },
+      due: 0xb2d05e,
       job: { header: HEADER, seed: SEED, height: 0xb2d05e, networkDifficulty: DIFFICULTY },
     });
     expect(server?.requests.map((request) => request.body)).toEqual([
       [
         { jsonrpc: "2.0", id: 1, method: "eth_getWork", params: [] },
         { jsonrpc: "2.0", id: 2, method: "eth_getBlockByNumber", params: ["pending", false] },
+        { jsonrpc: "2.0", id: 3, method: "eth_chainId", params: [] },
+        { jsonrpc: "2.0", id: 4, method: "eth_blockNumber", params: [] },
       ],
     ]);
     expect(server?.requests[0]?.headers["content-type"]).toBe("application/json");
@@ -126,6 +130,57 @@ describe("polling a node", () => {
   it.each(["before", "inBody"] as const)("gives up on a node that hangs %s its answer", async (hang) => {
     const client = await clientOf(() => ({ hang }), { timeoutMs: 50 });
     expect(await client.poll()).toEqual(failure("timeout", /no answer within 50 ms/));
+  });
+});
+
+const answers = (chainId: unknown, newest: unknown = "0xe"): Answer => ({
+  json: [
+    { id: 1, result: [HEADER, SEED, TARGET, "0xf"] },
+    { id: 2, result: { number: "0xf", difficulty: PENDING_DIFFICULTY } },
+    { id: 3, ...Object(chainId) },
+    { id: 4, result: newest },
+  ],
+});
+
+describe("what a node says of its chain", () => {
+  const noMethod = { error: { code: -32601, message: "the method eth_chainId does not exist" } };
+
+  it("is its chain id", async () => {
+    const client = await clientOf(() => answers({ result: "0x3d" }));
+    expect(await client.poll()).toMatchObject({ marks: { chainId: 61, blocks: [] } });
+  });
+
+  it("is two blocks, asked for once, where it has no chain id to give; and again after it was away", async () => {
+    const hash = `0x${"d4".repeat(32)}`;
+    const client = await clientOf((body) => {
+      if (server?.requests.length === 4) return { cut: true };
+      if (JSON.stringify(body).includes("eth_getWork")) return answers(noMethod);
+      return {
+        json: [
+          { id: 1, result: { hash } },
+          { id: 2, result: null },
+        ],
+      };
+    });
+    const marks = { chainId: null, blocks: [hash, null] };
+    expect(await client.poll()).toMatchObject({ marks });
+    expect(await client.poll()).toMatchObject({ marks });
+    expect(server?.requests.length).toBe(3);
+    expect(await client.poll()).toMatchObject({ kind: "failed" });
+    expect(await client.poll()).toMatchObject({ marks });
+    expect(server?.requests.length).toBe(6);
+  });
+
+  it.each([
+    ["one block came between two answers", "0xf", "work"],
+    ["two heights lie between work and chain", "0x10", "failed"],
+    ["the node cannot tell", null, "work"],
+  ])("when %s: newest block %s is %s", async (_when, newest, kind) => {
+    const client = await clientOf(() => answers({ result: "0x1" }, newest));
+    const result = await client.poll();
+    expect(result.kind).toBe(kind);
+    if (kind === "failed")
+      expect(result).toEqual(failure("stuck", /is for block 15 while the node itself is at 17.*Its miner is stuck/));
   });
 });
 

@@ -21,8 +21,8 @@ const jobOf = (height: number, seed: string) => ({
   height,
   networkDifficulty: 1n,
 });
-const check = (chain: ChainSpec, height: number, rounds: number) =>
-  createSeedCheck(chain, CHAINS, keccak256)(jobOf(height, seedAfter(rounds)));
+const check = (chain: ChainSpec, height: number, rounds: number, isSameChain = false) =>
+  createSeedCheck(chain, CHAINS, keccak256)(jobOf(height, seedAfter(rounds)), isSameChain);
 
 describe("the seed hash of a node's work", () => {
   // docs/protocol.md, section 6: epoch 389 with 389 rounds up to block 11,699,999; epoch 195 with 390 rounds from the next one on.
@@ -40,7 +40,23 @@ describe("the seed hash of a node's work", () => {
 
   it("of another chain names the setting and the chain", () => {
     expect(check(chainOf("ethereum"), 11_790_000, 392)).toMatch(
-      /seed hash of block 11790000 is 0x.* and 0x.* by chain = "ethereum": the node is on "classic" or "mordor"; set chain to that/,
+      /seed hash of block 11790000 is 0x.* and 0x.* by chain = "ethereum": the node seems to be on "classic" or "mordor"\. Set upstream to a node of "ethereum"; change chain only if/,
+    );
+  });
+
+  // Block 2,698,351 of Mordor, from a core-geth with its issue 234: 89 rounds, and 88 are right.
+  it("of a node with the ECIP-1099 seed fault names the fault, and never another chain to set", () => {
+    const known = check(chainOf("mordor"), 2_698_351, 89, true);
+    expect(known).toMatch(/the node is at fault\. It makes the seed hash from the block's number.*update the node/);
+    expect(known).toMatch(/leave chain = "mordor" as it is/);
+    const unknown = check(chainOf("mordor"), 2_698_351, 89);
+    expect(unknown).toMatch(/ask the node for eth_chainId\. If that is "mordor"'s, the node is at fault/);
+    for (const text of [known, unknown]) expect(text).not.toMatch(/set chain to|change chain/);
+  });
+
+  it("that is wrong on the right chain is the node's fault, whatever other chain it would fit", () => {
+    expect(check(chainOf("ethereum"), 11_790_000, 392, true)).toMatch(
+      /at fault: update or replace it, and leave chain/,
     );
   });
 
@@ -51,7 +67,7 @@ describe("the seed hash of a node's work", () => {
   });
 
   it("that is none at all says so", () => {
-    const problem = createSeedCheck(chainOf("ethereum"), CHAINS, keccak256)(jobOf(1, `0x${"22".repeat(32)}`));
+    const problem = createSeedCheck(chainOf("ethereum"), CHAINS, keccak256)(jobOf(1, `0x${"22".repeat(32)}`), false);
     expect(problem).toMatch(/no Ethash seed hash/);
   });
 

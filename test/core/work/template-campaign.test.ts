@@ -1,6 +1,7 @@
 import { array, assert, asyncProperty, constantFrom, integer, record } from "fast-check";
 import { expect, it } from "vitest";
 import { nodeFailure } from "../../../core/work/node-rpc.ts";
+import { NO_MARKS } from "../../../core/work/chain-identity.ts";
 import type { NodeClient, PollResult } from "../../../core/work/node-client.ts";
 import { TestPool } from "./support/test-pool.ts";
 
@@ -30,11 +31,16 @@ class ScriptedNode implements NodeClient {
     const job = { header: this.header, seed: SEED, height: this.height, networkDifficulty: 131_072n };
     switch (this.fault) {
       case "none":
-        return { kind: "work", job };
+        return { kind: "work", due: 0, marks: NO_MARKS, job };
       case "lower":
-        return { kind: "work", job: { ...job, height: this.height - 7, header: `0x${"f".repeat(64)}` } };
+        return {
+          kind: "work",
+          due: 0,
+          marks: NO_MARKS,
+          job: { ...job, height: this.height - 7, header: `0x${"f".repeat(64)}` },
+        };
       case "wrongSeed":
-        return { kind: "work", job: { ...job, seed: `0x${"11".repeat(32)}` } };
+        return { kind: "work", due: 0, marks: NO_MARKS, job: { ...job, seed: `0x${"11".repeat(32)}` } };
       case "down":
         return nodeFailure("unreachable", "cannot be reached: connection refused");
       case "html":

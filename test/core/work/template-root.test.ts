@@ -63,6 +63,21 @@ describe("a node that pushes", () => {
     expect(pool.work?.current.header).toBe(headerOf(first));
   });
 
+  it("may wrap its work as OpenEthereum does, or as a JSON-RPC notification", async () => {
+    const pool = await mining();
+    const wraps: ((items: string) => string)[] = [
+      (items) => `{ "result": ${items} }`,
+      (items) => `{"jsonrpc":"2.0","id":0,"result":${items}}`,
+      (items) => `{"jsonrpc":"2.0","method":"eth_work","params":${items}}`,
+      (items) => `{"jsonrpc":"2.0","method":"eth_work","params":[${items}]}`,
+    ];
+    for (const wrap of wraps) {
+      first.advance();
+      expect(pool.root.notify(wrap(workItems(first)), null)).toEqual({ ok: true, reason: "current" });
+      expect((await pool.root.snapshot())?.current.header).toBe(headerOf(first));
+    }
+  });
+
   it("hears why its work is refused, and the log says it once", async () => {
     const pool = await mining();
     for (let push = 0; push < 5; push += 1) {
@@ -150,6 +165,7 @@ describe("the work is always the best that there is", () => {
     ["answers status 502", { status: 502 }],
     ["is not mining", { noWork: true }],
     ["gives a wrong seed hash", { wrongSeed: true }],
+    ["gives work of an old height", { stuckWork: true }],
     ["hangs", { hang: true }],
     ["gives lower heights", { lowerHeights: 5 }],
     ["cuts every other connection", { flap: { up: 1, down: 1 } }],
@@ -177,7 +193,7 @@ describe("the work is always the best that there is", () => {
       await pool.rounds(6);
       expect(pool.work?.current.height).toBe(1000);
       Object.assign(first.faults, { html: false, nullResults: false, status: 0, noWork: false, flap: null });
-      Object.assign(first.faults, { wrongSeed: false, hang: false, lowerHeights: 0 });
+      Object.assign(first.faults, { wrongSeed: false, hang: false, lowerHeights: 0, stuckWork: false });
       // A request that hangs is given up only after its time-out: the socket is cut here.
       if (fault.hang) {
         await first.stopListening();

@@ -3,14 +3,14 @@ import { customChain } from "ethash-wasm/chain-spec";
 import { Ethash } from "ethash-wasm";
 import { loadKernel } from "ethash-wasm/node";
 import { httpPost } from "../../../../durable-objects/platform/http-post.ts";
-import { CHAINS } from "../../../../core/chain-spec.ts";
+import type { ChainSpec } from "../../../../core/chain-spec.ts";
 import type { RedisPort } from "../../../../core/ledger/contract/redis-port.ts";
 import { createLogger } from "../../../../core/log.ts";
 import { FanOut } from "../../../../core/work/fan-out.ts";
 import type { WorkSnapshot } from "../../../../core/work/job.ts";
 import { createNodeClient, type NodeClient } from "../../../../core/work/node-client.ts";
 import { NodeStateWriter } from "../../../../core/work/node-state.ts";
-import { createSeedCheck } from "../../../../core/work/seed-check.ts";
+import { createWorkCheck } from "../../../../core/work/work-check.ts";
 import { TemplateRoot, type TemplateStore } from "../../../../core/work/template-root.ts";
 import { EMPTY_TEMPLATE, type TemplateState } from "../../../../core/work/template.ts";
 import { MemoryRedis } from "../../../support/memory-redis.ts";
@@ -54,6 +54,8 @@ export interface TestPoolOptions {
   /** How long a round really waits for a node that does not answer. */
   readonly patience?: number;
   readonly redis?: RedisPort;
+  readonly chain?: ChainSpec;
+  readonly chainId?: number;
 }
 
 const REFRESH_MS = 1000;
@@ -75,6 +77,7 @@ export class TestPool {
   constructor(options: TestPoolOptions) {
     const { upstreams, nodes, patience = 250, healthCheck = true } = options;
     const { store = new MemoryStore(), redis = new MemoryRedis() } = options;
+    const { chain = customChain({ name: "devnet" }), chainId = null } = options;
     this.store = store;
     this.root = new TemplateRoot({
       store,
@@ -95,7 +98,7 @@ export class TestPool {
         upstreams.map(({ name, url }) =>
           createNodeClient({ name, url, timeoutMs: TIMEOUT_MS, secretHeaders: {} }, httpPost),
         ),
-      seedCheck: createSeedCheck(customChain({ name: "devnet" }), CHAINS, keccak256),
+      check: createWorkCheck({ chain, chainId, devnet: false }, keccak256),
       nodeState: new NodeStateWriter({ redis, nodesKey: "eth:nodes", intervalMs: 3000 }),
       log: createLogger({
         level: "info",
