@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { Listr } from "listr2";
 import { createLogUpdate } from "log-update";
 import { LocalSetup, PortInUseError } from "./start/local-setup.ts";
+import { blocksIn } from "./start/ledger-totals.ts";
 import { parseStartOptions, type StartOptions } from "./start/start-options.ts";
 import { renderLine, renderPanel, type Moment } from "./start/start-summary.ts";
 
@@ -76,23 +77,28 @@ function sleep(ms: number, stop: AbortSignal): Promise<void> {
 
 const credited = ({ ledger }: Moment): bigint => (ledger ? ledger.roundTotal + ledger.closedTotal : 0n);
 
+const listed = ({ ledger }: Moment): number => (ledger ? blocksIn(ledger) : 0);
+
 /** What this run added to the books, as `--json` prints it. Sums are decimal strings. */
 function verdictOf(before: Moment, after: Moment) {
-  const candidates = (after.ledger?.candidates ?? 0) - (before.ledger?.candidates ?? 0);
+  const found = listed(after) - listed(before);
   const recorded = credited(after) - credited(before);
   return {
-    ok: recorded > 0n && candidates > 0,
+    ok: recorded > 0n && found > 0,
     json: {
       accepted: after.shares?.accepted ?? 0,
       stale: after.shares?.stale ?? 0,
       invalid: after.shares?.invalid ?? 0,
-      blocks: after.blocks ?? candidates,
+      blocks: after.blocks ?? found,
       hashrate: Math.round(after.hashrate),
       ledger: {
         roundTotal: (after.ledger?.roundTotal ?? 0n).toString(),
         candidates: after.ledger?.candidates ?? 0,
+        immature: after.ledger?.immature ?? 0,
+        matured: after.ledger?.matured ?? 0,
+        orphans: after.ledger?.orphans ?? 0,
         creditedInThisRun: recorded.toString(),
-        candidatesInThisRun: candidates,
+        blocksInThisRun: found,
       },
     },
   };

@@ -49,12 +49,15 @@ const ethash = (...steps: readonly RewardStep[]): RewardRules => ({
   baseFeeToMiner: [],
 });
 
+/** Ethereum Classic's rules: ECIP-1017 with eras of five million blocks. */
+export const CLASSIC_REWARDS = ecip1017(5_000_000);
+
 /**
  * By the chain's name. Sources: ECIP-1017 and core-geth's `params/mutations` (era length of `mordor`: its chain configuration);
  * EIP-649 and EIP-1234 for ethereum, the second of which ethereum-pow never changed.
  */
 const KNOWN_RULES: ReadonlyMap<string, RewardRules> = new Map([
-  ["classic", ecip1017(5_000_000)],
+  ["classic", CLASSIC_REWARDS],
   ["mordor", ecip1017(2_000_000)],
   [
     "ethereum",

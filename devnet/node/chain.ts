@@ -1,7 +1,9 @@
 import { targetOf } from "ethash-wasm";
 import type { ChainSpec } from "ethash-wasm/chain-spec";
+import type { RewardRules } from "../../core/payouts/reward-schedule.ts";
 import { ProofOfWork } from "./proof-of-work.ts";
 import { easedDifficulty, nextDifficulty } from "./retarget.ts";
+import type { BlockContents } from "./transactions.ts";
 
 /** How the simulated chain begins and how hard it is. */
 export interface ChainOptions {
@@ -14,6 +16,14 @@ export interface ChainOptions {
   readonly targetBlockTimeMs: number | null;
   /** Headers are Keccak-256 of this, the height and a counter: two chains with one seed give the same work. */
   readonly seed: string;
+  /** What each block holds. */
+  readonly contents: (height: number) => BlockContents;
+  /** What miners are paid, for balances. */
+  readonly rewards: RewardRules;
+  /** Blocks of an earlier life that the chain goes on from, lowest first; empty: it begins. */
+  readonly resume: readonly ChainBlock[];
+  /** Called for each height that is closed. */
+  readonly onClosed: (block: ChainBlock) => void;
   /** Clock for block times and the record of what was accepted. */
   readonly now: () => number;
   /** Called for each block that `eth_submitWork` brings in, when the chain has moved on already. */
@@ -52,6 +62,7 @@ export interface ChainBlock {
   readonly mined: AcceptedBlock | null;
   /** Our blocks that came too late for their height, as far as this block takes them in. */
   readonly uncles: readonly Uncle[];
+  readonly contents: BlockContents;
 }
 
 /** A block off the chain that a later one includes. */
@@ -82,6 +93,8 @@ export class DevChain {
   #current: Work;
   #difficulty: bigint;
   #counter = 0;
+  /** Grows with each reorganisation: other blocks of a height have other hashes. */
+  #branch = 0;
 
   constructor(options: ChainOptions) {
     this.#options = options;
@@ -96,8 +109,12 @@ export class DevChain {
       totalDifficulty: options.difficulty,
       mined: null,
       uncles: [],
+      contents: options.contents(options.startHeight - 1),
     };
     this.#blocks.set(this.#head.height, this.#head);
+    for (const block of options.resume) this.#blocks.set(block.height, block);
+    this.#head = options.resume.at(-1) ?? this.#head;
+    this.#branch = options.resume.length;
     this.#current = this.#commit();
   }
 
@@ -119,6 +136,16 @@ export class DevChain {
     return this.#accepted;
   }
 
+  /** What miners are paid on this chain. */
+  get rewards(): RewardRules {
+    return this.#options.rewards;
+  }
+
+  /** Closed heights that are still kept, lowest first. */
+  blocks(): readonly ChainBlock[] {
+    return [...this.#blocks.values()].toSorted((a, b) => a.height - b.height);
+  }
+
   block(height: number): ChainBlock | undefined {
     return this.#blocks.get(height);
   }
@@ -132,6 +159,27 @@ export class DevChain {
   recommit(): Work {
     this.#current = this.#commit();
     return this.#current;
+  }
+
+  /**
+   * The newest blocks give way to somebody else's, one more than they were.
+   * @param depth how many
+   * @param ours what becomes of our own among them: later blocks take them in as uncles, or they are lost
+   */
+  reorganise(depth: number, ours: "uncles" | "lost"): Work {
+    const parent = this.#blocks.get(this.#head.height - depth);
+    if (parent === undefined) throw new RangeError(`depth: found ${depth}, allowed: what the chain still has`);
+    for (let height = parent.height + 1; height <= this.#head.height; height += 1) {
+      const gone = this.#blocks.get(height);
+      if (ours === "lost" || !gone) continue;
+      this.#siblings.push(...gone.uncles);
+      const { mined, hash, parentHash } = gone;
+      if (mined !== null) this.#siblings.push({ ...mined, canonical: false, hash, parentHash });
+    }
+    this.#branch += 1;
+    this.#head = parent;
+    for (let closed = 0; closed <= depth; closed += 1) this.#append(this.#head.height + 1, this.#difficulty, null);
+    return this.recommit();
   }
 
   /** Somebody else found the block: the height is closed and the next one is worked on. */
@@ -176,7 +224,9 @@ export class DevChain {
   /** The uncles of the block that is being made at this height. */
   #takeUncles(height: number): Uncle[] {
     this.#siblings = this.#siblings.filter((sibling) => sibling.height >= height - MAX_UNCLE_AGE);
-    return this.#siblings.splice(0, MAX_UNCLES);
+    const taken = this.#siblings.filter((sibling) => sibling.height < height).slice(0, MAX_UNCLES);
+    this.#siblings = this.#siblings.filter((sibling) => !taken.includes(sibling));
+    return taken;
   }
 
   #close(difficulty: bigint, mined: AcceptedBlock | null): Work {
@@ -186,19 +236,26 @@ export class DevChain {
     if (targetBlockTimeMs !== null) {
       this.#difficulty = nextDifficulty(difficulty, timeMs - this.#head.timeMs, targetBlockTimeMs);
     }
+    this.#append(height, difficulty, mined);
+    return this.recommit();
+  }
+
+  #append(height: number, difficulty: bigint, mined: AcceptedBlock | null): void {
+    const others = `${this.#options.seed}/${height}/others${this.#branch === 0 ? "" : `/${this.#branch}`}`;
     this.#head = {
       height,
-      hash: mined === null ? this.pow.keccak(`${this.#options.seed}/${height}/others`) : this.#hashOf(mined),
+      hash: mined === null ? this.pow.keccak(others) : this.#hashOf(mined),
       parentHash: this.#head.hash,
-      timeMs,
+      timeMs: this.#options.now(),
       difficulty,
       totalDifficulty: this.#head.totalDifficulty + difficulty,
       mined,
       uncles: this.#takeUncles(height),
+      contents: this.#options.contents(height),
     };
     this.#blocks.set(height, this.#head);
     this.#blocks.delete(height - KEPT_BLOCKS);
-    return this.recommit();
+    this.#options.onClosed(this.#head);
   }
 
   #commit(): Work {

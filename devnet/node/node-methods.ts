@@ -1,13 +1,14 @@
 import { chainIdOf } from "../../core/work/chain-identity.ts";
 import type { ChainBlock, DevChain, Uncle, Work } from "./chain.ts";
+import { accountMethods } from "./account-methods.ts";
 import type { NodeFaults } from "./faults.ts";
+import { COINBASE, gasUsedBy, transactionJson } from "./transactions.ts";
 import { RpcError, type Json, type RpcMethod } from "./geth-rpc.ts";
 
 const ZERO_HASH = hexBytes("", 32);
 /** Keccak-256 of the empty trie and of the empty uncle list: what a block without either carries. */
 const EMPTY_ROOT = "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
 const EMPTY_UNCLES = "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347";
-const COINBASE = hexBytes("d7", 20);
 const GAS_LIMIT = 8_000_000;
 /** What private chains use; for specs that no known chain has the name of. */
 const PRIVATE_CHAIN_ID = 1_337;
@@ -56,7 +57,7 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
         throw invalid(1, "json: cannot unmarshal non-boolean into Go value of type bool");
       if (which === "pending") return pendingBlock(chain, height);
       const block = closed(which);
-      return block === undefined ? null : sealedBlock(block, chain, height);
+      return block === undefined ? null : sealedBlock(block, chain, height, params[1]);
     },
     eth_getUncleByBlockNumberAndIndex: (params) => {
       takes(params, 2, 2);
@@ -64,6 +65,7 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
       const uncle = which === "pending" ? undefined : closed(which)?.uncles[index];
       return uncle === undefined ? null : uncleBlock(uncle, height);
     },
+    ...accountMethods(chain),
     eth_blockNumber: (params) => (takes(params, 0, 0), height(chain.head.height)),
     ...aboutNode(chain, faults),
   };
@@ -120,7 +122,8 @@ function pendingBlock(chain: DevChain, height: (real: number) => string): Json {
   };
 }
 
-function sealedBlock(block: ChainBlock, chain: DevChain, height: (real: number) => string): Json {
+/** @param whole with its transactions' bodies instead of their hashes */
+function sealedBlock(block: ChainBlock, chain: DevChain, height: (real: number) => string, whole: boolean): Json {
   const uncles = block.uncles.map(({ hash }) => hash);
   return {
     ...commonFields(block, height),
@@ -132,6 +135,9 @@ function sealedBlock(block: ChainBlock, chain: DevChain, height: (real: number) 
     parentHash: block.parentHash,
     totalDifficulty: quantity(block.totalDifficulty),
     // As made up as the other roots; what matters is that it is not that of an empty list.
+    gasUsed: quantity(gasUsedBy(block.contents.transactions)),
+    transactions: block.contents.transactions.map((one) => (whole ? transactionJson(block, one) : one.hash)),
+    ...(block.contents.baseFeePerGas === null ? {} : { baseFeePerGas: quantity(block.contents.baseFeePerGas) }),
     sha3Uncles: block.uncles.length === 0 ? EMPTY_UNCLES : chain.pow.keccak(uncles.join("/")),
     uncles,
   };

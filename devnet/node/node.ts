@@ -3,10 +3,13 @@ import type { HttpBindings } from "@hono/node-server";
 import { customChain, type ChainSpec } from "ethash-wasm/chain-spec";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { CLASSIC_REWARDS, type RewardRules } from "../../core/payouts/reward-schedule.ts";
+import { ChainFile } from "./chain-file.ts";
 import { DevChain, type Work } from "./chain.ts";
 import { noFaults, type NodeFaults } from "./faults.ts";
 import { cutConnection, NO_ANSWER, RestartableServer } from "../restartable-server.ts";
 import { answerRpc, type RpcMethod } from "./geth-rpc.ts";
+import { EMPTY_BLOCK, type BlockContents } from "./transactions.ts";
 import { LostReply, nodeMethods, workItems } from "./node-methods.ts";
 
 /** Settings of a simulated node; all optional. */
@@ -28,6 +31,17 @@ export interface NodeOptions {
   readonly notify?: readonly string[];
   /** Two nodes with one seed give the same headers; default: other ones at each start. */
   readonly seed?: string;
+  /** Where the chain is kept, to go on from at the next start; null, or left out: nowhere. */
+  readonly chainFile?: string | null;
+  /** What blocks hold; nothing, when left out. */
+  readonly contents?: (height: number) => BlockContents;
+  /** What miners are paid, for balances; as on Ethereum Classic, when left out. */
+  readonly rewards?: RewardRules;
+  /**
+   * What becomes of our block that the node takes as its n-th, counted from 1: it stays, or the chain goes another way at once and it
+   * becomes an uncle or is lost. All stay, when left out.
+   */
+  readonly fate?: (nth: number) => "stays" | "uncle" | "lost";
   readonly now?: () => number;
   readonly onEvent?: (event: NodeEvent) => void;
   /** Told of each call before it is answered. */
@@ -53,6 +67,8 @@ export interface DevNode {
   advance(): void;
   /** A new header for the current height at once. */
   recommit(): void;
+  /** The newest blocks give way to somebody else's, see {@link DevChain.reorganise}. */
+  reorganise(depth: number, ours: "uncles" | "lost"): void;
   jumpTo(height: number): void;
   /** Refuses connections from now on and cuts those that are open; the chain goes on. */
   stopListening(): Promise<void>;
@@ -82,6 +98,8 @@ class SimulatedNode implements DevNode {
   readonly #options: NodeOptions;
   readonly #methods: ReadonlyMap<string, RpcMethod>;
   readonly #server: RestartableServer;
+  /** Our blocks that the chain took. */
+  #sealed = 0;
   #blockTimer: NodeJS.Timeout | undefined;
   #recommitTimer: NodeJS.Timeout | undefined;
 
@@ -89,16 +107,24 @@ class SimulatedNode implements DevNode {
     this.#options = options;
     this.#server = new RestartableServer(options.host ?? "127.0.0.1", options.port ?? 0, this.#application().fetch);
     const now = options.now ?? Date.now;
+    const file = options.chainFile ? new ChainFile(options.chainFile) : null;
     this.chain = new DevChain({
+      resume: file?.read() ?? [],
+      onClosed: (block) => file?.append(block),
       spec: options.spec ?? customChain({ name: "devnet" }),
       startHeight: options.startHeight ?? 1_000,
       difficulty: options.difficulty ?? DEFAULT_DIFFICULTY,
       targetBlockTimeMs: options.targetBlockTimeMs ?? null,
       seed: options.seed ?? `${now()}-${process.pid}`,
+      contents: options.contents ?? (() => EMPTY_BLOCK),
+      rewards: options.rewards ?? CLASSIC_REWARDS,
       now,
       onAccepted: ({ height, nonce, canonical }) => {
         options.onEvent?.({ kind: "block", height, nonce, canonical });
-        if (canonical) this.#published("block");
+        if (!canonical) return;
+        const fate = options.fate?.((this.#sealed += 1)) ?? "stays";
+        if (fate !== "stays") this.chain.reorganise(1, fate === "uncle" ? "uncles" : "lost");
+        this.#published("block");
       },
     });
     this.#methods = this.#countedMethods();
@@ -124,6 +150,11 @@ class SimulatedNode implements DevNode {
 
   recommit(): void {
     this.chain.recommit();
+    this.#published("request");
+  }
+
+  reorganise(depth: number, ours: "uncles" | "lost"): void {
+    this.chain.reorganise(depth, ours);
     this.#published("request");
   }
 

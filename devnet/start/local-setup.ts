@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
 import { startBridge, type Bridge } from "../../bridge/src/bridge.ts";
-import { LedgerReader } from "./ledger-totals.ts";
+import { blocksIn, LedgerReader } from "./ledger-totals.ts";
+import { COINBASE, everydayContents } from "../node/transactions.ts";
 import { startMiner, type Miner } from "../miner/miner.ts";
 import { startNode, type DevNode } from "../node/node.ts";
 import { startPool, type PoolProcess } from "../pool-host/pool-process.ts";
@@ -54,13 +56,16 @@ export class LocalSetup {
 
   /** Starts the simulated node; nothing to do with a real one. */
   async startNode(): Promise<string> {
-    const { geth, nodePort, blockDifficulty, blockTimeMs, port } = this.#options;
+    const { geth, nodePort, blockDifficulty, blockTimeMs, port, state } = this.#options;
     if (geth !== null) return `uses ${geth}`;
     this.#node = await startNode({
       port: nodePort,
       spec: this.#chain,
       difficulty: BigInt(blockDifficulty),
       blockTimeMs: blockTimeMs === 0 ? null : blockTimeMs,
+      chainFile: join(state, "simulated-chain.jsonl"),
+      contents: everydayContents,
+      fate: fateOf,
       notify: port === 0 ? [] : [`http://127.0.0.1:${port}/notify/${this.#secrets.NOTIFY_TOKEN}`],
       onEvent: (event) => {
         // An uncle counts too: the node took it, so the pool keeps a candidate for it.
@@ -90,6 +95,7 @@ export class LocalSetup {
         chain,
         difficulty,
         upstream: [{ name: "local", url: this.#nodeUrl(), timeout: "5s" }],
+        ...(this.#node && { unlocker: UNLOCKER }),
       },
       secrets: { ...this.#secrets, ...upstash },
       onLog: (log) => this.#report(`pool: ${log.message}`),
@@ -170,10 +176,10 @@ export class LocalSetup {
   /** Ends the built-in miner and waits, a few seconds at most, until every block that the node took stands in the ledger. */
   async settle(before: Moment): Promise<Moment> {
     await this.#miner?.close();
-    const expected = (before.ledger?.candidates ?? 0) + this.#blocks;
+    const expected = (before.ledger ? blocksIn(before.ledger) : 0) + this.#blocks;
     for (const deadlineMs = Date.now() + SETTLE_MS; ; await sleep(SETTLE_STEP_MS)) {
       const moment = await this.moment();
-      const settled = moment.ledger !== null && moment.ledger.candidates >= expected;
+      const settled = moment.ledger !== null && blocksIn(moment.ledger) >= expected;
       if (settled || Date.now() >= deadlineMs) return moment;
     }
   }
@@ -209,6 +215,15 @@ export class LocalSetup {
   #stratumPort(): number {
     return this.#bridge?.ports.stratum[0] ?? this.#options.stratumPort;
   }
+}
+
+/** Short depths and a short interval, so that a block's whole life passes in minutes. What `npm start` mines has no value. */
+const UNLOCKER = { enabled: true, accounts: [COINBASE], immatureDepth: 8, depth: 16, interval: "5s" };
+
+/** Of ten blocks two become uncles and one is lost, so that one sees what becomes of those. */
+function fateOf(nth: number): "stays" | "uncle" | "lost" {
+  const at = nth % 10;
+  return at === 3 || at === 8 ? "uncle" : at === 5 ? "lost" : "stays";
 }
 
 const token = (): string => randomBytes(24).toString("hex");

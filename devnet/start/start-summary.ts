@@ -1,6 +1,6 @@
 import pc from "picocolors";
 import { duration, hashrate } from "../../core/units.ts";
-import type { LedgerTotals } from "./ledger-totals.ts";
+import { blocksIn, type LedgerTotals } from "./ledger-totals.ts";
 
 /** One moment of a local pool, as the summary shows it. */
 export interface Moment {
@@ -47,9 +47,23 @@ const minerText = (moment: Moment): string =>
 const ledgerText = ({ ledger }: Moment): string =>
   ledger === null
     ? "does not answer"
-    : `open round ${number(ledger.roundTotal)} · ${ledger.candidates} candidate(s) over ${number(ledger.closedTotal)}`;
+    : `open round ${number(ledger.roundTotal)} · ${blocksIn(ledger)} block(s) over ${number(ledger.closedTotal)}`;
+
+/** Shannon as coins. */
+const coins = (shannon: bigint): string =>
+  (Number(shannon) / 1e9).toLocaleString("en-US", { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+
+/** Where the found blocks are on their way to balances; null before the first. */
+const payoutText = ({ ledger }: Moment): string | null => {
+  if (ledger === null || blocksIn(ledger) === 0) return null;
+  const { candidates, immature, matured, orphans, immatureShannon, balanceShannon } = ledger;
+  const blocks = `${candidates} candidate(s) · ${immature} immature · ${matured} matured · ${orphans} orphan(s)`;
+  return `${blocks} · ${coins(immatureShannon)} immature, ${coins(balanceShannon)} balance`;
+};
 
 const row = ([name, text]: [string, string]): string => `  ${pc.dim(name.padEnd(11))} ${text}`;
+
+const optional = (name: string, text: string | null): [string, string][] => (text === null ? [] : [[name, text]]);
 
 /** The panel that a terminal shows and redraws. */
 export function renderPanel(moment: Moment, addresses: Addresses): string {
@@ -65,6 +79,7 @@ export function renderPanel(moment: Moment, addresses: Addresses): string {
     ...(moment.shares ? [["miner", minerText(moment)] satisfies [string, string]] : []),
     ...(moment.blocks === null ? [] : [["blocks", `${moment.blocks} accepted by the node`] satisfies [string, string]]),
     ["ledger", ledgerText(moment)],
+    ...optional("payouts", payoutText(moment)),
   ];
   const links: [string, string][] = [
     ["dashboard", addresses.dashboard],
@@ -92,5 +107,6 @@ export function renderLine(moment: Moment): string {
     ...(moment.shares ? [`miner: ${minerText(moment)}`] : []),
     ...(moment.blocks === null ? [] : [`blocks: ${moment.blocks}`]),
     `ledger: ${ledgerText(moment)}`,
+    ...optional("payouts", payoutText(moment)).map(([name, text]) => `${name}: ${text}`),
   ].join(" | ");
 }

@@ -10,7 +10,16 @@ const moment: Moment = {
   hashrate: 4_210,
   minerCache: 1,
   blocks: 2,
-  ledger: { roundTotal: 5_000n, candidates: 2, closedTotal: 41_000n },
+  ledger: {
+    roundTotal: 5_000n,
+    candidates: 2,
+    immature: 3,
+    matured: 4,
+    orphans: 1,
+    closedTotal: 41_000n,
+    immatureShannon: 14_850_000_000n,
+    balanceShannon: 4_950_000_000n,
+  },
   connections: 1,
 };
 
@@ -18,7 +27,8 @@ describe("the summary of npm start", () => {
   it("says in one line what the panel shows", () => {
     expect(renderLine(moment)).toBe(
       "1 min 23 s | height 7 | shares: 1,234 accepted · 1 stale · 0 invalid | miner: 4.21 kH/s | blocks: 2 | " +
-        "ledger: open round 5,000 · 2 candidate(s) over 41,000",
+        "ledger: open round 5,000 · 9 block(s) over 41,000 | " +
+        "payouts: 2 candidate(s) · 3 immature · 4 matured · 1 orphan(s) · 14.850 immature, 4.950 balance",
     );
   });
 

@@ -60,16 +60,19 @@ describe("npm start", () => {
       ledger: {
         roundTotal: expect.stringMatching(/^\d+$/),
         candidates: expect.any(Number),
+        immature: expect.any(Number),
+        matured: expect.any(Number),
+        orphans: expect.any(Number),
         creditedInThisRun: expect.stringMatching(/^[1-9]\d*$/),
-        candidatesInThisRun: expect.any(Number),
+        blocksInThisRun: expect.any(Number),
       },
     });
     expect(verdict.accepted).toBeGreaterThan(0);
     expect(verdict.blocks).toBeGreaterThan(0);
     // Every share was worth 50, and every acknowledged one is in the books. The last ones may be credited but not yet answered.
     expect(Number(verdict.ledger.creditedInThisRun)).toBeGreaterThanOrEqual(50 * verdict.accepted);
-    // No block without its candidate. There may be more: a node says true to a second nonce for a header that it has sealed.
-    expect(verdict.ledger.candidatesInThisRun).toBeGreaterThanOrEqual(verdict.blocks);
+    // No block without its entry. There may be more: a node says true to a second nonce for a header that it has sealed.
+    expect(verdict.ledger.blocksInThisRun).toBeGreaterThanOrEqual(verdict.blocks);
     expect(run.code).toBe(0);
   });
 
