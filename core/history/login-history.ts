@@ -1,9 +1,16 @@
 import { LOGIN_SERIES, RANGES, VERDICTS, type Range } from "./definitions.ts";
 import type { SqlPort } from "../sql-port.ts";
 import { Series, type Point } from "./series.ts";
-import { addUp, parseRows, rowsOf, type Tally, type TallyRow, type WorkerCounts } from "./tally.ts";
+import { addUp, fittedRows, parseRows, rowsOf, type Tally, type TallyRow, type WorkerCounts } from "./tally.ts";
 
 const DAY_S = 86_400;
+/**
+ * Longest text about the workers of one period, some 1,500 of them. A row may have 2 MB, and a day of such rows is read at once; a row is
+ * read and written anew whenever a connection ends.
+ */
+const MAX_DETAIL_LENGTH = 64 * 1024;
+/** Longest text about the workers in an answer. */
+const MAX_ANSWER_LENGTH = 256 * 1024;
 
 /** A login's history as it crosses between objects. */
 export interface LoginHistoryReport {
@@ -29,7 +36,11 @@ export class LoginHistory {
       const news = members.flatMap(({ workers }) => workers);
       if (news.length === 0) continue;
       const before = this.#series.details(periodS, periodS + 1).flatMap(({ detail }) => parseRows(detail));
-      this.#series.add(periodS, sumOf(addUp(news)), JSON.stringify(rowsOf(addUp([...before, ...news]))));
+      this.#series.add(
+        periodS,
+        sumOf(addUp(news)),
+        JSON.stringify(fittedRows(rowsOf(addUp([...before, ...news])), MAX_DETAIL_LENGTH)),
+      );
     }
   }
 
@@ -38,7 +49,8 @@ export class LoginHistory {
     const { spanS, loginResolutionS } = RANGES[range];
     const kept = this.#series.points(loginResolutionS, nowS - spanS, nowS + 1);
     const days = this.#series.details(nowS - DAY_S, nowS + 1).flatMap(({ detail }) => parseRows(detail));
-    const workers = rowsOf(addUp([...days, ...open.flatMap((tally) => tally.workers)]));
+    const all = rowsOf(addUp([...days, ...open.flatMap((tally) => tally.workers)]));
+    const workers = fittedRows(all, MAX_ANSWER_LENGTH);
     return { resolution: loginResolutionS, points: withOpen(kept, open, loginResolutionS), workers };
   }
 }

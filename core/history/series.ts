@@ -34,16 +34,12 @@ export class Series {
   readonly #columns: readonly string[];
   /** Last period that each coarser resolution was rolled up for. */
   readonly #rolled = new Map<number, number>();
+  #isThere = false;
 
   constructor(sql: SqlPort, definition: SeriesDefinition) {
     this.#sql = sql;
     this.#definition = definition;
     this.#columns = [...definition.means, ...definition.sums];
-    const columns = this.#columns.map((name) => `${name} REAL NOT NULL`).join(", ");
-    sql.exec(
-      `CREATE TABLE IF NOT EXISTS ${definition.table} (resolution INTEGER, slot INTEGER, at INTEGER NOT NULL, detail TEXT,
-       ${columns}, PRIMARY KEY (resolution, slot)) WITHOUT ROWID`,
-    );
   }
 
   /**
@@ -55,6 +51,7 @@ export class Series {
     const [finest] = this.#definition.resolutions;
     if (!finest) return;
     const { table, sums } = this.#definition;
+    this.#create();
     const at = atS - (atS % finest.seconds);
     // First, because the new row may take the place of one that has not been summed up yet.
     this.#rollUp(at);
@@ -91,6 +88,7 @@ export class Series {
 
   /** The detail texts of the finest periods that began in `[fromS, toS)`, oldest first. */
   details(fromS: number, toS: number): { readonly at: number; readonly detail: string }[] {
+    if (!this.#exists()) return [];
     const [finest] = this.#definition.resolutions;
     return this.#sql
       .exec(
@@ -104,6 +102,7 @@ export class Series {
   }
 
   #kept(resolutionS: number, fromS: number, toS: number): Point[] {
+    if (!this.#exists()) return [];
     const rows = this.#sql.exec(
       `SELECT at, ${this.#columns.join(", ")} FROM ${this.#definition.table}
        WHERE resolution = ? AND at >= ? AND at < ? ORDER BY at`,
@@ -115,6 +114,24 @@ export class Series {
       at: Number(row["at"]),
       values: Object.fromEntries(this.#columns.map((name) => [name, Number(row[name])])),
     }));
+  }
+
+  #exists(): boolean {
+    this.#isThere ||=
+      this.#sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", this.#definition.table).length >
+      0;
+    return this.#isThere;
+  }
+
+  /** With the first sample: whoever only asks for a series that nothing was ever written to stores nothing. */
+  #create(): void {
+    if (this.#isThere) return;
+    const columns = this.#columns.map((name) => `${name} REAL NOT NULL`).join(", ");
+    this.#sql.exec(
+      `CREATE TABLE IF NOT EXISTS ${this.#definition.table} (resolution INTEGER, slot INTEGER, at INTEGER NOT NULL, detail TEXT,
+       ${columns}, PRIMARY KEY (resolution, slot)) WITHOUT ROWID`,
+    );
+    this.#isThere = true;
   }
 
   /** Sums up the coarser periods that ended before `at` and are not there yet. */

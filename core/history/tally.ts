@@ -25,6 +25,8 @@ export type TallyRow = readonly [
 /** Workers that one tally holds: a proxy that carries more has them added up under the name `…`. */
 export const MAX_TALLY_WORKERS = 32;
 const THE_OTHERS = "…";
+/** Six numbers, their commas and the brackets, and then some. */
+const ROOM_FOR_THE_OTHERS = 200;
 
 /** Length of a period of a login's history: how often at most a row is written for it. */
 export const PERIOD_S = LOGIN_SERIES.resolutions[0]?.seconds ?? 600;
@@ -64,6 +66,23 @@ export function addUp(rows: Iterable<TallyRow>): Map<string, WorkerCounts> {
 /** The rows of sums, for storage. */
 export function rowsOf(sums: ReadonlyMap<string, WorkerCounts>): TallyRow[] {
   return [...sums].map(([worker, counts]) => rowOf(worker, counts));
+}
+
+/**
+ * Rows whose JSON text is not longer than `maxLength`: where they are too many, the ones with the fewest accepted shares are added up
+ * under the name `…`.
+ */
+export function fittedRows(rows: readonly TallyRow[], maxLength: number): readonly TallyRow[] {
+  if (JSON.stringify(rows).length <= maxLength) return rows;
+  const kept: TallyRow[] = [];
+  const others: TallyRow[] = [];
+  let length = ROOM_FOR_THE_OTHERS;
+  for (const row of rows.toSorted((a, b) => b[1] - a[1])) {
+    length += JSON.stringify(row).length + 1;
+    if (row[0] !== THE_OTHERS && length <= maxLength) kept.push(row);
+    else others.push(rowOf(THE_OTHERS, countsOf(row)));
+  }
+  return [...kept, ...rowsOf(addUp(others))];
 }
 
 /** One more submit. @param work difficulty of an accepted share, else 0 */

@@ -25,6 +25,8 @@ export interface ConnectionRecord {
   readonly state: SessionState;
   /** Submits that are not in the login's history yet. Left out by objects of an older version. */
   readonly tally?: Tally | null | undefined;
+  /** A share of the connection's was valid. Left out until then. */
+  readonly proven?: boolean | undefined;
 }
 
 /** What the Worker already agreed with a peer on `/stratum`, before it named its login. */
@@ -76,6 +78,7 @@ const schema = v.object({
   partial: v.instance(Uint8Array),
   state: stateSchema,
   tally: v.optional(v.nullable(v.object({ periodS: v.number(), workers: v.array(tallyRow) }))),
+  proven: v.optional(v.boolean()),
 });
 
 /** A connection that has sent nothing yet. @param id unique name of the session, unless it has begun already */

@@ -7,6 +7,7 @@ import { contextOf, type SessionContext } from "../stratum/session.ts";
 import type { WorkSnapshot } from "../work/job.ts";
 import { type BegunSession, newRecord } from "./connection-record.ts";
 import type { ExtranoncePort, SessionConfig } from "./login-sessions.ts";
+import type { ShareGate } from "./share-gate.ts";
 import { type ConnectionHost, type Onward, type Peer, StratumConnection } from "./stratum-connection.ts";
 
 /** What a connection without a login needs of the world. */
@@ -98,6 +99,10 @@ export class InBandLogin implements ConnectionHost {
 
   async authenticate(): Promise<boolean> {
     return neverBeforeTheLogin("authenticate");
+  }
+
+  gate(): ShareGate {
+    return neverBeforeTheLogin("gate");
   }
 
   async verify(): Promise<ShareVerdict> {

@@ -1,3 +1,4 @@
+import { BoundedMap } from "../bounded-map.ts";
 import type { Clock } from "../clock.ts";
 import type { Range, Verdict } from "../history/definitions.ts";
 import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
@@ -11,6 +12,7 @@ import { contextOf, type PendingShare, type SessionContext } from "../stratum/se
 import type { WorkSnapshot } from "../work/job.ts";
 import { newRecord, type NewConnection, readRecord, storedRecord } from "./connection-record.ts";
 import { answerPost, type GetworkPost, refusePost } from "./getwork.ts";
+import { ShareGate } from "./share-gate.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
 import { type ConnectionHost, type Peer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
 import { SubmitTallies } from "./submit-tallies.ts";
@@ -18,6 +20,11 @@ import { type Subscribe, WorkFeed } from "./work-feed.ts";
 
 /** An HTTP miner polls every half second; one that has not come back for this long has left. */
 const GETWORK_LISTENS_MS = 30_000;
+
+/** Clients of a login whose shares are told apart; of more of them the first ones begin anew. */
+const REMEMBERED_CLIENTS = 4_096;
+/** Connections of a login that have not logged in yet: beyond, the oldest makes way for the newest. */
+const MOST_UNFINISHED = 1_024;
 
 /** A peer whose connection outlives our memory: a hibernatable WebSocket is one. */
 export interface LastingPeer extends Peer {
@@ -72,6 +79,8 @@ export class LoginSessions implements ConnectionHost {
   readonly #feed: WorkFeed;
   readonly #submitter: ShareSubmitter;
   readonly #tallies: SubmitTallies;
+  readonly #gates = new BoundedMap<string, ShareGate>(REMEMBERED_CLIENTS);
+  readonly #unfinished = new Set<StratumConnection>();
   #getworkUntilMs = 0;
 
   constructor(config: SessionConfig, ports: LoginPorts) {
@@ -82,7 +91,7 @@ export class LoginSessions implements ConnectionHost {
     this.#ports = ports;
     this.#feed = new WorkFeed(config.work, ports.subscribe, log);
     this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit);
-    this.#tallies = new SubmitTallies(ports.history, clock);
+    this.#tallies = new SubmitTallies(ports.history, clock, log);
   }
 
   /** Takes a new peer in. @param id unique name of its session, unless it has begun one. @returns when it must have logged in */
@@ -90,7 +99,7 @@ export class LoginSessions implements ConnectionHost {
     const nowMs = this.clock.nowMs();
     const record = newRecord(connection, id, this.#config.stratum.difficulty, nowMs);
     peer.serializeAttachment(storedRecord(record));
-    this.#carry(peer, record);
+    this.#begin(this.#carry(peer, record));
     return nowMs + this.#config.stratum.loginTimeoutMs;
   }
 
@@ -113,6 +122,7 @@ export class LoginSessions implements ConnectionHost {
     const connection = this.connection(peer);
     this.#connections.delete(peer);
     if (!connection) return;
+    this.#unfinished.delete(connection);
     this.#tallies.settleLast(connection);
     const { ip, state } = connection.record;
     const lease = leaseOf(state);
@@ -191,6 +201,15 @@ export class LoginSessions implements ConnectionHost {
     return await this.#ports.extranonces.acquire(session);
   }
 
+  gate({ record: { ip } }: StratumConnection): ShareGate {
+    let gate = this.#gates.get(ip);
+    if (!gate) {
+      gate = new ShareGate(this.live().some(({ record }) => record.ip === ip && record.proven === true));
+      this.#gates.set(ip, gate);
+    }
+    return gate;
+  }
+
   async verify(share: PendingShare): Promise<ShareVerdict> {
     const verdict = await this.#submitter.submit(share, this.clock.nowMs());
     if (verdict.kind === "unavailable") {
@@ -205,6 +224,8 @@ export class LoginSessions implements ConnectionHost {
 
   count(connection: StratumConnection, worker: string, verdict: Verdict, work: number): void {
     const nowMs = this.clock.nowMs();
+    // Whoever has sent no valid share for this login writes nothing into its figures, be it under a random name or under a rig's own.
+    if (verdict !== "accepted" && !this.gate(connection).proven) return;
     if (verdict === "stale") this.#submitter.noteStale();
     this.#tallies.settleFinished(nowMs, () => this.live());
     if (connection.lasts) connection.count(worker, verdict, work);
@@ -222,6 +243,17 @@ export class LoginSessions implements ConnectionHost {
       .map((peer) => this.connection(peer))
       .filter((connection) => connection !== null)
       .filter(({ state }) => !state.closed);
+  }
+
+  /** A login costs nothing, so that anybody may keep sockets to it open. */
+  #begin(connection: StratumConnection): void {
+    this.#unfinished.add(connection);
+    if (this.#unfinished.size <= MOST_UNFINISHED) return;
+    for (const other of this.#unfinished)
+      if (other.state.login !== null || other.state.closed) this.#unfinished.delete(other);
+    if (this.#unfinished.size <= MOST_UNFINISHED) return;
+    // One that is at it, waiting for an answer of ours, is no idler.
+    [...this.#unfinished].find(({ state }) => state.waiting === null)?.close("No login");
   }
 
   #carry(peer: LastingPeer, record: StratumConnection["record"]): StratumConnection {

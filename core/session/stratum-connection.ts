@@ -10,14 +10,13 @@ import { afterLines, joinBytes, splitLines } from "../stratum/line-splitter.ts";
 import { loginOf } from "../stratum/messages.ts";
 import type { PendingShare, SessionContext, SessionEffect, SessionInput, SessionState } from "../stratum/session.ts";
 import type { ConnectionRecord } from "./connection-record.ts";
+import { frameProblem, INPUT_BOUNDS, InputPace } from "./input-bounds.ts";
+import type { ShareGate } from "./share-gate.ts";
 
 /** Close code of a connection that the pool ends: a policy was violated, or the peer was silent. */
 const POLICY_CLOSE = 1008;
 /** The pool is at fault: the peer is to come back. */
 export const RESTART_CLOSE = 1012;
-
-/** Shares of one connection that may wait for their verdicts; a reconnecting bridge brings fewer. */
-const MAX_IN_FLIGHT = 512;
 
 /** Who is spoken to. A WebSocket is one. */
 export interface Peer {
@@ -40,6 +39,8 @@ export interface ConnectionHost {
   authenticate(login: string): Promise<boolean>;
   /** Hex; null when none can be had. */
   allocateExtranonce(session: string): Promise<string | null>;
+  /** Where the connection's shares wait until they may be verified. */
+  gate(connection: StratumConnection): ShareGate;
   verify(share: PendingShare): Promise<ShareVerdict>;
   /** Tells the guard. @returns false when it wants the client gone. */
   report(ip: string, event: GuardEvent): Promise<boolean>;
@@ -63,8 +64,11 @@ export class StratumConnection {
   readonly #host: ConnectionHost;
   readonly #save: ((record: ConnectionRecord) => void) | null;
   #record: ConnectionRecord;
+  readonly #pace: InputPace;
   #queue: Promise<void> = Promise.resolve();
-  #inFlight = 0;
+  #queuedBytes = 0;
+  #earlyLines = 0;
+  #saved: ConnectionRecord | null = null;
   #onward: Onward | null = null;
 
   /** @param save stores what must survive, called after every change, as hibernation gives no notice; null: nothing has to */
@@ -78,6 +82,7 @@ export class StratumConnection {
     this.#record = record;
     this.#host = host;
     this.#save = save;
+    this.#pace = new InputPace(host.clock);
   }
 
   get record(): ConnectionRecord {
@@ -98,10 +103,19 @@ export class StratumConnection {
     return this.#save !== null;
   }
 
-  /** One frame. Frames are handled one after the other; a verdict on a share is not waited for. Never rejects. */
+  /**
+   * One frame. Frames are handled one after the other; a verdict on a share is waited for only where many are under way. Whoever
+   * reads no further frame of the peer's until this is done holds it back at its socket; for who cannot, what waits is bounded.
+   * Never rejects.
+   */
   async receive(chunk: Uint8Array): Promise<void> {
     this.#record = { ...this.#record, heardAtMs: this.#host.clock.nowMs() };
+    const problem = frameProblem(chunk, this.#queuedBytes);
+    if (problem !== null) return await this.#flooded(problem, "ban");
+    const cost = chunk.length + INPUT_BOUNDS.frameCost;
+    this.#queuedBytes += cost;
     await this.#inOrder(() => this.#take(chunk));
+    this.#queuedBytes -= cost;
   }
 
   /** The body of a POST. Never rejects. */
@@ -120,7 +134,7 @@ export class StratumConnection {
     this.#keep();
   }
 
-  /** Adds a submit to the tally. What follows every submit keeps the record. */
+  /** Adds a submit to the tally. Whoever counts keeps the record. */
   count(worker: string, verdict: Verdict, work: number): void {
     const tally = tallied(this.tally, this.#host.clock.nowMs(), worker, verdict, work);
     this.#record = { ...this.#record, tally };
@@ -153,21 +167,34 @@ export class StratumConnection {
     await this.#queue;
   }
 
+  /** Ends the connection of a peer that says more than any miner does. */
+  async #flooded(reason: string, event: GuardEvent): Promise<void> {
+    await this.feed({ kind: "flood", reason, event }).catch((error: unknown) => this.#fail(error));
+  }
+
   async #take(chunk: Uint8Array): Promise<void> {
-    if (this.#onward) return this.#onward(chunk);
     if (this.state.closed) return;
+    if (this.#onward) {
+      await this.#pace.turn(chunk.length);
+      return this.#onward(chunk);
+    }
     const { owner, partial } = this.#record;
     const { lines, rest, oversized } = splitLines(partial, chunk);
     this.#record = { ...this.#record, partial: rest };
     for (const [index, text] of lines.entries()) {
+      await this.#pace.turn(text.length);
       if (this.state.closed) return;
+      if (this.state.login === null && ++this.#earlyLines > INPUT_BOUNDS.linesBeforeLogin)
+        return await this.#flooded("Too many lines before the login", "malformed");
+      // Keep-alives of bridges ask nothing.
+      if (text.trim() === "") continue;
       const login = this.#host.splice ? parseLogin(loginOf(text) ?? "") : null;
       if (login) return await this.#splice(login.address, afterLines(joinBytes(partial, chunk), index));
       await this.#host.ready(owner);
       await this.feed({ kind: "line", text });
     }
     if (oversized) await this.feed({ kind: "oversized" });
-    if (lines.length === 0) this.#keep();
+    this.#keep();
   }
 
   async #splice(owner: string, bytes: Uint8Array): Promise<void> {
@@ -189,26 +216,32 @@ export class StratumConnection {
       case "allocate":
         return await this.feed({ kind: "extranonce", value: await this.#host.allocateExtranonce(this.state.id) });
       case "verify":
-        return await this.#host.background(this.#verify(effect.id, effect.share).catch((error) => this.#fail(error)));
+        return await this.#submit(effect.id, effect.share);
     }
   }
 
-  async #verify(id: string, share: PendingShare): Promise<void> {
-    const verdict = await this.#judge(share);
-    const work = verdict.kind === "accepted" ? Number(share.shareDifficulty) : 0;
-    if (verdict.kind !== "unavailable") this.#host.count(this, share.worker, verdict.kind, work);
+  /** Resolves when the share is on its way: until then nothing further is read. */
+  async #submit(id: string, share: PendingShare): Promise<void> {
+    const gate = this.#host.gate(this);
+    const entered = await gate.enter(this.lasts);
+    const verdict = entered
+      ? this.#host.verify(share).finally(() => gate.leave())
+      : Promise.resolve({ kind: "unavailable", reason: "too many shares in flight" } as const);
+    await this.#host.background(this.#answer(id, share, verdict, gate).catch((error: unknown) => this.#fail(error)));
+  }
+
+  async #answer(id: string, share: PendingShare, judged: Promise<ShareVerdict>, gate: ShareGate): Promise<void> {
+    const verdict = await judged;
+    if (verdict.kind === "accepted") {
+      gate.prove();
+      if (this.#record.proven !== true) this.#record = { ...this.#record, proven: true };
+    }
     const refused = !(await this.#reportVerdict(verdict));
     await this.feed({ kind: "verdict", id, difficulty: share.shareDifficulty, verdict, refused });
-  }
-
-  async #judge(share: PendingShare): Promise<ShareVerdict> {
-    if (this.#inFlight >= MAX_IN_FLIGHT) return { kind: "unavailable", reason: "too many shares in flight" };
-    this.#inFlight++;
-    try {
-      return await this.#host.verify(share);
-    } finally {
-      this.#inFlight--;
-    }
+    // The miner has its answer: whatever becomes of the charts costs it nothing.
+    const work = verdict.kind === "accepted" ? Number(share.shareDifficulty) : 0;
+    if (verdict.kind !== "unavailable") this.#host.count(this, share.worker, verdict.kind, work);
+    this.#keep();
   }
 
   async #reportVerdict(verdict: ShareVerdict): Promise<boolean> {
@@ -243,6 +276,8 @@ export class StratumConnection {
   }
 
   #keep(): void {
+    if (this.#record === this.#saved) return;
+    this.#saved = this.#record;
     try {
       this.#save?.(this.#record);
     } catch {

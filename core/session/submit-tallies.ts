@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Range, Verdict } from "../history/definitions.ts";
 import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
+import { type Logger, thrown } from "../log.ts";
 import { PERIOD_S, periodAt, tallied, type Tally } from "../history/tally.ts";
 
 /** Whoever keeps a tally of its own: a connection, in its record. */
@@ -14,14 +15,16 @@ export interface TallyKeeper {
 export class SubmitTallies {
   readonly #history: LoginHistory;
   readonly #clock: Clock;
+  readonly #log: Logger;
   /** Submits without a connection (HTTP getwork). A pending timer keeps the object in memory until they are written down. */
   #loose: Tally | null = null;
   #cancelTimer: (() => void) | null = null;
   #settledPeriodS = 0;
 
-  constructor(history: LoginHistory, clock: Clock) {
+  constructor(history: LoginHistory, clock: Clock, log: Logger) {
     this.#history = history;
     this.#clock = clock;
+    this.#log = log;
   }
 
   /** A getwork submit. */
@@ -37,22 +40,31 @@ export class SubmitTallies {
     if (periodS === this.#settledPeriodS) return;
     this.#settledPeriodS = periodS;
     const finished = keepers().filter(({ tally }) => tally !== null && tally.periodS < periodS);
-    this.#history.settle(finished.map(({ tally }) => tally).filter((tally) => tally !== null));
+    this.#settle(finished.map(({ tally }) => tally).filter((tally) => tally !== null));
     for (const keeper of finished) keeper.clearTally();
     if (this.#loose !== null && this.#loose.periodS < periodS) this.#settleLoose();
   }
 
   /** A connection ends: its record goes with it. */
   settleLast(keeper: TallyKeeper): void {
-    if (keeper.tally) this.#history.settle([keeper.tally]);
+    if (keeper.tally) this.#settle([keeper.tally]);
     keeper.clearTally();
   }
 
   #settleLoose(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    if (this.#loose) this.#history.settle([this.#loose]);
+    if (this.#loose) this.#settle([this.#loose]);
     this.#loose = null;
+  }
+
+  /** Charts are worth no miner's connection: what cannot be written is left out of them. */
+  #settle(tallies: readonly Tally[]): void {
+    try {
+      this.#history.settle(tallies);
+    } catch (error) {
+      this.#log.warn("the history could not be written", { error: thrown(error) });
+    }
   }
 
   report(range: Range, nowMs: number, keepers: readonly TallyKeeper[]): LoginHistoryReport {

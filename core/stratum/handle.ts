@@ -72,6 +72,8 @@ function react(state: SessionState, input: SessionInput, context: SessionContext
       return onPost(state, input.text, context, nowMs);
     case "oversized":
       return end(state, [{ kind: "report", event: "ban" }], "Line too long");
+    case "flood":
+      return end(state, [{ kind: "report", event: input.event }], input.reason);
     case "authenticated":
       return onAuthenticated(state, input.allowed, context, nowMs);
     case "extranonce":

@@ -71,6 +71,8 @@ export type SessionInput =
   | { readonly kind: "post"; readonly text: string }
   /** A line longer than the limit. */
   | { readonly kind: "oversized" }
+  /** The peer says more than any miner does. */
+  | { readonly kind: "flood"; readonly reason: string; readonly event: GuardEvent }
   /** The lists' answer to an `authenticate` effect. */
   | { readonly kind: "authenticated"; readonly allowed: boolean }
   /** Answer to an `allocate` effect, hex; null when no extranonce can be had. */

@@ -131,9 +131,9 @@ describe("the pool's history", () => {
     const pool = env.POOL_API.getByName("main");
     await pool.tick();
     const rows = await runInDurableObject(pool, (_instance, state) =>
-      state.storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM pool_history").one(),
+      state.storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'pool_history'").toArray(),
     );
-    expect(rows.n).toBe(0);
+    expect(rows).toEqual([]);
   });
 
   it("survives the loss of the object", async () => {

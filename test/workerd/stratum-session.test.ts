@@ -7,6 +7,7 @@ import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { LoginSessions } from "../../core/session/login-sessions.ts";
+import { IN_FLIGHT } from "../../core/session/share-gate.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, SEED, useStratumPool, workOf, world } from "./stratum-pool.ts";
 
@@ -192,19 +193,31 @@ describe("the way to the verifier", () => {
 });
 
 describe("a peer that misbehaves", () => {
-  it("gets no more than 512 shares of a connection into the verifier at a time", async () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
+  it("has six hundred submits at once judged, however slowly, and none refused", async () => {
+    let [inFlight, most] = [0, 0];
     world.verdict = async () => {
-      await promise;
+      most = Math.max(most, ++inFlight);
+      await scheduler.wait(1);
+      inFlight--;
       return { kind: "accepted", block: false };
     };
     const miner = await loggedIn();
-    miner.send(Array.from({ length: 513 }, (_, id) => `${submit(id)}\n`).join(""));
-    expect(await miner.read(1)).toEqual([
-      '{"id":512,"jsonrpc":"2.0","result":null,"error":{"code":0,"message":"Work not ready"}}',
-    ]);
-    resolve();
-    expect(await miner.read(512)).toHaveLength(512);
+    miner.send(Array.from({ length: 600 }, (_, id) => `${submit(id)}\n`).join(""));
+    const answers = await miner.read(600);
+    expect(answers.filter((answer) => !answer.includes('"result":true'))).toEqual([]);
+    expect(new Set(answers).size).toBe(600);
+    expect(most).toBeLessThanOrEqual(IN_FLIGHT.proven);
+  });
+
+  it("is closed for a frame of newlines, and for many of them one after the other, while another login is answered", async () => {
+    const [one, two] = [await loggedIn(), await loggedIn()];
+    const other = await StratumClient.connect(`/stratum/0x${"1".repeat(40)}`);
+    one.send("\n".repeat(1024 * 1024));
+    for (let frame = 0; frame < 2_000; frame++) two.send("\n".repeat(2_000));
+    expect(await other.ask(GET_WORK, 1)).toHaveLength(1);
+    expect(await one.closed()).toEqual({ code: 1008, reason: "Frame too large" });
+    expect(await other.ask(GET_WORK, 1)).toHaveLength(1);
+    two.close();
   });
 
   it("cannot pass itself off as another IP or session by headers", async () => {

@@ -6,7 +6,9 @@ import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 const NOW_S = 1_700_000_400;
 const NOW_MS = NOW_S * 1000;
 
-function tally(...submits: [worker: string, verdict: "accepted" | "stale" | "invalid", work: number][]): Tally {
+function tally(
+  ...submits: (readonly [worker: string, verdict: "accepted" | "stale" | "invalid", work: number])[]
+): Tally {
   let made: Tally | null = null;
   for (const [worker, verdict, work] of submits) made = tallied(made, NOW_MS, worker, verdict, work);
   return made ?? { periodS: periodAt(NOW_MS), workers: [] };
@@ -74,9 +76,26 @@ describe("a login's history", () => {
     ]);
   });
 
-  it("writes nothing for a connection that submitted nothing", () => {
+  it("writes nothing for a connection that submitted nothing, nor for whoever asks: not even a table", () => {
     const rows = nodeSql();
-    new LoginHistory(rows).settle([tally()]);
-    expect(rows.exec("SELECT count(*) AS n FROM login_history")).toEqual([{ n: 0 }]);
+    const history = new LoginHistory(rows);
+    history.settle([tally()]);
+    expect(history.report("1d", NOW_S, [])).toEqual({ resolution: 600, points: [], workers: [] });
+    expect(rows.exec("SELECT name FROM sqlite_master")).toEqual([]);
+  });
+
+  it("adds up the workers with the fewest shares when there are too many for a row or an answer, and loses no share", () => {
+    const rows = nodeSql();
+    const history = new LoginHistory(rows);
+    for (let connection = 0; connection < 300; connection++) {
+      const names = Array.from({ length: 30 }, (_, at) => `${connection}-${at}-`.padEnd(32, "w"));
+      history.settle([tally(["rig", "accepted", 1], ...names.map((name) => [name, "accepted", 1] as const))]);
+    }
+    const [longest] = rows.exec("SELECT max(length(detail)) AS longest FROM login_history");
+    expect(Number(longest?.["longest"])).toBeLessThanOrEqual(64 * 1024);
+    const { workers } = history.report("1d", NOW_S, []);
+    expect(workers[0]).toEqual(["rig", 300, 0, 0, 0, 300]);
+    expect(workers.at(-1)?.[0]).toBe("…");
+    expect(workers.reduce((sum, [, accepted]) => sum + accepted, 0)).toBe(9_300);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { sleep } from "../../../core/clock.ts";
 import type { ShareVerdict } from "../../../core/shares/share.ts";
 import { settled } from "../../support/virtual-clock.ts";
-import { GET_WORK, GRANTED, IP, job, LOGIN, LOGIN_LINE, NOT_READY, SessionRig, submit } from "./session-rig.ts";
+import { GET_WORK, GRANTED, IP, job, LOGIN, LOGIN_LINE, SessionRig, submit } from "./session-rig.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const STALE = (id: number) => `{"id":${id},"jsonrpc":"2.0","result":false}`;
@@ -94,21 +94,6 @@ describe("verdicts", () => {
       GRANTED(41),
       '{"id":40,"jsonrpc":"2.0","result":null,"error":{"code":22,"message":"Duplicate share"}}',
     ]);
-  });
-
-  it("may be waited for 512 times at once by a connection, and again when one has come", async () => {
-    const rig = new SessionRig();
-    const waiting: ((verdict: ShareVerdict) => void)[] = [];
-    rig.verdict = () => new Promise((resolve) => waiting.push(resolve));
-    const [one, two] = [await rig.loggedIn(), await rig.loggedIn()];
-    const lines = Array.from({ length: 513 }, (_, id) => submit(id));
-    expect(await rig.say(one, ...lines)).toEqual([NOT_READY(512)]);
-    expect(await rig.say(two, submit(1))).toEqual([]);
-    waiting[0]?.({ kind: "accepted", block: false });
-    await settled();
-    expect(one.read()).toEqual([GRANTED(0)]);
-    expect(await rig.say(one, submit(600))).toEqual([]);
-    expect(waiting).toHaveLength(514);
   });
 
   it("are reported, valid and invalid ones before the answer, and a refusal closes", async () => {

@@ -152,6 +152,17 @@ describe("a login in band", () => {
     }
   });
 
+  it("frees nobody of the bounds: what a spliced peer floods goes no further", async () => {
+    const rig = new InBandRig();
+    await rig.says(LOGIN_LINE);
+    const frames = Array.from({ length: 16 }, () => rig.login.receive(new Uint8Array(200_000)));
+    await rig.clock.pass(1_000);
+    expect(rig.peer.closed).toEqual({ code: 1008, reason: "Too much at once" });
+    await rig.clock.pass(60_000);
+    await Promise.all(frames);
+    expect(rig.handed[0]?.bytes.length).toBeLessThan(1_600_000);
+  });
+
   it("never comes from a peer that sends an endless line: it is reported before the connection is closed", async () => {
     const rig = new InBandRig();
     const order: string[] = [];

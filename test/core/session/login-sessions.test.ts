@@ -100,13 +100,14 @@ describe("counting", () => {
   it("credits a stale share to the worker that submits it, and the next share tells the verifier of all of them", async () => {
     const rig = new SessionRig();
     const [one, two] = [await rig.loggedIn(), await rig.loggedIn()];
+    await rig.say(one, submit(0));
     await rig.say(one, submit(1, "7"), submit(2, "7", ',"worker":"shed"'));
     await rig.say(two, submit(3, "7"));
     await rig.sessions.getwork({ login: LOGIN, worker: "post", ip: IP, body: submit(4, "7") });
     await rig.say(two, submit(5), submit(6));
-    expect(rig.attempts.map(({ share }) => share.staleBefore)).toEqual([4, 0]);
+    expect(rig.attempts.map(({ share }) => share.staleBefore)).toEqual([0, 4, 0]);
     expect(rig.sessions.history("1d").workers).toEqual([
-      ["rig", 2, 0, 0, 2, 4_000_000_000],
+      ["rig", 3, 0, 0, 2, 6_000_000_000],
       ["shed", 0, 0, 0, 1, 0],
       ["post", 0, 0, 0, 1, 0],
     ]);

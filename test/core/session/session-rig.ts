@@ -95,7 +95,8 @@ export class SessionRig {
   readonly renewals: (readonly ExtranonceLease[])[] = [];
   readonly subscriptions: string[] = [];
   readonly logged: string[] = [];
-  readonly history = new LoginHistory(nodeSql());
+  readonly sql = nodeSql();
+  readonly history = new LoginHistory(this.sql);
   /** What the template says to whoever subscribes. */
   work: WorkSnapshot | null = this.snapshot(1, [job("a"), job("b")]);
   verdict: (share: ShareSubmission) => Promise<ShareVerdict> = async () => ({ kind: "accepted", block: false });

@@ -1,0 +1,65 @@
+/** Shares that one client of a login may have in flight: few until one of them was valid. */
+export const IN_FLIGHT = { unproven: 8, proven: 128 } as const;
+/** Above so many that wait, a submit of HTTP getwork is refused: each is a request that is held open. */
+const MOST_WAITING = 256;
+
+/**
+ * Lets the shares that one client (an IP) sends for one login in a few at a time. Whoever has no place waits, and its connection reads
+ * nothing on meanwhile: nothing is refused for coming too fast, and nobody's junk fills the verifier's queue.
+ */
+export class ShareGate {
+  readonly #waiting: (() => void)[] = [];
+  #inFlight = 0;
+  #proven: boolean;
+
+  constructor(proven: boolean) {
+    this.#proven = proven;
+  }
+
+  /** A share of the client's was valid. */
+  get proven(): boolean {
+    return this.#proven;
+  }
+
+  /** A share of the client's was valid: more of them may be in flight. */
+  prove(): void {
+    if (this.#proven) return;
+    this.#proven = true;
+    this.#letIn();
+  }
+
+  /**
+   * Waits for a place.
+   * @param patient false for one that takes no for an answer when many wait already
+   * @returns whether it has one
+   */
+  async enter(patient: boolean): Promise<boolean> {
+    if (this.#inFlight < this.#most) {
+      this.#inFlight += 1;
+      return true;
+    }
+    if (!patient && this.#waiting.length >= MOST_WAITING) return false;
+    // Whoever lets it in has counted it.
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return true;
+  }
+
+  /** A verdict has come. */
+  leave(): void {
+    this.#inFlight -= 1;
+    this.#letIn();
+  }
+
+  get #most(): number {
+    return this.#proven ? IN_FLIGHT.proven : IN_FLIGHT.unproven;
+  }
+
+  #letIn(): void {
+    while (this.#inFlight < this.#most) {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      this.#inFlight += 1;
+      next();
+    }
+  }
+}
