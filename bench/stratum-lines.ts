@@ -10,7 +10,14 @@ import type { SessionContext, SessionEffect, SessionState } from "../core/stratu
 
 const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 const hash = (digit: string) => `0x${digit.repeat(64)}`;
-const job = { header: hash("a"), seed: hash("5"), height: 1_000, networkDifficulty: 1n << 50n };
+const job = {
+  header: hash("a"),
+  seed: hash("5"),
+  height: 1_000,
+  networkDifficulty: 1n << 50n,
+  poolDifficulty: 2_000_000_000n,
+  classTable: 1,
+} as const;
 const seconds = Number(process.argv[2] ?? 3);
 
 const DIALECTS = {
@@ -30,14 +37,15 @@ const DIALECTS = {
 const context: SessionContext = {
   work: { sequence: 1, current: job, jobs: [job], confirmedAtMs: 0 },
   maxWorkAgeMs: Infinity,
-  difficulty: 2_000_000_000n,
+  terms: { poolDifficulty: 2_000_000_000n, classTable: 1 },
+  lastClass: () => 0,
   vardiff: null,
   chain: customChain({ name: "bench" }),
   timeoutMs: 120_000,
   owner: LOGIN,
 };
 
-let state: SessionState = newSession("bench", "", context.difficulty);
+let state: SessionState = newSession("00000000-0000-4000-8000-000000000000", "");
 let replies = 0;
 
 /** Answers every question at once and accepts every share. */
@@ -46,9 +54,9 @@ function perform(effect: SessionEffect): void {
   if (effect.kind === "authenticate") feed({ kind: "authenticated", allowed: true });
   if (effect.kind === "allocate") feed({ kind: "extranonce", value: "080c01" });
   if (effect.kind !== "verify") return;
-  const { id, share } = effect;
+  const { id } = effect;
   const verdict = { kind: "accepted", block: false } as const;
-  feed({ kind: "verdict", id, difficulty: share.shareDifficulty, verdict, refused: false });
+  feed({ kind: "verdict", id, verdict, refused: false });
 }
 
 function feed(input: Parameters<typeof handle>[1]): void {
@@ -58,7 +66,7 @@ function feed(input: Parameters<typeof handle>[1]): void {
 }
 
 for (const [dialect, { login, share }] of Object.entries(DIALECTS)) {
-  state = newSession("bench", "", context.difficulty);
+  state = newSession("00000000-0000-4000-8000-000000000000", "");
   for (const text of login) feed({ kind: "line", text });
   const frame = new TextEncoder().encode(`${share}\n`);
   const untilMs = performance.now() + seconds * 1_000;

@@ -114,15 +114,16 @@ const upstreamSecret = v.strictObject(
   "a table with cfAccessClientId and cfAccessClientSecret, or username and password",
 );
 
+const VARDIFF = "false, or a table with targetTime, retargetTime, variancePercent, minDiff and maxDiff";
 const vardiff = v.strictObject(
   {
-    targetTime: duration("10s", "100ms", "10m"),
+    targetTime: duration("30s", "100ms", "10m"),
     retargetTime: duration("60s", "100ms", "1h"),
     variancePercent: count(30, 1, 99),
     minDiff: v.optional(difficultyValue, "100000000"),
-    maxDiff: v.optional(difficultyValue, "1000000000000"),
+    maxDiff: v.optional(difficultyValue, "10000000000000"),
   },
-  "a table with targetTime, retargetTime, variancePercent, minDiff and maxDiff",
+  VARDIFF,
 );
 
 const banning = v.strictObject({
@@ -234,7 +235,8 @@ export const settingsSchema = v.object({
     v.strictObject({
       timeout: duration("120s", "1s", "24h"),
       loginTimeout: duration("10s", "1s", "5m"),
-      vardiff: v.optional(v.nullable(vardiff), null),
+      // Off with false; null says the same where settings are JSON.
+      vardiff: v.optional(v.nullable(v.union([v.literal(false), vardiff], VARDIFF)), {}),
     }),
     {},
   ),

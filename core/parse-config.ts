@@ -166,7 +166,7 @@ function upstashOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["l
 
 function vardiffOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["stratum"]["vardiff"] {
   const { vardiff } = settings.stratum;
-  if (vardiff === null) return null;
+  if (vardiff === null || vardiff === false) return null;
   if (vardiff.minDiff > vardiff.maxDiff)
     problems.push({
       variable: "stratum.vardiff.minDiff",
@@ -184,6 +184,7 @@ function vardiffOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["s
 
 function workOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["work"] {
   return {
+    terms: { poolDifficulty: settings.difficulty, classTable: settings.stratum.vardiff ? 1 : 0 },
     upstreams: upstreamsOf(settings, problems),
     blockRefreshIntervalMs: settings.blockRefreshInterval,
     upstreamCheckIntervalMs: settings.upstreamCheckInterval,

@@ -1,5 +1,6 @@
 import type { ChainSpec } from "./chain-spec.ts";
 import type { UnlockerConfig } from "./payouts/unlocker-config.ts";
+import type { HeaderTerms } from "./work/job.ts";
 import type { UpstreamConfig } from "./work/upstream.ts";
 
 /** Everything that an operator can set, parsed once and frozen. Names follow open-ethereum-pool; durations are ms, difficulties hashes. */
@@ -20,11 +21,13 @@ export interface PoolConfig {
     readonly timeoutMs: number;
     /** A peer that has not logged in after this long is closed. */
     readonly loginTimeoutMs: number;
-    /** Null: every session keeps `difficulty`. */
+    /** Null: there are no classes of difficulty, every share is worth `difficulty`. */
     readonly vardiff: VardiffConfig | null;
   };
   readonly getwork: { readonly limitBodySize: number; readonly limitHeadersSize: number };
   readonly work: {
+    /** What new headers are stamped with. */
+    readonly terms: HeaderTerms;
     readonly upstreams: readonly UpstreamConfig[];
     readonly blockRefreshIntervalMs: number;
     readonly upstreamCheckIntervalMs: number;
@@ -95,13 +98,16 @@ export interface PoolConfig {
   };
 }
 
+/** How sessions with an extranonce are brought to the class of difficulty that suits their hashrate. */
 export interface VardiffConfig {
   /** Time that should lie between two shares of a connection. */
   readonly targetTimeMs: number;
   /** How often the difficulty is reconsidered. */
   readonly retargetTimeMs: number;
-  /** Deviation that is tolerated, in percent of `targetTimeMs`. */
+  /** How far beyond half or double `targetTimeMs` a class is kept, in percent: classes lie a factor of 4 apart. */
   readonly variancePercent: number;
+  /** Classes easier than this are not given, in hashes. */
   readonly minDifficulty: bigint;
+  /** Nor harder ones. */
   readonly maxDifficulty: bigint;
 }

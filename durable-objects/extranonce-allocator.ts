@@ -1,35 +1,32 @@
 import { DurableObject } from "cloudflare:workers";
-import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
-import { ExtranonceLeases } from "../core/stratum/extranonce-leases.ts";
+import { ExtranonceLender, type LeasedBlock } from "../core/session/extranonce-lender.ts";
+import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
 import type { Env } from "./env.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { ExtranonceAllocatorRpc } from "./rpc.ts";
 
-/**
- * Gives every live session of the pool nonces of its own: one object (`idFromName("main")`), because uniqueness across login
- * objects needs one place that decides.
- */
+/** One object (`idFromName("main")`): that no two logins search the same nonces needs one place that decides. */
 export class ExtranonceAllocator extends DurableObject<Env> implements ExtranonceAllocatorRpc {
-  readonly #leases: ExtranonceLeases;
+  readonly #lender: ExtranonceLender;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const { kv } = ctx.storage;
-    this.#leases = new ExtranonceLeases({
-      sql: sqlPort(ctx.storage),
-      next: { load: () => kv.get<number>("next"), save: (value) => kv.put("next", value) },
-    });
+    this.#lender = new ExtranonceLender(sqlPort(ctx.storage), () => Date.now());
   }
 
-  async acquire(session: string): Promise<number> {
-    return this.#leases.acquire(session, Date.now());
+  async lend(holder: string, wanted: DifficultyClass, count: number): Promise<LeasedBlock[]> {
+    return this.#lender.lend(holder, wanted, count);
   }
 
-  async renew(leases: readonly ExtranonceLease[]): Promise<number[]> {
-    return this.#leases.renew(leases, Date.now());
+  async renew(holder: string, firsts: readonly number[]): Promise<number[]> {
+    return this.#lender.renew(holder, firsts);
   }
 
-  async release(leases: readonly ExtranonceLease[]): Promise<void> {
-    this.#leases.release(leases, Date.now());
+  async release(holder: string, firsts: readonly number[]): Promise<void> {
+    this.#lender.release(holder, firsts);
+  }
+
+  async transfer(from: string, to: string, first: number): Promise<number | null> {
+    return this.#lender.transfer(from, to, first);
   }
 }

@@ -29,7 +29,9 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
       clock: systemClock,
       log,
       guard: new GuardClient(env),
-      extranonces: new ExtranonceClient(env, log),
+      name: ctx.id.toString(),
+      lender: new ExtranonceClient(env, log),
+      kept: (name) => ({ get: () => kv.get(name), set: (value) => kv.put(name, value) }),
       subscribe: (template, login) => env.BLOCK_TEMPLATE.getByName(template).subscribe(login),
       // A new stub each time: after an exception the old one may stay broken.
       submit: (verifier, submission) => env.SHARE_VERIFIER.getByName(verifier).submit(submission),

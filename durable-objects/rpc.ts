@@ -9,7 +9,8 @@ import type { Range, SubmitCounts } from "../core/history/definitions.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import type { Access } from "../core/ledger/engine/access.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
-import type { ExtranonceLease } from "../core/stratum/extranonce.ts";
+import type { LeasedBlock } from "../core/session/extranonce-lender.ts";
+import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
 import type { ClientCounts } from "../core/policy/share-ratio.ts";
@@ -80,12 +81,14 @@ export interface EmbeddedRedisRpc {
 
 /** One object, `idFromName("main")`, that gives every live session nonces of its own. */
 export interface ExtranonceAllocatorRpc {
-  /** An extranonce that no live session has, for a session id that is unique in the pool; the one that it has or lately had, if it did. */
-  acquire(session: string): Promise<number>;
-  /** Keeps extranonces for another lease. @returns those that belong to someone else by now */
-  renew(leases: readonly ExtranonceLease[]): Promise<number[]>;
-  /** Gives back what a session no longer needs; for a short while nobody else gets it, as the session may come back. */
-  release(leases: readonly ExtranonceLease[]): Promise<void>;
+  /** Blocks of extranonces of a class that nobody else has. @returns as many as there are, up to `count` */
+  lend(holder: string, wanted: DifficultyClass, count: number): Promise<LeasedBlock[]>;
+  /** Keeps blocks for another lease. @returns those that belong to someone else by now */
+  renew(holder: string, firsts: readonly number[]): Promise<number[]>;
+  /** Gives back what a holder no longer needs; for a short while nobody else gets it, as its sessions may come back. */
+  release(holder: string, firsts: readonly number[]): Promise<void>;
+  /** Makes a block another holder's. @returns until when, Unix time in ms; null where it is not `from`'s */
+  transfer(from: string, to: string, first: number): Promise<number | null>;
 }
 
 /** One object per client IP, `idFromName(ip)`. */

@@ -8,6 +8,7 @@ import { termsOf } from "../core/payouts/block-terms.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, storeLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
+import type { HeaderTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -20,6 +21,7 @@ import type { ShareVerifierRpc } from "./rpc.ts";
 
 /** One shard of the pool's verification: proofs of work, the write side of the ledger, and what must survive until it is written. */
 export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRpc {
+  readonly #terms: HeaderTerms;
   readonly #bell: AlarmBell;
   readonly #processor: ShareProcessor;
   readonly #logShare: ReturnType<typeof shareLog>;
@@ -30,6 +32,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     const config = loadConfig(env);
     const { chain, ledger, unlocker, verifier } = config;
     const log = partLog(env, "verifier").with({ shard: ctx.id.name ?? ctx.id.toString() });
+    this.#terms = config.work.terms;
     this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
     this.#logShare = shareLog(log, config.log.shares);
     this.#reporter = new VerdictReporter((counts) => env.POOL_API.getByName("main").report(counts), systemClock);
@@ -61,8 +64,10 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     });
   }
 
-  async submit(share: ShareSubmission): Promise<ShareVerdict> {
+  async submit(submission: ShareSubmission): Promise<ShareVerdict> {
     const begunMs = Date.now();
+    // During a deploy a session of before headers had terms names a job without them.
+    const share = { ...submission, job: { ...this.#terms, ...submission.job } };
     const verdict = await this.#processor.submit(share);
     this.#logShare(share, verdict, Date.now() - begunMs);
     this.#reporter.count(verdict, share.staleBefore ?? 0);

@@ -25,7 +25,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, ip: string): Respo
       clock: systemClock,
       log,
       guard: new GuardClient(env),
-      extranonces: new ExtranonceClient(env, log),
+      lender: new ExtranonceClient(env, log),
       work: () => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).snapshot(),
       async connect(owner, begun) {
         const ws = await connectSession(env, { owner, ip, begun }, server);

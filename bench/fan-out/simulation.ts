@@ -30,7 +30,7 @@ export interface TreeResult {
 
 const WORK: WorkSnapshot = {
   sequence: 1,
-  current: { header: "0x", seed: "0x", height: 1, networkDifficulty: 1n },
+  current: { header: "0x", seed: "0x", height: 1, networkDifficulty: 1n, poolDifficulty: 1n, classTable: 1 },
   jobs: [],
   confirmedAtMs: 0,
 };

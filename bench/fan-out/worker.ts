@@ -1,6 +1,6 @@
 // A Worker for measuring: what a call from one Durable Object to another costs in workerd when the called one does nothing.
 import { DurableObject } from "cloudflare:workers";
-import type { WorkSnapshot } from "../../core/work/job.ts";
+import type { Job, WorkSnapshot } from "../../core/work/job.ts";
 
 interface Env {
   readonly ROOT: DurableObjectNamespace<Root>;
@@ -27,11 +27,13 @@ export class Leaf extends DurableObject<Env> {
   }
 }
 
-const job = (height: number) => ({
+const job = (height: number): Job => ({
   header: `0x${"a1".repeat(32)}`,
   seed: `0x${"b2".repeat(32)}`,
   height,
   networkDifficulty: 550_853_386n,
+  poolDifficulty: 1n << 33n,
+  classTable: 1,
 });
 const WORK: WorkSnapshot = {
   sequence: 1,

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Tally } from "../history/tally.ts";
+import { NOTHING_TOLD } from "../stratum/dialects.ts";
 import { newSession } from "../stratum/handle.ts";
 import type { SessionState } from "../stratum/session.ts";
 
@@ -9,7 +10,7 @@ import type { SessionState } from "../stratum/session.ts";
  * the connection, and the miner comes back.
  */
 export interface ConnectionRecord {
-  readonly version: 1;
+  readonly version: 2;
   /** Client address, `CF-Connecting-IP` and nothing else. */
   readonly ip: string;
   /** Whose connection this is: lower-case `0x` address; null where the login comes in band and has not come yet. */
@@ -18,8 +19,6 @@ export interface ConnectionRecord {
   readonly openedAtMs: number;
   /** When the peer last sent anything. A push of ours does not renew it. */
   readonly heardAtMs: number;
-  /** When its extranonce was leased or the lease renewed, where it has one. */
-  readonly leasedAtMs: number;
   /** Bytes of a line whose end has not come yet. */
   readonly partial: Uint8Array;
   readonly state: SessionState;
@@ -30,7 +29,7 @@ export interface ConnectionRecord {
 }
 
 /** What the Worker already agreed with a peer on `/stratum`, before it named its login. */
-export type BegunSession = Pick<SessionState, "id" | "extranonce"> & {
+export type BegunSession = Pick<SessionState, "id" | "extranonce" | "canMove"> & {
   readonly dialect: NonNullable<SessionState["dialect"]>;
 };
 
@@ -38,6 +37,7 @@ export const begunSchema = v.object({
   id: v.string(),
   dialect: v.picklist(["ethProxy", "es1", "es2", "stratum"]),
   extranonce: v.string(),
+  canMove: v.boolean(),
 });
 
 const stateSchema = v.object({
@@ -49,18 +49,26 @@ const stateSchema = v.object({
   // A question keeps the object awake until it is answered, so there is none to remember.
   waiting: v.null(),
   job: v.nullable(v.string()),
-  told: v.nullable(v.object({ difficulty: v.bigint(), epoch: v.number() })),
+  region: v.object({ prefix: v.string(), strays: v.nullable(v.number()) }),
+  told: v.object({
+    difficulty: v.nullable(v.bigint()),
+    epoch: v.nullable(v.number()),
+    extranonce: v.nullable(v.string()),
+  }),
   track: v.object({
-    current: v.bigint(),
-    before: v.array(v.object({ difficulty: v.bigint(), endedBy: v.string() })),
+    current: v.string(),
+    before: v.array(v.object({ prefix: v.string(), endedBy: v.string() })),
   }),
   vardiff: v.object({
     fixed: v.nullable(v.bigint()),
     sinceMs: v.number(),
+    segmentMs: v.number(),
     windowShares: v.number(),
+    windowExposure: v.number(),
     shares: v.number(),
     exposure: v.number(),
   }),
+  pace: v.object({ sinceMs: v.number(), shares: v.number() }),
   errors: v.object({ sinceMs: v.number(), count: v.number() }),
   closed: v.boolean(),
 });
@@ -69,12 +77,11 @@ const count = v.number();
 const tallyRow = v.tuple([v.string(), count, count, count, count, count]);
 
 const schema = v.object({
-  version: v.literal(1),
+  version: v.literal(2),
   ip: v.string(),
   owner: v.string(),
   openedAtMs: v.number(),
   heardAtMs: v.number(),
-  leasedAtMs: v.number(),
   partial: v.instance(Uint8Array),
   state: stateSchema,
   tally: v.optional(v.nullable(v.object({ periodS: v.number(), workers: v.array(tallyRow) }))),
@@ -82,21 +89,16 @@ const schema = v.object({
 });
 
 /** A connection that has sent nothing yet. @param id unique name of the session, unless it has begun already */
-export function newRecord(
-  { ip, owner, worker, begun }: NewConnection,
-  id: string,
-  difficulty: bigint,
-  nowMs: number,
-): ConnectionRecord {
+export function newRecord({ ip, owner, worker, begun }: NewConnection, id: string, nowMs: number): ConnectionRecord {
+  const fresh = newSession(id, worker);
   return {
-    version: 1,
+    version: 2,
     ip,
     owner,
     openedAtMs: nowMs,
     heardAtMs: nowMs,
-    leasedAtMs: nowMs,
     partial: new Uint8Array(0),
-    state: { ...newSession(id, worker, difficulty), ...begun },
+    state: begun === null ? fresh : { ...fresh, ...begun, told: toldBy(begun) },
   };
 }
 
@@ -108,6 +110,11 @@ export interface NewConnection {
   readonly worker: string;
   /** Null for a peer that has sent nothing. */
   readonly begun: BegunSession | null;
+}
+
+/** What a peer has heard by then: in EthereumStratum/1 its extranonce, in /2 nothing. */
+function toldBy({ dialect, extranonce }: BegunSession): SessionState["told"] {
+  return dialect === "es1" ? { ...NOTHING_TOLD, extranonce } : NOTHING_TOLD;
 }
 
 /** The record as it is stored. */

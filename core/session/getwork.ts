@@ -19,9 +19,9 @@ export interface GetworkPost {
  * Answers a POST: an eth-proxy session that the URL has logged in and that ends with its answer.
  * @returns the JSON-RPC answer, always to be sent with status 200. Never rejects.
  */
-export async function answerPost(post: GetworkPost, host: ConnectionHost, difficulty: bigint): Promise<string> {
+export async function answerPost(post: GetworkPost, host: ConnectionHost): Promise<string> {
   const { login, worker, ip, body } = post;
-  const fresh = newRecord({ ip, owner: login, worker, begun: null }, "", difficulty, host.clock.nowMs());
+  const fresh = newRecord({ ip, owner: login, worker, begun: null }, "", host.clock.nowMs());
   const record = { ...fresh, state: loggedInSession(fresh.state, "ethProxy", login) };
   return await new Promise((resolve) => {
     const peer: Peer = {

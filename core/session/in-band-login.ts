@@ -1,12 +1,14 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Guard, GuardEvent } from "../policy/guard.ts";
+import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ShareVerdict } from "../shares/share.ts";
-import { leaseOf } from "../stratum/extranonce.ts";
+import { extranonceHex, extranonceValue, sessionName } from "../stratum/extranonce.ts";
 import { contextOf, type SessionContext } from "../stratum/session.ts";
 import type { WorkSnapshot } from "../work/job.ts";
 import { type BegunSession, newRecord } from "./connection-record.ts";
-import type { ExtranoncePort, SessionConfig } from "./login-sessions.ts";
+import type { LenderPort } from "./extranonce-pool.ts";
+import type { SessionConfig } from "./login-sessions.ts";
 import type { ShareGate } from "./share-gate.ts";
 import { type ConnectionHost, type Onward, type Peer, StratumConnection } from "./stratum-connection.ts";
 
@@ -15,7 +17,7 @@ export interface InBandPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly guard: Guard;
-  readonly extranonces: ExtranoncePort;
+  readonly lender: LenderPort;
   /** The work of now; null where there is none. */
   work(): Promise<WorkSnapshot | null>;
   /** Connects the peer to whoever carries the sessions of a login. @param begun null for a peer that has agreed nothing yet */
@@ -46,8 +48,8 @@ export class InBandLogin implements ConnectionHost {
     this.#config = config;
     this.#ports = ports;
     this.#ownId = id;
-    const { difficulty, loginTimeoutMs } = config.stratum;
-    const record = newRecord({ ip, owner: null, worker: "", begun: null }, id, difficulty, clock.nowMs());
+    const { loginTimeoutMs } = config.stratum;
+    const record = newRecord({ ip, owner: null, worker: "", begun: null }, id, clock.nowMs());
     this.#connection = new StratumConnection(peer, record, this);
     this.#cancelDeadline = clock.after(loginTimeoutMs, () => this.#connection.close("No login"));
   }
@@ -62,21 +64,33 @@ export class InBandLogin implements ConnectionHost {
     this.#cancelDeadline();
     this.#connection.close("Gone");
     // Whoever carries the login gives it back where there is one; a resumed session may be alive elsewhere.
-    const { state } = this.#connection;
-    const lease = !this.#spliced && state.id === this.#ownId ? leaseOf(state) : null;
-    if (lease) await this.#ports.extranonces.release(lease);
+    const { id, extranonce } = this.#connection.state;
+    const name = sessionName(this.#ownId);
+    if (this.#spliced || extranonce === "" || sessionName(id) !== name) return;
+    await this.#ports.lender.release(name, [extranonceValue(extranonce)]);
   }
 
   context(): SessionContext {
-    return contextOf(this.#config, this.#work, null);
+    return contextOf(this.#config, this.#work, null, () => 0);
   }
 
   async ready(): Promise<void> {
     this.#work ??= await this.#ports.work();
   }
 
-  async allocateExtranonce(session: string): Promise<string | null> {
-    return await this.#ports.extranonces.acquire(session);
+  /** A block of its own; the login takes it over. One that is resumed is the login's already, if it is anyone's. */
+  async allocateExtranonce(
+    _connection: StratumConnection,
+    wanted: DifficultyClass,
+    resume: string | null,
+  ): Promise<string | null> {
+    if (resume !== null) return resume;
+    const [block] = await this.#ports.lender.lend(sessionName(this.#ownId), wanted, 1);
+    return block ? extranonceHex(block.first) : null;
+  }
+
+  retargeted(): void {
+    neverBeforeTheLogin("retarget");
   }
 
   async report(ip: string, event: GuardEvent): Promise<boolean> {
@@ -90,8 +104,9 @@ export class InBandLogin implements ConnectionHost {
 
   async splice(owner: string, bytes: Uint8Array): Promise<Onward> {
     this.#cancelDeadline();
-    const { id, dialect, extranonce } = this.#connection.state;
-    const onward = await this.#ports.connect(owner, dialect === null ? null : { id, dialect, extranonce });
+    const { id, dialect, extranonce, canMove } = this.#connection.state;
+    const begun = dialect === null ? null : { id, dialect, extranonce, canMove };
+    const onward = await this.#ports.connect(owner, begun);
     this.#spliced = true;
     onward(bytes);
     return onward;

@@ -6,12 +6,16 @@ import type { Logger } from "../log.ts";
 import type { AccessListCache } from "../policy/access-lists.ts";
 import type { Guard, GuardEvent } from "../policy/guard.ts";
 import type { PoolConfig } from "../pool-config.ts";
+import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ShareVerdict } from "../shares/share.ts";
-import { type ExtranonceLease, LEASE_MS, leaseOf } from "../stratum/extranonce.ts";
+import { sessionName } from "../stratum/extranonce.ts";
+import { patienceMs } from "../stratum/patience.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
 import type { WorkSnapshot } from "../work/job.ts";
 import { newRecord, type NewConnection, readRecord, storedRecord } from "./connection-record.ts";
+import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-pool.ts";
 import { answerPost, type GetworkPost, refusePost } from "./getwork.ts";
+import { LastClasses } from "./last-classes.ts";
 import { ShareGate } from "./share-gate.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
 import { type ConnectionHost, type Peer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
@@ -41,21 +45,16 @@ export interface SessionGuard extends Guard {
   flush(ip: string): Promise<void>;
 }
 
-/** The way to whoever gives nonces out. It never rejects. */
-export interface ExtranoncePort {
-  /** Hex; null when none can be had. */
-  acquire(session: string): Promise<string | null>;
-  /** @returns values that were lost to another session; null when there was no answer */
-  renew(leases: readonly ExtranonceLease[]): Promise<readonly number[] | null>;
-  release(lease: ExtranonceLease): Promise<void>;
-}
-
 /** What the connections of a login need of the world. */
 export interface LoginPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly guard: SessionGuard;
-  readonly extranonces: ExtranoncePort;
+  /** What this login is called where it borrows extranonces: its address. */
+  readonly name: string;
+  readonly lender: LenderPort;
+  /** Values that outlive memory, by name. */
+  kept(name: string): KeptValue;
   readonly subscribe: Subscribe;
   readonly submit: SubmitAttempt;
   readonly history: LoginHistory;
@@ -81,6 +80,8 @@ export class LoginSessions implements ConnectionHost {
   readonly #tallies: SubmitTallies;
   readonly #gates = new BoundedMap<string, ShareGate>(REMEMBERED_CLIENTS);
   readonly #unfinished = new Set<StratumConnection>();
+  readonly #extranonces: ExtranoncePool;
+  readonly #classes: LastClasses;
   #getworkUntilMs = 0;
 
   constructor(config: SessionConfig, ports: LoginPorts) {
@@ -92,14 +93,23 @@ export class LoginSessions implements ConnectionHost {
     this.#feed = new WorkFeed(config.work, ports.subscribe, log);
     this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit);
     this.#tallies = new SubmitTallies(ports.history, clock, log);
+    const inUse = () => new Set(this.live().map(({ state }) => state.extranonce));
+    this.#extranonces = new ExtranoncePool(ports.name, ports.lender, ports.kept("extranonces"), clock, inUse);
+    this.#classes = new LastClasses(ports.kept("classes"));
   }
 
   /** Takes a new peer in. @param id unique name of its session, unless it has begun one. @returns when it must have logged in */
   enter(peer: LastingPeer, connection: NewConnection, id: string): number {
     const nowMs = this.clock.nowMs();
-    const record = newRecord(connection, id, this.#config.stratum.difficulty, nowMs);
+    const record = newRecord(connection, id, nowMs);
     peer.serializeAttachment(storedRecord(record));
-    this.#begin(this.#carry(peer, record));
+    const begun = this.#carry(peer, record);
+    this.#begin(begun);
+    const { id: session, extranonce } = record.state;
+    if (extranonce !== "") {
+      this.#endEarlier(begun, session);
+      this.background(this.#extranonces.adopt(extranonce, sessionName(session)));
+    }
     return nowMs + this.#config.stratum.loginTimeoutMs;
   }
 
@@ -125,11 +135,11 @@ export class LoginSessions implements ConnectionHost {
     this.#unfinished.delete(connection);
     this.#tallies.settleLast(connection);
     const { ip, state } = connection.record;
-    const lease = leaseOf(state);
     const others = () => this.live().filter((other) => other !== connection);
-    // A session that came back on another socket before this one was known to be dead keeps its lease.
-    const resumed = lease && others().some((other) => other.state.id === lease.session);
-    if (lease && !resumed) await this.#ports.extranonces.release(lease);
+    // A session that came back on another socket before this one was known to be dead keeps its extranonce.
+    const { extranonce } = state;
+    const isFree = extranonce !== "" && !others().some((other) => other.state.extranonce === extranonce);
+    if (isFree) await this.#extranonces.left(extranonce);
     if (!others().some(({ record }) => record.ip === ip)) await this.#ports.guard.flush(ip);
   }
 
@@ -145,7 +155,7 @@ export class LoginSessions implements ConnectionHost {
       if (deadlineMs > nowMs) next = Math.min(next ?? deadlineMs, deadlineMs);
       else connection.close(connection.state.login === null ? "No login" : "Silent for too long");
     }
-    await this.#renewExtranonces(nowMs);
+    await this.#renewExtranonces();
     return next;
   }
 
@@ -176,11 +186,12 @@ export class LoginSessions implements ConnectionHost {
       this.background(this.report(request.ip, "ban").then(() => undefined));
       return refusePost(request.body, "blacklisted");
     }
-    return await answerPost(request, this, this.#config.stratum.difficulty);
+    return await answerPost(request, this);
   }
 
   context(connection: StratumConnection): SessionContext {
-    const context = contextOf(this.#config, this.#feed.work, connection.record.owner);
+    const lastClass = (worker: string) => this.#classes.of(worker);
+    const context = contextOf(this.#config, this.#feed.work, connection.record.owner, lastClass);
     // Difficulty varies with what a connection has done so far; a POST has no past.
     return connection.lasts ? context : { ...context, vardiff: null };
   }
@@ -197,8 +208,18 @@ export class LoginSessions implements ConnectionHost {
     return !blacklisted;
   }
 
-  async allocateExtranonce(session: string): Promise<string | null> {
-    return await this.#ports.extranonces.acquire(session);
+  async allocateExtranonce(
+    connection: StratumConnection,
+    wanted: DifficultyClass,
+    resume: string | null,
+  ): Promise<string | null> {
+    const { waiting } = connection.state;
+    if (waiting?.for === "extranonce" && waiting.resume !== null) this.#endEarlier(connection, waiting.resume);
+    return await this.#extranonces.take(wanted, resume);
+  }
+
+  retargeted(worker: string, wanted: DifficultyClass): void {
+    this.#classes.remember(worker, wanted);
   }
 
   gate({ record: { ip } }: StratumConnection): ShareGate {
@@ -256,6 +277,15 @@ export class LoginSessions implements ConnectionHost {
     [...this.#unfinished].find(({ state }) => state.waiting === null)?.close("No login");
   }
 
+  /** A session that comes back ends the connection that it had before: of two with one extranonce, one would search for nothing. */
+  #endEarlier(connection: StratumConnection, id: string): void {
+    const earlier = this.live().filter(
+      (other) =>
+        other !== connection && other.state.extranonce !== "" && sessionName(other.state.id) === sessionName(id),
+    );
+    for (const other of earlier) other.close("Session resumed on another connection");
+  }
+
   #carry(peer: LastingPeer, record: StratumConnection["record"]): StratumConnection {
     const connection = new StratumConnection(peer, record, this, (now) => peer.serializeAttachment(storedRecord(now)));
     this.#connections.set(peer, connection);
@@ -273,17 +303,11 @@ export class LoginSessions implements ConnectionHost {
   }
 
   /** Deadlines come far more often than a lease runs out. */
-  async #renewExtranonces(nowMs: number): Promise<void> {
-    const due = this.live().filter(({ record }) => nowMs - record.leasedAtMs > LEASE_MS / 2);
-    const leases = due.flatMap(({ state }) => leaseOf(state) ?? []);
-    const lost = leases.length === 0 ? [] : await this.#ports.extranonces.renew(leases);
-    if (lost === null) return;
-    for (const connection of due) {
-      const lease = leaseOf(connection.state);
-      // Someone else searches these nonces by now: the miner comes back and gets others.
-      if (lease && lost.includes(lease.value)) connection.close("Extranonce lost");
-      else connection.leased(nowMs);
-    }
+  async #renewExtranonces(): Promise<void> {
+    const lost = await this.#extranonces.renew();
+    // Someone else searches these nonces by now: the miner comes back and gets others.
+    for (const connection of this.live())
+      if (lost.has(connection.state.extranonce)) connection.close("Extranonce lost");
   }
 
   /** Gives the new job to every connection that wants it. */
@@ -293,6 +317,8 @@ export class LoginSessions implements ConnectionHost {
 
   #deadlineOf({ record, state }: StratumConnection): number {
     const { timeoutMs, loginTimeoutMs } = this.#config.stratum;
-    return state.login === null ? record.openedAtMs + loginTimeoutMs : record.heardAtMs + timeoutMs;
+    return state.login === null
+      ? record.openedAtMs + loginTimeoutMs
+      : record.heardAtMs + patienceMs(state, timeoutMs, record.heardAtMs);
   }
 }

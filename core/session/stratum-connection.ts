@@ -4,7 +4,8 @@ import { tallied, type Tally } from "../history/tally.ts";
 import { type Logger, thrown } from "../log.ts";
 import type { GuardEvent } from "../policy/guard.ts";
 import { parseLogin } from "../policy/login.ts";
-import type { ShareVerdict } from "../shares/share.ts";
+import { type DifficultyClass, shareWorth } from "../shares/difficulty-classes.ts";
+import { countedAs, type ShareVerdict } from "../shares/share.ts";
 import { handle } from "../stratum/handle.ts";
 import { afterLines, joinBytes, splitLines } from "../stratum/line-splitter.ts";
 import { loginOf } from "../stratum/messages.ts";
@@ -37,8 +38,14 @@ export interface ConnectionHost {
   ready(owner: string | null): Promise<void>;
   /** The login may mine; also subscribes it to new work. */
   authenticate(login: string): Promise<boolean>;
-  /** Hex; null when none can be had. */
-  allocateExtranonce(session: string): Promise<string | null>;
+  /** Hex; null when none can be had. @param resume the one that the peer has had and wants back */
+  allocateExtranonce(
+    connection: StratumConnection,
+    wanted: DifficultyClass,
+    resume: string | null,
+  ): Promise<string | null>;
+  /** The class of a worker is another from now on, also for its next connection. */
+  retargeted(worker: string, wanted: DifficultyClass): void;
   /** Where the connection's shares wait until they may be verified. */
   gate(connection: StratumConnection): ShareGate;
   verify(share: PendingShare): Promise<ShareVerdict>;
@@ -146,12 +153,6 @@ export class StratumConnection {
     this.#keep();
   }
 
-  /** Its extranonce is its own for another lease. */
-  leased(nowMs: number): void {
-    this.#record = { ...this.#record, leasedAtMs: nowMs };
-    this.#keep();
-  }
-
   /** Ends the connection from our side. */
   close(reason: string, code = POLICY_CLOSE): void {
     this.#record = { ...this.#record, state: { ...this.state, closed: true } };
@@ -214,10 +215,19 @@ export class StratumConnection {
       case "authenticate":
         return await this.feed({ kind: "authenticated", allowed: await this.#host.authenticate(effect.login) });
       case "allocate":
-        return await this.feed({ kind: "extranonce", value: await this.#host.allocateExtranonce(this.state.id) });
+        return await this.#allocate(effect.class, effect.resume);
+      case "retarget":
+        this.#host.retargeted(effect.worker, effect.class);
+        if (!effect.move) return;
+        return await this.#host.background(this.#allocate(effect.class, null).catch((error) => this.#fail(error)));
       case "verify":
         return await this.#submit(effect.id, effect.share);
     }
+  }
+
+  async #allocate(wanted: DifficultyClass, resume: string | null): Promise<void> {
+    const value = await this.#host.allocateExtranonce(this, wanted, resume);
+    await this.feed({ kind: "extranonce", value });
   }
 
   /** Resolves when the share is on its way: until then nothing further is read. */
@@ -237,10 +247,11 @@ export class StratumConnection {
       if (this.#record.proven !== true) this.#record = { ...this.#record, proven: true };
     }
     const refused = !(await this.#reportVerdict(verdict));
-    await this.feed({ kind: "verdict", id, difficulty: share.shareDifficulty, verdict, refused });
+    await this.feed({ kind: "verdict", id, verdict, refused });
     // The miner has its answer: whatever becomes of the charts costs it nothing.
-    const work = verdict.kind === "accepted" ? Number(share.shareDifficulty) : 0;
-    if (verdict.kind !== "unavailable") this.#host.count(this, share.worker, verdict.kind, work);
+    const work = verdict.kind === "accepted" ? Number(shareWorth(share.nonce.slice(2), share.job)) : 0;
+    const counted = countedAs(verdict);
+    if (counted !== null) this.#host.count(this, share.worker, counted, work);
     this.#keep();
   }
 
@@ -251,6 +262,8 @@ export class StratumConnection {
       case "invalid":
         return await this.#host.report(this.#record.ip, "invalidShare");
       case "duplicate":
+      case "lowDifficulty":
+      case "stale":
       case "unavailable":
         return true;
     }

@@ -1,6 +1,6 @@
 import { type Logger, thrown } from "../log.ts";
 import type { PoolConfig } from "../pool-config.ts";
-import type { WorkSnapshot } from "../work/job.ts";
+import type { HeaderTerms, WorkSnapshot } from "../work/job.ts";
 import { templateNameFor } from "../work/template-tree.ts";
 
 /** After an answer that brought nothing newer, the template is left alone for this long. */
@@ -11,14 +11,14 @@ export type Subscribe = (template: string, login: string) => Promise<WorkSnapsho
 
 /** The work of one login: pushed by the template, asked for when it is missing or has not been confirmed lately. */
 export class WorkFeed {
-  readonly #config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays">;
+  readonly #config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays" | "terms">;
   readonly #subscribe: Subscribe;
   readonly #log: Logger;
   #work: WorkSnapshot | null = null;
   #asking: Promise<boolean> | null = null;
   #quietUntilMs = 0;
 
-  constructor(config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays">, subscribe: Subscribe, log: Logger) {
+  constructor(config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays" | "terms">, subscribe: Subscribe, log: Logger) {
     this.#config = config;
     this.#subscribe = subscribe;
     this.#log = log;
@@ -34,7 +34,7 @@ export class WorkFeed {
     const known = this.#work;
     if (known && work.sequence < known.sequence) return false;
     if (known && work.sequence === known.sequence && work.confirmedAtMs <= known.confirmedAtMs) return false;
-    this.#work = work;
+    this.#work = stamped(work, this.#config.terms);
     return known?.current.header !== work.current.header;
   }
 
@@ -64,4 +64,10 @@ export class WorkFeed {
       return false;
     }
   }
+}
+
+/** During a deploy work may come from a template of before headers had terms. */
+function stamped(work: WorkSnapshot, terms: HeaderTerms): WorkSnapshot {
+  const jobs = work.jobs.map((job) => ({ ...terms, ...job }));
+  return { ...work, current: { ...terms, ...work.current }, jobs };
 }

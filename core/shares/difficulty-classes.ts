@@ -29,7 +29,7 @@ export interface PrefixRange {
 }
 
 /** Hex digits of a prefix. */
-const PREFIX_DIGITS = 6;
+export const PREFIX_DIGITS = 6;
 
 /** No class is harder than this, unless the pool itself is: sums of shares stay far inside Redis' 64-bit integers. In hashes. */
 const MAX_CLASS_DIFFICULTY = 10n ** 15n;

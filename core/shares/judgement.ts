@@ -1,20 +1,19 @@
 import { meetsTarget, targetOf, toHex, type PowHash } from "ethash-wasm";
 import type { ShareRecord } from "../ledger/contract/records.ts";
-import type { ShareSubmission } from "./share.ts";
+import { shareWorth } from "./difficulty-classes.ts";
+import type { ShareSubmission, ShareVerdict } from "./share.ts";
 
 /** What the proof of work of a submission is worth. `record` is what the ledger keeps. */
 export type Judgement =
-  | { readonly kind: "invalid" }
+  | Extract<ShareVerdict, { kind: "invalid" | "lowDifficulty" }>
   | { readonly kind: "share" | "block"; readonly record: ShareRecord };
 
-/**
- * Judges a result. A result that misses the share target and still solves the block is a block: that happens only where
- * the operator's share difficulty is above the network's, and it is then worth what it proves, the network difficulty.
- */
+/** Judges a result by what a share with this nonce and header is worth; where that is the network's difficulty, each is a block. */
 function judge(share: ShareSubmission, result: Uint8Array, mixDigest: string): Judgement {
-  const meetsShare = meetsTarget(result, targetOf(share.shareDifficulty));
-  const meetsNetwork = meetsTarget(result, targetOf(share.job.networkDifficulty));
-  if (!meetsShare && !meetsNetwork) return { kind: "invalid" };
+  const worth = shareWorth(share.nonce.slice(2), share.job);
+  if (!meetsTarget(result, targetOf(worth))) {
+    return { kind: meetsTarget(result, targetOf(share.shareDifficulty)) ? "lowDifficulty" : "invalid" };
+  }
   const record: ShareRecord = {
     login: share.login,
     worker: share.worker,
@@ -22,10 +21,11 @@ function judge(share: ShareSubmission, result: Uint8Array, mixDigest: string): J
     header: share.job.header,
     mixDigest,
     height: share.job.height,
-    shareDifficulty: meetsShare ? share.shareDifficulty : share.job.networkDifficulty,
+    shareDifficulty: worth,
     timestampMs: share.timestampMs,
   };
-  return { kind: meetsNetwork ? "block" : "share", record };
+  const isBlock = meetsTarget(result, targetOf(share.job.networkDifficulty));
+  return { kind: isBlock ? "block" : "share", record };
 }
 
 /**

@@ -189,7 +189,7 @@ export class ShareProcessor {
     if (this.#outbox.depth + this.#commit.pending + this.#held.size >= outboxBound)
       return unavailable(`${outboxBound} shares wait for the ledger`);
     const claim = this.#judgeClaim(share);
-    if (claim?.kind === "invalid") return claim;
+    if (claim?.kind === "invalid" || claim?.kind === "lowDifficulty") return claim;
     const epoch = this.#epochOf(share.job.height);
     // A block must not wait for a cache: its claim is as hard to forge as a block, and the node verifies it.
     if (claim?.kind === "block" && !keeper.has(epoch)) return this.#found("foundClaimed", share, claim.record);
@@ -204,7 +204,7 @@ export class ShareProcessor {
       void this.#hold("claimed", share, claim.record, judged);
       return ACCEPTED;
     }
-    if (judgement.kind === "invalid") return judgement;
+    if (judgement.kind === "invalid" || judgement.kind === "lowDifficulty") return judgement;
     if (judgement.kind === "block") return this.#found("found", share, judgement.record);
     const { record } = judgement;
     const outcome = await this.#commit.commit({ kind: "share", record, retry: share.retry, heldId: null });

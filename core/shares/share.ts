@@ -1,3 +1,4 @@
+import type { Verdict } from "../history/definitions.ts";
 import type { Job } from "../work/job.ts";
 
 /** A submit that passed every check that needs no hashing. Hex strings are lower case with `0x`, as they go into the ledger. */
@@ -12,7 +13,10 @@ export interface ShareSubmission {
   readonly mixDigest: string | null;
   /** The job that the submit names, from the session's backlog. */
   readonly job: Job;
-  /** Difficulty that the miner was given for this job, in hashes: what the share is worth. */
+  /**
+   * Difficulty that the miner was told with this job, in hashes. What the share is worth is reckoned from its nonce and header; this
+   * only tells a share that was told too easy a difficulty from one that proves nothing.
+   */
   readonly shareDifficulty: bigint;
   /**
    * Unix time in ms, made unique per login and worker by the session that owns the login. With them it is the identity of
@@ -25,13 +29,22 @@ export interface ShareSubmission {
   readonly staleBefore?: number;
 }
 
+/** How a verdict counts in charts and rates; null for one that says nothing of the miner. */
+export function countedAs({ kind }: ShareVerdict): Verdict | null {
+  return kind === "unavailable" || kind === "lowDifficulty" ? null : kind;
+}
+
 /** What became of a submission. Expected outcomes only; a bug throws. */
 export type ShareVerdict =
   /** In the ledger or in the durable outbox, exactly once. `block`: it also met the network target. */
   | { readonly kind: "accepted"; readonly block: boolean }
   /** Nonce, header and mix were there before, from anyone. */
   | { readonly kind: "duplicate" }
-  /** The proof of work is wrong or misses the share target. */
+  /** The proof of work is wrong or misses what the miner was told. */
   | { readonly kind: "invalid" }
+  /** It meets what the miner was told, and not what its nonce needs; nothing was written, and nobody did wrong. */
+  | { readonly kind: "lowDifficulty" }
+  /** The pool has found a block at the share's height or above, so that its round is closed; nothing was written. */
+  | { readonly kind: "stale" }
   /** The pool cannot keep or judge it now (ledger sick, cache not ready); nothing was written. `reason` is for the log. */
   | { readonly kind: "unavailable"; readonly reason: string };

@@ -3,7 +3,7 @@ import type { SubmitCounts, Verdict } from "../history/definitions.ts";
 import type { StoreEvents } from "../ledger/write-path/outbox-store.ts";
 import type { Logger } from "../log.ts";
 import { identityOf } from "../share-identity.ts";
-import type { ShareSubmission, ShareVerdict } from "./share.ts";
+import { countedAs, type ShareSubmission, type ShareVerdict } from "./share.ts";
 
 /**
  * One line a judged submission, or none: logs are billed by the line, so it is off unless the operator switches `log.shares` on.
@@ -58,7 +58,8 @@ export class VerdictReporter {
   /** @param staleBefore stale submits that came before this one and that no verifier saw */
   count(verdict: ShareVerdict, staleBefore: number): void {
     if (staleBefore > 0) this.#add("stale", staleBefore);
-    if (verdict.kind !== "unavailable") this.#add(verdict.kind, 1);
+    const counted = countedAs(verdict);
+    if (counted !== null) this.#add(counted, 1);
     if (verdict.kind === "accepted" && verdict.block) this.#add("blocks", 1);
     if (this.#counts.size > 0) this.#arm();
   }

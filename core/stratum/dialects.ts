@@ -12,15 +12,19 @@ interface JobNotice {
   readonly extranonce: string;
   /** Size epoch of the job's height. */
   readonly epoch: number;
-  /** What the peer was told last; null before the first job. */
-  readonly told: ToldValues | null;
+  /** What the peer was told last. */
+  readonly told: ToldValues;
 }
 
-/** Values that a dialect sends once and that hold from the next job on. */
+/** Values that a dialect sends once and that hold from the next job on; null where nothing was said yet. */
 export interface ToldValues {
-  readonly difficulty: bigint;
-  readonly epoch: number;
+  /** In hashes. */
+  readonly difficulty: bigint | null;
+  readonly epoch: number | null;
+  readonly extranonce: string | null;
 }
+
+export const NOTHING_TOLD: ToldValues = { difficulty: null, epoch: null, extranonce: null };
 
 /** How a session writes. Lines have no line end yet; ids are JSON text. */
 export interface Dialect {
@@ -81,10 +85,16 @@ const es1: Dialect = {
   result: classicResult,
   granted: classicGranted,
   rejection: classicRejection,
-  job({ job, difficulty, told }) {
+  job({ job, difficulty, extranonce, told }) {
     const notify = `{"id":null,"method":"mining.notify","params":["${jobId(job.header)}","${job.seed.slice(2)}","${job.header.slice(2)}",true]}`;
-    if (told?.difficulty === difficulty) return [notify];
-    return [`{"id":null,"method":"mining.set_difficulty","params":[${scaledDifficulty(difficulty)}]}`, notify];
+    const lines = [notify];
+    if (told.difficulty !== difficulty) {
+      lines.unshift(`{"id":null,"method":"mining.set_difficulty","params":[${scaledDifficulty(difficulty)}]}`);
+    }
+    if (told.extranonce !== extranonce) {
+      lines.unshift(`{"id":null,"method":"mining.set_extranonce","params":["${extranonce}"]}`);
+    }
+    return lines;
   },
 };
 
@@ -113,9 +123,10 @@ const es2: Dialect = {
   },
   job({ job, difficulty, extranonce, epoch, told }) {
     const values: string[] = [];
-    if (told?.epoch !== epoch) values.push(`"epoch":"${epoch.toString(16)}"`);
-    if (told?.difficulty !== difficulty) values.push(`"target":"${shareTarget(difficulty).slice(2)}"`);
-    if (told === null) values.push(`"algo":"ethash"`, `"extranonce":"${extranonce}"`);
+    if (told.epoch !== epoch) values.push(`"epoch":"${epoch.toString(16)}"`);
+    if (told.difficulty !== difficulty) values.push(`"target":"${shareTarget(difficulty).slice(2)}"`);
+    if (told.epoch === null) values.push('"algo":"ethash"');
+    if (told.extranonce !== extranonce) values.push(`"extranonce":"${extranonce}"`);
     const notify = `{"method":"mining.notify","params":["${jobId(job.header)}","${job.height.toString(16)}","${job.header.slice(2)}","0"]}`;
     return values.length === 0 ? [notify] : [`{"method":"mining.set","params":{${values.join(",")}}}`, notify];
   },

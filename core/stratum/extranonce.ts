@@ -1,37 +1,34 @@
-import type { SessionState } from "./session.ts";
+import { PREFIX_DIGITS } from "../shares/difficulty-classes.ts";
 
-/**
- * Three bytes, the most that EthereumStratum/1.0.0 allows: 16,777,216 sessions at a time, and 2^40 nonces for each, which a rig of
- * 10 GH/s searches for 110 seconds before it needs a new header.
+/*
+ * An extranonce has three bytes, the most that EthereumStratum/1.0.0 allows: 2^40 nonces for a session, which a rig of 10 GH/s searches for
+ * 110 seconds before it needs a new header. It is a whole prefix, so that it has one class.
  */
-const EXTRANONCE_BYTES = 3;
-export const EXTRANONCES = 2 ** (8 * EXTRANONCE_BYTES);
-
-/** A session keeps its extranonce for this long after it was last heard of, Unix time in ms; it renews at half of it. */
-export const LEASE_MS = 6 * 3_600_000;
-
-/** How long the extranonce of a session that has gone is kept for its return, ms. */
-export const RESUME_MS = 120_000;
-
-/** One session's right to search the nonces that begin with an extranonce. */
-export interface ExtranonceLease {
-  /** 0 to {@link EXTRANONCES} - 1. */
-  readonly value: number;
-  /** Id of the session, unique in the pool. */
-  readonly session: string;
-}
-
-/** The lease of a session; null for one that has no extranonce. */
-export function leaseOf({ id, extranonce }: Pick<SessionState, "id" | "extranonce">): ExtranonceLease | null {
-  return extranonce === "" ? null : { value: extranonceValue(extranonce), session: id };
-}
 
 /** As it goes over the wire: hex without `0x`, always 6 digits. */
 export function extranonceHex(value: number): string {
-  return value.toString(16).padStart(2 * EXTRANONCE_BYTES, "0");
+  return value.toString(16).padStart(PREFIX_DIGITS, "0");
 }
 
 /** The number again. */
-function extranonceValue(hex: string): number {
+export function extranonceValue(hex: string): number {
   return Number.parseInt(hex, 16);
+}
+
+/**
+ * A session's id with the extranonce in its last digits: whoever comes back under it says which nonces it still searches, and no
+ * object has to remember that. After a change of extranonce the one who resumes puts the new one there.
+ */
+export function sessionIdWith(id: string, extranonce: string): string {
+  return `${sessionName(id)}${extranonce}`;
+}
+
+/** What is the same in all ids of a session. */
+export function sessionName(id: string): string {
+  return id.slice(0, -PREFIX_DIGITS);
+}
+
+/** The extranonce that an id names. */
+export function resumedExtranonce(id: string): string {
+  return id.slice(-PREFIX_DIGITS);
 }

@@ -1,10 +1,13 @@
-import { epochOf } from "../chain-spec.ts";
 import { parseLogin, workerName } from "../policy/login.ts";
-import { DIALECTS, jobId, pendingBlock, workTriple } from "./dialects.ts";
-import { changeDifficulty, difficultyOf, pruneTrack, startTrack } from "./difficulty-track.ts";
+import { classOf } from "../shares/difficulty-classes.ts";
+import { DIALECTS, jobId, NOTHING_TOLD, pendingBlock } from "./dialects.ts";
+import { resumedExtranonce, sessionIdWith } from "./extranonce.ts";
+import { announce, extranonceOf, toldDifficulty, workFor } from "./give-job.ts";
 import { parseLine, type RpcRequest } from "./json-rpc.ts";
-import { type ClientMessage, detectDialect, type DialectName, readMessage } from "./messages.ts";
+import { type ClientMessage, detectDialect, type DialectName, readMessage, wholeNonce } from "./messages.ts";
+import { startTrack } from "./prefix-track.ts";
 import { REJECTIONS, type RejectReason } from "./rejections.ts";
+import { noteNonce, UNKNOWN_REGION } from "./roaming.ts";
 import {
   currentJob,
   type SessionContext,
@@ -13,7 +16,7 @@ import {
   type SessionState,
   type SessionStep,
 } from "./session.ts";
-import { countShare, firstDifficulty, fixedDifficulty, NO_VARDIFF, retarget } from "./vardiff.ts";
+import { askedClass, askedDifficulty, countShare, NO_VARDIFF } from "./vardiff.ts";
 
 /** Malformed requests within a minute that close a connection in the dialects whose errors do not; told to EthereumStratum/2. */
 const MAX_ERRORS = 32;
@@ -24,7 +27,7 @@ const ERROR_WINDOW_MS = 60_000;
  * @param id unique name of the session
  * @param urlWorker worker in the connection's URL, empty where it names none
  */
-export function newSession(id: string, urlWorker: string, difficulty: bigint): SessionState {
+export function newSession(id: string, urlWorker: string): SessionState {
   return {
     id,
     dialect: null,
@@ -32,11 +35,14 @@ export function newSession(id: string, urlWorker: string, difficulty: bigint): S
     worker: "0",
     urlWorker,
     extranonce: "",
+    canMove: false,
+    region: UNKNOWN_REGION,
     waiting: null,
     job: null,
-    told: null,
-    track: startTrack(difficulty),
+    told: NOTHING_TOLD,
+    track: startTrack(""),
     vardiff: NO_VARDIFF,
+    pace: { sinceMs: 0, shares: 0 },
     errors: { sinceMs: 0, count: 0 },
     closed: false,
   };
@@ -77,7 +83,7 @@ function react(state: SessionState, input: SessionInput, context: SessionContext
     case "authenticated":
       return onAuthenticated(state, input.allowed, context, nowMs);
     case "extranonce":
-      return onExtranonce(state, input.value);
+      return onExtranonce(state, input.value, context, nowMs);
     case "verdict":
       return onVerdict(state, input);
     case "work":
@@ -108,7 +114,7 @@ function onPost(state: SessionState, text: string, context: SessionContext, nowM
     if (!job) return reject(state, request.id, "notReady");
     return reply(state, DIALECTS.ethProxy.result(request.id, pendingBlock(job)));
   }
-  const message = readMessage(request, "ethProxy", "");
+  const message = readMessage(request, "ethProxy");
   if (message.method === "login") return reject(state, request.id, "unknownMethod");
   return onMessage(state, message, "ethProxy", context, nowMs);
 }
@@ -120,7 +126,7 @@ function onRequest(
   context: SessionContext,
   nowMs: number,
 ): SessionStep {
-  return onMessage(state, readMessage(request, dialect, state.extranonce), dialect, context, nowMs);
+  return onMessage(state, readMessage(request, dialect), dialect, context, nowMs);
 }
 
 function onMessage(
@@ -135,22 +141,21 @@ function onMessage(
     case "login":
       return onLogin(state, message, context);
     case "getWork": {
-      const job = currentJob(context, nowMs);
-      if (!job || !context.work) return reject(state, message.id, "notReady");
-      const given = give(state, job.header, context, nowMs);
-      const difficulty = difficultyOf(given.track, job.header, context.work.jobs);
-      return reply(given, dialect.result(message.id, workTriple(job, difficulty)));
+      const given = workFor(state, context, nowMs);
+      if (given === null) return reject(state, message.id, "notReady");
+      return reply(given.state, dialect.result(message.id, given.work));
     }
     case "submit":
       return onSubmit(state, message, context);
     case "hashrate":
     case "noop":
-    case "extranonceSubscribe":
       return reply(state, dialect.granted(message.id));
+    case "extranonceSubscribe":
+      return reply({ ...state, canMove: dialect.extranonce }, dialect.granted(message.id));
     case "hello":
       return onHello(state, message.id, message.protocol, context);
     case "subscribe":
-      return onSubscribe(state, message.id, message.resume);
+      return onSubscribe(state, message.id, message.resume, context);
     case "bye":
       return end(state, [], "Bye");
     case "illFormed":
@@ -167,24 +172,38 @@ function onHello(state: SessionState, id: string, protocol: string, context: Ses
   return reply(state, DIALECTS.es2.result(id, hello));
 }
 
-function onSubscribe(state: SessionState, id: string, resume: string | null): SessionStep {
+function onSubscribe(state: SessionState, id: string, resume: string | null, context: SessionContext): SessionStep {
   const dialect = DIALECTS[state.dialect ?? "stratum"];
   if (!dialect.extranonce) return reply(state, subscribed(state, id));
   if (state.extranonce !== "") return reply(state, subscribed(state, id));
   // Under its old id a session that lost its connection gets its old extranonce: shares that it still has in hand keep their nonces.
-  const begun = { ...state, id: resume ?? state.id };
-  return { state: { ...begun, waiting: { for: "extranonce", id } }, effects: [{ kind: "allocate" }] };
+  const kept = resume === null ? null : resumedExtranonce(resume);
+  const canMove = state.canMove || dialect.name === "es2";
+  return {
+    state: { ...state, canMove, waiting: { for: "extranonce", id, resume } },
+    effects: [{ kind: "allocate", class: context.lastClass(state.urlWorker), resume: kept }],
+  };
 }
 
-function onExtranonce(state: SessionState, value: string | null): SessionStep {
+function onExtranonce(state: SessionState, value: string | null, context: SessionContext, nowMs: number): SessionStep {
   const { waiting } = state;
-  if (waiting?.for !== "extranonce") return { state, effects: [] };
+  // For a change of class: it is searched from the next job on, and without it the old one is kept.
+  if (waiting?.for !== "extranonce") {
+    const moved = value === null ? state : { ...state, extranonce: value };
+    if (waiting?.for !== "class") return { state: moved, effects: [] };
+    return enter({ ...moved, waiting: null }, waiting.id, context, nowMs);
+  }
   const answered = { ...state, waiting: null };
   if (value === null) {
     const { state: rejected, effects } = reject(answered, waiting.id, "notReady");
     return end(rejected, effects, "No extranonce");
   }
-  const ready = { ...answered, extranonce: value };
+  const { resume } = waiting;
+  const isResumed = resume !== null && resumedExtranonce(resume) === value;
+  const id = isResumed ? resume : sessionIdWith(state.id, value);
+  // EthereumStratum/2 says the extranonce with the first job.
+  const told = state.dialect === "es1" ? { ...state.told, extranonce: value } : state.told;
+  const ready = { ...answered, id, extranonce: value, told };
   return reply(ready, subscribed(ready, waiting.id));
 }
 
@@ -226,14 +245,34 @@ function onAuthenticated(state: SessionState, allowed: boolean, context: Session
   const answered = { ...state, waiting: null };
   if (!allowed) return reject(answered, waiting.id, "blacklisted");
   const { id, address: login, worker, password } = waiting;
-  const fixed = fixedDifficulty(password, context.difficulty, context.vardiff);
+  const fixed = askedDifficulty(password);
   // Before the first login no share counts, so the difficulty of work that was asked for early binds nobody.
   const job = state.login === null ? null : state.job;
-  const entered = { ...answered, login, worker, job, vardiff: { ...NO_VARDIFF, sinceMs: nowMs, fixed } };
+  const pace = { sinceMs: nowMs, shares: 0 };
+  const entered = { ...answered, login, worker, job, pace, vardiff: { ...NO_VARDIFF, fixed } };
+  if (!DIALECTS[dialect].extranonce) return enter(entered, id, context, nowMs);
+  const { terms, vardiff, lastClass } = context;
+  const wanted = fixed === null ? lastClass(worker) : askedClass(fixed, terms, vardiff);
+  if (wanted === classOf(state.extranonce, terms.classTable)) return enter(entered, id, context, nowMs);
+  if (state.canMove) {
+    return {
+      state: { ...entered, waiting: { for: "class", id } },
+      effects: [{ kind: "allocate", class: wanted, resume: null }],
+    };
+  }
+  const { state: given, effects } = enter(entered, id, context, nowMs);
+  return { state: given, effects: [...effects, { kind: "retarget", worker, class: wanted, move: false }] };
+}
+
+/** The answer to a login that is granted. */
+function enter(state: SessionState, id: string, context: SessionContext, nowMs: number): SessionStep {
   // Some miners never ask for work and live on pushes: a job follows at once.
-  const { state: given, effects } = announce(entered, context, nowMs);
+  const { state: given, effects } = announce(state, context, nowMs);
   // EthereumStratum/2 names the worker by a token from now on; its name is one that outlives every restart.
-  const granted = dialect === "es2" ? DIALECTS.es2.result(id, `"${worker}"`) : DIALECTS[dialect].granted(id);
+  const granted =
+    state.dialect === "es2"
+      ? DIALECTS.es2.result(id, `"${state.worker}"`)
+      : DIALECTS[state.dialect ?? "ethProxy"].granted(id);
   return { state: given, effects: [send(granted), ...effects] };
 }
 
@@ -255,15 +294,18 @@ function onSubmit(
     const stale = reject(state, message.id, "stale");
     return { ...stale, effects: [...stale.effects, { kind: "stale", worker }] };
   }
+  const nonce = wholeNonce(message.nonce, extranonceOf(state, job.header, context));
+  if (nonce === null) return reject(state, message.id, "malformedPow");
   const share = {
     login,
     worker,
-    nonce: `0x${message.nonce}`,
+    nonce: `0x${nonce}`,
     mixDigest: message.mixDigest,
     job,
-    shareDifficulty: difficultyOf(state.track, job.header, work.jobs),
+    shareDifficulty: toldDifficulty(state, job, context),
   };
-  return { state, effects: [{ kind: "verify", id: message.id, share }] };
+  const region = DIALECTS[dialect].extranonce ? state.region : noteNonce(state.region, nonce, job.classTable);
+  return { state: { ...state, region }, effects: [{ kind: "verify", id: message.id, share }] };
 }
 
 function onVerdict(state: SessionState, input: Extract<SessionInput, { kind: "verdict" }>): SessionStep {
@@ -271,11 +313,16 @@ function onVerdict(state: SessionState, input: Extract<SessionInput, { kind: "ve
   switch (verdict.kind) {
     case "accepted": {
       if (refused) return reject(state, id, "highRate");
-      const vardiff = countShare(state.vardiff, input.difficulty, state.track.current);
-      return reply({ ...state, vardiff }, DIALECTS[state.dialect ?? "ethProxy"].granted(id));
+      const pace = { ...state.pace, shares: state.pace.shares + 1 };
+      return reply(
+        { ...state, pace, vardiff: countShare(state.vardiff) },
+        DIALECTS[state.dialect ?? "ethProxy"].granted(id),
+      );
     }
     case "duplicate":
-      return reject(state, id, "duplicate");
+    case "lowDifficulty":
+    case "stale":
+      return reject(state, id, verdict.kind);
     case "invalid":
       return reject(state, id, refused ? "invalidLimit" : "invalid");
     case "unavailable":
@@ -287,40 +334,6 @@ function onWork(state: SessionState, context: SessionContext, nowMs: number): Se
   // Nothing is pushed before the login, and never a job that the peer has already: two jobs in one write confuse ethminer.
   if (state.login === null || state.waiting !== null) return { state, effects: [] };
   return context.work?.current.header === state.job ? { state, effects: [] } : announce(state, context, nowMs);
-}
-
-/** Gives the current job, with what the dialect has to say before it. */
-function announce(state: SessionState, context: SessionContext, nowMs: number): SessionStep {
-  const job = currentJob(context, nowMs);
-  if (!job || !context.work || state.dialect === null) return { state, effects: [] };
-  const given = give(state, job.header, context, nowMs);
-  const difficulty = difficultyOf(given.track, job.header, context.work.jobs);
-  const epoch = epochOf(context.chain, job.height).number;
-  const lines = DIALECTS[state.dialect].job({
-    job,
-    difficulty,
-    extranonce: state.extranonce,
-    epoch,
-    told: state.told,
-  });
-  return { state: { ...given, told: { difficulty, epoch } }, effects: lines.map((line) => send(line)) };
-}
-
-/** Notes that the peer gets a job; the only moment at which its difficulty may change. */
-function give(state: SessionState, header: string, context: SessionContext, nowMs: number): SessionState {
-  if (header === state.job) return state;
-  const { vardiff, difficulty, work } = context;
-  if (state.job === null) {
-    const track = startTrack(firstDifficulty(state.vardiff, difficulty, vardiff));
-    return { ...state, job: header, track, vardiff: { ...state.vardiff, sinceMs: nowMs } };
-  }
-  const track = pruneTrack(state.track, work?.jobs ?? []);
-  if (state.vardiff.fixed !== null) {
-    return { ...state, job: header, track: changeDifficulty(track, state.vardiff.fixed, header) };
-  }
-  if (vardiff === null) return { ...state, job: header, track };
-  const next = retarget(state.vardiff, track.current, vardiff, nowMs);
-  return { ...state, job: header, track: changeDifficulty(track, next.difficulty, header), vardiff: next.state };
 }
 
 function send(line: string): SessionEffect {

@@ -14,7 +14,7 @@ export type ClientMessage =
       readonly worker: string;
     }
   | { readonly method: "getWork"; readonly id: string }
-  /** `job` is a header (lower case, `0x`) or a job id, `nonce` 16 hex digits without `0x`. */
+  /** `job` is a header (lower case, `0x`) or a job id, `nonce` hex digits without `0x`: 16, or with an extranonce the rest. */
   | {
       readonly method: "submit";
       readonly id: string;
@@ -56,11 +56,8 @@ export function detectDialect(request: RpcRequest): DialectName | null {
   }
 }
 
-/**
- * Reads a request in a dialect.
- * @param extranonce what the session's nonces begin with, hex without `0x`; empty where the dialect has none
- */
-export function readMessage(request: RpcRequest, dialect: DialectName, extranonce: string): ClientMessage {
+/** Reads a request in a dialect. */
+export function readMessage(request: RpcRequest, dialect: DialectName): ClientMessage {
   const { id } = request;
   const unknown = { method: "unknown", id } as const;
   if (request.method === "eth_submithashrate") return { method: "hashrate", id };
@@ -89,8 +86,8 @@ export function readMessage(request: RpcRequest, dialect: DialectName, extranonc
     case "mining.authorize":
       return readLogin(request);
     case "mining.submit":
-      if (dialect === "es1") return readEs1Submit(request, extranonce);
-      return dialect === "es2" ? readEs2Submit(request, extranonce) : readStratumSubmit(request);
+      if (dialect === "es1") return readEs1Submit(request);
+      return dialect === "es2" ? readEs2Submit(request) : readStratumSubmit(request);
     case "mining.hashrate":
       return { method: "hashrate", id };
     case "mining.noop":
@@ -170,28 +167,36 @@ function pow(request: RpcRequest, nonce: string, header: string, mixDigest: stri
   return { method: "submit", id: request.id, job: header, nonce, mixDigest, worker };
 }
 
-function readEs1Submit(request: RpcRequest, extranonce: string): ClientMessage {
+function readEs1Submit(request: RpcRequest): ClientMessage {
   const params = lowerParams(request, 3, 5);
   if (!params) return illFormed(request.id, "invalidParams");
-  return tail(request, params[1] ?? "", params[2] ?? "", extranonce, workerSuffix(textOf(request.params[0])));
+  return tail(request, params[1] ?? "", params[2] ?? "", workerSuffix(textOf(request.params[0])));
 }
 
-function readEs2Submit(request: RpcRequest, extranonce: string): ClientMessage {
+function readEs2Submit(request: RpcRequest): ClientMessage {
   const params = lowerParams(request, 3, 3);
   if (!params) return illFormed(request.id, "invalidParams");
-  return tail(request, params[0] ?? "", params[1] ?? "", extranonce, textOf(request.params[2]));
+  return tail(request, params[0] ?? "", params[1] ?? "", textOf(request.params[2]));
 }
 
-function tail(request: RpcRequest, job: string, rest: string, extranonce: string, worker: string): ClientMessage {
-  const digits = bare(rest);
-  // Some miners send the whole nonce; it must then begin with what they were given.
-  const nonce = digits.length === 16 && digits.startsWith(extranonce) ? digits : `${extranonce}${digits}`;
-  if (!NONCE.test(nonce)) return illFormed(request.id, "malformedPow");
+function tail(request: RpcRequest, job: string, rest: string, worker: string): ClientMessage {
+  const nonce = bare(rest);
+  if (!/^[0-9a-f]{1,16}$/.test(nonce)) return illFormed(request.id, "malformedPow");
   return { method: "submit", id: request.id, job: bare(job), nonce, mixDigest: null, worker };
 }
 
 function bare(hex: string): string {
   return hex.startsWith("0x") ? hex.slice(2) : hex;
+}
+
+/**
+ * The whole nonce of a submit; null where there is none.
+ * @param digits what the miner sent: the rest of the nonce, or all of it, which must then begin with what it was given
+ * @param extranonce of the job that it names; empty where the dialect has none
+ */
+export function wholeNonce(digits: string, extranonce: string): string | null {
+  const nonce = digits.length === 16 && digits.startsWith(extranonce) ? digits : `${extranonce}${digits}`;
+  return NONCE.test(nonce) ? nonce : null;
 }
 
 /** The worker in `0xaddress.worker`. */

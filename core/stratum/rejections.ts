@@ -26,6 +26,15 @@ export const REJECTIONS = {
     report: "staleShare",
   },
   invalid: { message: "Invalid share", code: null, stratumCode: 23, es2Code: 406, disconnect: "never", report: null },
+  /** A right proof of work whose nonce needs more than the miner was told: worth nothing, and nobody's fault (docs/protocol.md, section 7). */
+  lowDifficulty: {
+    message: "Low difficulty share",
+    code: null,
+    stratumCode: 23,
+    es2Code: 406,
+    disconnect: "never",
+    report: null,
+  },
   notReady: { message: "Work not ready", code: 0, stratumCode: 20, es2Code: 503, disconnect: "never", report: null },
   duplicate: { message: "Duplicate share", code: 22, stratumCode: 22, es2Code: 409, disconnect: "never", report: null },
   invalidLimit: {

@@ -1,97 +1,111 @@
 import type { VardiffConfig } from "../pool-config.ts";
+import { classesOf, nearestClass, type DifficultyClass } from "../shares/difficulty-classes.ts";
+import type { HeaderTerms } from "../work/job.ts";
 
 /** What variable difficulty knows of a session. Plain data. */
 export interface VardiffState {
-  /** A difficulty chosen by password, which nothing changes; null without. */
+  /** A difficulty asked for by password, in hashes: its class is kept; null without. */
   readonly fixed: bigint | null;
   /** When the running window began, Unix time in ms; 0 before the first job. */
   readonly sinceMs: number;
-  /** Shares of the running window, each weighed by its difficulty over the session's. */
+  /** Since when the session has the difficulty that it has now, within the window, Unix time in ms. */
+  readonly segmentMs: number;
+  /** Shares of the running window. */
   readonly windowShares: number;
-  /** Shares of the windows before. */
+  /** What the window would have given up to `segmentMs` at one hash a millisecond: the sum of time over difficulty. */
+  readonly windowExposure: number;
+  /** Shares of the windows before, and what those would have given. */
   readonly shares: number;
-  /** What those windows would have given at one hash a millisecond: the sum of time over difficulty. */
   readonly exposure: number;
 }
 
-/** Fixed difficulties go no higher, so that sums of shares stay far inside Redis' 64-bit integers. */
-const MAX_FIXED_DIFFICULTY = 10n ** 15n;
 /** Shares that are remembered: the estimate of the hashrate is then good to 5 %. */
 const MEMORY_SHARES = 400;
-/** Until this many shares are known, difficulty aims at three shares in the time of one: the estimate is good sooner. */
-const LEARNING_SHARES = 72;
-const LEARNING_SPEED = 3;
 /** Standard deviations by which a window must miss what was expected for the past to be forgotten. */
 const SURPRISE = 4;
-/** No retarget changes the difficulty by more than this factor. */
-const MAX_STEP = 8;
+/** Classes lie a factor of 4 apart, so that half or double the wanted time between shares is the best that can be had. */
+const HALF_STEP = 2;
 
 const FIXED = /(?:^|[\s,;])d=(\d{1,19})(?=$|[\s,;])/;
 
-export const NO_VARDIFF: VardiffState = { fixed: null, sinceMs: 0, windowShares: 0, shares: 0, exposure: 0 };
+export const NO_VARDIFF: VardiffState = {
+  fixed: null,
+  sinceMs: 0,
+  segmentMs: 0,
+  windowShares: 0,
+  windowExposure: 0,
+  shares: 0,
+  exposure: 0,
+};
 
-/**
- * The fixed difficulty that a miner asks for by password, `d=2000000000` alone or among other settings; null without one.
- * It is kept between the bounds of vardiff or, without vardiff, at the pool's difficulty or above: an easier one would only
- * make the pool verify more.
- */
-export function fixedDifficulty(password: string, difficulty: bigint, vardiff: VardiffConfig | null): bigint | null {
+/** The difficulty that a miner asks for by password, `d=2000000000` alone or among other settings, in hashes; null without one. */
+export function askedDifficulty(password: string): bigint | null {
   const digits = FIXED.exec(password)?.[1];
-  if (digits === undefined) return null;
-  const least = vardiff?.minDifficulty ?? difficulty;
-  const most = vardiff?.maxDifficulty ?? (difficulty > MAX_FIXED_DIFFICULTY ? difficulty : MAX_FIXED_DIFFICULTY);
-  return clamp(BigInt(digits), least, most);
+  return digits === undefined ? null : BigInt(digits);
 }
 
-/** Difficulty of a session's first job. */
-export function firstDifficulty(state: VardiffState, difficulty: bigint, vardiff: VardiffConfig | null): bigint {
-  if (state.fixed !== null) return state.fixed;
-  return vardiff ? clamp(difficulty, vardiff.minDifficulty, vardiff.maxDifficulty) : difficulty;
+/** The class that comes nearest to a difficulty that was asked for, within the operator's bounds. */
+export function askedClass(difficulty: bigint, terms: HeaderTerms, config: VardiffConfig | null): DifficultyClass {
+  return config === null ? 0 : nearestClass(Number(difficulty), terms, config);
+}
+
+/** Windows begin with the first job. */
+export function startWindow(state: VardiffState, nowMs: number): VardiffState {
+  return { ...state, sinceMs: nowMs, segmentMs: nowMs, windowShares: 0, windowExposure: 0 };
 }
 
 /** Notes an accepted share. */
-export function countShare(state: VardiffState, shareDifficulty: bigint, current: bigint): VardiffState {
-  return { ...state, windowShares: state.windowShares + Number(shareDifficulty) / Number(current) };
+export function countShare(state: VardiffState): VardiffState {
+  return { ...state, windowShares: state.windowShares + 1 };
+}
+
+/** The session's difficulty changes now. @param before what it was, in hashes */
+export function changeSegment(state: VardiffState, before: bigint, nowMs: number): VardiffState {
+  const windowExposure = state.windowExposure + (nowMs - state.segmentMs) / Number(before);
+  return { ...state, windowExposure, segmentMs: nowMs };
 }
 
 /**
- * Reconsiders the difficulty, once the retarget time is over. The hashrate is the shares so far over the chances that they had,
+ * Reconsiders a session's class, once the retarget time is over. The hashrate is the shares so far over the chances that they had,
  * whatever the difficulties were; a window that does not fit what came before (a rig added, a card lost) makes the past forgotten.
+ * One class at a time, and only where the shares leave no doubt: a rig that is merely lucky keeps its nonces.
+ * @param current the session's difficulty now, in hashes
  */
 export function retarget(
   state: VardiffState,
-  current: bigint,
+  current: { readonly difficulty: bigint; readonly class: DifficultyClass },
+  terms: HeaderTerms,
   config: VardiffConfig,
   nowMs: number,
-): { readonly state: VardiffState; readonly difficulty: bigint } {
-  const elapsedMs = nowMs - state.sinceMs;
-  if (state.fixed !== null || elapsedMs < config.retargetTimeMs) return { state, difficulty: current };
-  const known = remember(state, elapsedMs / Number(current));
-  const next = { ...state, ...known, sinceMs: nowMs, windowShares: 0 };
-  // Half a share for none: it is slower than one in the time that has passed, nobody knows how much.
-  const hashesPerMs = Math.max(known.shares, 0.5) / known.exposure;
-  const aimMs = config.targetTimeMs / (known.shares < LEARNING_SHARES ? LEARNING_SPEED : 1);
-  const intervalMs = Number(current) / hashesPerMs;
-  if (Math.abs(intervalMs - aimMs) * 100 <= config.variancePercent * aimMs) return { state: next, difficulty: current };
-  const wanted = BigInt(Math.max(1, Math.round(hashesPerMs * aimMs)));
-  const step = BigInt(MAX_STEP);
-  const bounded = clamp(wanted, current / step > 1n ? current / step : 1n, current * step);
-  return { state: next, difficulty: clamp(bounded, config.minDifficulty, config.maxDifficulty) };
+): { readonly state: VardiffState; readonly class: DifficultyClass } {
+  const kept = current.class;
+  if (state.fixed !== null || nowMs - state.sinceMs < config.retargetTimeMs) return { state, class: kept };
+  const { windowShares, windowExposure } = changeSegment(state, current.difficulty, nowMs);
+  const known = remember(state, { shares: windowShares, exposure: windowExposure });
+  const next = { ...startWindow(state, nowMs), ...known };
+  const { shares, exposure } = known;
+  const difficulty = Number(current.difficulty);
+  const tolerated = HALF_STEP * (1 + config.variancePercent / 100);
+  /** How many shares there would be in the wanted time of one. */
+  const speed = (count: number) => ((count / exposure) * config.targetTimeMs) / difficulty;
+  const isFast = speed(shares - Math.sqrt(shares)) > tolerated;
+  const isSlow = speed(shares + 1 + Math.sqrt(shares + 1)) < 1 / tolerated;
+  if (!isFast && !isSlow) return { state: next, class: kept };
+  const wanted = difficulty * speed(Math.max(shares, 0.5));
+  const nearest = nearestClass(wanted, terms, config);
+  const oneStep = classesOf(terms.classTable).filter((each) => Math.abs(each - kept) <= 2);
+  const reached = oneStep.reduce((a, b) => (Math.abs(b - nearest) < Math.abs(a - nearest) ? b : a), kept);
+  return { state: next, class: reached };
 }
 
 /** The running window added to those before; alone where it does not fit them. */
-function remember(state: VardiffState, windowExposure: number): { shares: number; exposure: number } {
-  const { shares, exposure, windowShares } = state;
-  const window = { shares: windowShares, exposure: windowExposure };
+function remember(state: VardiffState, window: { shares: number; exposure: number }) {
+  const { shares, exposure } = state;
   if (exposure === 0) return window;
-  const expected = (Math.max(shares, 0.5) / exposure) * windowExposure;
-  if (Math.abs(windowShares - expected) > SURPRISE * Math.sqrt(Math.max(expected, windowShares, 1)) + 1) return window;
-  const sum = { shares: shares + windowShares, exposure: exposure + windowExposure };
+  const expected = (Math.max(shares, 0.5) / exposure) * window.exposure;
+  const tolerated = SURPRISE * Math.sqrt(Math.max(expected, window.shares, 1)) + 1;
+  if (Math.abs(window.shares - expected) > tolerated) return window;
+  const sum = { shares: shares + window.shares, exposure: exposure + window.exposure };
   const keep = Math.min(1, MEMORY_SHARES / Math.max(sum.shares, 1));
   return { shares: sum.shares * keep, exposure: sum.exposure * keep };
-}
-
-function clamp(value: bigint, least: bigint, most: bigint): bigint {
-  if (value < least) return least;
-  return value > most ? most : value;
 }

@@ -1,8 +1,10 @@
+import type { ShareTerms } from "../shares/difficulty-classes.ts";
+
 /**
- * One header that can be mined. Every field is what the node said, checked once where it came in.
+ * One header that can be mined, as a node gave it. Every field is what the node said, checked once where it came in.
  * Hex strings are lower case with `0x`.
  */
-export interface Job {
+export interface NodeJob {
   /** Seal hash of the block without nonce and mix digest, 32 bytes. Miners call it the header hash; it names the job. */
   readonly header: string;
   /** Seed hash of the epoch's light cache, 32 bytes. */
@@ -12,6 +14,12 @@ export interface Job {
   /** Network difficulty in hashes; the network target is floor(2^256 / difficulty). */
   readonly networkDifficulty: bigint;
 }
+
+/** By what the pool's settings were when the template took a header in; they stay with the header. */
+export type HeaderTerms = Omit<ShareTerms, "networkDifficulty">;
+
+/** A header as the pool hands it out: what its shares are worth is fixed. */
+export interface Job extends NodeJob, HeaderTerms {}
 
 /** What may be mined at one moment. */
 export interface WorkSnapshot {

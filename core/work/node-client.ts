@@ -1,6 +1,6 @@
 import { findBlock, type BlockSearch } from "./block-search.ts";
 import { MARKED_HEIGHTS, NO_MARKS, type ChainMarks } from "./chain-identity.ts";
-import type { Job } from "./job.ts";
+import type { NodeJob } from "./job.ts";
 import {
   createNodeRpc,
   isRecord,
@@ -16,7 +16,7 @@ import type { UpstreamConfig } from "./upstream.ts";
 export type PollResult =
   | {
       readonly kind: "work";
-      readonly job: Job;
+      readonly job: NodeJob;
       readonly marks: ChainMarks;
       /** Height that the node's own chain is ready for; the work's, or one more for the moment that a node takes to make it. */
       readonly due: number;
@@ -91,7 +91,7 @@ export function createNodeClient(upstream: UpstreamConfig, post: HttpPost): Node
 }
 
 type WorkAnswer =
-  | { readonly kind: "work"; readonly job: Job; readonly due: number; readonly chainId: JsonRpcReply }
+  | { readonly kind: "work"; readonly job: NodeJob; readonly due: number; readonly chainId: JsonRpcReply }
   | NodeFailure;
 
 async function askForWork(rpc: NodeRpc): Promise<WorkAnswer> {

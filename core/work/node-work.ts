@@ -1,10 +1,10 @@
-import type { Job } from "./job.ts";
+import type { NodeJob } from "./job.ts";
 import { isRecord } from "./node-rpc.ts";
 
 /** Outcome of reading work; `reason` is one line that says what is wrong and, where it can, what to do. */
 export type ParsedWork =
   /** `ownHeight`: the height stood in the work itself and not beside it. */
-  | { readonly ok: true; readonly job: Job; readonly ownHeight: boolean }
+  | { readonly ok: true; readonly job: NodeJob; readonly ownHeight: boolean }
   | { readonly ok: false; readonly reason: string };
 
 const TWO_256 = 1n << 256n;

@@ -1,11 +1,11 @@
 import { epochOf, type ChainSpec } from "../chain-spec.ts";
-import type { Job } from "./job.ts";
+import type { NodeJob } from "./job.ts";
 
 /**
  * Says what is wrong with a job's seed hash, and what to do; null when it is the configured chain's.
  * @param isSameChain the node is known to be on the configured chain: then the setting is right, and the node wrong
  */
-type SeedCheck = (job: Job, isSameChain: boolean) => string | null;
+type SeedCheck = (job: NodeJob, isSameChain: boolean) => string | null;
 
 /** Beyond any block that will be mined: the rounds of block 122,880,000. */
 const MOST_ROUNDS = 4096;
@@ -58,7 +58,7 @@ export function createSeedCheck(
  * What to do about nodes that make the seed hash of an ECIP-1099 epoch from the block's number instead of the epoch's first block: core-geth
  * before December 2020 (its issue 234). Null where the seed hash is not that one.
  */
-function epochFault(chain: ChainSpec, { height, seed }: Job, seedAfter: (rounds: number) => string): string | null {
+function epochFault(chain: ChainSpec, { height, seed }: NodeJob, seedAfter: (rounds: number) => string): string | null {
   const { ecip1099Block } = chain;
   if (ecip1099Block === null || height < ecip1099Block) return null;
   if (seedAfter(Math.floor(height / SEED_BLOCKS)) !== seed) return null;

@@ -66,6 +66,7 @@ export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
       intervalMs: work.stateUpdateIntervalMs,
     }),
     poolName: name,
+    terms: work.terms,
     refreshIntervalMs: work.blockRefreshIntervalMs,
     checkIntervalMs: work.upstreamCheckIntervalMs,
     maxAgeMs: work.maxAgeMs,

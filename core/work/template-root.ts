@@ -1,7 +1,7 @@
 import type { WorkHealth } from "../health/judge.ts";
 import type { Logger } from "../log.ts";
 import type { FanOut } from "./fan-out.ts";
-import type { Job, WorkSnapshot } from "./job.ts";
+import type { HeaderTerms, NodeJob, WorkSnapshot } from "./job.ts";
 import type { NodeClient } from "./node-client.ts";
 import type { NodeState, NodeStateWriter } from "./node-state.ts";
 import { parseNotify } from "./node-work.ts";
@@ -50,6 +50,8 @@ export interface TemplateRootDeps {
   /** Another height than before is being mined: verifiers may want its light cache. */
   readonly onHeight: (height: number) => void;
   readonly poolName: string;
+  /** What new headers are stamped with. */
+  readonly terms: HeaderTerms;
   readonly refreshIntervalMs: number;
   readonly checkIntervalMs: number;
   readonly maxAgeMs: number;
@@ -225,9 +227,9 @@ export class TemplateRoot {
   }
 
   #offer(offer: WorkOffer): OfferOutcome {
-    const { nowMs, maxAgeMs, health, log } = this.#deps;
+    const { nowMs, maxAgeMs, health, terms, log } = this.#deps;
     const rankOf = (node: string) => health.rankOf(node);
-    const { state, outcome } = acceptWork(this.#state, offer, { nowMs: nowMs(), maxAgeMs, rankOf });
+    const { state, outcome } = acceptWork(this.#state, offer, { nowMs: nowMs(), maxAgeMs, rankOf, terms });
     this.#state = state;
     if (outcome !== "current") return outcome;
     this.#isSaved = false;
@@ -237,7 +239,7 @@ export class TemplateRoot {
     return outcome;
   }
 
-  #pushProblem(job: Job, node: string | null): string | null {
+  #pushProblem(job: NodeJob, node: string | null): string | null {
     const { nodes, health, check } = this.#deps;
     if (node !== null && !nodes.some(({ name }) => name === node))
       return `the notify URL names an upstream that is not configured; there are: ${nodes.map(({ name }) => name).join(", ")}`;

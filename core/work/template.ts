@@ -1,4 +1,4 @@
-import type { Job, WorkSnapshot } from "./job.ts";
+import type { HeaderTerms, Job, NodeJob, WorkSnapshot } from "./job.ts";
 
 /** A submit may name a job whose height is above `current.height - BACKLOG_HEIGHTS`; the node itself takes up to 7 (docs/protocol.md, section 6). */
 const BACKLOG_HEIGHTS = 3;
@@ -11,7 +11,7 @@ export const MAX_JOBS = 48;
 
 /** Work as it came in. */
 export interface WorkOffer {
-  readonly job: Job;
+  readonly job: NodeJob;
   /** The node that it is from; null for a push that does not say. */
   readonly node: string | null;
   /**
@@ -30,6 +30,8 @@ export interface TemplateContext {
   readonly maxAgeMs: number;
   /** Position of a node among the upstreams, the well ones first; 0 is where work should come from. */
   readonly rankOf: (node: string) => number;
+  /** What a header that is taken in now is stamped with. */
+  readonly terms: HeaderTerms;
 }
 
 interface HeldJob extends Job {
@@ -107,7 +109,14 @@ export function snapshotOf(
   return { sequence: state.sequence, current: bare(current), jobs, confirmedAtMs: state.confirmedAtMs };
 }
 
-const bare = ({ header, seed, height, networkDifficulty }: Job): Job => ({ header, seed, height, networkDifficulty });
+const bare = ({ header, seed, height, networkDifficulty, poolDifficulty, classTable }: Job): Job => ({
+  header,
+  seed,
+  height,
+  networkDifficulty,
+  poolDifficulty,
+  classTable,
+});
 
 /** A push that did not say where it was from is known to be a node's as soon as that node is polled. */
 function attribute(state: TemplateState, node: string | null): TemplateState {
@@ -117,7 +126,10 @@ function attribute(state: TemplateState, node: string | null): TemplateState {
 }
 
 function promote(state: TemplateState, offer: WorkOffer, context: TemplateContext) {
-  const held: HeldJob = { ...bare(offer.job), node: offer.node, learnedAtMs: context.nowMs };
+  // A header that was public keeps its terms, whatever the settings are now.
+  const { poolDifficulty, classTable } = state.jobs.find(({ header }) => header === offer.job.header) ?? context.terms;
+  const stamped = bare({ ...offer.job, poolDifficulty, classTable });
+  const held: HeldJob = { ...stamped, node: offer.node, learnedAtMs: context.nowMs };
   const backlog = state.jobs.filter(
     (job) => job.header !== held.header && job.height > held.height - BACKLOG_HEIGHTS && job.height <= held.height,
   );

@@ -2,7 +2,7 @@ import { cacheShortage } from "../cache-memory.ts";
 import { CHAINS, createEpochLookup } from "../chain-spec.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import { createChainCheck, NO_MARKS, type ChainMarks } from "./chain-identity.ts";
-import type { Job } from "./job.ts";
+import type { NodeJob } from "./job.ts";
 import { nodeFailure, type NodeFailure } from "./node-rpc.ts";
 import { createSeedCheck } from "./seed-check.ts";
 
@@ -10,7 +10,7 @@ import { createSeedCheck } from "./seed-check.ts";
  * What is wrong with a node's work, null for work that the pool can hand out and whose shares it can verify.
  * @param marks what the node says of its chain; left out for work of an unknown sender
  */
-export type WorkCheck = (job: Job, marks?: ChainMarks) => NodeFailure | null;
+export type WorkCheck = (job: NodeJob, marks?: ChainMarks) => NodeFailure | null;
 
 /** The chain first: of another chain's work neither the seed hash nor the size of the cache says anything. */
 export function createWorkCheck(

@@ -1,10 +1,11 @@
 import { type Logger, thrown } from "../../core/log.ts";
-import type { ExtranoncePort } from "../../core/session/login-sessions.ts";
-import { extranonceHex, type ExtranonceLease } from "../../core/stratum/extranonce.ts";
+import type { LenderPort } from "../../core/session/extranonce-pool.ts";
+import type { LeasedBlock } from "../../core/session/extranonce-lender.ts";
+import type { DifficultyClass } from "../../core/shares/difficulty-classes.ts";
 import type { Env } from "../env.ts";
 
-/** The way to the allocator. It being away costs new sessions their start, and live ones nothing before a lease runs out. */
-export class ExtranonceClient implements ExtranoncePort {
+/** The way to the allocator. It being away costs logins that have no extranonces yet their start, and others nothing before a lease runs out. */
+export class ExtranonceClient implements LenderPort {
   readonly #env: Env;
   readonly #log: Logger;
 
@@ -13,37 +14,30 @@ export class ExtranonceClient implements ExtranoncePort {
     this.#log = log;
   }
 
-  /** Hex; null when the allocator cannot be reached. */
-  async acquire(session: string): Promise<string | null> {
-    try {
-      return extranonceHex(await this.#stub().acquire(session));
-    } catch (error) {
-      this.#warn("given", error);
-      return null;
-    }
+  async lend(holder: string, wanted: DifficultyClass, count: number): Promise<readonly LeasedBlock[]> {
+    return await this.#orElse([], "lent", () => this.#stub().lend(holder, wanted, count));
   }
 
-  /** @returns values that were lost to another session; null when the allocator cannot be reached */
-  async renew(leases: readonly ExtranonceLease[]): Promise<readonly number[] | null> {
-    try {
-      return await this.#stub().renew(leases);
-    } catch (error) {
-      this.#warn("renewed", error);
-      return null;
-    }
+  async renew(holder: string, firsts: readonly number[]): Promise<readonly number[] | null> {
+    return await this.#orElse(null, "renewed", () => this.#stub().renew(holder, firsts));
   }
 
-  async release(lease: ExtranonceLease): Promise<void> {
-    try {
-      await this.#stub().release([lease]);
-    } catch (error) {
-      // It runs out by itself.
-      this.#warn("released", error);
-    }
+  async release(holder: string, firsts: readonly number[]): Promise<void> {
+    // They run out by themselves.
+    await this.#orElse(undefined, "released", () => this.#stub().release(holder, firsts));
   }
 
-  #warn(what: string, error: unknown): void {
-    this.#log.warn(`an extranonce could not be ${what}`, { error: thrown(error) });
+  async transfer(from: string, to: string, first: number): Promise<number | null> {
+    return await this.#orElse(null, "transferred", () => this.#stub().transfer(from, to, first));
+  }
+
+  async #orElse<T>(otherwise: T, what: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      this.#log.warn(`extranonces could not be ${what}`, { error: thrown(error) });
+      return otherwise;
+    }
   }
 
   #stub() {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { TemplateStore } from "../../core/work/template-root.ts";
+import type { HeaderTerms } from "../../core/work/job.ts";
 import { EMPTY_TEMPLATE } from "../../core/work/template.ts";
 
 const KEY = "template";
@@ -16,6 +17,9 @@ const stored = v.object({
       seed: hash,
       height: v.number(),
       networkDifficulty: v.bigint(),
+      // Left out by objects of before headers had terms.
+      poolDifficulty: v.exactOptional(v.bigint()),
+      classTable: v.exactOptional(v.picklist([0, 1])),
       node: v.nullable(v.string()),
       learnedAtMs: v.number(),
     }),
@@ -25,14 +29,18 @@ const stored = v.object({
 /**
  * Keeps the template in the object's SQLite: one row a job, because the whole state is one value, and one row a subscriber.
  * The table has no row ids, so that its key is no second row to pay for.
+ * @param terms of stored headers that have none
  */
-export function createTemplateStore(storage: DurableObjectStorage): TemplateStore {
+export function createTemplateStore(storage: DurableObjectStorage, terms: HeaderTerms): TemplateStore {
   storage.sql.exec("CREATE TABLE IF NOT EXISTS subscriber (name TEXT PRIMARY KEY) WITHOUT ROWID");
   return {
     load() {
       const value = storage.kv.get(KEY);
       const result = v.safeParse(stored, value);
-      if (result.success) return result.output;
+      if (result.success) {
+        const { sequence, confirmedAtMs, jobs } = result.output;
+        return { sequence, confirmedAtMs, jobs: jobs.map((job) => Object.assign({}, terms, job)) };
+      }
       // Nothing stored yet, or by another version: the first poll brings work. The count must go on all the same.
       const { sequence } = v.parse(v.fallback(v.object({ sequence: v.number() }), EMPTY_TEMPLATE), value);
       return { ...EMPTY_TEMPLATE, sequence };

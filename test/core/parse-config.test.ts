@@ -39,7 +39,13 @@ describe("configuration", () => {
       difficulty: 2_000_000_000n,
       timeoutMs: 120_000,
       loginTimeoutMs: 10_000,
-      vardiff: null,
+      vardiff: {
+        targetTimeMs: 30_000,
+        retargetTimeMs: 60_000,
+        variancePercent: 30,
+        minDifficulty: 100_000_000n,
+        maxDifficulty: 10_000_000_000_000n,
+      },
     });
     expect(config.ledger).toMatchObject({ upstash: null, commitIntervalMs: 0, hashrateExpirationMs: 10_800_000 });
     expect(config.policy.banning).toMatchObject({ enabled: true, invalidPercent: 30, timeoutMs: 1_800_000 });

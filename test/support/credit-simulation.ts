@@ -47,7 +47,7 @@ export interface Strategy {
 }
 
 /** mulberry32: the same numbers on every machine. */
-function seeded(seed: number): () => number {
+export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -11,15 +11,16 @@ export const SHORT_CHAIN: ChainSpec = customChain({ name: "short", epochLength: 
 
 const hex = (value: number | bigint, digits: number): string => `0x${value.toString(16).padStart(digits, "0")}`;
 
-/** A job of that height; `salt` makes another one of the same height. */
+/** A job of that height, whose shares are worth 2 wherever they are; `salt` makes another one of the same height. */
 export function makeJob(height: number, networkDifficulty = 1n << 40n, salt = 0): Job {
-  return { header: hex((BigInt(salt) << 64n) | BigInt(height + 1), 64), seed: hex(0, 64), height, networkDifficulty };
+  const header = hex((BigInt(salt) << 64n) | BigInt(height + 1), 64);
+  return { header, seed: hex(0, 64), height, networkDifficulty, poolDifficulty: 2n, classTable: 0 };
 }
 
 /** Real proofs of work for a job, from `firstNonce` on, whose results pass `keep`. */
 export function* solutions(
   ethash: Pick<Ethash, "hashBatch">,
-  job: Job,
+  job: Pick<Job, "header">,
   firstNonce: bigint,
   keep: (result: Uint8Array) => boolean,
 ): Generator<{ nonce: string; mixDigest: string; result: Uint8Array }> {
@@ -39,7 +40,7 @@ export function meets(difficulty: bigint, misses?: bigint): (result: Uint8Array)
     meetsTarget(result, targetOf(difficulty)) && (misses === undefined || !meetsTarget(result, targetOf(misses)));
 }
 
-/** A submission of a solution. */
+/** A submission of a solution, in a pool whose difficulty is what the session tells. */
 export function submission(
   job: Job,
   solution: { readonly nonce: string; readonly mixDigest: string | null },
@@ -50,10 +51,10 @@ export function submission(
     worker: "rig",
     nonce: solution.nonce,
     mixDigest: solution.mixDigest,
-    job,
-    shareDifficulty: 2n,
+    shareDifficulty: job.poolDifficulty,
     timestampMs: 1_700_000_000_000,
     retry: false,
     ...more,
+    job: { ...job, poolDifficulty: more.shareDifficulty ?? job.poolDifficulty },
   };
 }

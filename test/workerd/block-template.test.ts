@@ -166,6 +166,8 @@ describe("POST /notify/<token>", () => {
       seed: SEED,
       height: 102,
       networkDifficulty: 550853386n,
+      poolDifficulty: 2n ** 33n,
+      classTable: 1,
     });
     expect(node.polls).toBe(polls);
   });

@@ -1,29 +1,38 @@
 import { env } from "cloudflare:workers";
-import { reset } from "cloudflare:test";
-import { afterEach, expect, test } from "vitest";
+import { evictDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { StratumClient } from "./stratum-client.ts";
+import { LOGIN, useStratumPool } from "./stratum-pool.ts";
 
-const allocator = () => env.EXTRANONCE_ALLOCATOR.getByName("main");
+useStratumPool();
 
-afterEach(async () => await reset());
+const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["m/1","EthereumStratum/1.0.0"]}';
+const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
+const resume = (id: string) => SUBSCRIBE.replace('1.0.0"]', `1.0.0","${id}"]`);
+const told = (line = "") => /"mining.notify","([^"]+)","[^"]+"\],"([0-9a-f]{6})"/.exec(line)?.slice(1) ?? [];
 
-test("a session that comes back gets the extranonce that it had, whether or not it was known to have gone", async () => {
-  const value = await allocator().acquire("rig");
-  expect(await allocator().acquire("rig")).toBe(value);
-  await allocator().release([{ value, session: "rig" }]);
-  expect(await allocator().acquire("rig")).toBe(value);
-  expect(await allocator().renew([{ value, session: "rig" }])).toEqual([]);
-});
+describe.each([`/stratum/${LOGIN}`, "/stratum"])("a session that comes back on %s", (path) => {
+  it("gets the extranonce that it had, whether or not it was known to have gone, also from an object that was restarted", async () => {
+    const miner = await StratumClient.connect(path);
+    const before = told((await miner.ask(SUBSCRIBE))[0]);
+    await miner.ask(AUTHORIZE, 3);
+    const again = await StratumClient.connect(path);
+    expect(told((await again.ask(resume(before[0] ?? "")))[0])).toEqual(before);
+    await again.ask(AUTHORIZE, 3);
+    expect(await miner.closed()).toEqual({ code: 1008, reason: "Session resumed on another connection" });
+    again.close();
+    await evictDurableObject(env.MINER_SESSION.getByName(LOGIN));
+    const third = await StratumClient.connect(path);
+    expect(told((await third.ask(resume(before[0] ?? "")))[0])).toEqual(before);
+  });
 
-test("nobody else gets the extranonce of a session that has just gone", async () => {
-  const value = await allocator().acquire("rig");
-  await allocator().release([{ value, session: "rig" }]);
-  const others = await Promise.all(["a", "b", "c"].map((session) => allocator().acquire(session)));
-  expect(new Set([value, ...others]).size).toBe(4);
-});
-
-test("a session cannot give back what is another's", async () => {
-  const value = await allocator().acquire("rig");
-  await allocator().release([{ value, session: "thief" }]);
-  expect(await allocator().renew([{ value, session: "rig" }])).toEqual([]);
-  expect(await allocator().renew([{ value, session: "thief" }])).toEqual([value]);
+  it("is the only one to get it", async () => {
+    const miner = await StratumClient.connect(path);
+    const [, mine] = told((await miner.ask(SUBSCRIBE))[0]);
+    await miner.ask(AUTHORIZE, 3);
+    const others = await Promise.all(
+      [1, 2, 3].map(async () => told((await (await StratumClient.connect(path)).ask(SUBSCRIBE))[0])[1]),
+    );
+    expect(new Set([mine, ...others]).size).toBe(4);
+  });
 });

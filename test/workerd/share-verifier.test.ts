@@ -160,11 +160,15 @@ describe("the way of a share in workerd", () => {
     expect(await verifier().submit(first)).toEqual(accepted);
     expect(await verifier().submit({ ...first, timestampMs: first.timestampMs + 10 })).toEqual({ kind: "duplicate" });
     expect(await verifier().submit({ ...second, mixDigest: third.mixDigest })).toEqual({ kind: "invalid" });
-    expect(await verifier().submit({ ...second, shareDifficulty: 1n << 200n })).toEqual({ kind: "invalid" });
+    const hard = { ...second, job: { ...second.job, poolDifficulty: NETWORK } };
+    expect(await verifier().submit({ ...hard, shareDifficulty: NETWORK })).toEqual({ kind: "invalid" });
+    expect(await verifier().submit(hard)).toEqual({ kind: "lowDifficulty" });
     expect(await verifier().submit({ ...second, mixDigest: null })).toEqual(accepted);
-    await expectBooks([first, second]);
-    expect(await command("HGET", "eth:shares:roundCurrent", first.login)).toBe("4");
-    expect(await verifier().health()).toMatchObject({ recordedShares: 2, outboxDepth: 0, ledger: "ok", cacheEpoch: 0 });
+    // What a session says of a share's difficulty changes nothing: its worth is the header's and the nonce's.
+    expect(await verifier().submit({ ...third, shareDifficulty: 1n << 50n })).toEqual(accepted);
+    await expectBooks([first, second, third]);
+    expect(await command("HGET", "eth:shares:roundCurrent", first.login)).toBe("6");
+    expect(await verifier().health()).toMatchObject({ recordedShares: 3, outboxDepth: 0, ledger: "ok", cacheEpoch: 0 });
   });
 
   // Defect 7 of the reference: two shares of a worker in one millisecond collapse into one hashrate entry.

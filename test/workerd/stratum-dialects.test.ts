@@ -70,13 +70,14 @@ describe("no two live sessions have the same extranonce", () => {
     expect(renew).toHaveBeenCalledTimes(1);
     await goOn(60_000);
     expect(renew).toHaveBeenCalledTimes(1);
+    // A block's first extranonce is the first that is given.
     renew.mockResolvedValue([Number.parseInt(extranonce, 16)]);
     await goOn(4 * 3_600_000);
     expect(await miner.closed()).toEqual({ code: 1008, reason: "Extranonce lost" });
   });
 
   it("and a session gets none when the allocator is away", async () => {
-    vi.spyOn(ExtranonceAllocator.prototype, "acquire").mockRejectedValue(new Error("away"));
+    vi.spyOn(ExtranonceAllocator.prototype, "lend").mockRejectedValue(new Error("away"));
     for (const path of [`/stratum/${LOGIN}`, "/stratum"]) {
       const miner = await StratumClient.connect(path);
       expect(await miner.ask(SUBSCRIBE)).toEqual(['{"id":1,"result":null,"error":[20,"Work not ready",null]}']);
@@ -89,10 +90,11 @@ const allocator = () => env.EXTRANONCE_ALLOCATOR.getByName("main");
 
 describe("the allocator", () => {
   it("gives an extranonce again only once its lease has run out", async () => {
-    const first = await allocator().acquire("a");
+    const [first] = await allocator().lend("a", 0, 1);
+    if (!first) throw new Error("no block");
     const day = 24 * 3_600_000;
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + day });
-    expect(await allocator().acquire("b")).not.toBe(first);
-    expect(await allocator().renew([{ value: first, session: "a" }])).toEqual([]);
+    expect((await allocator().lend("b", 0, 1))[0]?.first).not.toBe(first.first);
+    expect(await allocator().renew("a", [first.first])).toEqual([]);
   });
 });

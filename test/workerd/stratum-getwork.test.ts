@@ -34,10 +34,10 @@ describe("HTTP getwork", () => {
       '{"id":9,"jsonrpc":"2.0","result":true}',
     );
     expect(await post('{"id":2,"method":"eth_getBlockByNumber","params":["pending",false]}')).toBe(
-      '{"id":2,"jsonrpc":"2.0","result":{"number":"0x64","difficulty":"0x20d55b0a"}}',
+      '{"id":2,"jsonrpc":"2.0","result":{"number":"0x64","difficulty":"0x4000000000000"}}',
     );
     expect(world.shares).toMatchObject([
-      { login: LOGIN, worker: "rig-1", nonce: "0x0123456789abcdef", mixDigest: MIX, shareDifficulty: 2_000_000_000n },
+      { login: LOGIN, worker: "rig-1", nonce: "0x0123456789abcdef", mixDigest: MIX, shareDifficulty: 2n ** 33n },
     ]);
   });
 

@@ -7,9 +7,10 @@ import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 
 export const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 export const SEED = `0x${"00".repeat(32)}`;
-/** The share target of difficulty 2,000,000,000. */
-const TARGET = "0x0000000225c17d04dad2965cc5a02a23e254c0c3f75d9178046aeb27ce1ca574";
-const NETWORK_TARGET = "0x00000007cc03d7d0cb49aa514f6aed05705a9baef46aea9a02514c253e288daa";
+/** The share target of difficulty 2^33, which wrangler.toml has. */
+const TARGET = `0x00000000${"8".padEnd(56, "0")}`;
+/** A network difficulty of 2^50: no share of a class needs more. */
+const NETWORK_TARGET = `0x000000000000${"4".padEnd(52, "0")}`;
 
 export const headerOf = (variant: number) => `0x${variant.toString(16).padStart(64, "0")}`;
 export const workOf = (variant: number) => `["${headerOf(variant)}","${SEED}","${TARGET}"]`;

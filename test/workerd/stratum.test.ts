@@ -39,7 +39,7 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("eth-proxy over a WebSocket to 
         nonce: NONCE,
         mixDigest: MIX,
         job: { header: headerOf(1), height: 100 },
-        shareDifficulty: 2_000_000_000n,
+        shareDifficulty: 2n ** 33n,
         retry: false,
       },
     ]);

@@ -55,11 +55,21 @@ export class NonceRange implements NonceSettings {
 
   /** A push goes to the miner. */
   learnPush(body: JsonObject): void {
-    this.extranonce = pushedExtranonce(body) ?? this.extranonce;
+    this.#learnExtranonce(pushedExtranonce(body));
     if (methodOf(body) !== "mining.notify" || this.extranonce === null) return;
     const job = textOf(elementsOf(body["params"])[0]);
     this.#jobs.delete(job);
     this.#jobs.set(job, this.extranonce);
+  }
+
+  /** A session whose id ends in its extranonce is resumed under the one that it has now. */
+  #learnExtranonce(pushed: string | null): void {
+    if (pushed === null) return;
+    const { session, extranonce } = this;
+    if (session !== null && extranonce !== null && extranonce !== "" && session.endsWith(extranonce)) {
+      this.session = `${session.slice(0, -extranonce.length)}${pushed}`;
+    }
+    this.extranonce = pushed;
   }
 
   /** Extranonce that a submit was mined with; null where the submit carries its whole nonce. */

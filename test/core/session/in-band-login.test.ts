@@ -19,6 +19,8 @@ import {
 } from "./session-rig.ts";
 
 const ID = "00000000-0000-4000-8000-00000000000a";
+/** The same session once it has the first extranonce of the pool's own class. */
+const BEGUN_ID = "00000000-0000-4000-8000-000000800000";
 const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["m/1","EthereumStratum/1.0.0"]}';
 const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -34,7 +36,7 @@ class InBandRig extends SessionRig {
 
   constructor() {
     super();
-    const { clock, log, extranonces, guard: prompt } = this.ports();
+    const { clock, log, lender, guard: prompt } = this.ports();
     const guard: typeof prompt = {
       ...prompt,
       report: async (...event) => {
@@ -52,7 +54,7 @@ class InBandRig extends SessionRig {
       this.asked++;
       return this.work;
     };
-    this.login = new InBandLogin(CONFIG, { clock, log, guard, extranonces, work, connect }, this.peer, IP, ID);
+    this.login = new InBandLogin(CONFIG, { clock, log, guard, lender, work, connect }, this.peer, IP, ID);
   }
 
   async says(...lines: string[]): Promise<string[]> {
@@ -75,7 +77,7 @@ describe("a login in band", () => {
         expect(rig.handed).toEqual([
           {
             owner: LOGIN,
-            begun: { id: ID, dialect: "es1", extranonce: "080c01" },
+            begun: { id: BEGUN_ID, dialect: "es1", extranonce: "800000", canMove: false },
             bytes: [...whole.subarray(before.length)],
           },
         ]);
@@ -174,20 +176,18 @@ describe("a login in band", () => {
 });
 
 describe("the extranonce of a peer that leaves before its login", () => {
-  const lease = { value: 0x080c01, session: ID };
-
   it("is given back", async () => {
     const rig = new InBandRig();
     await rig.says(SUBSCRIBE);
     await rig.login.gone();
-    expect(rig.released).toEqual([lease]);
+    expect(rig.released).toEqual([[0x80_0000]]);
     await rig.clock.pass(60_000);
     expect(rig.peer.closed).toEqual({ code: 1008, reason: "Gone" });
   });
 
   it("is not given back when it is that of a resumed session, or when the login's object has it by now", async () => {
     const [resumed, spliced] = [new InBandRig(), new InBandRig()];
-    const old = "00000000-0000-4000-8000-00000000000b";
+    const old = "11111111-0000-4000-8000-00000000000b";
     await resumed.says(SUBSCRIBE.replace('1.0.0"', `1.0.0","${old}"`));
     await spliced.says(SUBSCRIBE, AUTHORIZE);
     for (const rig of [resumed, spliced]) {

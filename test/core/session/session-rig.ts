@@ -10,7 +10,7 @@ import {
   type SessionConfig,
 } from "../../../core/session/login-sessions.ts";
 import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
-import type { ExtranonceLease } from "../../../core/stratum/extranonce.ts";
+import { ExtranonceLender } from "../../../core/session/extranonce-lender.ts";
 import type { Job, WorkSnapshot } from "../../../core/work/job.ts";
 import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
@@ -31,6 +31,8 @@ export function job(digit: string, height = 1_000): Job {
     seed: `0x${"5".repeat(64)}`,
     height,
     networkDifficulty: 3_000_000_000_000n,
+    poolDifficulty: 2_000_000_000n,
+    classTable: 1,
   };
 }
 
@@ -41,6 +43,7 @@ export const CONFIG: SessionConfig = {
   chain: customChain({ name: "test" }),
   stratum: { difficulty: 2_000_000_000n, timeoutMs: 120_000, loginTimeoutMs: 10_000, vardiff: null },
   work: {
+    terms: { poolDifficulty: 2_000_000_000n, classTable: 1 },
     upstreams: [],
     blockRefreshIntervalMs: 1_000,
     upstreamCheckIntervalMs: 1_000,
@@ -91,8 +94,12 @@ export class SessionRig {
   readonly attempts: { readonly verifier: string; readonly share: ShareSubmission }[] = [];
   readonly reports: (readonly [ip: string, event: GuardEvent])[] = [];
   readonly flushed: string[] = [];
-  readonly released: ExtranonceLease[] = [];
-  readonly renewals: (readonly ExtranonceLease[])[] = [];
+  readonly released: (readonly number[])[] = [];
+  readonly renewals: (readonly number[])[] = [];
+  /** The pool's allocator; null where it is away. */
+  lender: ExtranonceLender | null = new ExtranonceLender(nodeSql(), () => this.clock.nowMs());
+  /** What outlives the login's memory. */
+  readonly kept = new Map<string, unknown>();
   readonly subscriptions: string[] = [];
   readonly logged: string[] = [];
   readonly sql = nodeSql();
@@ -105,7 +112,6 @@ export class SessionRig {
   admits = true;
   lists = { loaded: true, isBlacklisted: (_login: string) => false };
   blacklisted = false;
-  lost: readonly number[] | null = [];
   subscribe: () => Promise<WorkSnapshot | null> = async () => this.work;
   sessions: LoginSessions;
   #sessionCount = 0;
@@ -133,14 +139,23 @@ export class SessionRig {
         },
         flush: async (ip) => void this.flushed.push(ip),
       },
-      extranonces: {
-        acquire: async () => "080c01",
-        renew: async (leases) => {
-          this.renewals.push(leases);
-          return this.lost;
+      name: LOGIN,
+      lender: {
+        lend: async (holder, wanted, count) => this.lender?.lend(holder, wanted, count) ?? [],
+        renew: async (holder, firsts) => {
+          this.renewals.push(firsts);
+          return this.lender?.renew(holder, firsts) ?? null;
         },
-        release: async (lease) => void this.released.push(lease),
+        release: async (holder, firsts) => {
+          this.released.push(firsts);
+          this.lender?.release(holder, firsts);
+        },
+        transfer: async (from, to, first) => this.lender?.transfer(from, to, first) ?? null,
       },
+      kept: (name) => ({
+        get: () => structuredClone(this.kept.get(name)),
+        set: (value) => void this.kept.set(name, structuredClone(value)),
+      }),
       subscribe: async (template, login) => {
         this.subscriptions.push(`${template} ${login}`);
         return await this.subscribe();

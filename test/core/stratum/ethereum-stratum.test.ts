@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DIFFICULTY, job, LOGIN, PoolDriver, snapshot, TARGET } from "./pool-driver.ts";
+import { DIFFICULTY, job, LOGIN, PoolDriver, SESSION_ID, snapshot, TARGET } from "./pool-driver.ts";
 
 const JOB = "a".repeat(16);
 const [HEADER, SEED] = ["a".repeat(64), "5".repeat(64)];
@@ -26,7 +26,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
   it("speaks the transcript of docs/protocol.md, section 4", () => {
     const pool = new PoolDriver();
     expect(pool.say(SUBSCRIBE)).toEqual([
-      '{"id":1,"result":[["mining.notify","session-1","EthereumStratum/1.0.0"],"080c01"],"error":null}',
+      `{"id":1,"result":[["mining.notify","${SESSION_ID}","EthereumStratum/1.0.0"],"080c01"],"error":null}`,
     ]);
     expect(pool.say('{"id":2,"method":"mining.extranonce.subscribe","params":[]}')).toEqual([
       '{"id":2,"result":true,"error":null}',
@@ -50,13 +50,14 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
   });
 
   it("lets a session that lost its connection come back under its id, and refuses every other text as an id", () => {
-    const id = "0b7a1f0e-5f7c-4c59-9d1e-0123456789ab";
+    // Its last digits are the extranonce that it searches.
+    const id = "11111111-5f7c-4c59-9d1e-012345ab12cd";
     const pool = new PoolDriver();
     expect(pool.say(resume(id))).toEqual([
-      `{"id":1,"result":[["mining.notify","${id}","EthereumStratum/1.0.0"],"080c01"],"error":null}`,
+      `{"id":1,"result":[["mining.notify","${id}","EthereumStratum/1.0.0"],"ab12cd"],"error":null}`,
     ]);
     expect(new PoolDriver().say(resume(`${id}","x":"y`))).toEqual([
-      '{"id":1,"result":[["mining.notify","session-1","EthereumStratum/1.0.0"],"080c01"],"error":null}',
+      `{"id":1,"result":[["mining.notify","${SESSION_ID}","EthereumStratum/1.0.0"],"080c01"],"error":null}`,
     ]);
   });
 
@@ -137,7 +138,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
 
   it("closes when no extranonce can be had, for two miners must not search the same nonces", () => {
     const pool = new PoolDriver();
-    pool.extranonce = null;
+    pool.extranonces = () => null;
     expect(pool.say(SUBSCRIBE)).toEqual(['{"id":1,"result":null,"error":[20,"Work not ready",null]}']);
     expect(pool.closed).toBe("No extranonce");
   });
@@ -158,7 +159,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
   it("gives the same extranonce to a second subscribe", () => {
     const pool = new PoolDriver();
     const [first] = pool.say(SUBSCRIBE);
-    pool.extranonce = "ffffff";
+    pool.extranonces = () => "ffffff";
     expect(pool.say(SUBSCRIBE)).toEqual([first]);
   });
 });
@@ -181,7 +182,7 @@ describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
     expect(pool.say(HELLO)).toEqual([
       '{"id":0,"result":{"proto":"EthereumStratum/2.0.0","encoding":"plain","resume":"0","timeout":"78","maxerrors":"20","node":"edgepool"}}',
     ]);
-    expect(pool.say('{"id":2,"method":"mining.subscribe"}')).toEqual(['{"id":2,"result":"s-session-1"}']);
+    expect(pool.say('{"id":2,"method":"mining.subscribe"}')).toEqual([`{"id":2,"result":"s-${SESSION_ID}"}`]);
     expect(pool.say(`{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig-7","x"]}`)).toEqual([
       '{"id":3,"result":"rig-7"}',
       `{"method":"mining.set","params":{"epoch":"0","target":"${TARGET.slice(2)}","algo":"ethash","extranonce":"080c01"}}`,
@@ -254,7 +255,7 @@ describe("plain stratum", () => {
   it("speaks ethminer's stratum mode: subscribe, authorize, notify with header first, submit with mix", () => {
     const pool = new PoolDriver();
     expect(pool.say('{"id":1,"jsonrpc":"2.0","method":"mining.subscribe","params":[]}')).toEqual([
-      '{"id":1,"result":[["mining.notify","session-1"],""],"error":null}',
+      '{"id":1,"result":[["mining.notify","0b7a1f0e-5f7c-4c59-9d1e-0123456789ab"],""],"error":null}',
     ]);
     expect(pool.say(`{"id":3,"jsonrpc":"2.0","method":"mining.authorize","params":["${LOGIN}.Rig-1","x"]}`)).toEqual([
       '{"id":3,"result":true,"error":null}',

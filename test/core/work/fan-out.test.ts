@@ -5,7 +5,8 @@ import type { WorkSnapshot } from "../../../core/work/job.ts";
 import { deferred, ManualTime, settle, type Deferred } from "./support/deferred.ts";
 
 function workOf(sequence: number): WorkSnapshot {
-  const current = { header: `0x${sequence}`, seed: "0x0", height: sequence, networkDifficulty: 131_072n };
+  const terms = { networkDifficulty: 131_072n, poolDifficulty: 10n, classTable: 0 } as const;
+  const current = { header: `0x${sequence}`, seed: "0x0", height: sequence, ...terms };
   return { sequence, current, jobs: [current], confirmedAtMs: sequence };
 }
 

@@ -13,7 +13,8 @@ function setUp(store = new MemoryStore(), concurrency = 10) {
   const got: [string, number][] = [];
   const world = { nowMs: 1_000_000, sequence: 1, connections: 1, alarmMs: null as number | null, down: false };
   const workNow = (): WorkSnapshot => {
-    const current = { header: "0x1", seed: "0x0", height: world.sequence, networkDifficulty: 1n };
+    const terms = { networkDifficulty: 1n, poolDifficulty: 1n, classTable: 0 } as const;
+    const current = { header: "0x1", seed: "0x0", height: world.sequence, ...terms };
     return { sequence: world.sequence, current, jobs: [current], confirmedAtMs: world.nowMs };
   };
   const call = async (text: string) => {

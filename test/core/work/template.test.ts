@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, integer, property, record } from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Job } from "../../../core/work/job.ts";
+import type { HeaderTerms, Job, NodeJob } from "../../../core/work/job.ts";
 import {
   acceptWork,
   EMPTY_TEMPLATE,
@@ -14,7 +14,10 @@ import {
 const MAX_AGE_MS = 60_000;
 const ORDER = ["first", "second", "third"];
 
+const TERMS = { poolDifficulty: 1_000n, classTable: 1 } as const;
+
 const jobOf = (height: number, variant = 0, difficulty = 131_072n): Job => ({
+  ...TERMS,
   header: `0x${(height * 1000 + variant).toString(16).padStart(64, "0")}`,
   seed: `0x${"00".repeat(32)}`,
   height,
@@ -26,11 +29,17 @@ class Pool {
   state: TemplateState = EMPTY_TEMPLATE;
   nowMs = 1_000_000;
   sick = new Set<string>();
+  terms: HeaderTerms = TERMS;
 
-  offer(job: Job, from: Partial<WorkOffer> = {}): OfferOutcome {
+  offer(job: NodeJob, from: Partial<WorkOffer> = {}): OfferOutcome {
     const offer: WorkOffer = { job, node: "first", via: "poll", askedAtMs: this.nowMs, ...from };
     const rankOf = (node: string) => ORDER.indexOf(node) + (this.sick.has(node) ? ORDER.length : 0);
-    const result = acceptWork(this.state, offer, { nowMs: this.nowMs, maxAgeMs: MAX_AGE_MS, rankOf });
+    const result = acceptWork(this.state, offer, {
+      nowMs: this.nowMs,
+      maxAgeMs: MAX_AGE_MS,
+      rankOf,
+      terms: this.terms,
+    });
     this.state = result.state;
     return result.outcome;
   }

@@ -81,6 +81,7 @@ export class TestPool {
     this.store = store;
     this.root = new TemplateRoot({
       store,
+      terms: { poolDifficulty: 1_000n, classTable: 1 },
       alarm: { set: (atMs) => void (this.alarmMs = atMs), get: async () => this.alarmMs },
       fanOut: new FanOut({
         send: async (_target, work) => this.pushes.push(work),

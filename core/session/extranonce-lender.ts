@@ -1,0 +1,127 @@
+import { extranoncesOf, type DifficultyClass } from "../shares/difficulty-classes.ts";
+import type { SqlPort } from "../sql-port.ts";
+
+/** A block is its holder's for so long; a holder that lives renews it at half of it. ms */
+export const LEASE_MS = 6 * 3_600_000;
+
+/** How long the extranonce of a session that has gone is kept for its return, ms. */
+export const RESUME_MS = 120_000;
+
+/** Blocks of a class: many, because each login holds at least one, and small, because most logins have a rig or two. */
+const MOST_BLOCKS = 8_192;
+const LEAST_BLOCK = 1;
+const MOST_BLOCK = 32;
+
+/** Extranonces in one block of a class. */
+export function blockSize(wanted: DifficultyClass): number {
+  const { size } = extranoncesOf(wanted);
+  return Math.min(MOST_BLOCK, Math.max(LEAST_BLOCK, size / MOST_BLOCKS));
+}
+
+/** The right to search the nonces that begin with one of these extranonces. No money depends on it: it keeps two from one search. */
+export interface LeasedBlock {
+  readonly class: DifficultyClass;
+  /** Its first extranonce; the others follow, {@link blockSize} in all. */
+  readonly first: number;
+  /** Unix time in ms. */
+  readonly untilMs: number;
+}
+
+/** Expired rows are swept when so many blocks of a class have been lent since. */
+const SWEEP_EVERY = 1_024;
+
+/**
+ * Gives every login of the pool nonces of its own, in blocks, so that a login asks once for many rigs. Leases are rows and hold over
+ * restarts; those of holders that vanished without a word run out. Blocks are lent round and round, so that one returns as late as can be.
+ */
+export class ExtranonceLender {
+  readonly #sql: SqlPort;
+  readonly #nowMs: () => number;
+
+  constructor(sql: SqlPort, nowMs: () => number) {
+    this.#sql = sql;
+    this.#nowMs = nowMs;
+    // The table of before, one row an extranonce.
+    sql.exec("DROP TABLE IF EXISTS lease");
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS block (first INTEGER PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL)",
+    );
+    sql.exec("CREATE TABLE IF NOT EXISTS turn (class INTEGER PRIMARY KEY, lent INTEGER NOT NULL)");
+  }
+
+  /** @returns as many blocks as there are, up to `count` */
+  lend(holder: string, wanted: DifficultyClass, count: number): LeasedBlock[] {
+    const nowMs = this.#nowMs();
+    const { first: base, size } = extranoncesOf(wanted);
+    const [step, blocks] = [blockSize(wanted), size / blockSize(wanted)];
+    const untilMs = nowMs + LEASE_MS;
+    return this.#sql.transaction(() => {
+      let turn = this.#turn(wanted);
+      let free = blocks - this.#held(base, size, nowMs);
+      const lent: LeasedBlock[] = [];
+      while (lent.length < count && free > 0) {
+        const first = base + (turn % blocks) * step;
+        if (turn % SWEEP_EVERY === 0) this.#sql.exec("DELETE FROM block WHERE until_ms < ?", nowMs);
+        turn += 1;
+        if (this.#heldUntil(first) >= nowMs) continue;
+        this.#sql.exec("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", first, holder, untilMs);
+        lent.push({ class: wanted, first, untilMs });
+        free -= 1;
+      }
+      this.#sql.exec("INSERT OR REPLACE INTO turn VALUES (?, ?)", wanted, turn);
+      return lent;
+    });
+  }
+
+  /** @returns the blocks of these that are the holder's no more; the others are for another {@link LEASE_MS} */
+  renew(holder: string, firsts: readonly number[]): number[] {
+    return this.#hold(holder, firsts, this.#nowMs() + LEASE_MS);
+  }
+
+  /** Gives blocks back; they stay free for {@link RESUME_MS}, in case their sessions return. */
+  release(holder: string, firsts: readonly number[]): void {
+    this.#hold(holder, firsts, this.#nowMs() + RESUME_MS);
+  }
+
+  /** Makes a block another holder's. @returns null where it is not `from`'s to give */
+  transfer(from: string, to: string, first: number): number | null {
+    const untilMs = this.#nowMs() + LEASE_MS;
+    const changed = this.#sql.exec(
+      "UPDATE block SET holder = ?, until_ms = ? WHERE first = ? AND holder = ? RETURNING first",
+      to,
+      untilMs,
+      first,
+      from,
+    );
+    return changed.length === 0 ? null : untilMs;
+  }
+
+  #hold(holder: string, firsts: readonly number[], untilMs: number): number[] {
+    return firsts.filter((first) => {
+      const changed = this.#sql.exec(
+        "UPDATE block SET until_ms = ? WHERE first = ? AND holder = ? RETURNING first",
+        untilMs,
+        first,
+        holder,
+      );
+      return changed.length === 0;
+    });
+  }
+
+  #turn(wanted: DifficultyClass): number {
+    const [row] = this.#sql.exec("SELECT lent FROM turn WHERE class = ?", wanted);
+    return Number(row?.["lent"] ?? 0);
+  }
+
+  #held(base: number, size: number, nowMs: number): number {
+    const where = "first >= ? AND first < ? AND until_ms >= ?";
+    const [row] = this.#sql.exec(`SELECT count(*) AS held FROM block WHERE ${where}`, base, base + size, nowMs);
+    return Number(row?.["held"] ?? 0);
+  }
+
+  /** Unix time in ms; before all time for a free one. */
+  #heldUntil(first: number): number {
+    const [row] = this.#sql.exec("SELECT until_ms FROM block WHERE first = ?", first);
+    return Number(row?.["until_ms"] ?? -Infinity);
+  }
+}
