@@ -298,6 +298,7 @@ export const settingsSchema = v.object({
   REDIS_READ_TOKEN: secret,
   NOTIFY_TOKEN: secret,
   METRICS_TOKEN: secret,
+  ADMIN_TOKEN: secret,
   UPSTREAM_SECRETS: v.optional(v.record(v.string(), upstreamSecret, "a table of credentials by upstream name"), {}),
 });
 

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { leastEvidenceLimits } from "./ledger/write-path/evidence.ts";
 import { cacheShortage } from "./cache-memory.ts";
 import { chainByName, customChain, epochOf, type ChainSpec } from "./chain-spec.ts";
 import { isSecretSetting, isStructuredSetting, settingNames, settingsSchema, type Settings } from "./config-schema.ts";
@@ -126,6 +127,28 @@ function findUnreachable(settings: Settings, problems: ConfigProblem[]): void {
   }
 }
 
+/** A share that is on its way must not outlive what tells whether it was written. */
+function findShortEvidence(
+  { hashrateExpiration, ledgerTimeout, verifier, api }: Settings,
+  problems: ConfigProblem[],
+): void {
+  const least = leastEvidenceLimits({ queueTimeoutMs: verifier.queueTimeout, ledgerTimeoutMs: ledgerTimeout });
+  const why =
+    "a share that is sent again is told from a new one by its hashrate entry, which must outlive " +
+    `verifier.queueTimeout ("${durationText(verifier.queueTimeout)}"), ledgerTimeout ("${durationText(ledgerTimeout)}") twice, a restart and ` +
+    "an outage of ten minutes; gone sooner, shares that miners were told true for would be left to the operator";
+  for (const [variable, found, leastMs] of [
+    ["hashrateExpiration", hashrateExpiration, least.hashrateExpirationMs],
+    ["api.hashrateLargeWindow", api.hashrateLargeWindow, least.hashrateLargeWindowMs],
+  ] as const)
+    if (found < leastMs)
+      problems.push({
+        variable,
+        found: `"${durationText(found)}"`,
+        allowed: `at least "${durationText(leastMs)}": ${why}`,
+      });
+}
+
 /** Settings that are allowed each by itself and make no sense together. */
 function findContradictions(settings: Settings, problems: ConfigProblem[]): void {
   const { blockRefreshInterval, workMaxAge, hashrateExpiration, api } = settings;
@@ -150,6 +173,7 @@ function findContradictions(settings: Settings, problems: ConfigProblem[]): void
       api.hashrateLargeWindow,
       `at most hashrateExpiration, which is "${durationText(hashrateExpiration)}": older entries are gone`,
     );
+  findShortEvidence(settings, problems);
 }
 
 function upstashOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["ledger"]["upstash"] {
@@ -245,6 +269,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
       metricsToken: settings.METRICS_TOKEN,
     },
     unlocker: unlockerOf(settings, problems),
+    admin: { token: settings.ADMIN_TOKEN },
     log: settings.log,
   };
 }

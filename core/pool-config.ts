@@ -92,6 +92,10 @@ export interface PoolConfig {
   };
   /** Null: switched off, and nobody is credited by this pool. */
   readonly unlocker: UnlockerConfig | null;
+  readonly admin: {
+    /** Bearer token of the routes under `/admin`; null switches them off. */
+    readonly token: string | null;
+  };
   readonly log: {
     readonly level: "debug" | "info" | "warn" | "error";
     /** One line a share: off by default, logs are billed. */ readonly shares: boolean;

@@ -9,7 +9,7 @@ import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { partLog } from "./platform/part-log.ts";
-import { verifierShards } from "./platform/peers.ts";
+import { verifierShard } from "./platform/peers.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import { StayAwake } from "./platform/stay-awake.ts";
 import type { PoolApiRpc } from "./rpc.ts";
@@ -35,7 +35,7 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       log: partLog(env, "api"),
       nowMs: Date.now,
       work: () => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).health(),
-      shards: () => verifierShards(env, config.verifier.shards).map(async (shard) => await shard.health()),
+      shard: async (number) => await verifierShard(env, number).health(),
       unlocker: async () => await env.UNLOCKER.getByName("main").status(),
       onMining: () => awake.renew(),
     });
@@ -51,6 +51,10 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
 
   async health(): Promise<HealthReport> {
     return await this.#view.health();
+  }
+
+  async formerShards(): Promise<number[]> {
+    return this.#view.formerShards();
   }
 
   async report(counts: SubmitCounts): Promise<void> {

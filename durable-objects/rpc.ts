@@ -3,11 +3,14 @@
  * both sides may run different versions, so fields are added, never renamed.
  */
 import type { PoolRoute } from "../core/api/pool-routes.ts";
-import type { HealthReport, ShardHealth, WorkHealth } from "../core/health/judge.ts";
+import type { HealthReport, WorkHealth } from "../core/health/judge.ts";
+import type { ShardHealth } from "../core/health/shard-health.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range, SubmitCounts } from "../core/history/definitions.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import type { Access } from "../core/ledger/engine/access.ts";
+import type { OperatorView } from "../core/shares/share-processor.ts";
+import type { Settlement } from "../core/ledger/write-path/unresolved-records.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { LeasedBlock } from "../core/session/extranonce-lender.ts";
 import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
@@ -66,6 +69,12 @@ export interface ShareVerifierRpc {
   /** Cron: whatever waits in the outbox is being replayed afterwards. */
   guard(): Promise<void>;
   health(): Promise<ShardHealth>;
+  /** What waits for the operator, and what the operator has done, the latest first. */
+  unresolved(): Promise<OperatorView>;
+  /** Credits or drops unresolved records; all of it goes into a log that is never cut. @returns the ids that were settled */
+  settle(ids: readonly number[], action: Settlement, note: string): Promise<number[]>;
+  /** What the ledger acknowledged in the last minute is sent to it again. @returns how many records */
+  reconcile(): Promise<number>;
 }
 
 /** The ledger without Upstash: one object, `idFromName("main")`, that answers the Upstash REST protocol. */
@@ -110,6 +119,8 @@ export interface PoolApiRpc {
   totals(): Promise<PoolFigures>;
   /** Asks every part and judges; at most every few seconds, however often it is called. */
   health(): Promise<HealthReport>;
+  /** Numbers of the verifiers that are no longer configured and may still hold something. */
+  formerShards(): Promise<number[]>;
   /** From the verifiers, at most every five seconds each. */
   report(counts: SubmitCounts): Promise<void>;
   /** Cron: writes this minute into the history, if anyone mines. */

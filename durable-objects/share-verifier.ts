@@ -1,12 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
 import { AlarmBell } from "../core/alarm-bell.ts";
-import type { ShardHealth } from "../core/health/judge.ts";
+import type { ShardHealth } from "../core/health/shard-health.ts";
 import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
 import { thrown } from "../core/log.ts";
 import { termsOf } from "../core/payouts/block-terms.ts";
+import type { Settlement } from "../core/ledger/write-path/unresolved-records.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
-import { ShareProcessor } from "../core/shares/share-processor.ts";
+import { type OperatorView, ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, storeLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
 import type { HeaderTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
@@ -44,6 +45,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
         redis: ledgerClient(env, config),
         coin: config.coin,
         hashrateExpirationMs: ledger.hashrateExpirationMs,
+        hashrateLargeWindowMs: config.api.hashrateLargeWindowMs,
         nowMs: () => Date.now(),
         ...(unlocker && { blockTerms: (block) => termsOf(unlocker.settings.terms, block) }),
       }),
@@ -84,6 +86,18 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
 
   async health(): Promise<ShardHealth> {
     return this.#processor.health;
+  }
+
+  async unresolved(): Promise<OperatorView> {
+    return this.#processor.operatorView;
+  }
+
+  async settle(ids: readonly number[], action: Settlement, note: string): Promise<number[]> {
+    return this.#processor.settle(ids, action, note);
+  }
+
+  async reconcile(): Promise<number> {
+    return this.#processor.reconcile();
   }
 
   override async alarm(): Promise<void> {

@@ -2,7 +2,7 @@ import { purgeStale } from "../core/api/purge.ts";
 import { relayName, ROOT_NAME } from "../core/work/template-tree.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import { ledgerClient } from "../durable-objects/platform/ledger-client.ts";
-import { verifierShards } from "../durable-objects/platform/peers.ts";
+import { verifierShard, verifierShards } from "../durable-objects/platform/peers.ts";
 import type { Env } from "../durable-objects/env.ts";
 
 /**
@@ -21,6 +21,7 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
   ];
   const results = await Promise.allSettled([
     ...guarded.map(async (part) => await part.guard()),
+    drainFormerShards(env),
     env.POOL_API.getByName("main").tick(),
     purgeStale(ledgerClient(env, config), config, controller.scheduledTime),
   ]);
@@ -30,4 +31,10 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
       failures.map(({ reason }) => reason),
       "guards failed",
     );
+}
+
+/** What waits in shards that are no longer configured is written as well. */
+async function drainFormerShards(env: Env): Promise<void> {
+  const shards = await env.POOL_API.getByName("main").formerShards();
+  await Promise.all(shards.map(async (shard) => await verifierShard(env, shard).guard()));
 }

@@ -3,6 +3,7 @@ import { ConfigError } from "../core/parse-config.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import { scheduled } from "./cron.ts";
 import type { Env } from "../durable-objects/env.ts";
+import { adminRoutes } from "./routes/admin.ts";
 import { apiRoutes } from "./routes/api.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { notifyRoutes } from "./routes/notify.ts";
@@ -32,7 +33,7 @@ app.use(async (context, next) => {
   }
   return next();
 });
-for (const routes of [healthRoutes, notifyRoutes, apiRoutes, redisRoutes, stratumRoutes]) routes(app);
+for (const routes of [healthRoutes, adminRoutes, notifyRoutes, apiRoutes, redisRoutes, stratumRoutes]) routes(app);
 
 export default {
   fetch: app.fetch,

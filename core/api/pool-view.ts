@@ -7,12 +7,14 @@ import {
   type VerdictColumns,
 } from "../history/definitions.ts";
 import { Series } from "../history/series.ts";
-import { judgeHealth, type HealthReport, type ShardHealth, type WorkHealth } from "../health/judge.ts";
+import { judgeHealth, type HealthReport, type WorkHealth } from "../health/judge.ts";
+import type { ShardHealth } from "../health/shard-health.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../log.ts";
 import type { UnlockerStatus } from "../payouts/unlocker-status.ts";
 import type { PoolConfig } from "../pool-config.ts";
+import { FormerShards } from "../shares/former-shards.ts";
 import type { SqlPort } from "../sql-port.ts";
 import { seconds } from "./api-config.ts";
 import { Cached } from "./cached.ts";
@@ -50,8 +52,8 @@ export interface PoolViewDeps {
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly work: () => Promise<WorkHealth>;
-  /** One answer a verifier. */
-  readonly shards: () => readonly Promise<ShardHealth>[];
+  /** A verifier by its number, which may be beyond the configured ones. */
+  readonly shard: (number: number) => Promise<ShardHealth>;
   /** Null: switched off. */
   readonly unlocker: () => Promise<UnlockerStatus | null>;
   /** Somebody mines: what is in memory should stay there until the next cron run. */
@@ -75,6 +77,7 @@ export class PoolView {
   readonly #readings: Cached<Reading>;
   readonly #health: Cached<HealthReport>;
   readonly #series: Series;
+  readonly #former: FormerShards;
   /** Submits since the last tick, and since this view began. */
   readonly #unsaved = new Map<string, number>();
   readonly #totals = new Map<string, number>();
@@ -85,6 +88,12 @@ export class PoolView {
     this.#readings = new Cached((nowMs) => this.#read(nowMs, VIEWER_BUDGET), deps.config.api.statsCollectIntervalMs);
     this.#health = new Cached(() => this.#judge(), HEALTH_MAX_AGE_MS);
     this.#series = new Series(deps.sql, POOL_SERIES);
+    this.#former = new FormerShards(deps.sql, deps.config.verifier.shards, deps.nowMs());
+  }
+
+  /** Numbers of the verifiers that are no longer configured and may still hold something. */
+  formerShards(): number[] {
+    return this.#former.list();
   }
 
   /** JSON text of a route. Never fails for want of data: the last figures, or empty ones. */
@@ -161,17 +170,23 @@ export class PoolView {
   }
 
   async #judge(): Promise<HealthReport> {
-    const { redis, config } = this.#deps;
-    const [work, ledger, unlocker, ...shards] = await Promise.allSettled([
+    const { redis, config, shard: ask } = this.#deps;
+    const formerShards = this.formerShards();
+    const configured = Array.from({ length: config.verifier.shards }, (_, shard) => shard);
+    const [work, ledger, unlocker, ...answers] = await Promise.allSettled([
       this.#deps.work(),
       redis.command(["PING"]),
       config.unlocker === null ? null : this.#deps.unlocker(),
-      ...this.#deps.shards(),
+      ...[...configured, ...formerShards].map((shard) => ask(shard)),
     ]);
+    const shards = answers.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason)));
+    const former = shards.slice(configured.length);
+    for (const [at, shard] of formerShards.entries()) this.#forgetIfEmpty(shard, former[at]);
     return judgeHealth({
       work: work.status === "fulfilled" ? work.value : String(work.reason),
       ledgerError: ledger.status === "fulfilled" ? null : String(ledger.reason),
-      shards: shards.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason))),
+      shards: shards.slice(0, configured.length),
+      formerShards: formerShards.map((shard, at) => [shard, former[at] ?? "no answer"]),
       maxWorkAgeMs: config.work.maxAgeMs,
       unlocker: config.unlocker && {
         status: unlocker.status === "fulfilled" ? (unlocker.value ?? "it is switched off") : String(unlocker.reason),
@@ -179,6 +194,13 @@ export class PoolView {
       },
       nowMs: this.#deps.nowMs(),
     });
+  }
+
+  #forgetIfEmpty(shard: number, health: ShardHealth | string | undefined): void {
+    if (typeof health !== "object") return;
+    const { outboxDepth, waitingShares, unresolvedShares, unreadableRows } = health;
+    if (outboxDepth + waitingShares + unresolvedShares + unreadableRows === 0)
+      this.#former.empty(shard, this.#deps.nowMs());
   }
 
   /** Nobody mines and the chart already shows it: an idle pool asks Redis nothing and writes nothing. */

@@ -1,3 +1,4 @@
+import { shardProblems, type ShardHealth } from "./shard-health.ts";
 import { unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
 
 /** A node as the template sees it. */
@@ -20,30 +21,12 @@ export interface WorkHealth {
   readonly upstreams: readonly NodeHealth[];
 }
 
-/** A verifier shard. */
-export interface ShardHealth {
-  /** Shares and blocks that wait in the durable outbox. */
-  readonly outboxDepth: number;
-  readonly outboxBound: number;
-  /** Epoch of the light cache in memory, and how far the one being built is, 0 to 1. */
-  readonly cacheEpoch: number | null;
-  readonly cacheProgress: number;
-  readonly waitingShares: number;
-  /** Since the object started. */
-  readonly recordedShares: number;
-  readonly billedCommands: number;
-  /** Shares that an outage longer than the ledger's evidence has left to the operator; the log has each of them. */
-  readonly unresolvedShares: number;
-  /** Shares that were accepted while there was no light cache, and whose mix digest was wrong: not credited. Since the object started. */
-  readonly refutedShares: number;
-  readonly ledger: "ok" | "sick";
-  readonly lastError: string | null;
-}
-
 /** What was asked; an error text stands for a part that did not answer. */
 export interface HealthParts {
   readonly work: WorkHealth | string;
   readonly shards: readonly (ShardHealth | string)[];
+  /** Shards that are no longer configured and may still hold something, by number. */
+  readonly formerShards: readonly (readonly [shard: number, health: ShardHealth | string])[];
   /** Null: Redis answered. */
   readonly ledgerError: string | null;
   /** Oldest work that is handed out, ms. */
@@ -60,11 +43,13 @@ export interface HealthReport {
   readonly problems: readonly string[];
   readonly work: WorkHealth | null;
   readonly ledger: { readonly state: "ok" | "sick"; readonly error: string | null };
-  /** Over all shards. */
+  /** Over all shards, the former ones included. */
   readonly outbox: { readonly depth: number; readonly bound: number };
   /** Epochs whose light cache is in memory, one entry a shard; null while a shard has none. */
   readonly epochs: readonly (number | null)[];
   readonly shards: readonly (ShardHealth | null)[];
+  /** Shards that are no longer configured, until they are empty, and how much they hold; null where one does not answer. */
+  readonly formerShards: readonly { readonly shard: number; readonly outboxDepth: number | null }[];
   /** Null while the unlocker is switched off or does not answer. */
   readonly unlocker: UnlockerStatus | null;
 }
@@ -76,14 +61,19 @@ export interface HealthReport {
 export function judgeHealth(parts: HealthParts): HealthReport {
   const work = typeof parts.work === "string" ? null : parts.work;
   const shards = parts.shards.map((shard) => (typeof shard === "string" ? null : shard));
-  const alive = shards.filter((shard) => shard !== null);
+  const former = parts.formerShards.map(([shard, health]) => ({
+    shard,
+    health: typeof health === "string" ? null : health,
+  }));
+  const alive = [...shards, ...former.map(({ health }) => health)].filter((shard) => shard !== null);
   const problems = [
     ...(typeof parts.work === "string"
       ? [`the template does not answer: ${parts.work}`]
       : workProblems(parts.work, parts.maxWorkAgeMs)),
     ...(parts.ledgerError === null ? [] : [`the ledger does not answer: ${parts.ledgerError}`]),
-    ...parts.shards.flatMap((shard, i) =>
-      typeof shard === "string" ? [`shard ${i} does not answer: ${shard}`] : shardProblems(shard, i),
+    ...parts.shards.flatMap((shard, i) => problemsOf(shard, `shard ${i}`, parts.nowMs)),
+    ...parts.formerShards.flatMap(([i, shard]) =>
+      problemsOf(shard, `shard ${i}, which is no longer configured,`, parts.nowMs),
     ),
     ...unlockerTrouble(parts),
   ];
@@ -97,8 +87,13 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     outbox: { depth: sum((shard) => shard.outboxDepth), bound: sum((shard) => shard.outboxBound) },
     epochs: shards.map((shard) => shard?.cacheEpoch ?? null),
     shards,
+    formerShards: former.map(({ shard, health }) => ({ shard, outboxDepth: health?.outboxDepth ?? null })),
     unlocker: typeof parts.unlocker?.status === "object" ? parts.unlocker.status : null,
   };
+}
+
+function problemsOf(shard: ShardHealth | string, name: string, nowMs: number): string[] {
+  return typeof shard === "string" ? [`${name} does not answer: ${shard}`] : shardProblems(shard, name, nowMs);
 }
 
 function unlockerTrouble({ unlocker, nowMs }: HealthParts): string[] {
@@ -121,14 +116,5 @@ function workProblems(work: WorkHealth, maxAgeMs: number): string[] {
   if (work.ageMs === null) problems.push("miners wait and there is no work");
   else if (work.ageMs > maxAgeMs) problems.push(`the work is ${work.ageMs} ms old; ${maxAgeMs} ms are allowed`);
   if (!work.polling) problems.push("miners are there and the template is not being refreshed");
-  return problems;
-}
-
-function shardProblems(shard: ShardHealth, index: number): string[] {
-  const problems: string[] = [];
-  if (shard.ledger === "sick") problems.push(`shard ${index} cannot write the ledger: ${shard.lastError ?? "sick"}`);
-  if (shard.outboxDepth >= shard.outboxBound) {
-    problems.push(`the outbox of shard ${index} is full (${shard.outboxDepth} of ${shard.outboxBound})`);
-  }
   return problems;
 }

@@ -1,4 +1,5 @@
-import type { HealthReport, NodeHealth, ShardHealth } from "./judge.ts";
+import type { HealthReport, NodeHealth } from "./judge.ts";
+import type { ShardHealth } from "./shard-health.ts";
 import type { Metric, Sample } from "./prometheus.ts";
 
 /** What the API knows and `/health` does not. */
@@ -65,7 +66,7 @@ function workMetrics({ work }: HealthReport): Metric[] {
   ];
 }
 
-function ledgerMetrics({ ledger, shards }: HealthReport): Metric[] {
+function ledgerMetrics({ ledger, shards, formerShards }: HealthReport): Metric[] {
   const perShard = (value: (shard: ShardHealth) => number | null): Sample[] =>
     shards.flatMap((shard, i) => {
       const sample = shard && value(shard);
@@ -73,7 +74,24 @@ function ledgerMetrics({ ledger, shards }: HealthReport): Metric[] {
     });
   return [
     gauge("ledger_up", "1 while Redis answers and shares are written.", { value: Number(ledger.state === "ok") }),
-    gauge("outbox_records", "Shares and blocks that wait in the durable outbox.", ...perShard((s) => s.outboxDepth)),
+    gauge(
+      "outbox_records",
+      "Shares and blocks that wait in the durable outbox.",
+      ...perShard((s) => s.outboxDepth),
+      ...formerShards.flatMap(({ shard, outboxDepth }) =>
+        outboxDepth === null ? [] : [{ labels: { shard: String(shard) }, value: outboxDepth }],
+      ),
+    ),
+    gauge(
+      "outbox_set_aside_records",
+      "Those of them that Redis refuses for what a key of their login holds.",
+      ...perShard((s) => s.setAsideShares),
+    ),
+    gauge(
+      "verifier_unreadable_rows",
+      "Durable rows of other versions of the pool, kept as they are.",
+      ...perShard((s) => s.unreadableRows),
+    ),
     gauge("outbox_bound_records", "Records that the outbox may hold.", ...perShard((s) => s.outboxBound)),
     gauge("verifier_waiting_shares", "Shares that wait for their verdict.", ...perShard((s) => s.waitingShares)),
     counter(

@@ -2,10 +2,17 @@ import { toHex } from "ethash-wasm";
 import { BoundedMap } from "../bounded-map.ts";
 import { createEpochLookup, type ChainSpec, type Epoch } from "../chain-spec.ts";
 import { within, type Clock } from "../clock.ts";
-import type { ShardHealth } from "../health/judge.ts";
+import { NAMED, type ShardHealth } from "../health/shard-health.ts";
 import { GroupCommit } from "../ledger/write-path/group-commit.ts";
 import { Outbox } from "../ledger/write-path/outbox.ts";
 import type { HeldStage, OutboxStore } from "../ledger/write-path/outbox-store.ts";
+import type { LedgerWrite } from "../ledger/write-path/send-write.ts";
+import type {
+  SettledEntry,
+  Settlement,
+  UnresolvedEntry,
+  UnresolvedRecord,
+} from "../ledger/write-path/unresolved-records.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../ledger/contract/records.ts";
 import type { Logger } from "../log.ts";
 import { identityOf, proofOf } from "../share-identity.ts";
@@ -24,6 +31,10 @@ const ANSWER_WITHIN_MS = 1_000;
 
 /** So many blocks before its first one the next epoch's cache is prepared, where it fits beside the current one. */
 const LOOK_AHEAD_BLOCKS = 100;
+
+/** How long a refuted share is a problem on `/health`, and how many are counted. */
+const REFUTED_FOR_MS = 3_600_000;
+const MOST_REFUTED = 1_000;
 
 /** Most answers that are remembered: about 1 MB. */
 const REMEMBERED = 8_192;
@@ -54,6 +65,17 @@ export interface ShareProcessorOptions {
 const ACCEPTED: ShareVerdict = { kind: "accepted", block: false };
 const unavailable = (reason: string): ShareVerdict => ({ kind: "unavailable", reason });
 
+/** What a shard has for the operator. */
+export interface OperatorView {
+  /** The oldest, at most 1,000. */
+  readonly unresolved: readonly UnresolvedEntry[];
+  readonly unresolvedCount: number;
+  /** The latest, at most 1,000. */
+  readonly settled: readonly SettledEntry[];
+}
+
+const LISTED = 1_000;
+
 /** The whole way of a share from its submission to the ledger (docs/ARCHITECTURE.md, "One share"). */
 export class ShareProcessor {
   readonly #options: ShareProcessorOptions;
@@ -70,6 +92,8 @@ export class ShareProcessor {
   readonly #recent = new BoundedMap<string, { readonly owner: string; readonly verdict: ShareVerdict }>(REMEMBERED);
   #newestHeight = 0;
   #refuted = 0;
+  /** When, in ms, for those of the last hour; at most {@link MOST_REFUTED}. */
+  #refutedAtMs: readonly number[] = [];
   #lastError: string | null = null;
 
   /** Takes up whatever an earlier life of this object left in the store. */
@@ -173,12 +197,66 @@ export class ShareProcessor {
 
   /** The same as an operator sees it, with the light caches and the ledger's costs. */
   get health(): ShardHealth {
-    const { outboxBound, keeper, writer } = this.#options;
+    const { outboxBound, keeper, writer, clock } = this.#options;
     const { refutedClaims: refutedShares, unresolved: unresolvedShares, ledgerSick, ...rest } = this.state;
+    const unreadable = this.#options.store.unreadable.summary();
     const { epoch: cacheEpoch, progress: cacheProgress } = keeper.status;
     const { billedCommands } = writer;
     const ledger = ledgerSick ? "sick" : "ok";
-    return { ...rest, outboxBound, cacheEpoch, cacheProgress, billedCommands, unresolvedShares, refutedShares, ledger };
+    return {
+      ...rest,
+      outboxBound,
+      cacheEpoch,
+      cacheProgress,
+      billedCommands,
+      unresolvedShares,
+      refutedShares,
+      recentlyRefutedShares: this.#refutedAtMs.filter((atMs) => atMs > clock.nowMs() - REFUTED_FOR_MS).length,
+      refusedLogins: this.#outbox.refusedLogins.slice(0, NAMED),
+      setAsideShares: this.#outbox.setAside,
+      unreadableRows: unreadable.count,
+      unreadableReasons: unreadable.reasons,
+      ledger,
+    };
+  }
+
+  /** What waits for the operator. */
+  get operatorView(): OperatorView {
+    const { unresolved } = this.#options.store;
+    return {
+      unresolved: unresolved.list(LISTED),
+      unresolvedCount: unresolved.count,
+      settled: unresolved.settled(LISTED),
+    };
+  }
+
+  /**
+   * Settles unresolved records as the operator decides. What is credited goes into the outbox in the same step, as a first attempt: if
+   * the ledger still knows the proof of work, it is not credited again.
+   * @returns the ids that were settled; the others are not there, or cannot be read and only be dropped
+   */
+  settle(ids: readonly number[], action: Settlement, note: string): number[] {
+    const { store, clock, wakeAt, log } = this.#options;
+    const settled = ids.filter((id) =>
+      store.atomically(() => {
+        const found = store.unresolved.find(id);
+        if (action === "credit" && found === null) return false;
+        if (!store.unresolved.settle(id, action, note, clock.nowMs())) return false;
+        if (action === "credit" && found !== null) this.#outbox.append(writeOf(found), false, []);
+        return true;
+      }),
+    );
+    log.warn("unresolved records settled", { action, note, ids: settled.join(" ") });
+    wakeAt(clock.nowMs());
+    this.#commit.wake();
+    return settled;
+  }
+
+  /** The ledger is suspected to have lost what it acknowledged last: the last minute of it is sent again. @returns how many records */
+  reconcile(): number {
+    const records = this.#outbox.doubt();
+    this.#commit.wake();
+    return records;
   }
 
   async #process(share: ShareSubmission, identity: string): Promise<ShareVerdict> {
@@ -256,6 +334,7 @@ export class ShareProcessor {
     if (end.kind === "recorded") return this.#remember(record, endVerdict(end));
     // Accepted on the strength of its claim, and the mix digest was wrong.
     this.#refuted += 1;
+    this.#refutedAtMs = [...this.#refutedAtMs, this.#options.clock.nowMs()].slice(-MOST_REFUTED);
     const { login, worker, height } = record;
     this.#options.log.warn("claimed mix digest refuted", { login, worker, height });
   }
@@ -274,6 +353,10 @@ export class ShareProcessor {
     this.#lastError = reason;
     return reason;
   }
+}
+
+function writeOf(one: UnresolvedRecord): LedgerWrite {
+  return one.kind === "block" ? { kind: "block", record: one.record } : { kind: "shares", records: [one.record] };
 }
 
 function endVerdict(end: HeldOutcome): ShareVerdict {

@@ -10,7 +10,14 @@ export async function pushTo(env: Env, target: string, work: WorkSnapshot): Prom
   return await env.MINER_SESSION.getByName(target).pushWork(work);
 }
 
+type Shard = Pick<ShareVerifierRpc, "prepare" | "guard" | "health" | "unresolved" | "settle" | "reconcile">;
+
+/** A verifier by its number. */
+export function verifierShard(env: Env, shard: number): Shard {
+  return env.SHARE_VERIFIER.getByName(verifierName(shard));
+}
+
 /** Every verifier. @param count as configured */
-export function verifierShards(env: Env, count: number): Pick<ShareVerifierRpc, "prepare" | "guard" | "health">[] {
-  return Array.from({ length: count }, (_, index) => env.SHARE_VERIFIER.getByName(verifierName(index)));
+export function verifierShards(env: Env, count: number): Shard[] {
+  return Array.from({ length: count }, (_, shard) => verifierShard(env, shard));
 }

@@ -1,4 +1,4 @@
-/** `npm run -s ledger -- export|import|audit`: moves the books between ledgers and checks them. */
+/** `npm run -s ledger -- export|import|audit|unresolved|reconcile`: moves the books between ledgers, checks them, settles what is open. */
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -9,17 +9,21 @@ import { importBooks } from "../../core/ledger/books/import.ts";
 import { RedisReplyError, RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { connectRedis } from "./node-redis.ts";
+import { listUnresolved, reconcile, settleUnresolved } from "./unresolved.ts";
 
 const HELP = `
 A ledger is one of
   https://pool.example/redis       the pool's own embedded ledger (secret REDIS_TOKEN of the pool)
   https://….upstash.io             an Upstash database
   redis://host:6379, rediss://…    a Redis; unix:/path/to/socket works too
+A pool is its address, https://pool.example; its secret ADMIN_TOKEN is read from the environment variable of that name.
 The token of an https ledger is read from the environment variable LEDGER_TOKEN, never from the command line.
 
 Examples
   LEDGER_TOKEN=… npm run -s ledger -- export https://pool.example/redis --out books.jsonl
   npm run -s ledger -- import redis://127.0.0.1:6379 --in books.jsonl
+  ADMIN_TOKEN=… npm run -s ledger -- unresolved list https://pool.example
+  ADMIN_TOKEN=… npm run -s ledger -- unresolved credit https://pool.example 2:7 --note "outage of the 3rd"
   npm run -s ledger -- audit redis://127.0.0.1:6379      exit code 1 when something does not add up`;
 
 interface OpenLedger {
@@ -121,6 +125,30 @@ program
   .option("--in <file>", "file to read; standard input without it")
   .option("--replace", "delete what the ledger holds of the coin first")
   .action(importCommand);
+const unresolved = program
+  .command("unresolved")
+  .description("records that an outage left to you: may be missing from the ledger");
+unresolved
+  .command("list <pool>")
+  .description("what waits for a decision")
+  .option("--log", "what was decided, the latest first")
+  .option("--json", "one JSON object instead of lines")
+  .action(listUnresolved);
+for (const action of ["credit", "drop"] as const)
+  unresolved
+    .command(`${action} <pool> [ids...]`)
+    .description(
+      action === "credit" ? "write them, unless the ledger still knows the proof of work" : "leave them uncredited",
+    )
+    .option("--all", "every one that is listed")
+    .requiredOption("--note <text>", "why; kept in a log that is never cut")
+    .action((pool: string, ids: string[], options: { all?: boolean; note: string }) =>
+      settleUnresolved(action, pool, ids, options),
+    );
+program
+  .command("reconcile <pool>")
+  .description("after a failover of Redis: send what it acknowledged in the last minute again")
+  .action(reconcile);
 program
   .command("audit <ledger>")
   .description("recompute every sum that must agree; exit code 1 when one does not")

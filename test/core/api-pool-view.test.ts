@@ -3,7 +3,9 @@ import { PoolView } from "../../core/api/pool-view.ts";
 import type { WorkHealth } from "../../core/health/judge.ts";
 import { createLogger } from "../../core/log.ts";
 import { parseConfig } from "../../core/parse-config.ts";
+import { SHARD_HEALTH } from "../support/shard-health.ts";
 import { MemoryRedis } from "../support/memory-redis.ts";
+import type { SqlPort } from "../../core/sql-port.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 
 const NOW_MS = 1_700_000_000_000;
@@ -33,7 +35,7 @@ function open(work: WorkHealth = IDLE) {
     log: createLogger({ level: "info", sink: (line) => state.logs.push(line), now: () => state.nowMs }),
     nowMs: () => state.nowMs,
     work: async () => work,
-    shards: () => [],
+    shard: async () => SHARD_HEALTH,
     unlocker: async () => null,
     onMining: () => (state.mining += 1),
   });
@@ -91,5 +93,65 @@ describe("what the pool shows", () => {
     expect(await view.health()).toMatchObject({ healthy: false });
     state.nowMs += 5000;
     expect(await view.health()).toMatchObject({ healthy: true });
+  });
+});
+
+/** Case A11: a pool of seven shards is deployed with one. @param depths what waits in each */
+function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: { nowMs: number }) {
+  const asked: number[] = [];
+  const memory = new MemoryRedis();
+  const view = new PoolView({
+    config: parseConfig({
+      chain: "classic",
+      upstream: [{ name: "main", url: "https://geth.mypool.com" }],
+      verifier: { shards },
+    }),
+    redis: { command: async () => "PONG", pipeline: (commands) => memory.pipeline(commands) },
+    sql,
+    log: createLogger({ level: "error", sink: () => undefined, now: () => state.nowMs }),
+    nowMs: () => state.nowMs,
+    work: async () => IDLE,
+    shard: async (number) => {
+      asked.push(number);
+      return { ...SHARD_HEALTH, outboxDepth: depths[number] ?? 0 };
+    },
+    unlocker: async () => null,
+    onMining: () => undefined,
+  });
+  return { view, asked };
+}
+
+describe("shards that are no longer configured", () => {
+  it("are asked, drained and counted until they are empty, over restarts", async () => {
+    const sql = nodeSql();
+    const state = { nowMs: NOW_MS };
+    const depths = [0, 0, 5, 0, 0, 104, 0];
+    expect((await reopen(sql, 7, depths, state).view.health()).outbox.depth).toBe(109);
+    expect(reopen(sql, 1, depths, state).view.formerShards()).toEqual([1, 2, 3, 4, 5, 6]);
+    const { view } = reopen(sql, 1, depths, state);
+    expect((await view.health()).outbox.depth).toBe(109);
+    // A session of before may still send to them for a while: an empty one is believed later.
+    expect(view.formerShards()).toEqual([1, 2, 3, 4, 5, 6]);
+    state.nowMs += 700_000;
+    expect((await view.health()).formerShards.filter(({ outboxDepth }) => outboxDepth)).toEqual([
+      { shard: 2, outboxDepth: 5 },
+      { shard: 5, outboxDepth: 104 },
+    ]);
+    expect(view.formerShards()).toEqual([2, 5]);
+    depths.fill(0);
+    state.nowMs += 10_000;
+    await view.health();
+    expect(view.formerShards()).toEqual([]);
+    const { view: again, asked } = reopen(sql, 1, depths, state);
+    await again.health();
+    expect(asked).toEqual([0]);
+  });
+
+  it("are ordinary ones again when there are more of them", async () => {
+    const sql = nodeSql();
+    const state = { nowMs: NOW_MS };
+    reopen(sql, 3, [], state);
+    expect(reopen(sql, 1, [], state).view.formerShards()).toEqual([1, 2]);
+    expect(reopen(sql, 4, [], state).view.formerShards()).toEqual([]);
   });
 });

@@ -143,6 +143,22 @@ describe("configuration", () => {
       'less than api.hashrateLargeWindow, which is "30m"',
     ],
     ["api.hashrateWindow", { api: { hashrateWindow: "3h" } }, "less than api.hashrateLargeWindow"],
+    // Case A5: 25 acknowledged, 24 credited after Redis had hung for six seconds once.
+    [
+      "hashrateExpiration",
+      { hashrateExpiration: "16m", api: { hashrateWindow: "5m", hashrateLargeWindow: "16m" } },
+      'at least "17m": a share that is sent again is told from a new one by its hashrate entry',
+    ],
+    [
+      "hashrateExpiration",
+      {
+        hashrateExpiration: "22m",
+        verifier: { queueTimeout: "5m" },
+        api: { hashrateWindow: "5m", hashrateLargeWindow: "22m" },
+      },
+      'at least "23m": a share that is sent again is told from a new one by its hashrate entry',
+    ],
+    ["api.hashrateLargeWindow", { api: { hashrateWindow: "5m", hashrateLargeWindow: "12m" } }, 'at least "13m"'],
     ["api.hashrateLargeWindow", { hashrateExpiration: "1h" }, 'at most hashrateExpiration, which is "1h"'],
     ["api.luckWindow", { api: { luckWindow: [] } }, "a rising list"],
     ["api.luckWindow", { api: { luckWindow: [64, 64] } }, "a rising list"],

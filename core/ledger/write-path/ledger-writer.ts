@@ -1,4 +1,5 @@
 import { ledgerKeys, type LedgerKeys } from "../contract/keys.ts";
+import { evidenceMs, renewalMs } from "./evidence.ts";
 import { explainRefusal } from "./explain-refusal.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, RefusalCause, ShareRecord } from "../contract/records.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
@@ -7,12 +8,6 @@ import { OUTCOME_CODES, POW_HEIGHTS, type LedgerScript } from "../contract/scrip
 
 /** Most shares of one batch: Lua's `unpack` ends at about 8,000 values, and a ZADD takes two a share. */
 export const MAX_BATCH = 2000;
-
-/** How often the expiration of a login's hashrate key is renewed at most. */
-const EXPIRE_REFRESH_MS = 600_000;
-
-/** What clocks of different machines and the request itself may take away from the evidence window. */
-const CLOCK_MARGIN_MS = 60_000;
 
 const MAX_DIFFICULTY = 2n ** 63n - 1n;
 
@@ -27,6 +22,8 @@ export interface LedgerWriterOptions {
   readonly coin: string;
   /** Life of a login's hashrate entries, and with it of the evidence that a share was written. */
   readonly hashrateExpirationMs: number;
+  /** Entries older than this are purged; not before they expire where it is left out. */
+  readonly hashrateLargeWindowMs?: number;
   /** Unix time in ms. */
   readonly nowMs: () => number;
   /** The terms that a block is found under, as text; null, or left out, where nobody is credited by this pool. */
@@ -47,6 +44,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   readonly #blockTerms: (block: BlockRecord) => string | null;
   readonly #expirationMs: number;
   readonly #refreshMs: number;
+  readonly #evidenceMs: number;
   /** Height up to which `pow` has been swept by this writer. */
   #sweptHeight = -1;
   /** Login -> when its hashrate key's expiration was last renewed. */
@@ -60,7 +58,8 @@ class ScriptedLedgerWriter implements LedgerWriter {
     this.#nowMs = options.nowMs;
     this.#blockTerms = options.blockTerms ?? (() => null);
     this.#expirationMs = options.hashrateExpirationMs;
-    this.#refreshMs = Math.min(EXPIRE_REFRESH_MS, options.hashrateExpirationMs / 4);
+    this.#refreshMs = renewalMs(options.hashrateExpirationMs);
+    this.#evidenceMs = evidenceMs({ hashrateLargeWindowMs: Infinity, ...options });
   }
 
   async recordShares(batch: readonly ShareRecord[], retry: boolean): Promise<RecordOutcome[]> {
@@ -106,13 +105,11 @@ class ScriptedLedgerWriter implements LedgerWriter {
 
   /** The arguments that both scripts begin with. */
   #preamble(retry: boolean, sweepHeight: number | null, now: number): string[] {
-    // The key lives for one expiration from its last renewal, and that may be one interval older than an entry in it.
-    const evidenceSince = now - this.#expirationMs + this.#refreshMs + CLOCK_MARGIN_MS;
     return [
       retry ? "1" : "0",
       sweepHeight === null ? "" : String(sweepHeight - POW_HEIGHTS),
       String(Math.ceil(this.#expirationMs / 1000)),
-      String(Math.ceil(evidenceSince)),
+      String(Math.ceil(now - this.#evidenceMs)),
     ];
   }
 

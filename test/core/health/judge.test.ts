@@ -1,20 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { UnlockerStatus } from "../../../core/payouts/unlocker-status.ts";
-import { judgeHealth, type HealthParts, type ShardHealth, type WorkHealth } from "../../../core/health/judge.ts";
+import { judgeHealth, type HealthParts, type WorkHealth } from "../../../core/health/judge.ts";
+import { SHARD_HEALTH as SHARD } from "../../support/shard-health.ts";
 
-const SHARD: ShardHealth = {
-  outboxDepth: 0,
-  outboxBound: 100,
-  cacheEpoch: 7,
-  cacheProgress: 1,
-  waitingShares: 0,
-  recordedShares: 5,
-  billedCommands: 35,
-  unresolvedShares: 0,
-  refutedShares: 0,
-  ledger: "ok",
-  lastError: null,
-};
 const WORK: WorkHealth = {
   height: 9,
   networkDifficulty: "1000",
@@ -30,6 +18,7 @@ const NOW_MS = 1_790_000_000_000;
 const PARTS: HealthParts = {
   work: WORK,
   shards: [SHARD, SHARD],
+  formerShards: [],
   ledgerError: null,
   maxWorkAgeMs: 60_000,
   unlocker: null,
@@ -100,6 +89,7 @@ describe("health", () => {
         { ...SHARD, outboxDepth: 3 },
         { ...SHARD, cacheEpoch: null },
       ],
+      formerShards: [],
       unlocker: null,
     });
   });
@@ -125,16 +115,65 @@ describe("health", () => {
     [
       "a shard cannot write",
       { shards: [{ ...SHARD, ledger: "sick" as const, lastError: "READONLY" }] },
-      "shard 0 cannot write the ledger: READONLY",
+      "shard 0 cannot write the ledger: READONLY. What miners are told is kept in its outbox (0 of 100) and written by itself when Redis answers",
     ],
     [
       "an outbox is full",
       { shards: [SHARD, { ...SHARD, outboxDepth: 100 }] },
-      "the outbox of shard 1 is full (100 of 100)",
+      'the outbox of shard 1 is full (100 of 100): miners get "Work not ready" until the ledger can be written',
+    ],
+    [
+      "Redis refuses a login",
+      {
+        shards: [
+          {
+            ...SHARD,
+            setAsideShares: 12,
+            refusedLogins: [
+              {
+                login: "0xab",
+                reason: "WRONGTYPE … (eth:hashrate:0xab is a string, and must be a sorted set)",
+                sinceMs: NOW_MS - 600_000,
+              },
+            ],
+          },
+        ],
+      },
+      "shard 0 has set aside 12 records of logins that Redis refuses to write for. They are safe, no other miner waits, and they are tried again at least every ten minutes. Mend or rename the key that is named: 0xab (for 10m): WRONGTYPE … (eth:hashrate:0xab is a string, and must be a sorted set)",
+    ],
+    [
+      "an outage was longer than the ledger's evidence",
+      { shards: [{ ...SHARD, unresolvedShares: 25 }] },
+      "shard 0 holds 25 records that may be missing from the ledger: miners were told true, and an outage was too long to tell whether they were written. They wait for you: npm run ledger -- unresolved list <pool>, then credit or drop",
+    ],
+    [
+      "a roll-back left rows of a later version",
+      {
+        shards: [{ ...SHARD, unreadableRows: 3, unreadableReasons: ["3 in held: version 2, and this pool knows 1"] }],
+      },
+      "shard 0 keeps 3 rows that this version of the pool cannot read (3 in held: version 2, and this pool knows 1). They are shares or blocks that miners were told true for. Nothing is lost: deploy the version that wrote them or a later one, and they are taken up",
+    ],
+    [
+      "shares that were answered true proved wrong",
+      { shards: [{ ...SHARD, refutedShares: 9, recentlyRefutedShares: 4 }] },
+      'shard 0 accepted 4 shares within the last hour, while it had no light cache, that proved wrong: they are not credited. The log names each ("claimed mix digest refuted"). From one login: it cheats or its rig is broken, put it on the blacklist. From many: the node or the chain setting is wrong',
+    ],
+    [
+      "a former shard is silent",
+      { formerShards: [[6, "gone"]] as const },
+      "shard 6, which is no longer configured, does not answer: gone",
     ],
     ["a shard is silent", { shards: [SHARD, "gone"] }, "shard 1 does not answer: gone"],
   ])("is bad when %s, and says so", (_case, parts, text) => {
     expect(problems(parts)).toEqual([text]);
     expect(judgeHealth({ ...PARTS, ...parts }).healthy).toBe(false);
+  });
+
+  // Case A11: the depth was 0 while 109 waited.
+  it("counts what waits in shards that are no longer configured, and is good while they are being emptied", () => {
+    const report = judgeHealth({ ...PARTS, formerShards: [[5, { ...SHARD, outboxDepth: 109, outboxBound: 1_000 }]] });
+    expect(report.healthy).toBe(true);
+    expect(report.outbox.depth).toBe(109);
+    expect(report.formerShards).toEqual([{ shard: 5, outboxDepth: 109 }]);
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { judgeHealth } from "../../../core/health/judge.ts";
 import { poolMetrics } from "../../../core/health/pool-metrics.ts";
 import { expose } from "../../../core/health/prometheus.ts";
+import { SHARD_HEALTH } from "../../support/shard-health.ts";
 
 const FIGURES = {
   hashrate: 30_666_665,
@@ -29,22 +30,8 @@ describe("the metrics", () => {
         polling: true,
         upstreams: [{ name: "main", healthy: true, height: 9, lastError: null }],
       },
-      shards: [
-        {
-          outboxDepth: 0,
-          outboxBound: 10,
-          cacheEpoch: 3,
-          cacheProgress: 1,
-          waitingShares: 0,
-          recordedShares: 5,
-          billedCommands: 35,
-          unresolvedShares: 0,
-          refutedShares: 0,
-          ledger: "ok",
-          lastError: null,
-        },
-        "silent",
-      ],
+      shards: [{ ...SHARD_HEALTH, cacheEpoch: 3 }, "silent"],
+      formerShards: [[7, { ...SHARD_HEALTH, outboxDepth: 2, unresolvedShares: 1 }]],
       ledgerError: null,
       maxWorkAgeMs: 1,
       nowMs: 1_790_000_000_000,
@@ -75,6 +62,7 @@ describe("the metrics", () => {
       "edgepool_network_difficulty_hashes 3000000000000000",
       'edgepool_node_healthy{node="main"} 1',
       'edgepool_outbox_records{shard="0"} 0',
+      'edgepool_outbox_records{shard="7"} 2',
       "edgepool_hashrate_hashes_per_second 30666665",
       'edgepool_ledger_blocks{state="immature"} 1',
       'edgepool_submits_total{verdict="accepted"} 10',
@@ -89,6 +77,7 @@ describe("the metrics", () => {
     const health = judgeHealth({
       work: "silent",
       shards: [],
+      formerShards: [],
       ledgerError: "refused",
       maxWorkAgeMs: 1,
       unlocker: null,

@@ -1,0 +1,89 @@
+import { durationText } from "../units.ts";
+
+/** A login whose records Redis refuses for what its own keys hold. */
+export interface RefusedLoginHealth {
+  readonly login: string;
+  /** Redis' words, and the key that stands in the way where it was found. */
+  readonly reason: string;
+  /** Unix time in ms. */
+  readonly sinceMs: number;
+}
+
+/** A verifier shard. */
+export interface ShardHealth {
+  /** Shares and blocks that wait in the durable outbox, those that are set aside included. */
+  readonly outboxDepth: number;
+  readonly outboxBound: number;
+  /** Epoch of the light cache in memory, and how far the one being built is, 0 to 1. */
+  readonly cacheEpoch: number | null;
+  readonly cacheProgress: number;
+  readonly waitingShares: number;
+  /** Since the object started. */
+  readonly recordedShares: number;
+  readonly billedCommands: number;
+  /** Records that an outage longer than the ledger's evidence has left to the operator; the log has each of them. */
+  readonly unresolvedShares: number;
+  /** Shares that were accepted while there was no light cache, and whose mix digest was wrong: not credited. Since the object started. */
+  readonly refutedShares: number;
+  /** Those of them that were refuted within the last hour. */
+  readonly recentlyRefutedShares: number;
+  /** Logins whose records wait apart, the oldest first, at most {@link NAMED}; and of all of them, how many records. */
+  readonly refusedLogins: readonly RefusedLoginHealth[];
+  readonly setAsideShares: number;
+  /** Durable rows of other versions, which this one cannot read; and what the most frequent are. */
+  readonly unreadableRows: number;
+  readonly unreadableReasons: readonly string[];
+  readonly ledger: "ok" | "sick";
+  readonly lastError: string | null;
+}
+
+/** Most logins that are named; whoever mends those sees the others. */
+export const NAMED = 5;
+
+/** What is wrong with a shard, and what to do, for somebody who was woken by it. @param name what the operator knows it by */
+export function shardProblems(shard: ShardHealth, name: string, nowMs: number): string[] {
+  const problems: string[] = [];
+  if (shard.ledger === "sick")
+    problems.push(
+      `${name} cannot write the ledger: ${shard.lastError ?? "sick"}. What miners are told is kept in its outbox (${shard.outboxDepth} of ${shard.outboxBound}) and written by itself when Redis answers`,
+    );
+  if (shard.outboxDepth >= shard.outboxBound) {
+    problems.push(
+      `the outbox of ${name} is full (${shard.outboxDepth} of ${shard.outboxBound}): miners get "Work not ready" until the ledger can be written`,
+    );
+  }
+  return [...problems, ...refusedProblems(shard, name, nowMs), ...operatorProblems(shard, name)];
+}
+
+function refusedProblems({ refusedLogins, setAsideShares }: ShardHealth, name: string, nowMs: number): string[] {
+  if (refusedLogins.length === 0) return [];
+  const logins = refusedLogins.map(
+    ({ login, reason, sinceMs }) => `${login} (for ${roughly(nowMs - sinceMs)}): ${reason}`,
+  );
+  return [
+    `${name} has set aside ${setAsideShares} records of logins that Redis refuses to write for. They are safe, no other miner waits, and they are tried again at least every ten minutes. Mend or rename the key that is named: ${logins.join("; ")}`,
+  ];
+}
+
+function operatorProblems(shard: ShardHealth, name: string): string[] {
+  const problems: string[] = [];
+  if (shard.unresolvedShares > 0)
+    problems.push(
+      `${name} holds ${shard.unresolvedShares} records that may be missing from the ledger: miners were told true, and an outage was too long to tell whether they were written. They wait for you: npm run ledger -- unresolved list <pool>, then credit or drop`,
+    );
+  if (shard.unreadableRows > 0)
+    problems.push(
+      `${name} keeps ${shard.unreadableRows} rows that this version of the pool cannot read (${shard.unreadableReasons.join("; ")}). They are shares or blocks that miners were told true for. Nothing is lost: deploy the version that wrote them or a later one, and they are taken up`,
+    );
+  if (shard.recentlyRefutedShares > 0)
+    problems.push(
+      `${name} accepted ${shard.recentlyRefutedShares} shares within the last hour, while it had no light cache, that proved wrong: they are not credited. The log names each ("claimed mix digest refuted"). From one login: it cheats or its rig is broken, put it on the blacklist. From many: the node or the chain setting is wrong`,
+    );
+  return problems;
+}
+
+/** In whole minutes, or hours: nobody needs it finer. */
+function roughly(ms: number): string {
+  const unitMs = ms < 7_200_000 ? 60_000 : 3_600_000;
+  return durationText(Math.max(1, Math.round(ms / unitMs)) * unitMs);
+}
