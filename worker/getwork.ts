@@ -1,6 +1,11 @@
 import { thrown } from "../core/log.ts";
 import { parseLogin, workerName } from "../core/policy/login.ts";
-import { refusePost } from "../core/session/getwork.ts";
+import { answerStranger, type GetworkPost, refusePost } from "../core/session/getwork.ts";
+import { contextOf } from "../core/stratum/session.ts";
+import { ROOT_NAME } from "../core/work/template-tree.ts";
+import { accessLists } from "../durable-objects/platform/access-lists.ts";
+import { GuardClient } from "../durable-objects/platform/guard-client.ts";
+import { acquaintance } from "../durable-objects/platform/known-logins.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import type { Env } from "../durable-objects/env.ts";
@@ -25,14 +30,34 @@ export async function answerGetwork(
   const parsed = parseLogin(login);
   if (!parsed) return jsonRpc(refusePost(body, "invalidLogin"));
   const name = workerName(parsed.address, parsed.suffix, worker);
-  const session = env.MINER_SESSION.getByName(parsed.address);
+  const post = { login: parsed.address, worker: name, ip, body };
   try {
-    return jsonRpc(await session.getwork({ login: parsed.address, worker: name, ip, body }));
+    const answer = (await answerNewcomer(env, post)) ?? (await env.MINER_SESSION.getByName(post.login).getwork(post));
+    return jsonRpc(answer);
   } catch (error) {
     // A deploy, an overloaded object: the miner waits and comes back.
     partLog(env, "getwork").warn("the session object did not answer", { login: parsed.address, error: thrown(error) });
     return jsonRpc(refusePost(body, "notReady"));
   }
+}
+
+/** A login that the pool has never credited has no object before it sends a share. @returns null where its object is to answer */
+async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | null> {
+  if ((await acquaintance(env, post.login, post.ip)) === "known") return null;
+  const guard = new GuardClient(env);
+  const [{ allowed }, lists] = await Promise.all([guard.admit(post.ip), accessLists(env, Date.now())]);
+  if (!allowed) return refusePost(post.body, "banned");
+  // The object reports it, and knows what the lists said before they could not be read.
+  if (!lists.loaded || lists.isBlacklisted(post.login)) return null;
+  const work = await env.BLOCK_TEMPLATE.getByName(ROOT_NAME).snapshot();
+  const answered = answerStranger(
+    post,
+    contextOf(loadConfig(env), work, post.login, () => 0),
+    Date.now(),
+  );
+  if (answered === null) return null;
+  for (const event of answered.events) await guard.report(post.ip, event);
+  return answered.answer;
 }
 
 function jsonRpc(line: string): Response {

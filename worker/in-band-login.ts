@@ -1,6 +1,5 @@
 import type { PoolConfig } from "../core/pool-config.ts";
-import type { BegunSession } from "../core/session/connection-record.ts";
-import { InBandLogin } from "../core/session/in-band-login.ts";
+import { InBandLogin, type InBandPeer } from "../core/session/in-band-login.ts";
 import { RESTART_CLOSE } from "../core/session/stratum-connection.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "../durable-objects/env.ts";
@@ -8,12 +7,13 @@ import { ExtranonceClient } from "../durable-objects/platform/extranonce-client.
 import { GuardClient } from "../durable-objects/platform/guard-client.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
-import { closeSocket, handoverRequest } from "../durable-objects/platform/session-handover.ts";
+import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
 
 const encoder = new TextEncoder();
 
-/** Accepts a WebSocket on `/stratum`, where the login comes in band: its login line connects it to the object of the login. */
-export function openInBandLogin(env: Env, config: PoolConfig, ip: string): Response {
+/** Accepts a WebSocket whose login comes in band, or is known to nobody yet: its login line connects it to the object of the login. */
+export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer): Response {
+  const { ip, worker } = from;
   const { 0: client, 1: server } = new WebSocketPair();
   server.binaryType = "arraybuffer";
   server.accept();
@@ -28,13 +28,13 @@ export function openInBandLogin(env: Env, config: PoolConfig, ip: string): Respo
       lender: new ExtranonceClient(env, log),
       work: () => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).snapshot(),
       async connect(owner, begun) {
-        const ws = await connectSession(env, { owner, ip, begun }, server);
+        const ws = await connectSession(env, { owner, ip, worker, begun }, server);
         session = ws;
         return (bytes) => ws.send(bytes);
       },
     },
     server,
-    ip,
+    from,
     crypto.randomUUID(),
   );
   server.addEventListener("message", ({ data }) => {
@@ -51,13 +51,9 @@ export function openInBandLogin(env: Env, config: PoolConfig, ip: string): Respo
 }
 
 /** Opens the socket to the object of a login and passes on what comes from it. */
-async function connectSession(
-  env: Env,
-  { owner, ip, begun }: { readonly owner: string; readonly ip: string; readonly begun: BegunSession | null },
-  client: WebSocket,
-): Promise<WebSocket> {
-  const request = handoverRequest({ owner, ip, worker: "", begun });
-  const { webSocket: session } = await env.MINER_SESSION.getByName(owner).fetch(request);
+async function connectSession(env: Env, handover: SessionHandover, client: WebSocket): Promise<WebSocket> {
+  const object = env.MINER_SESSION.getByName(handover.owner);
+  const { webSocket: session } = await object.fetch(handoverRequest(handover));
   if (!session) throw new Error("the session object did not take the WebSocket");
   session.binaryType = "arraybuffer";
   session.accept();

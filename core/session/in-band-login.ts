@@ -24,8 +24,17 @@ export interface InBandPorts {
   connect(owner: string, begun: BegunSession | null): Promise<Onward>;
 }
 
+/** Who has come to `/stratum`, and what its URL says already. */
+export interface InBandPeer {
+  readonly ip: string;
+  /** The only login that it may name, lower-case `0x` address; null for any. */
+  readonly owner: string | null;
+  /** Worker in the URL, empty where it names none. */
+  readonly worker: string;
+}
+
 /**
- * A connection whose login is not known yet. The same state machine as for the login's own connections answers the lines before the
+ * A connection whose login is not known yet, or that nobody knows yet: before its login line it costs no object of its own. The same state machine as for the login's own connections answers the lines before the
  * login (some dialects subscribe first); the login line and all that follows go on as they came.
  */
 export class InBandLogin implements ConnectionHost {
@@ -35,21 +44,23 @@ export class InBandLogin implements ConnectionHost {
   readonly #ports: InBandPorts;
   /** Session id of a client that resumes none. */
   readonly #ownId: string;
+  readonly #owner: string | null;
   readonly #connection: StratumConnection;
   readonly #cancelDeadline: () => void;
   #work: WorkSnapshot | null = null;
   #spliced = false;
 
   /** @param id unique name of the session */
-  constructor(config: SessionConfig, ports: InBandPorts, peer: Peer, ip: string, id: string) {
+  constructor(config: SessionConfig, ports: InBandPorts, peer: Peer, from: InBandPeer, id: string) {
     const { clock, log } = ports;
     this.clock = clock;
     this.log = log;
     this.#config = config;
     this.#ports = ports;
     this.#ownId = id;
+    this.#owner = from.owner;
     const { loginTimeoutMs } = config.stratum;
-    const record = newRecord({ ip, owner: null, worker: "", begun: null }, id, clock.nowMs());
+    const record = newRecord({ ...from, begun: null }, id, clock.nowMs());
     this.#connection = new StratumConnection(peer, record, this);
     this.#cancelDeadline = clock.after(loginTimeoutMs, () => this.#connection.close("No login"));
   }
@@ -71,7 +82,7 @@ export class InBandLogin implements ConnectionHost {
   }
 
   context(): SessionContext {
-    return contextOf(this.#config, this.#work, null, () => 0);
+    return contextOf(this.#config, this.#work, this.#owner, () => 0);
   }
 
   async ready(): Promise<void> {

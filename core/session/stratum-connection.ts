@@ -190,7 +190,8 @@ export class StratumConnection {
       // Keep-alives of bridges ask nothing.
       if (text.trim() === "") continue;
       const login = this.#host.splice ? parseLogin(loginOf(text) ?? "") : null;
-      if (login) return await this.#splice(login.address, afterLines(joinBytes(partial, chunk), index));
+      if (login && (owner === null || owner === login.address))
+        return await this.#splice(login.address, afterLines(joinBytes(partial, chunk), index));
       await this.#host.ready(owner);
       await this.feed({ kind: "line", text });
     }

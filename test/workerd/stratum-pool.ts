@@ -3,6 +3,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, vi } from "vitest";
 import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
 import { StratumClient } from "./stratum-client.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 
 export const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
@@ -36,8 +38,10 @@ export async function pushNodeWork(): Promise<void> {
 
 /** The files that use this are about sessions: proofs of work are judged by `world.verdict`, everything else is the real thing. */
 export function useStratumPool(): void {
-  beforeEach(() => {
+  beforeEach(async () => {
     nodeHas(1);
+    // The pool knows its miner; what becomes of strangers is told in unknown-logins.test.ts.
+    await ledgerClient(env, loadConfig(env)).command(["HSET", `eth:miners:${LOGIN}`, "lastShare", 1]);
     world.shares = [];
     world.verdict = async () => ({ kind: "accepted", block: false });
     replace("prepare", async () => undefined);

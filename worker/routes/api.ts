@@ -2,7 +2,9 @@ import type { Hono } from "hono";
 import { poolFacts } from "../../core/api/pool-facts.ts";
 import { isRange } from "../../core/history/definitions.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
+import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
 import type { Env } from "../../durable-objects/env.ts";
+import { clientIp } from "../client-ip.ts";
 
 /** As the reference answers: any page may read it, nothing keeps it. */
 const HEADERS = {
@@ -17,6 +19,15 @@ const LOGIN = /^0x[0-9a-fA-F]{40}$/;
 const json = (body: string, status = 200) => new Response(body, { status, headers: HEADERS });
 const notFound = () => json('{"error":"not found"}\n', 404);
 
+/** For a login that the pool has never credited. Whoever asks again, and whatever lies between, may keep the answer for a while. */
+function nobody(env: Env, acquainted: "unknown" | "unasked"): Response {
+  const maxAgeS = Math.ceil(loadConfig(env).api.statsCollectIntervalMs / 1000);
+  const headers = { ...HEADERS, "Cache-Control": `public, max-age=${maxAgeS}` };
+  if (acquainted === "unknown") return new Response('{"error":"not found"}\n', { status: 404, headers });
+  const refused = { ...HEADERS, "Retry-After": "60" };
+  return new Response('{"error":"too many unknown accounts"}\n', { status: 429, headers: refused });
+}
+
 const poolApi = (env: Env) => env.POOL_API.getByName("main");
 
 /** The JSON that open-ethereum-pool's frontends read, field for field, and what this pool's own page needs beyond it. */
@@ -27,6 +38,8 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
   app.get("/api/accounts/:login", async ({ env, req }) => {
     if (!LOGIN.test(req.param("login"))) return notFound();
     const login = req.param("login").toLowerCase();
+    const acquainted = await acquaintance(env, login, clientIp(req.raw));
+    if (acquainted !== "known") return nobody(env, acquainted);
     // Only a ledger that cannot be asked rejects: whether the account exists is then not known, which is neither 404 nor a fault of ours.
     const body = await env.ACCOUNT_API.getByName(login)
       .body(login)
@@ -37,7 +50,10 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
   app.get("/api/accounts/:login/history", async ({ env, req }) => {
     const range = req.query("range") ?? "1d";
     if (!LOGIN.test(req.param("login")) || !isRange(range)) return notFound();
-    return json(await env.MINER_SESSION.getByName(req.param("login").toLowerCase()).history(range));
+    const login = req.param("login").toLowerCase();
+    const acquainted = await acquaintance(env, login, clientIp(req.raw));
+    if (acquainted !== "known") return nobody(env, acquainted);
+    return json(await env.MINER_SESSION.getByName(login).history(range));
   });
   app.get("/api/pool", ({ env }) => json(JSON.stringify(poolFacts(loadConfig(env)))));
   app.get("/api/history", async ({ env, req }) => {

@@ -4,15 +4,12 @@ import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { GuardClient } from "../../durable-objects/platform/guard-client.ts";
 import { handoverRequest } from "../../durable-objects/platform/session-handover.ts";
 import type { Env } from "../../durable-objects/env.ts";
+import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
+import { clientIp } from "../client-ip.ts";
 import { answerGetwork } from "../getwork.ts";
 import { openInBandLogin } from "../in-band-login.ts";
 
 type RouteContext = Context<{ Bindings: Env }>;
-
-/** Client address. `CF-Connecting-IP` only: Cloudflare sets it, while X-Forwarded-For is whatever the client likes. */
-function clientIp(request: Request): string {
-  return request.headers.get("cf-connecting-ip") ?? "0.0.0.0";
-}
 
 /** Stratum over WebSockets and HTTP getwork. */
 export function stratumRoutes(app: Hono<{ Bindings: Env }>): void {
@@ -29,9 +26,13 @@ async function connect(c: RouteContext): Promise<Response> {
   if (named !== undefined && login === null) return c.text("Invalid login: a 20-byte hex address is expected\n", 400);
   const { allowed, reason } = await new GuardClient(env).admit(ip);
   if (!allowed) return c.text(`${reason}\n`, 403);
-  if (login === null) return openInBandLogin(env, loadConfig(env), ip);
+  if (login === null) return openInBandLogin(env, loadConfig(env), { ip, owner: null, worker: "" });
   const owner = login.address;
   const worker = workerName(owner, login.suffix, c.req.param("worker") ?? "");
+  // A login that nobody knows gets its object when it is named in band, too. So does one that could not be looked up because of a
+  // neighbour's curiosity: it loses nothing by it.
+  if ((await acquaintance(env, owner, ip)) !== "known")
+    return openInBandLogin(env, loadConfig(env), { ip, owner, worker });
   return await env.MINER_SESSION.getByName(owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
 }
 

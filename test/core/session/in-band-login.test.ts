@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GuardEvent } from "../../../core/policy/guard.ts";
 import type { BegunSession } from "../../../core/session/connection-record.ts";
-import { InBandLogin } from "../../../core/session/in-band-login.ts";
+import { InBandLogin, type InBandPeer } from "../../../core/session/in-band-login.ts";
 import type { Onward } from "../../../core/session/stratum-connection.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import {
@@ -34,7 +34,7 @@ class InBandRig extends SessionRig {
   asked = 0;
   readonly login: InBandLogin;
 
-  constructor() {
+  constructor(from: InBandPeer = { ip: IP, owner: null, worker: "" }) {
     super();
     const { clock, log, lender, guard: prompt } = this.ports();
     const guard: typeof prompt = {
@@ -54,7 +54,7 @@ class InBandRig extends SessionRig {
       this.asked++;
       return this.work;
     };
-    this.login = new InBandLogin(CONFIG, { clock, log, guard, lender, work, connect }, this.peer, IP, ID);
+    this.login = new InBandLogin(CONFIG, { clock, log, guard, lender, work, connect }, this.peer, from, ID);
   }
 
   async says(...lines: string[]): Promise<string[]> {
@@ -116,6 +116,20 @@ describe("a login in band", () => {
     expect(await rig.says(GET_WORK)).toEqual([NOT_READY(5)]);
     rig.work = rig.snapshot(1, [job("c")]);
     expect(await rig.says(GET_WORK)).toEqual([expect.stringContaining(job("c").header)]);
+  });
+
+  it("to a URL of another login is refused here, and its own goes on", async () => {
+    const owner = `0x${"1".repeat(40)}`;
+    const [wrong, right] = [
+      new InBandRig({ ip: IP, owner, worker: "" }),
+      new InBandRig({ ip: IP, owner: LOGIN, worker: "" }),
+    ];
+    expect(await wrong.says(LOGIN_LINE)).toEqual([
+      '{"id":1,"jsonrpc":"2.0","result":null,"error":{"code":-1,"message":"Invalid login"}}',
+    ]);
+    expect(wrong.handed).toEqual([]);
+    await right.says(LOGIN_LINE);
+    expect(right.handed.map((handed) => handed.owner)).toEqual([LOGIN]);
   });
 
   it("that names no address is refused here, as the object would", async () => {

@@ -1,0 +1,105 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it, type MockInstance, vi } from "vitest";
+import { AccountApi } from "../../durable-objects/account-api.ts";
+import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
+import { MinerSession } from "../../durable-objects/miner-session.ts";
+import { request, StratumClient } from "./stratum-client.ts";
+import { headerOf, LOGIN, useStratumPool, workOf, world } from "./stratum-pool.ts";
+
+useStratumPool();
+
+let last = 0;
+/** A login that no test has named before: what is known of logins outlives a test. */
+const stranger = () => `0x${(++last).toString(16).padStart(40, "f")}`;
+const ip = () => `198.51.100.${++last}`;
+const GET_WORK = '{"id":1,"method":"eth_getWork","params":[]}';
+const SUBMIT = `{"id":1,"method":"eth_submitWork","params":["0x0123456789abcdef","${headerOf(1)}","0x${"e".repeat(64)}"]}`;
+const asHeaders = (from: string) => ({ "CF-Connecting-IP": from });
+
+/** Every way into an object of a login. */
+function watched(): MockInstance[] {
+  return [
+    vi.spyOn(AccountApi.prototype, "body"),
+    vi.spyOn(MinerSession.prototype, "fetch"),
+    vi.spyOn(MinerSession.prototype, "history"),
+    vi.spyOn(MinerSession.prototype, "getwork"),
+  ];
+}
+const calls = (spies: readonly MockInstance[]) => spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+
+const post = async (login: string, body: string, from: string) =>
+  await (await request(`/${login}`, { method: "POST", body, headers: asHeaders(from) })).text();
+
+describe("a login that the pool has never credited", () => {
+  it("costs the API one command, be it asked for a thousand times, and nobody's object; the answer may be kept", async () => {
+    const spies = watched();
+    const asked = vi.spyOn(EmbeddedRedis.prototype, "rest");
+    const [login, from] = [stranger(), ip()];
+    for (let time = 0; time < 20; time++) {
+      for (const path of [`/api/accounts/${login}`, `/api/accounts/${login}/history`]) {
+        const response = await request(path, { headers: asHeaders(from) });
+        expect(response.status).toBe(404);
+        expect(response.headers.get("cache-control")).toMatch(/^public, max-age=\d+$/);
+      }
+    }
+    expect(calls(spies)).toBe(0);
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it("is one of a few that a client may ask for: who goes through addresses is told to wait", async () => {
+    const from = ip();
+    expect((await request(`/api/accounts/${LOGIN}`, { headers: asHeaders(ip()) })).status).toBe(200);
+    const statuses = new Set<number>();
+    for (let n = 0; n < 140; n++)
+      statuses.add((await request(`/api/accounts/${stranger()}`, { headers: asHeaders(from) })).status);
+    expect(statuses).toEqual(new Set([404, 429]));
+    expect((await request(`/api/accounts/${LOGIN}`, { headers: asHeaders(from) })).status).toBe(200);
+    // It mines all the same.
+    const miner = await StratumClient.connect(`/stratum/${stranger()}`, from);
+    expect(await miner.ask(GET_WORK)).toHaveLength(1);
+    expect(await post(stranger(), GET_WORK, from)).toContain(workOf(1));
+  });
+
+  it("gets work over HTTP without an object; its first share goes to one, which stores nothing before it is valid", async () => {
+    const spies = watched();
+    const [login, from] = [stranger(), ip()];
+    expect(await post(login, GET_WORK, from)).toBe(`{"id":1,"jsonrpc":"2.0","result":${workOf(1)}}`);
+    expect(await post(login, SUBMIT.replace(headerOf(1), headerOf(77)), from)).toContain('"result":false');
+    expect(await post(login, "{", from)).toContain("Malformed request");
+    expect(calls(spies)).toBe(0);
+    world.verdict = async () => ({ kind: "invalid" });
+    expect(await post(login, SUBMIT, from)).toContain('"result":false');
+    expect(await tablesOf(login)).toEqual([]);
+    world.verdict = async () => ({ kind: "accepted", block: false });
+    expect(await post(login, SUBMIT, from)).toContain('"result":true');
+    expect(world.shares.map((share) => share.login)).toEqual([login, login]);
+  });
+
+  it("has an object from its login line on, not from its URL; it mines like any other", async () => {
+    const spies = watched();
+    const login = stranger();
+    const miner = await StratumClient.connect(`/stratum/${login}/rig-7`, ip());
+    expect(await miner.ask(GET_WORK)).toHaveLength(1);
+    expect(calls(spies)).toBe(0);
+    await miner.ask(`{"id":2,"method":"eth_submitLogin","params":["${login}"]}`, 2);
+    expect(calls(spies)).toBe(1);
+    expect(await tablesOf(login)).toEqual([]);
+    expect(await miner.ask(SUBMIT)).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
+    expect(world.shares).toMatchObject([{ login, worker: "rig-7" }]);
+  });
+
+  it("may not be named to the URL of another", async () => {
+    const miner = await StratumClient.connect(`/stratum/${stranger()}`, ip());
+    expect(await miner.ask(`{"id":2,"method":"eth_submitLogin","params":["${LOGIN}"]}`)).toEqual([
+      expect.stringContaining("Invalid login"),
+    ]);
+    expect((await miner.closed()).code).toBe(1008);
+  });
+});
+
+async function tablesOf(login: string): Promise<unknown[]> {
+  return await runInDurableObject(env.MINER_SESSION.getByName(login), (_object, { storage }) =>
+    storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
+  );
+}
