@@ -49,6 +49,7 @@ export class InBandLogin implements ConnectionHost {
   readonly #cancelDeadline: () => void;
   #work: WorkSnapshot | null = null;
   #spliced = false;
+  #hasGone = false;
 
   /** @param id unique name of the session */
   constructor(config: SessionConfig, ports: InBandPorts, peer: Peer, from: InBandPeer, id: string) {
@@ -72,6 +73,7 @@ export class InBandLogin implements ConnectionHost {
 
   /** The peer has gone. */
   async gone(): Promise<void> {
+    this.#hasGone = true;
     this.#cancelDeadline();
     this.#connection.close("Gone");
     // Whoever carries the login gives it back where there is one; a resumed session may be alive elsewhere.
@@ -96,8 +98,13 @@ export class InBandLogin implements ConnectionHost {
     resume: string | null,
   ): Promise<string | null> {
     if (resume !== null) return resume;
-    const [block] = await this.#ports.lender.lend(sessionName(this.#ownId), wanted, 1);
-    return block ? extranonceHex(block.first) : null;
+    const name = sessionName(this.#ownId);
+    const [block] = await this.#ports.lender.lend(name, wanted, 1);
+    if (!block) return null;
+    if (!this.#hasGone) return extranonceHex(block.first);
+    // The peer did not wait for it: nobody else knows that it was lent.
+    await this.#ports.lender.release(name, [block.first]);
+    return null;
   }
 
   retargeted(): void {

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
-import { evictDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it, vi } from "vitest";
 import { StratumClient } from "./stratum-client.ts";
 import { LOGIN, useStratumPool } from "./stratum-pool.ts";
 
@@ -35,4 +35,22 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("a session that comes back on %
     );
     expect(new Set([mine, ...others]).size).toBe(4);
   });
+});
+
+/** Blocks that somebody holds for longer than one is kept for a session that may return. */
+async function lent(): Promise<number> {
+  return await runInDurableObject(env.EXTRANONCE_ALLOCATOR.getByName("main"), (_object, { storage }) => {
+    const sql = "SELECT count(*) AS n FROM block WHERE until_ms > ?";
+    return storage.sql.exec<{ n: number }>(sql, Date.now() + 600_000).one().n;
+  });
+}
+
+it("twenty peers that subscribe and never log in have given their extranonces back", async () => {
+  for (let peer = 0; peer < 20; peer++) {
+    const miner = await StratumClient.connect("/stratum");
+    await miner.ask(SUBSCRIBE);
+    miner.close();
+    await miner.closed();
+  }
+  await vi.waitFor(async () => expect(await lent()).toBe(0), 10_000);
 });

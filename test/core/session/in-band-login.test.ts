@@ -31,6 +31,8 @@ class InBandRig extends SessionRig {
   readonly handed: { owner: string; begun: BegunSession | null; bytes: number[] }[] = [];
   /** Runs before the object takes the connection. */
   connecting: () => Promise<void> = async () => undefined;
+  /** Runs before the answer of the lender is there. */
+  lending: () => Promise<void> = async () => undefined;
   asked = 0;
   readonly login: InBandLogin;
 
@@ -54,7 +56,15 @@ class InBandRig extends SessionRig {
       this.asked++;
       return this.work;
     };
-    this.login = new InBandLogin(CONFIG, { clock, log, guard, lender, work, connect }, this.peer, from, ID);
+    const slowLender: typeof lender = {
+      ...lender,
+      lend: async (...wanted) => {
+        const blocks = await lender.lend(...wanted);
+        await this.lending();
+        return blocks;
+      },
+    };
+    this.login = new InBandLogin(CONFIG, { clock, log, guard, lender: slowLender, work, connect }, this.peer, from, ID);
   }
 
   async says(...lines: string[]): Promise<string[]> {
@@ -197,6 +207,13 @@ describe("the extranonce of a peer that leaves before its login", () => {
     expect(rig.released).toEqual([[0x80_0000]]);
     await rig.clock.pass(60_000);
     expect(rig.peer.closed).toEqual({ code: 1008, reason: "Gone" });
+  });
+
+  it("is given back also when the peer did not wait for it", async () => {
+    const rig = new InBandRig();
+    rig.lending = () => rig.login.gone();
+    await rig.says(SUBSCRIBE);
+    expect(rig.released).toEqual([[0x80_0000]]);
   });
 
   it("is not given back when it is that of a resumed session, or when the login's object has it by now", async () => {
