@@ -18,10 +18,13 @@ async function fill(redis: RedisPort): Promise<void> {
   await writer.recordBlock(block({ height: 102, login: loginOf(2) }), false);
   const later: RedisCommand[] = [
     ["HSET", "eth:shares:round90:0xaa", loginOf(3), "600"],
-    ["ZADD", "eth:blocks:immature", 90, "0:0:0xaa:0xbb:1795334000:1000:600:5000000000"],
-    ["ZINCRBY", "eth:finders", 1, loginOf(3)],
-    ["HSET", `eth:miners:${loginOf(3)}`, "blocksFound", 1, "balance", 70, "immature", 500, "pending", 40, "paid", 30],
-    ["HSET", "eth:finances", "balance", 70, "immature", 500, "pending", 40, "paid", 30],
+    ["ZADD", "eth:blocks:immature", 90, "0:0:0xaa:0xbb:1795334000:1000:600:505000000000"],
+    ["ZADD", "eth:blocks:matured", 80, "0:0:0xab:0xbc:1795333000:1000:600:140000000000"],
+    ["ZADD", "eth:credits:all", 80, "0xbc:1795333900:140000000000"],
+    ["HSET", "eth:credits:80:0xbc", loginOf(3), 140],
+    ["ZINCRBY", "eth:finders", 2, loginOf(3)],
+    ["HSET", `eth:miners:${loginOf(3)}`, "blocksFound", 2, "balance", 70, "immature", 500, "pending", 40, "paid", 30],
+    ["HSET", "eth:finances", "balance", 70, "immature", 500, "pending", 40, "paid", 30, "totalMined", 140],
     ["HSET", "eth:credits:immature:90:0xbb", loginOf(3), 500],
     ["ZADD", "eth:payments:all", 1_795_334_000, `0xcc:${loginOf(3)}:30`],
     ["ZADD", `eth:payments:${loginOf(3)}`, 1_795_334_000, "0xcc:30"],
@@ -42,6 +45,17 @@ async function dumpOf(redis: RedisPort): Promise<string[]> {
 async function* feed(lines: readonly string[]): AsyncGenerator<string> {
   yield* lines;
 }
+
+/** With a fee address, the 5 Shannon that block 90 leaves over would be its. */
+const TERMS = JSON.stringify({
+  scheme: "prop",
+  poolFee: "1",
+  poolFeeAddress: `0x11${"0".repeat(38)}`,
+  donateTo: null,
+  keepTxFees: false,
+  mixDigest: null,
+  finder: null,
+});
 
 let redis: RedisPort;
 beforeEach(async () => {
@@ -112,6 +126,25 @@ describe("audit", () => {
     ],
     ["a balance that came from nowhere", "finances: balance", ["HINCRBY", `eth:miners:${loginOf(4)}`, "balance", 5]],
     ["an immature credit too much", "immature credits", ["HINCRBY", "eth:credits:immature:90:0xbb", loginOf(3), 1]],
+    ["a credit that no account got", "credits", ["HINCRBY", "eth:credits:80:0xbc", loginOf(3), 1]],
+    ["a debt that nobody knows of", "credits", ["HSET", "eth:unlocker:owed", `${loginOf(3)}:balance`, 1]],
+    [
+      "a credit below nothing",
+      "credits are integers, above 0, of logins that have an account",
+      ["HSET", "eth:credits:80:0xbc", loginOf(1), -1],
+    ],
+    ["a block that was mined twice", "total mined", ["HINCRBY", "eth:finances", "totalMined", 140]],
+    ["a matured block without its record", "credits:all has each matured block once", ["DEL", "eth:credits:all"]],
+    [
+      "an orphan with credits",
+      "every block's credits are within what it brought",
+      ["ZADD", "eth:blocks:matured", 80, "0:1:0xab:0xbc:1795333000:1000:600:0"],
+    ],
+    [
+      "a block with a fee address whose revenue is not all shared out",
+      "every block's credits are within what it brought",
+      ["HSET", "eth:blocks:terms", "0xaa:1795334000", TERMS],
+    ],
     ["a payment that no account has", "payments", ["ZADD", "eth:payments:all", 1_795_334_001, `0xdd:${loginOf(3)}:1`]],
     [
       "a login's payment that its account has not",

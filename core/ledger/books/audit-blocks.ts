@@ -4,6 +4,7 @@ import { bookMap } from "./scan.ts";
 /** A block in one of its three lists. */
 interface ListedBlock {
   readonly list: "candidates" | "immature" | "matured";
+  readonly member: string;
   readonly height: string;
   readonly nonce: string;
   readonly totalShares: string;
@@ -26,7 +27,8 @@ async function listedBlocks({ redis, names }: AuditedBooks, wrong: string[]): Pr
       const totalShares = parts[shape.totalShares] ?? "";
       if (parts.length !== shape.parts || !/^\d+$/.test(totalShares))
         wrong.push(`blocks:${list} has "${member.slice(0, 60)}"`);
-      else blocks.push({ list, height, nonce: parts[shape.nonce] ?? "", totalShares, ts: parts[shape.ts] ?? "" });
+      else
+        blocks.push({ list, member, height, nonce: parts[shape.nonce] ?? "", totalShares, ts: parts[shape.ts] ?? "" });
     }
   }
   return blocks;
@@ -39,12 +41,13 @@ export async function auditBlocks(books: AuditedBooks): Promise<Finding[]> {
   const rounds: string[] = [];
   const blocks = await listedBlocks(books, malformed);
   const owned = new Set([names.roundCurrent]);
+  const moving = await bookMap(redis, names.blockMoves, "hash");
   for (const block of blocks) {
     const key = names.round(Number(block.height), block.nonce);
     owned.add(key);
     const round = await bookMap(redis, key, "hash");
-    // The unlocker deletes the round of a block that has matured.
-    if (round.size === 0 && block.list === "matured") continue;
+    // The unlocker deletes the round of a block that has matured; that of an orphan goes back into the open round part by part.
+    if ((round.size === 0 && block.list === "matured") || moving.has(block.member)) continue;
     if (round.size === 0) rounds.push(`the round of block ${block.height} (${block.list}) is missing: ${key}`);
     else {
       const total = sum(round, rounds);

@@ -28,12 +28,10 @@ export async function auditPayouts(books: AuditedBooks): Promise<Finding[]> {
       `finances ${field}`,
     ),
   );
-  const credits = await immatureCredits(books, wrong);
   const all = await amounts(books, names.payments, 2, wrong);
   const pending = await amounts(books, names.pendingPayments, 1, wrong);
   return [
     ...findings,
-    agree("immature credits", credits, "the sum of credits:immature", totals.immature, "the miners' immature"),
     agree("payments", all, "the sum of payments:all", totals.paid, "the miners' paid"),
     agree("pending payments", pending, "the sum of payments:pending", totals.pending, "the miners' pending"),
     complaints("amounts are integers and payments match accounts", "all", wrong),
@@ -46,11 +44,4 @@ async function amounts({ redis }: AuditedBooks, key: string, at: number, wrong: 
   for await (const page of bookEntries(redis, key, "zset"))
     for (const [member = ""] of page) members.set(`${key} ${member}`, member.split(":")[at] ?? "");
   return sum(members, wrong);
-}
-
-async function immatureCredits({ redis, names, keys }: AuditedBooks, wrong: string[]): Promise<bigint> {
-  let total = 0n;
-  for (const key of keys)
-    if (key.startsWith(names.immatureCreditsPrefix)) total += sum(await bookMap(redis, key, "hash"), wrong);
-  return total;
 }

@@ -1,6 +1,7 @@
 import { ledgerKeys, typeOfKey } from "../contract/keys.ts";
 import type { RedisPort } from "../contract/redis-port.ts";
 import { auditBlocks } from "./audit-blocks.ts";
+import { auditCredits } from "./audit-credits.ts";
 import { auditPayouts } from "./audit-payouts.ts";
 import { auditHashrate, auditPow } from "./audit-shares.ts";
 import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
@@ -23,6 +24,7 @@ export async function auditBooks(redis: RedisPort, coin: string): Promise<Findin
     ...(await auditPow(books)),
     ...(await auditHashrate(books)),
     ...(await auditPayouts(books)),
+    ...(await auditCredits(books)),
   ];
 }
 
