@@ -81,6 +81,10 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     return await this.#sessions.push(work);
   }
 
+  async refuted(worker: string, client?: string): Promise<void> {
+    await this.#sessions.refuted(worker, client);
+  }
+
   async disconnectIp(ip: string, reason: string): Promise<number> {
     return this.#sessions.disconnectIp(ip, reason);
   }

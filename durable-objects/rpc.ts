@@ -43,6 +43,8 @@ export interface BlockTemplateRpc {
 export interface MinerSessionRpc {
   /** New work for every connection of this login. @returns how many connections want pushes; 0 lets the template forget the session. */
   pushWork(work: WorkSnapshot): Promise<number>;
+  /** From the verifier: a share that was accepted on its claim has been refuted. @param client IP of who sent it, where that is known */
+  refuted(worker: string, client?: string): Promise<void>;
   /** Closes every connection from an IP. @returns how many. */
   disconnectIp(ip: string, reason: string): Promise<number>;
   /** One HTTP getwork request of this login. @returns the JSON-RPC answer, always to be sent with status 200. */

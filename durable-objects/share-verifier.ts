@@ -62,6 +62,13 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
         void env.BLOCK_TEMPLATE.getByName("main")
           .refresh()
           .catch((error: unknown) => log.warn("work not refreshed", { error: thrown(error) })),
+      // For charts and the guard only; whoever cannot be told now is not told.
+      onRefuted: ({ login, worker }, client) => {
+        this.#reporter.count({ kind: "invalid" }, 0);
+        void env.MINER_SESSION.getByName(login)
+          .refuted(worker, client)
+          .catch((error: unknown) => log.warn("refuted claim not counted", { error: thrown(error) }));
+      },
       log,
     });
   }

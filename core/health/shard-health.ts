@@ -17,6 +17,8 @@ export interface ShardHealth {
   /** Epoch of the light cache in memory, and how far the one being built is, 0 to 1. */
   readonly cacheEpoch: number | null;
   readonly cacheProgress: number;
+  /** Why the last light cache could not be built; null when it could. */
+  readonly cacheError: string | null;
   readonly waitingShares: number;
   /** Since the object started. */
   readonly recordedShares: number;
@@ -52,6 +54,10 @@ export function shardProblems(shard: ShardHealth, name: string, nowMs: number): 
       `the outbox of ${name} is full (${shard.outboxDepth} of ${shard.outboxBound}): miners get "Work not ready" until the ledger can be written`,
     );
   }
+  if (shard.cacheError !== null)
+    problems.push(
+      `${name} cannot build the light cache that verifies shares, and answers "Work not ready" to them: ${shard.cacheError}. It tries again by itself as long as shares come`,
+    );
   return [...problems, ...refusedProblems(shard, name, nowMs), ...operatorProblems(shard, name)];
 }
 

@@ -253,6 +253,13 @@ export class LoginSessions implements ConnectionHost {
     else this.#tallies.countLoose(nowMs, worker, verdict, work);
   }
 
+  /** A share that was accepted on its claim has been refuted since. @param client whose it was, where that is known */
+  async refuted(worker: string, client: string | undefined): Promise<void> {
+    this.#tallies.countLoose(this.clock.nowMs(), worker, "invalid", 0);
+    if (client === undefined || (await this.report(client, "invalidShare"))) return;
+    this.disconnectIp(client, "High rate of invalid shares");
+  }
+
   background(task: Promise<void>): void {
     this.#ports.background(task);
   }

@@ -236,7 +236,7 @@ export class StratumConnection {
     const gate = this.#host.gate(this);
     const entered = await gate.enter(this.lasts);
     const verdict = entered
-      ? this.#host.verify(share).finally(() => gate.leave())
+      ? this.#host.verify({ ...share, client: this.#record.ip }).finally(() => gate.leave())
       : Promise.resolve({ kind: "unavailable", reason: "too many shares in flight" } as const);
     await this.#host.background(this.#answer(id, share, verdict, gate).catch((error: unknown) => this.#fail(error)));
   }

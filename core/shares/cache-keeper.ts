@@ -42,6 +42,10 @@ export class CacheKeeper {
   /** First block of the newest epoch that was begun, and when. Epochs go by their first block: ECIP-1099 gives numbers out twice. */
   #newestSince = { firstBlock: -1, atMs: -Infinity };
   #restUntilMs = -Infinity;
+  /** Of the largest cache that memory was found for since the last failure. */
+  #grantedBytes = 0;
+  /** Why the last build came to nothing; null once one has succeeded. */
+  #buildError: string | null = null;
 
   /**
    * @param create makes a kernel instance without a cache
@@ -64,11 +68,19 @@ export class CacheKeeper {
   }
 
   /** The newest epoch whose cache is complete, and how far the build in progress is (1 without one, 0 before the first). */
-  get status(): { readonly epoch: number | null; readonly progress: number } {
+  get status(): { readonly epoch: number | null; readonly progress: number; readonly error: string | null } {
     const complete = this.#slots.filter((slot) => slot.kernel.epoch).toSorted((a, b) => startOf(a) - startOf(b));
     const building = this.#slots.find((slot) => slot.build)?.build;
     const epoch = complete.at(-1)?.kernel.epoch?.number ?? null;
-    return { epoch, progress: building?.progress ?? (epoch === null ? 0 : 1) };
+    return { epoch, progress: building?.progress ?? (epoch === null ? 0 : 1), error: this.#buildError };
+  }
+
+  /**
+   * Whether shares of this epoch can be hashed sooner or later: its cache is there or is being built, or there was memory for one that is
+   * at least as large. Only then may anything be promised on a claim.
+   */
+  canHave(epoch: Epoch): boolean {
+    return this.has(epoch) || epoch.cacheBytes <= this.#grantedBytes;
   }
 
   /**
@@ -102,8 +114,11 @@ export class CacheKeeper {
       slot.build.step(SLICE_ITEMS);
       if (!slot.build.done) return "building";
       slot.build = null;
+      this.#buildError = null;
       return "ready";
     } catch (error) {
+      this.#grantedBytes = 0;
+      this.#buildError = error instanceof Error ? error.message : String(error);
       this.#slots = this.#slots.filter((slot) => slot.build === null && slot.kernel.epoch !== null);
       this.#restUntilMs = nowMs + REST_AFTER_FAILURE_MS;
       throw error;
@@ -119,6 +134,8 @@ export class CacheKeeper {
     const slot = this.#slotFor(epoch, fits);
     slot.epoch = epoch;
     slot.build = slot.kernel.startCache(epoch);
+    // It has taken its memory with that.
+    this.#grantedBytes = Math.max(this.#grantedBytes, epoch.cacheBytes);
     return slot;
   }
 

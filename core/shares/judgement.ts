@@ -4,9 +4,12 @@ import { shareWorth } from "./difficulty-classes.ts";
 import type { ShareSubmission, ShareVerdict } from "./share.ts";
 
 /** What the proof of work of a submission is worth. `record` is what the ledger keeps. */
-export type Judgement =
-  | Extract<ShareVerdict, { kind: "invalid" | "lowDifficulty" }>
-  | { readonly kind: "share" | "block"; readonly record: ShareRecord };
+export type Judgement = Extract<ShareVerdict, { kind: "invalid" | "lowDifficulty" }> | GoodJudgement;
+export type GoodJudgement = { readonly kind: "share" | "block"; readonly record: ShareRecord };
+
+export function isGood(judgement: Judgement): judgement is GoodJudgement {
+  return judgement.kind === "share" || judgement.kind === "block";
+}
 
 /** Judges a result by what a share with this nonce and header is worth; where that is the network's difficulty, each is a block. */
 function judge(share: ShareSubmission, result: Uint8Array, mixDigest: string): Judgement {

@@ -1,4 +1,3 @@
-import { toHex } from "ethash-wasm";
 import { BoundedMap } from "../bounded-map.ts";
 import { createEpochLookup, type ChainSpec, type Epoch } from "../chain-spec.ts";
 import { within, type Clock } from "../clock.ts";
@@ -18,9 +17,11 @@ import type { Logger } from "../log.ts";
 import { identityOf, proofOf } from "../share-identity.ts";
 import { BlockPath, type BlockNode } from "./block-path.ts";
 import type { CacheKeeper } from "./cache-keeper.ts";
+import { Copies, type Decision } from "./copies.ts";
 import { HeldSubmissions, type HeldOutcome } from "./held-submissions.ts";
-import { judgeClaim, judgeProof, type Judgement } from "./judgement.ts";
-import type { ShareSubmission, ShareVerdict } from "./share.ts";
+import { isGood, judgeClaim, type GoodJudgement, type Judgement } from "./judgement.ts";
+import { ProofChecks } from "./proof-checks.ts";
+import { unavailable, type ShareSubmission, type ShareVerdict } from "./share.ts";
 import { VerificationQueue } from "./verification-queue.ts";
 
 /**
@@ -53,17 +54,19 @@ export interface ShareProcessorOptions {
   readonly outboxBound: number;
   /** Most shares that may wait for their verification. */
   readonly queueBound: number;
-  /** How long a share without a mix digest, which no cheap test can judge, may wait for its light cache. */
+  /** How long a share may wait for its verification where nothing can be said before it. */
   readonly queueTimeoutMs: number;
   /** Asks for a {@link ShareProcessor.wake} at this Unix time in ms, also in another life of the object. */
   readonly wakeAt: (atMs: number) => void;
   /** A node accepted a block: there is new work. */
   readonly onBlock: () => void;
+  /** A claim that was accepted before it was verified has been refuted. @param client who sent it, where that is known */
+  readonly onRefuted: (record: ShareRecord, client: string | undefined) => void;
   readonly log: Logger;
 }
 
 const ACCEPTED: ShareVerdict = { kind: "accepted", block: false };
-const unavailable = (reason: string): ShareVerdict => ({ kind: "unavailable", reason });
+const DUPLICATE: ShareVerdict = { kind: "duplicate" };
 
 /** What a shard has for the operator. */
 export interface OperatorView {
@@ -81,10 +84,14 @@ export class ShareProcessor {
   readonly #options: ShareProcessorOptions;
   readonly #epochOf: (height: number) => Epoch;
   readonly #queue: VerificationQueue;
+  readonly #checks: ProofChecks;
   readonly #outbox: Outbox;
   readonly #commit: GroupCommit;
   readonly #held: HeldSubmissions;
   readonly #running = new Map<string, Promise<ShareVerdict>>();
+  readonly #copies: Copies;
+  /** Who sent what was accepted on its claim, by identity. */
+  readonly #clients = new Map<string, string | undefined>();
   /**
    * By proof of work, whose submission of it was accepted and as what: a retry gets the answer of its first attempt, and a copy is a
    * duplicate without a hash and without a request to Redis. Forgetting is harmless, the ledger decides then.
@@ -107,6 +114,8 @@ export class ShareProcessor {
       bound,
       onFailure: (error) => this.#failed("kernel failed", error),
     });
+    this.#copies = new Copies({ clock, judgedWithinMs: options.queueTimeoutMs, endedWithinMs: ANSWER_WITHIN_MS });
+    this.#checks = new ProofChecks(this.#queue, this.#epochOf);
     this.#outbox = new Outbox(store, options.writer, clock, random);
     this.#commit = this.#openCommit();
     this.#held = this.#openHeld();
@@ -143,7 +152,7 @@ export class ShareProcessor {
       commit: this.#commit,
       blocks,
       clock,
-      proves: (record) => this.#prove(record),
+      proves: (record) => this.#checks.proves(record),
       onAccepted: onBlock,
       onFailure: (error) => this.#failed("held submission not settled", error),
       onEnd: (record, end) => this.#ended(record, end),
@@ -200,15 +209,15 @@ export class ShareProcessor {
     const { outboxBound, keeper, writer, clock } = this.#options;
     const { refutedClaims: refutedShares, unresolved: unresolvedShares, ledgerSick, ...rest } = this.state;
     const unreadable = this.#options.store.unreadable.summary();
-    const { epoch: cacheEpoch, progress: cacheProgress } = keeper.status;
-    const { billedCommands } = writer;
+    const { epoch: cacheEpoch, progress: cacheProgress, error: cacheError } = keeper.status;
     const ledger = ledgerSick ? "sick" : "ok";
     return {
       ...rest,
       outboxBound,
       cacheEpoch,
       cacheProgress,
-      billedCommands,
+      cacheError,
+      billedCommands: writer.billedCommands,
       unresolvedShares,
       refutedShares,
       recentlyRefutedShares: this.#refutedAtMs.filter((atMs) => atMs > clock.nowMs() - REFUTED_FOR_MS).length,
@@ -263,43 +272,67 @@ export class ShareProcessor {
     this.#newestHeight = Math.max(this.#newestHeight, share.job.height);
     const known = this.#known(share, identity);
     if (known) return known;
-    const { keeper, clock, outboxBound, queueTimeoutMs } = this.#options;
+    const { outboxBound } = this.#options;
     if (this.#outbox.depth + this.#commit.pending + this.#held.size >= outboxBound)
       return unavailable(`${outboxBound} shares wait for the ledger`);
     const claim = this.#judgeClaim(share);
-    if (claim?.kind === "invalid" || claim?.kind === "lowDifficulty") return claim;
+    if (claim && !isGood(claim)) return claim;
+    return await this.#copies.submit(
+      proofOf({ header: share.job.header, nonce: share.nonce }),
+      () => this.#checks.check(share),
+      (begun) => this.#decide(share, claim, begun),
+    );
+  }
+
+  /** The first submission of a proof of work, with a claim that is good enough or none. @param begun its full verification, where that is under way */
+  async #decide(share: ShareSubmission, claim: GoodJudgement | null, begun?: Promise<Judgement>): Promise<Decision> {
+    const { keeper, clock, queueTimeoutMs } = this.#options;
     const epoch = this.#epochOf(share.job.height);
     // A block must not wait for a cache: its claim is as hard to forge as a block, and the node verifies it.
     if (claim?.kind === "block" && !keeper.has(epoch)) return this.#found("foundClaimed", share, claim.record);
-
-    const judged = this.#queue
-      .verify(epoch, { header: share.job.header, nonce: share.nonce })
-      .then((proof) => judgeProof(share, proof));
-    const judgement = await within(clock, claim ? ANSWER_WITHIN_MS : queueTimeoutMs, judged, null);
-    if (judgement === null) {
-      if (!claim) return unavailable("no light cache in time");
+    const judged = begun ?? this.#checks.check(share);
+    let judgement = await within(clock, claim ? ANSWER_WITHIN_MS : queueTimeoutMs, judged, null);
+    if (judgement === null && claim) {
       if (claim.kind === "block") return this.#found("foundClaimed", share, claim.record);
-      void this.#hold("claimed", share, claim.record, judged);
-      return ACCEPTED;
+      // What is promised on a claim must come true by a cache. Where that is there, the answer is only a matter of turns.
+      if (!keeper.has(epoch)) {
+        return keeper.canHave(epoch)
+          ? this.#promise(share, claim.record, judged)
+          : { answer: unavailable("no light cache") };
+      }
+      judgement = await within(clock, queueTimeoutMs, judged, null);
     }
-    if (judgement.kind === "invalid" || judgement.kind === "lowDifficulty") return judgement;
+    if (judgement === null) return { answer: unavailable("not verified in time") };
+    if (!isGood(judgement)) return { answer: judgement };
+    this.#checks.trust(share);
     if (judgement.kind === "block") return this.#found("found", share, judgement.record);
     const { record } = judgement;
     const outcome = await this.#commit.commit({ kind: "share", record, retry: share.retry, heldId: null });
     const verdict = verdictOf(outcome, false);
     this.#remember(record, verdict);
-    return verdict;
+    return { answer: verdict };
+  }
+
+  /** Accepts a share on its claim, durably. */
+  #promise(share: ShareSubmission, record: ShareRecord, judged: Promise<Judgement>): Decision {
+    const end = this.#hold("claimed", share, record, judged).then(endVerdict);
+    this.#clients.set(identityOf(record), share.client);
+    return { answer: ACCEPTED, end };
   }
 
   /** What is known of this proof of work without any work. */
-  #known({ job: { header }, nonce, mixDigest }: ShareSubmission, identity: string): ShareVerdict | undefined {
-    const proof = { header, nonce };
+  #known(share: ShareSubmission, identity: string): ShareVerdict | undefined {
+    const { nonce, mixDigest, job } = share;
+    const proof = { header: job.header, nonce };
+    if (this.#checks.isRefuted(share)) return { kind: "invalid" };
     const recent = this.#recent.get(proofOf(proof));
-    if (recent) return recent.owner === identity ? recent.verdict : { kind: "duplicate" };
+    if (recent) return recent.owner === identity ? recent.verdict : DUPLICATE;
     const held = mixDigest === null ? undefined : this.#held.find({ ...proof, mixDigest });
     const owner = held ? identityOf(held.record) : this.#outbox.find(proof);
     if (owner === undefined) return undefined;
-    if (owner !== identity) return { kind: "duplicate" };
+    // A claim that is under way is judged with its copies.
+    if (owner !== identity)
+      return held?.stage === "claimed" && this.#copies.has(proofOf(proof)) ? undefined : DUPLICATE;
     return { kind: "accepted", block: held !== undefined && held.stage !== "claimed" };
   }
 
@@ -310,17 +343,10 @@ export class ShareProcessor {
     return judgeClaim({ ...share, mixDigest }, this.#options.keeper.resultOf(share.job.header, share.nonce, mixDigest));
   }
 
-  /** The full verification of a record that only passed the cheap test. */
-  async #prove(record: ShareRecord): Promise<boolean> {
-    const { header, nonce } = record;
-    const proof = await this.#queue.verify(this.#epochOf(record.height), { header, nonce });
-    return `0x${toHex(proof.mixDigest)}` === record.mixDigest;
-  }
-
   /** A found block: durable first, then to the nodes; the miner need not wait longer than it can. */
-  async #found(stage: HeldStage, share: ShareSubmission, record: ShareRecord): Promise<ShareVerdict> {
-    const settled = this.#hold(stage, share, record).then(endVerdict);
-    return within(this.#options.clock, ANSWER_WITHIN_MS, settled, { kind: "accepted", block: true });
+  async #found(stage: HeldStage, share: ShareSubmission, record: ShareRecord): Promise<Decision> {
+    const end = this.#hold(stage, share, record).then(endVerdict);
+    return { answer: await within(this.#options.clock, ANSWER_WITHIN_MS, end, { kind: "accepted", block: true }), end };
   }
 
   /** @param judged a full verification that is under way */
@@ -331,12 +357,16 @@ export class ShareProcessor {
   }
 
   #ended(record: BlockRecord, end: HeldOutcome): void {
+    const identity = identityOf(record);
+    const client = this.#clients.get(identity);
+    this.#clients.delete(identity);
     if (end.kind === "recorded") return this.#remember(record, endVerdict(end));
     // Accepted on the strength of its claim, and the mix digest was wrong.
     this.#refuted += 1;
     this.#refutedAtMs = [...this.#refutedAtMs, this.#options.clock.nowMs()].slice(-MOST_REFUTED);
     const { login, worker, height } = record;
     this.#options.log.warn("claimed mix digest refuted", { login, worker, height });
+    this.#options.onRefuted(record, client);
   }
 
   /** The first answer for a proof of work stays. */

@@ -25,6 +25,10 @@ export interface ShareSubmission {
   readonly timestampMs: number;
   /** True when an earlier attempt at this submission may have been executed: `duplicate` may then mean `done`. */
   readonly retry: boolean;
+  /** Address of whoever sent it: turns go by login and address. Left out by sessions of an older version. */
+  readonly client?: string;
+  /** How long the session has let it wait for others, in ms: the verifier does not begin anew. Left out: not at all. */
+  readonly waitedMs?: number;
   /** Stale submits of this login since its last share: for statistics, which only the verifier gathers. */
   readonly staleBefore?: number;
 }
@@ -48,3 +52,8 @@ export type ShareVerdict =
   | { readonly kind: "stale" }
   /** The pool cannot keep or judge it now (ledger sick, cache not ready); nothing was written. `reason` is for the log. */
   | { readonly kind: "unavailable"; readonly reason: string };
+
+/** @param reason for the log */
+export function unavailable(reason: string): ShareVerdict {
+  return { kind: "unavailable", reason };
+}

@@ -6,6 +6,7 @@ export const SHARD_HEALTH: ShardHealth = {
   outboxBound: 100,
   cacheEpoch: 7,
   cacheProgress: 1,
+  cacheError: null,
   waitingShares: 0,
   recordedShares: 5,
   billedCommands: 35,

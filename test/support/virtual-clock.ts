@@ -22,6 +22,11 @@ export class VirtualClock implements Clock {
     };
   }
 
+  /** The processor is busy for so long: time passes, and no timer runs in it. */
+  spend(durationMs: number): void {
+    this.#nowMs += durationMs;
+  }
+
   /** Lets `durationMs` pass. */
   async pass(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
@@ -33,7 +38,7 @@ export class VirtualClock implements Clock {
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
       next.work();
     }
-    this.#nowMs = endMs;
+    this.#nowMs = Math.max(this.#nowMs, endMs);
     await settled();
   }
 }

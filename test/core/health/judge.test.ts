@@ -113,6 +113,11 @@ describe("health", () => {
     ["the template is silent", { work: "reset" }, "the template does not answer: reset"],
     ["Redis is silent", { ledgerError: "refused" }, "the ledger does not answer: refused"],
     [
+      "a light cache cannot be built",
+      { shards: [{ ...SHARD, cacheError: "no memory" }] },
+      'shard 0 cannot build the light cache that verifies shares, and answers "Work not ready" to them: no memory. It tries again by itself as long as shares come',
+    ],
+    [
       "a shard cannot write",
       { shards: [{ ...SHARD, ledger: "sick" as const, lastError: "READONLY" }] },
       "shard 0 cannot write the ledger: READONLY. What miners are told is kept in its outbox (0 of 100) and written by itself when Redis answers",

@@ -164,3 +164,23 @@ describe("clients and lists", () => {
     expect(rig.blacklisted).toBe(false);
   });
 });
+
+describe("a share that was accepted and refuted since", () => {
+  it("counts as invalid for its worker, and with the guard of its client, which may end its connections", async () => {
+    const rig = new SessionRig();
+    const [peer, neighbour] = [await rig.loggedIn(), await rig.loggedIn({ ip: "192.0.2.9" })];
+    await rig.sessions.refuted("rig", IP);
+    await rig.sessions.refuted("old", undefined);
+    expect(rig.reports).toEqual([[IP, "invalidShare"]]);
+    expect(peer.closed).toBeNull();
+    rig.allows = () => false;
+    await rig.sessions.refuted("rig", IP);
+    expect(peer.closed).toEqual({ code: 1008, reason: "High rate of invalid shares" });
+    expect(neighbour.closed).toBeNull();
+    await rig.clock.pass(600_000);
+    expect(rig.sessions.history("1d").workers).toEqual([
+      ["rig", 0, 0, 2, 0, 0],
+      ["old", 0, 0, 1, 0, 0],
+    ]);
+  });
+});

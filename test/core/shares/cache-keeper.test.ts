@@ -67,9 +67,9 @@ function build(keeper: CacheKeeper, epoch: Epoch, nowMs: number): number {
 describe("the light caches of an isolate", () => {
   it("are built in slices and give the right hashes", () => {
     const keeper = new CacheKeeper(() => Ethash.instantiate(loadKernel()), 20 * MIB);
-    expect(keeper.status).toEqual({ epoch: null, progress: 0 });
+    expect(keeper.status).toEqual({ epoch: null, progress: 0, error: null });
     expect(build(keeper, first, 0)).toBeGreaterThan(50);
-    expect(keeper.status).toEqual({ epoch: 0, progress: 1 });
+    expect(keeper.status).toEqual({ epoch: 0, progress: 1, error: null });
     // Epoch 0 of every chain: chfast/ethash, test/unittests/test_cases.hpp.
     const [published] = vectors.pow;
     if (!published) throw new Error("no vectors");

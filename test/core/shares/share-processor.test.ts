@@ -83,6 +83,7 @@ function setUp(options: Partial<ShareProcessorOptions> & { faults?: Fault[]; ans
       queueTimeoutMs: 30_000,
       wakeAt: (atMs) => bell.ringAt(atMs),
       onBlock: () => (refreshed += 1),
+      onRefuted: () => undefined,
       log: createLogger({ level: "info", sink: (line) => log.push(line), now: () => clock.nowMs() }),
       ...options,
       ...more,

@@ -14,6 +14,7 @@ vi.setConfig({ testTimeout: 120_000 });
 const epoch = epochOf(SHORT_CHAIN, 0);
 const { header } = makeJob(1);
 const nonce = (value: number): string => `0x${value.toString(16).padStart(16, "0")}`;
+const turn = { lane: "judged", sender: "a" } as const;
 let warm: Ethash;
 
 beforeAll(() => {
@@ -53,7 +54,7 @@ describe("the verification queue", () => {
   it("hashes a lone share at once, without waiting for company", async () => {
     const { kernel, batches } = watched();
     const { queue } = setUp(kernel);
-    const hash = await queue.verify(epoch, { header, nonce: nonce(1) });
+    const hash = await queue.verify(epoch, { header, nonce: nonce(1) }, turn);
     expect(toHex(hash.result)).toBe(toHex(warm.hash(header, nonce(1)).result));
     expect(batches).toEqual([1]);
   });
@@ -61,10 +62,13 @@ describe("the verification queue", () => {
   it("hashes together what arrives while it works, at most 32 at once, each with its own result", async () => {
     const { kernel, batches } = watched();
     const { clock, queue } = setUp(kernel);
-    const first = queue.verify(epoch, { header, nonce: nonce(0) });
+    const first = queue.verify(epoch, { header, nonce: nonce(0) }, turn);
     await settled();
-    const rest = Array.from({ length: 40 }, (_, at) => queue.verify(epoch, { header, nonce: nonce(at + 1) }));
-    await clock.pass(10);
+    const rest = Array.from({ length: 40 }, (_, at) => queue.verify(epoch, { header, nonce: nonce(at + 1) }, turn));
+    // 32 at once; the eight that are left may expect company soon.
+    await clock.pass(5);
+    expect(batches).toEqual([1, 32]);
+    await clock.pass(25);
     const results = (await Promise.all([first, ...rest])).map((hash) => toHex(hash.result));
     expect(batches).toEqual([1, 32, 8]);
     expect(results).toEqual(results.map((_, at) => toHex(warm.hash(header, nonce(at)).result)));
@@ -74,21 +78,24 @@ describe("the verification queue", () => {
   it("refuses beyond its bound", async () => {
     const { kernel } = watched();
     const { clock, queue } = setUp(kernel, 2);
-    const taken = [queue.verify(epoch, { header, nonce: nonce(0) }), queue.verify(epoch, { header, nonce: nonce(1) })];
-    await expect(queue.verify(epoch, { header, nonce: nonce(2) })).rejects.toThrow(QueueFullError);
+    const taken = [
+      queue.verify(epoch, { header, nonce: nonce(0) }, turn),
+      queue.verify(epoch, { header, nonce: nonce(1) }, turn),
+    ];
+    await expect(queue.verify(epoch, { header, nonce: nonce(2) }, turn)).rejects.toThrow(QueueFullError);
     await clock.pass(10);
     expect(await Promise.all(taken)).toHaveLength(2);
   });
 
   it("hashes a share again after a trap, and gives up after three", async () => {
     const once = setUp(watched(1).kernel);
-    const hash = once.queue.verify(epoch, { header, nonce: nonce(1) });
+    const hash = once.queue.verify(epoch, { header, nonce: nonce(1) }, turn);
     await once.clock.pass(10);
     expect(toHex((await hash).result)).toBe(toHex(warm.hash(header, nonce(1)).result));
     expect(once.failures).toHaveLength(1);
 
     const always = setUp(watched(3).kernel);
-    const failed = expect(always.queue.verify(epoch, { header, nonce: nonce(1) })).rejects.toThrow(
+    const failed = expect(always.queue.verify(epoch, { header, nonce: nonce(1) }, turn)).rejects.toThrow(
       VerificationFailedError,
     );
     await always.clock.pass(10);
@@ -103,7 +110,7 @@ describe("the verification queue", () => {
       breaths += 1;
       if (queue.size > 0) clock.after(0, breathe);
     };
-    const hash = queue.verify(epoch, { header, nonce: nonce(1) });
+    const hash = queue.verify(epoch, { header, nonce: nonce(1) }, turn);
     clock.after(0, breathe);
     await clock.pass(60_000);
     expect(toHex((await hash).result)).toBe(toHex(warm.hash(header, nonce(1)).result));
