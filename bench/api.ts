@@ -36,6 +36,7 @@ const CONFIG: ApiConfig = {
     payments: 50,
     blocks: 50,
     metricsToken: null,
+    explorer: null,
   },
 };
 
@@ -154,10 +155,10 @@ async function measure(shares: number): Promise<void> {
   const all = await timed(() => readAll(redis, START_S + STEPS * STEP_S));
   report(shares, cold.ms, first, readings, accounts, all.ms);
   for (const route of ROUTES) {
-    const encoded = await timed(() => new EncodedRoutes(snapshot).body(route, 1));
+    const encoded = await timed(() => new EncodedRoutes(snapshot).body(route));
     const cached = new EncodedRoutes(snapshot);
-    cached.body(route, 1);
-    const again = await timed(() => cached.body(route, 2));
+    cached.body(route);
+    const again = await timed(() => cached.body(route));
     const kilobytes = (encoded.value.length / 1000).toFixed(1).padStart(7);
     console.log(
       `  /api/${route.padEnd(9)} encode ${encoded.ms.toFixed(2)} ms, from cache ${again.ms.toFixed(3)} ms,${kilobytes} kB`,

@@ -14,6 +14,7 @@ const STRUCTURED = new Set([
   "log",
   "chain",
   "unlocker",
+  "explorer",
   "payouts",
 ]);
 
@@ -182,6 +183,18 @@ const rewards = v.strictObject(
   "a table { eraLength } or { schedule = [{ from, wei }] }, with uncles and baseFeeToMiner",
 );
 
+const EXPLORER_LINK = "an https:// URL in which {} stands for the number or hash";
+const explorerLink = v.pipe(
+  v.string(EXPLORER_LINK),
+  v.check((text) => /^https:\/\/[^{}]+\{\}[^{}]*$/.test(text) && URL.canParse(text.replace("{}", "0")), EXPLORER_LINK),
+);
+
+/** Null: no links. Left out: the links that the chain is known to have. */
+const explorer = v.strictObject(
+  { block: explorerLink, transaction: explorerLink, address: explorerLink },
+  "a table with block, transaction and address",
+);
+
 const unlocker = v.strictObject({
   enabled: flag(false),
   accounts: v.optional(v.array(address, `a list, each of it ${ADDRESS}`), []),
@@ -284,6 +297,7 @@ export const settingsSchema = v.object({
     {},
   ),
   unlocker: v.optional(unlocker, {}),
+  explorer: v.optional(v.nullable(explorer)),
   payouts: v.optional(payouts, {}),
   log: v.optional(
     v.strictObject({

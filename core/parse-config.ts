@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { explorerOf } from "./api/explorer.ts";
 import { leastEvidenceLimits } from "./ledger/write-path/evidence.ts";
 import { cacheShortage } from "./cache-memory.ts";
 import { chainByName, customChain, epochOf, type ChainSpec } from "./chain-spec.ts";
@@ -233,10 +234,11 @@ function policyOf({ policy }: Settings): PoolConfig["policy"] {
 
 function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
   const { stratum, api, verifier } = settings;
+  const chain = chainOf(settings, problems);
   return {
     name: settings.name,
     coin: settings.coin,
-    chain: chainOf(settings, problems),
+    chain,
     chainId: typeof settings.chain === "string" ? null : settings.chain.chainId,
     devnet: settings.devnet,
     stratum: {
@@ -267,6 +269,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
       payments: api.payments,
       blocks: api.blocks,
       metricsToken: settings.METRICS_TOKEN,
+      explorer: settings.explorer === undefined ? explorerOf(chain.name) : settings.explorer,
     },
     unlocker: unlockerOf(settings, problems),
     admin: { token: settings.ADMIN_TOKEN },

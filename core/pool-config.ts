@@ -1,3 +1,4 @@
+import type { Explorer } from "./api/explorer.ts";
 import type { ChainSpec } from "./chain-spec.ts";
 import type { UnlockerConfig } from "./payouts/unlocker-config.ts";
 import type { HeaderTerms } from "./work/job.ts";
@@ -89,6 +90,8 @@ export interface PoolConfig {
     readonly blocks: number;
     /** Bearer token of `/metrics`; null switches the route off. */
     readonly metricsToken: string | null;
+    /** Null: the chain has no explorer to link to. */
+    readonly explorer: Explorer | null;
   };
   /** Null: switched off, and nobody is credited by this pool. */
   readonly unlocker: UnlockerConfig | null;

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { AccountView } from "../core/api/account-view.ts";
+import type { DatedBody } from "../core/api/pool-routes.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -14,7 +15,7 @@ export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
   #view: AccountView | null = null;
   readonly #awake = new StayAwake(AWAKE_MS);
 
-  async body(login: string): Promise<string | null> {
+  async body(login: string): Promise<DatedBody | null> {
     const config = loadConfig(this.env);
     this.#view ??= new AccountView(config, ledgerClient(this.env, config), login);
     this.#awake.renew();

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { PoolRoute } from "../core/api/pool-routes.ts";
+import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import { PoolView } from "../core/api/pool-view.ts";
 import type { Range, SubmitCounts } from "../core/history/definitions.ts";
 import type { HealthReport } from "../core/health/judge.ts";
@@ -41,7 +41,7 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
     });
   }
 
-  async body(route: PoolRoute): Promise<string> {
+  async body(route: PoolRoute): Promise<DatedBody | null> {
     return await this.#view.body(route);
   }
 

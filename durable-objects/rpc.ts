@@ -2,7 +2,7 @@
  * The calls between the Durable Objects. Plain data only: what crosses here is structured-cloned, and during a deploy
  * both sides may run different versions, so fields are added, never renamed.
  */
-import type { PoolRoute } from "../core/api/pool-routes.ts";
+import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport, WorkHealth } from "../core/health/judge.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
@@ -113,8 +113,8 @@ export interface IpGuardRpc {
 
 /** One object, `idFromName("main")`: what the API and the dashboard show of the pool. */
 export interface PoolApiRpc {
-  /** JSON text of a route. Never fails for want of data: the last figures, or empty ones. */
-  body(route: PoolRoute): Promise<string>;
+  /** A route: the last figures while the ledger cannot be read, null where it never could. */
+  body(route: PoolRoute): Promise<DatedBody | null>;
   /** JSON text: the pool's series over a range. */
   history(range: Range): Promise<string>;
   /** For `/metrics`. */
@@ -131,8 +131,8 @@ export interface PoolApiRpc {
 
 /** One object a login, `idFromName(login)`: the account as the API shows it. */
 export interface AccountApiRpc {
-  /** JSON text of `/api/accounts/<login>`; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
-  body(login: string): Promise<string | null>;
+  /** `/api/accounts/<login>`; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
+  body(login: string): Promise<DatedBody | null>;
 }
 
 /** One object, `idFromName("main")`: takes found blocks from candidate to balance. */

@@ -1,4 +1,5 @@
 import type { PoolConfig } from "../pool-config.ts";
+import type { Explorer } from "./explorer.ts";
 
 /** `/api/pool`: what the page needs to know of the configuration; nothing secret. */
 export interface PoolFacts {
@@ -12,6 +13,10 @@ export interface PoolFacts {
   readonly statsCollectInterval: number;
   readonly hashrateWindow: number;
   readonly hashrateLargeWindow: number;
+  readonly explorer: Explorer | null;
+  /** Blocks an epoch, and the first block whose epochs are twice as long; null where there is none. */
+  readonly epochLength: number;
+  readonly ecip1099Block: number | null;
 }
 
 /** The body of `/api/pool`. */
@@ -25,5 +30,8 @@ export function poolFacts({ name, coin, chain, stratum, api }: PoolConfig): Pool
     statsCollectInterval: api.statsCollectIntervalMs / 1000,
     hashrateWindow: api.hashrateWindowMs / 1000,
     hashrateLargeWindow: api.hashrateLargeWindowMs / 1000,
+    explorer: api.explorer,
+    epochLength: chain.epochLength,
+    ecip1099Block: chain.ecip1099Block,
   };
 }

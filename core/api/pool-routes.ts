@@ -1,25 +1,25 @@
 import { encodeJson } from "./json.ts";
 import type { PoolSnapshot } from "./pool-stats.ts";
 
-/** The bodies of the pool's routes, in the reference's shapes. `nowMs` is the moment of the answer, not of the reading. */
+/** The bodies of the pool's routes, in the reference's shapes. `now` is the moment of the reading: figures must not look younger than they are. */
 export const poolRoutes = {
-  stats: (pool: PoolSnapshot, nowMs: number) => ({
+  stats: (pool: PoolSnapshot) => ({
     candidatesTotal: pool.candidatesTotal,
     hashrate: pool.hashrate,
     immatureTotal: pool.immatureTotal,
     maturedTotal: pool.maturedTotal,
     minersTotal: pool.minersTotal,
     nodes: pool.nodes,
-    now: nowMs,
+    now: pool.takenAtMs,
     stats: pool.stats,
   }),
-  miners: (pool: PoolSnapshot, nowMs: number) => ({
+  miners: (pool: PoolSnapshot) => ({
     hashrate: pool.hashrate,
     miners: pool.miners,
     minersTotal: pool.minersTotal,
-    now: nowMs,
+    now: pool.takenAtMs,
   }),
-  blocks: (pool: PoolSnapshot, _nowMs: number) => ({
+  blocks: (pool: PoolSnapshot) => ({
     candidates: pool.candidates,
     candidatesTotal: pool.candidatesTotal,
     immature: pool.immature,
@@ -28,10 +28,11 @@ export const poolRoutes = {
     matured: pool.matured,
     maturedTotal: pool.maturedTotal,
   }),
-  payments: (pool: PoolSnapshot, _nowMs: number) => ({ payments: pool.payments, paymentsTotal: pool.paymentsTotal }),
+  payments: (pool: PoolSnapshot) => ({ payments: pool.payments, paymentsTotal: pool.paymentsTotal }),
   /** Not the reference's: what the pool's own page shows first, in one answer. */
-  overview: (pool: PoolSnapshot, nowMs: number) => ({
-    ...poolRoutes.stats(pool, nowMs),
+  overview: (pool: PoolSnapshot) => ({
+    ...poolRoutes.stats(pool),
+    firstShare: pool.firstShare,
     luck: pool.luck,
     minersOnline: pool.minersOnline,
     workersOnline: pool.workersOnline,
@@ -39,16 +40,18 @@ export const poolRoutes = {
   }),
 } as const;
 
+/** A body and the age of what is in it. */
+export interface DatedBody {
+  /** JSON text. */
+  readonly body: string;
+  /** When the ledger was read, Unix time in ms. */
+  readonly atMs: number;
+}
+
 /** One of the pool's routes. */
 export type PoolRoute = keyof typeof poolRoutes;
 
-/** Stands for the time while a body is kept encoded; no ledger holds it, and inside a string its quotes would be escaped. */
-const NOW_PLACEHOLDER = Number.MIN_SAFE_INTEGER;
-
-/**
- * Encodes the routes of one snapshot, each at most once: with 10,000 miners a body is a megabyte, and only `now` differs from answer to
- * answer.
- */
+/** Encodes the routes of one snapshot, each at most once: with 10,000 miners a body is a megabyte. */
 export class EncodedRoutes {
   readonly #pool: PoolSnapshot;
   readonly #bodies = new Map<PoolRoute, string>();
@@ -57,13 +60,12 @@ export class EncodedRoutes {
     this.#pool = pool;
   }
 
-  /** @param nowMs moment of the answer */
-  body(route: PoolRoute, nowMs: number): string {
+  body(route: PoolRoute): string {
     let body = this.#bodies.get(route);
     if (body === undefined) {
-      body = encodeJson(poolRoutes[route](this.#pool, NOW_PLACEHOLDER));
+      body = encodeJson(poolRoutes[route](this.#pool));
       this.#bodies.set(route, body);
     }
-    return body.replace(`"now":${NOW_PLACEHOLDER}`, `"now":${nowMs}`);
+    return body;
   }
 }

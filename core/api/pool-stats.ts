@@ -46,6 +46,8 @@ export interface PoolSnapshot extends Books {
   readonly workersTotal: number;
   readonly workersOnline: number;
   readonly hashrate: number;
+  /** First share in the small window, Unix time in seconds; 0 without one. */
+  readonly firstShare: number;
   readonly candidatesTotal: number;
   readonly immatureTotal: number;
   readonly maturedTotal: number;
@@ -77,6 +79,7 @@ export const EMPTY_SNAPSHOT: PoolSnapshot = {
   workersTotal: 0,
   workersOnline: 0,
   hashrate: 0,
+  firstShare: 0,
   candidatesTotal: 0,
   immatureTotal: 0,
   maturedTotal: 0,
@@ -193,15 +196,17 @@ function minersOf(
   const miners = emptyRecord<MinerEntry>();
   let total = 0;
   let minersOnline = 0;
+  let firstShare = 0;
   for (const [login, { smallSum, firstTs, lastTs }] of [...logins].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const hr = hashrate(smallSum, firstTs, nowS, windowS, coveredS);
     const offline = isOffline(lastTs, nowS, windowS);
     miners[login] = { lastBeat: lastTs, hr, offline };
     total += hr;
+    firstShare = firstShare === 0 ? firstTs : Math.min(firstShare, firstTs);
     if (!offline) minersOnline += 1;
   }
   const workersTotal = workers.size;
-  return { miners, minersTotal: logins.size, minersOnline, workersTotal, workersOnline, hashrate: total };
+  return { miners, minersTotal: logins.size, minersOnline, workersTotal, workersOnline, hashrate: total, firstShare };
 }
 
 /** The members of a sorted set with the highest scores, highest first. */

@@ -18,7 +18,7 @@ import { FormerShards } from "../shares/former-shards.ts";
 import type { SqlPort } from "../sql-port.ts";
 import { seconds } from "./api-config.ts";
 import { Cached } from "./cached.ts";
-import { EncodedRoutes, type PoolRoute } from "./pool-routes.ts";
+import { EncodedRoutes, type DatedBody, type PoolRoute } from "./pool-routes.ts";
 import { EMPTY_SNAPSHOT, PoolStats, type PoolSnapshot } from "./pool-stats.ts";
 
 /** How long a judgement of the pool's health is good: whoever asks for it all the time must not cost more. */
@@ -65,8 +65,6 @@ interface Reading {
   readonly encoded: EncodedRoutes;
 }
 
-const NOTHING: Reading = { pool: EMPTY_SNAPSHOT, encoded: new EncodedRoutes(EMPTY_SNAPSHOT) };
-
 /**
  * What the pool shows of itself: the API's bodies, read from the ledger at most once per `statsCollectInterval` for however many viewers,
  * the pool's history, and its health. It holds nothing that the ledger needs.
@@ -96,15 +94,15 @@ export class PoolView {
     return this.#former.list();
   }
 
-  /** JSON text of a route. Never fails for want of data: the last figures, or empty ones. */
-  async body(route: PoolRoute): Promise<string> {
-    const { encoded } = await this.#latest();
-    return encoded.body(route, this.#deps.nowMs());
+  /** A route; the last figures while the ledger cannot be read, null where it never could: empty lists would say that nothing was ever paid. */
+  async body(route: PoolRoute): Promise<DatedBody | null> {
+    const latest = await this.#latest();
+    return latest && { body: latest.encoded.body(route), atMs: latest.pool.takenAtMs };
   }
 
   /** For `/metrics`. */
   async figures(): Promise<PoolFigures> {
-    const { pool } = await this.#latest();
+    const pool = (await this.#latest())?.pool ?? EMPTY_SNAPSHOT;
     return {
       hashrate: pool.hashrate,
       miners: pool.minersTotal,
@@ -210,13 +208,13 @@ export class PoolView {
     return !this.#series.points(60, nowS - windowS, nowS + 1).some(({ values }) => (values["hashrate"] ?? 0) > 0);
   }
 
-  async #latest(): Promise<Reading> {
+  async #latest(): Promise<Reading | null> {
     try {
       return await this.#readings.get(this.#deps.nowMs());
     } catch (error) {
       // The ledger's troubles are on /health; whoever looks at the page keeps seeing the last figures.
       this.#deps.log.warn("the ledger could not be read", { error: thrown(error) });
-      return this.#readings.last ?? NOTHING;
+      return this.#readings.last;
     }
   }
 

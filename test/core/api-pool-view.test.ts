@@ -46,18 +46,21 @@ describe("what the pool shows", () => {
   it("stays the last figures while the ledger cannot be read, and says so in the log", async () => {
     const { view, state, memory } = open();
     await memory.command(["HSET", "eth:stats", "roundShares", 12]);
-    const before: unknown = JSON.parse(await view.body("stats"));
-    expect(before).toMatchObject({ stats: { roundShares: 12 } });
+    const before = await view.body("stats");
+    expect(JSON.parse(before?.body ?? "")).toMatchObject({ stats: { roundShares: 12 }, now: NOW_MS });
+    expect(before?.atMs).toBe(NOW_MS);
     state.away = true;
     state.nowMs += 60_000;
-    expect(JSON.parse(await view.body("stats"))).toEqual({ ...Object(before), now: state.nowMs });
+    // Figures of a minute ago say so: `now` is the time of the data.
+    expect(await view.body("stats")).toEqual(before);
     expect(state.logs.map((line) => String(JSON.parse(line).error))).toEqual(["Error: redis is away"]);
   });
 
-  it("is empty where nothing has been read yet and nothing can be", async () => {
+  it("is unknown, and not empty, where nothing has been read yet and nothing can be", async () => {
     const { view, state } = open();
     state.away = true;
-    expect(JSON.parse(await view.body("miners"))).toMatchObject({ miners: {}, minersTotal: 0 });
+    expect(await view.body("miners")).toBeNull();
+    expect(await view.body("payments")).toBeNull();
     expect(await view.figures()).toMatchObject({ miners: 0, submits: { accepted: 0, blocks: 0 } });
   });
 

@@ -76,6 +76,14 @@ describe("configuration", () => {
     expect(config.chain).toMatchObject({ name: "mychain", epochLength: 1_000, ecip1099Block: null });
   });
 
+  it("links to the explorer that the chain has, to the operator's own, or to none", () => {
+    expect(parseConfig(minimal).api.explorer?.block).toBe("https://etc.blockscout.com/block/{}");
+    expect(parseConfig({ upstream, chain: { name: "mychain", epochLength: 1_000 } }).api.explorer).toBeNull();
+    expect(parseConfig({ ...minimal, explorer: null }).api.explorer).toBeNull();
+    const own = { block: "https://x.org/b/{}", transaction: "https://x.org/t/{}", address: "https://x.org/a/{}" };
+    expect(parseConfig({ ...minimal, explorer: JSON.stringify(own) }).api.explorer).toEqual(own);
+  });
+
   it("moves credentials out of an upstream's URL into a header", () => {
     const config = parseConfig({
       chain: "classic",
@@ -116,6 +124,12 @@ describe("configuration", () => {
     ["blockRefreshIntervall", { blockRefreshIntervall: "1s" }, "one of"],
     ["UPSTASH_REDIS_REST_TOKEN", { UPSTASH_REDIS_REST_URL: "https://x.upstash.io" }, "both"],
     ["UPSTREAM_SECRETS.backup", { UPSTREAM_SECRETS: '{"backup":{}}' }, "one of main"],
+    [
+      "explorer.block",
+      { explorer: { block: "javascript:{}", transaction: "https://x.org/{}", address: "https://x.org/{}" } },
+      "an https:// URL",
+    ],
+    ["explorer.address", { explorer: { block: "https://x.org/{}", transaction: "https://x.org/{}" } }, "address"],
     ["stratum.vardiff.minDiff", { stratum: { vardiff: { minDiff: 10, maxDiff: 5 } } }, "at most maxDiff"],
   ])("names %s, what was found and what is allowed", (variable, env, allowed) => {
     const problem = problemsOf({ ...minimal, ...env }).find((found) => found.variable === variable);

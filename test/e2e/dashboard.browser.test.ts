@@ -150,7 +150,44 @@ describe("the dashboard in Chromium, on a pool that mines", () => {
     const page = await open(`/account/${login}`);
     await page.getByText(name).waitFor();
     expect(await page.locator("main img").count()).toBe(0);
-    expect(await page.title()).toBe("edgepool");
+    expect(await page.title()).toBe("Miner · edgepool");
+    await page.close();
+  });
+
+  it("calls nothing empty that it could not ask for, and nothing live", async () => {
+    const page = await browser.newPage();
+    await page.route("**/api/payments", (route) => route.abort());
+    await page.goto(`${mining.pool.url}/#/payments`);
+    await page.getByText("Not known: the pool has not answered yet.").waitFor();
+    await page.getByText("The pool does not answer; trying again").waitFor();
+    expect(await page.textContent("main")).not.toMatch(/Nothing has been paid yet|Live/);
+    await page.close();
+  });
+
+  it("says what is wrong with an address that was typed into the search", async () => {
+    const page = await open("/");
+    const search = page.getByRole("search").getByRole("searchbox");
+    for (const [text, problem] of [
+      ["0x12", "40 digits after 0x; this has 2"],
+      ["rig1", "0 to 9 and a to f"],
+      [`0xB85150eb365e7df0941f0cf08235f987ba91506a`, "one digit or more is mistyped"],
+    ] as const) {
+      await search.fill(text);
+      await page.keyboard.press("Enter");
+      expect(await page.getByRole("alert").textContent()).toContain(problem);
+    }
+    await page.close();
+  });
+
+  it("copies without a clipboard, as on plain http in a LAN", async () => {
+    const page = await browser.newPage();
+    await page.addInitScript("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+    await page.goto(`${mining.pool.url}/#/connect`);
+    await page.getByRole("button", { name: "Copy: websocat" }).click();
+    await page
+      .getByRole("status")
+      .filter({ hasText: /^(Copied|Select and copy by hand)$/ })
+      .waitFor({ state: "attached" });
     await page.close();
   });
 

@@ -12,10 +12,10 @@ export async function answersFrom(redis: RedisPort): Promise<Record<string, stri
   const { account } = await new AccountStats(API_CONFIG, A).read(redis, NOW_MS, 100_000);
   const routes = new EncodedRoutes(pool);
   return {
-    stats: routes.body("stats", NOW_MS),
-    miners: routes.body("miners", NOW_MS),
-    blocks: routes.body("blocks", NOW_MS),
-    payments: routes.body("payments", NOW_MS),
+    stats: routes.body("stats"),
+    miners: routes.body("miners"),
+    blocks: routes.body("blocks"),
+    payments: routes.body("payments"),
     account: encodeJson(account ?? {}),
   };
 }

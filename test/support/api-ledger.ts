@@ -22,6 +22,7 @@ export const API_CONFIG: ApiConfig = {
     payments: 2,
     blocks: 2,
     metricsToken: null,
+    explorer: null,
   },
 };
 

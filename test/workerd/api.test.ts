@@ -67,6 +67,8 @@ describe("the API", () => {
     });
     expect(stats.now).toBeGreaterThanOrEqual(before);
     expect(stats.now).toBeLessThanOrEqual(Date.now());
+    // The age of the figures, which the page shows.
+    expect(headers.get("last-modified")).toBe(new Date(stats.now).toUTCString());
   });
 
   it("finds an account in any case, and answers 404 for one that the ledger does not know and for what is no address", async () => {
@@ -102,6 +104,9 @@ describe("the API", () => {
       "statsCollectInterval",
       "hashrateWindow",
       "hashrateLargeWindow",
+      "explorer",
+      "epochLength",
+      "ecip1099Block",
     ]);
   });
 });

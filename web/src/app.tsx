@@ -7,28 +7,33 @@ import { MinersPage } from "./pages/miners.tsx";
 import { NotFoundPage } from "./pages/not-found.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { PaymentsPage } from "./pages/payments.tsx";
-import { Footer, Header } from "./ui/frame.tsx";
+import { Footer, Header, HealthBanner } from "./ui/frame.tsx";
 
 /** The page as a whole. Paths are in the fragment, so that every address of the page is one static file. */
 export function App() {
   return (
     <Router hook={useHashLocation}>
-      <a href="#main" class="btn btn-primary absolute top-2 -left-96 z-50 focus:left-2" onClick={skip}>
-        Skip to content
-      </a>
-      <Header />
-      <main id="main" tabindex={-1} class="mx-auto w-full max-w-6xl px-4 py-6 outline-none">
-        <Switch>
-          <Route path="/" component={OverviewPage} />
-          <Route path="/miners" component={MinersPage} />
-          <Route path="/blocks" component={BlocksPage} />
-          <Route path="/payments" component={PaymentsPage} />
-          <Route path="/connect" component={ConnectPage} />
-          <Route path="/account/:login">{({ login }) => <AccountPage key={login} login={login.toLowerCase()} />}</Route>
-          <Route component={NotFoundPage} />
-        </Switch>
-      </main>
-      <Footer />
+      <div class="flex min-h-screen flex-col">
+        <a href="#main" class="btn btn-primary absolute top-2 -left-96 z-50 focus:left-2" onClick={skip}>
+          Skip to content
+        </a>
+        <Header />
+        <HealthBanner />
+        <main id="main" tabindex={-1} class="mx-auto w-full flex-1 max-w-6xl px-4 py-6 outline-none">
+          <Switch>
+            <Route path="/" component={OverviewPage} />
+            <Route path="/miners" component={MinersPage} />
+            <Route path="/blocks" component={BlocksPage} />
+            <Route path="/payments" component={PaymentsPage} />
+            <Route path="/connect" component={ConnectPage} />
+            <Route path="/account/:login">
+              {({ login }) => <AccountPage key={login} login={login.toLowerCase()} />}
+            </Route>
+            <Route component={NotFoundPage} />
+          </Switch>
+        </main>
+        <Footer />
+      </div>
     </Router>
   );
 }

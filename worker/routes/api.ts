@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import { poolFacts } from "../../core/api/pool-facts.ts";
+import type { DatedBody } from "../../core/api/pool-routes.ts";
 import { isRange } from "../../core/history/definitions.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
@@ -28,12 +29,20 @@ function nobody(env: Env, acquainted: "unknown" | "unasked"): Response {
   return new Response('{"error":"too many unknown accounts"}\n', { status: 429, headers: refused });
 }
 
+/** `Last-Modified` is the age of the figures; a page that only knew when they came would call frozen ones fresh. */
+function dated(answer: DatedBody | null): Response {
+  if (answer === null) return json('{"error":"the ledger cannot be read now"}\n', 503);
+  const response = json(answer.body);
+  response.headers.set("Last-Modified", new Date(answer.atMs).toUTCString());
+  return response;
+}
+
 const poolApi = (env: Env) => env.POOL_API.getByName("main");
 
 /** The JSON that open-ethereum-pool's frontends read, field for field, and what this pool's own page needs beyond it. */
 export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
   for (const route of ["stats", "miners", "blocks", "payments", "overview"] as const) {
-    app.get(`/api/${route}`, async ({ env }) => json(await poolApi(env).body(route)));
+    app.get(`/api/${route}`, async ({ env }) => dated(await poolApi(env).body(route)));
   }
   app.get("/api/accounts/:login", async ({ env, req }) => {
     if (!LOGIN.test(req.param("login"))) return notFound();
@@ -44,8 +53,7 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
     const body = await env.ACCOUNT_API.getByName(login)
       .body(login)
       .catch(() => undefined);
-    if (body === undefined) return json('{"error":"the ledger cannot be read now"}\n', 503);
-    return body === null ? notFound() : json(body);
+    return body === null ? notFound() : dated(body ?? null);
   });
   app.get("/api/accounts/:login/history", async ({ env, req }) => {
     const range = req.query("range") ?? "1d";

@@ -8,7 +8,21 @@ export interface Live<T> {
   readonly status: number | null;
   /** When `data` arrived, Unix time in ms. */
   readonly updatedAtMs: number;
+  /** When the pool read what is in `data`, Unix time in ms on this machine's clock. */
+  readonly dataAtMs: number;
 }
+
+/** Whether the last request failed; a 404 is an answer. */
+export const isFailing = ({ status }: Live<unknown>): boolean => status !== null && status !== 200 && status !== 404;
+
+/** How old an answer's figures were when it was sent, in ms: by the pool's clock alone, as this machine's may be wrong. */
+function ageOf(headers: Headers): number {
+  const [sent, read] = ["date", "last-modified"].map((name) => Date.parse(headers.get(name) ?? ""));
+  return Math.max(0, (sent ?? Number.NaN) - (read ?? Number.NaN)) || 0;
+}
+
+/** What is wrong with the pool. */
+export const HEALTH = "/health";
 
 /** After failures the waits grow up to this. */
 const LONGEST_WAIT_MS = 60_000;
@@ -20,7 +34,7 @@ const LONGEST_WAIT_MS = 60_000;
 class Poller {
   readonly #path: string;
   readonly #listeners = new Map<() => void, number>();
-  #live: Live<unknown> = { data: null, status: null, updatedAtMs: 0 };
+  #live: Live<unknown> = { data: null, status: null, updatedAtMs: 0, dataAtMs: 0 };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #busy = false;
@@ -71,10 +85,13 @@ class Poller {
     this.#busy = true;
     try {
       const response = await fetch(this.#path);
-      const data: unknown = response.ok ? await response.json() : null;
-      this.#failures = response.ok || response.status === 404 ? 0 : this.#failures + 1;
-      this.#live = response.ok
-        ? { data, status: response.status, updatedAtMs: Date.now() }
+      // The report of a sick pool has status 503 and is the answer all the same.
+      const good = response.ok || this.#path === HEALTH;
+      const data: unknown = good ? await response.json() : null;
+      const now = Date.now();
+      this.#failures = good || response.status === 404 ? 0 : this.#failures + 1;
+      this.#live = good
+        ? { data, status: 200, updatedAtMs: now, dataAtMs: now - ageOf(response.headers) }
         : { ...this.#live, status: response.status };
     } catch {
       this.#failures += 1;

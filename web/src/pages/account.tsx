@@ -1,10 +1,12 @@
 import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
-import type { Account, AccountHistory, VerdictCounts } from "../../../core/api/answers.ts";
+import type { Account, AccountHistory, Overview, VerdictCounts } from "../../../core/api/answers.ts";
 import { coins, count, hashes, hashrate, percent } from "../data/format.ts";
-import { useLive } from "../data/live.ts";
+import { checksummed } from "../data/address.ts";
+import { useLive, type Live } from "../data/live.ts";
 import { useLiveInterval, useTicker } from "../data/pool-facts.ts";
 import { useNow, usePreference } from "../data/preferences.ts";
+import { filling } from "./overview.tsx";
 import { ACCOUNT_RANGES, AccountCharts, type Range } from "../ui/history-charts.tsx";
 import { Ago, Choice, CopyLine, Figure, Figures, OnlineBadge, PageTitle, Panel, Table } from "../ui/parts.tsx";
 import { PaymentTable } from "../ui/payment-table.tsx";
@@ -24,24 +26,24 @@ export function AccountPage({ login }: { login: string }) {
         <RememberButton login={login} />
       </PageTitle>
       <div class="mb-4">
-        <CopyLine name="Address" text={login} />
+        <CopyLine name="Address" text={checksummed(login)} />
       </div>
-      <AccountFigures account={account} />
+      <AccountFigures live={live} history={history.data} />
       <Panel
         title="History"
         class="mb-4"
         aside={<Choice name="How far back" options={ACCOUNT_RANGES} value={range} onChange={setRange} />}
       >
-        <AccountCharts history={history.data} range={range} />
+        <AccountCharts live={history} range={range} />
       </Panel>
       <Panel
         title={account ? `Workers (${account.workersOnline} online, ${account.workersOffline} offline)` : "Workers"}
         class="mb-4"
       >
-        <WorkerTable workers={account?.workers ?? {}} verdicts={history.data?.workers ?? {}} />
+        <WorkerTable live={live} workers={account?.workers ?? {}} verdicts={history.data?.workers ?? {}} />
       </Panel>
       <Panel title={account ? `Payments (${count(account.paymentsTotal)})` : "Payments"}>
-        <PaymentTable payments={account?.payments ?? []} withAddress={false} />
+        <PaymentTable live={live} payments={account?.payments ?? []} withAddress={false} />
       </Panel>
     </>
   );
@@ -52,7 +54,7 @@ function UnknownAccount({ login }: { login: string }) {
     <>
       <PageTitle title="Not seen yet" />
       <p class="mb-4">
-        The pool has not had a share from <span class="font-mono break-all">{login}</span>.
+        The pool has not had a share from <span class="font-mono break-all">{checksummed(login)}</span>.
       </p>
       <Link href="/connect" class="btn btn-primary">
         Connect a miner
@@ -71,15 +73,19 @@ function RememberButton({ login }: { login: string }) {
   );
 }
 
-function AccountFigures({ account }: { account: Account | null }) {
+function AccountFigures({ live, history }: { live: Live<Account>; history: AccountHistory | null }) {
   const unit = useTicker();
+  const now = useNow(5000);
+  const round = useLive<Overview>("/api/overview", useLiveInterval()).data;
+  const account = live.data;
+  const part = (whole: number) => (account && whole > 0 ? `${percent(account.roundShares / whole, 2)} of it, ` : "");
   const amount = (name: string) => coins(Number(account?.stats[name] ?? 0));
   return (
-    <Figures>
+    <Figures live={live}>
       <Figure
         name="Hashrate, half an hour"
         value={account && hashrate(account.currentHashrate)}
-        note={account && `${hashrate(account.hashrate)} over three hours`}
+        note={account && (filling(history?.at[0] ?? 0, now) ?? `${hashrate(account.hashrate)} over three hours`)}
       />
       <Figure
         name="Workers online"
@@ -94,7 +100,10 @@ function AccountFigures({ account }: { account: Account | null }) {
       <Figure
         name="Share of the round"
         value={account && hashes(account.roundShares)}
-        note={account && `${count(Number(account.stats["blocksFound"] ?? 0))} blocks found`}
+        note={
+          account &&
+          `${part(Number(round?.stats["roundShares"] ?? 0))}${count(Number(account.stats["blocksFound"] ?? 0))} blocks found`
+        }
       />
     </Figures>
   );
@@ -105,7 +114,15 @@ const rate = (part: number, verdicts: VerdictCounts | undefined) => {
   return all > 0 ? percent(part / all, 2) : "";
 };
 
-function WorkerTable({ workers, verdicts }: { workers: Account["workers"]; verdicts: AccountHistory["workers"] }) {
+function WorkerTable({
+  live,
+  workers,
+  verdicts,
+}: {
+  live: Live<unknown>;
+  workers: Account["workers"];
+  verdicts: AccountHistory["workers"];
+}) {
   const now = useNow(5000);
   const rows = Object.entries(workers).map(([name, { hr, hr2, lastBeat, offline }]) => {
     const counts = Object.hasOwn(verdicts, name) ? verdicts[name] : undefined;
@@ -130,6 +147,7 @@ function WorkerTable({ workers, verdicts }: { workers: Account["workers"]; verdi
   });
   return (
     <Table
+      live={live}
       caption="Workers"
       columns={["Worker", "State", "Half an hour", "Three hours", "Last share", "Shares, one day", "Stale", "Invalid"]}
       rows={rows}

@@ -29,11 +29,16 @@ export function BlocksPage() {
     <>
       <PageTitle title="Blocks" live={live} />
       <Panel title="Luck" class="mb-4">
-        <LuckTable luck={blocks?.luck ?? {}} />
+        <LuckTable live={live} luck={blocks?.luck ?? {}} />
       </Panel>
       {LISTS.map(({ list, total, state, title, empty }) => (
         <Panel key={list} title={blocks ? `${title} (${blocks[total]})` : title} class="mb-4">
-          <BlockTable caption={title} blocks={blocks && stated(blocks[list].slice(0, SHOWN), state)} empty={empty} />
+          <BlockTable
+            live={live}
+            caption={title}
+            blocks={stated(blocks?.[list].slice(0, SHOWN) ?? [], state)}
+            empty={empty}
+          />
         </Panel>
       ))}
     </>

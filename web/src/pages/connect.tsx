@@ -10,7 +10,7 @@ import {
 } from "../data/miner-programs.ts";
 import { usePoolFacts } from "../data/pool-facts.ts";
 import { usePreference } from "../data/preferences.ts";
-import { isAddress } from "../ui/frame.tsx";
+import { addressProblem, isAddress } from "../data/address.ts";
 import { CopyLine, PageTitle, Panel } from "../ui/parts.tsx";
 
 const PLACEHOLDER = "0xYOUR_ADDRESS";
@@ -65,7 +65,7 @@ function Visitor() {
   const [address, setAddress] = usePreference("address");
   const [worker, setWorker] = usePreference("worker");
   const [bridge, setBridge] = usePreference("bridge");
-  const addressHint = "0x and 40 hex digits; this is where payments go";
+  const addressHint = (address !== "" && addressProblem(address)) || "0x and 40 hex digits; this is where payments go";
   const workerHint = "Up to 32 letters, digits, - and _";
   const bridgeHint = "The machine in your network that runs it";
   return (

@@ -53,10 +53,11 @@ export function MinersPage() {
         aside={<Choice name="Which miners" options={FILTERS} value={filter} onChange={setFilter} />}
       >
         <Table
+          live={live}
           caption="Miners"
           columns={["Address", "Hashrate", "Last share", "State"]}
           rows={rows}
-          empty={live.data ? "Nobody to show here." : "Loading…"}
+          empty={filter === "all" ? "Nobody has mined in the window." : "Nobody to show here."}
         />
         {last > 0 && <Pages page={first / PAGE_SIZE} last={last} onChange={setPage} />}
       </Panel>

@@ -1,12 +1,12 @@
-import type { Blocks, Overview } from "../../../core/api/answers.ts";
+import type { Blocks, Overview, PoolFacts } from "../../../core/api/answers.ts";
 import { ago, count, duration, hashes, hashrate } from "../data/format.ts";
-import { useLive } from "../data/live.ts";
-import { useLiveInterval } from "../data/pool-facts.ts";
+import { useLive, type Live } from "../data/live.ts";
+import { useLiveInterval, usePoolFacts } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
 import { BlockTable, stated, type StatedBlock } from "../ui/block-table.tsx";
 import { PoolCharts } from "../ui/history-charts.tsx";
 import { LuckTable } from "../ui/luck-table.tsx";
-import { Ago, Figure, Figures, PageTitle, Panel, Table } from "../ui/parts.tsx";
+import { Ago, Figure, Figures, Missing, PageTitle, Panel, Table } from "../ui/parts.tsx";
 import { Round } from "../ui/round.tsx";
 
 /** The list is fetched again when a total changes; this is for what changes without one. */
@@ -21,6 +21,13 @@ function networkOf(overview: Overview | null): { height: number; difficulty: num
   return nodes.toSorted((a, b) => b.height - a.height)[0] ?? { height: 0, difficulty: 0 };
 }
 
+/** Blocks until every rig makes a new dataset. */
+function blocksToEpoch(height: number, { epochLength, ecip1099Block }: PoolFacts): number {
+  const length = ecip1099Block !== null && height >= ecip1099Block ? 2 * epochLength : epochLength;
+  const next = (Math.floor(height / length) + 1) * length;
+  return (ecip1099Block !== null && height < ecip1099Block ? Math.min(next, ecip1099Block) : next) - height;
+}
+
 const blocksOf = (overview: Overview) => overview.candidatesTotal + overview.immatureTotal + overview.maturedTotal;
 
 /** The pool at a glance. */
@@ -28,50 +35,72 @@ export function OverviewPage() {
   const live = useLive<Overview>("/api/overview", useLiveInterval());
   const overview = live.data;
   const totals = overview ? `${overview.candidatesTotal} ${overview.immatureTotal} ${overview.maturedTotal}` : "";
-  const blocks = useLive<Blocks>("/api/blocks", BLOCKS_INTERVAL_MS, totals).data;
+  const blocks = useLive<Blocks>("/api/blocks", BLOCKS_INTERVAL_MS, totals);
   const network = networkOf(overview);
   return (
     <>
       <PageTitle title="Pool" live={live} />
-      <OverviewFigures overview={overview} network={network} />
+      <OverviewFigures live={live} network={network} />
       <Panel title="History" class="mb-4">
         <PoolCharts />
       </Panel>
       <div class="mb-4 grid gap-4 lg:grid-cols-2">
         <Panel title="Current round">
-          <Round
-            shares={Number(overview?.stats["roundShares"] ?? 0)}
-            difficulty={network.difficulty}
-            hashrate={overview?.hashrate ?? 0}
-          />
+          {overview ? (
+            <Round
+              shares={Number(overview.stats["roundShares"] ?? 0)}
+              difficulty={network.difficulty}
+              hashrate={overview.hashrate}
+            />
+          ) : (
+            <Missing live={live} />
+          )}
         </Panel>
         <Panel title="Luck">
-          <LuckTable luck={overview?.luck ?? {}} />
+          <LuckTable live={live} luck={overview?.luck ?? {}} />
         </Panel>
       </div>
       <Panel title="Last blocks" class="mb-4">
-        <BlockTable blocks={newest(blocks)} caption="Last blocks" empty="No block has been found yet." />
+        <BlockTable
+          live={blocks}
+          blocks={newest(blocks.data)}
+          caption="Last blocks"
+          empty="No block has been found yet."
+        />
       </Panel>
       <Panel title="Nodes">
-        <NodeTable nodes={overview?.nodes ?? []} />
+        <NodeTable live={live} nodes={overview?.nodes ?? []} />
       </Panel>
     </>
   );
 }
 
-function OverviewFigures({ overview, network }: { overview: Overview | null; network: ReturnType<typeof networkOf> }) {
+/** Until then a hashrate is counted over this long, although nothing was mined for most of it (the API's rule, as the reference's). */
+const FILLING_S = 600;
+
+/** What is missing before the hashrate can be believed; null when nothing is. */
+export function filling(firstShareS: number, nowMs: number): string | null {
+  const sinceS = nowMs / 1000 - firstShareS;
+  if (firstShareS === 0 || sinceS >= FILLING_S) return null;
+  return `too low still: ${duration(sinceS)} of the first 10 min`;
+}
+
+function OverviewFigures({ live, network }: { live: Live<Overview>; network: ReturnType<typeof networkOf> }) {
   const now = useNow(1000);
+  const facts = usePoolFacts();
+  const overview = live.data;
   const found = Number(overview?.stats["lastBlockFound"] ?? 0);
   return (
-    <Figures>
+    <Figures live={live}>
       <Figure
         name="Pool hashrate"
         value={overview && hashrate(overview.hashrate)}
         note={
           overview &&
-          overview.hashrate > 0 &&
-          network.difficulty > 0 &&
-          `a block in ${duration(network.difficulty / overview.hashrate)} on average`
+          (filling(overview.firstShare, now) ??
+            (overview.hashrate > 0 &&
+              network.difficulty > 0 &&
+              `a block in ${duration(network.difficulty / overview.hashrate)} on average`))
         }
       />
       <Figure
@@ -82,7 +111,10 @@ function OverviewFigures({ overview, network }: { overview: Overview | null; net
       <Figure
         name="Network difficulty"
         value={overview && hashes(network.difficulty)}
-        note={network.height > 0 && `height ${count(network.height)}`}
+        note={
+          network.height > 0 &&
+          `height ${count(network.height)}${facts ? `, next epoch in ${count(blocksToEpoch(network.height, facts))} blocks` : ""}`
+        }
       />
       <Figure
         name="Last block"
@@ -94,8 +126,8 @@ function OverviewFigures({ overview, network }: { overview: Overview | null; net
 }
 
 /** The ten newest, whatever has become of them. */
-function newest(blocks: Blocks | null): StatedBlock[] | null {
-  if (!blocks) return null;
+function newest(blocks: Blocks | null): StatedBlock[] {
+  if (!blocks) return [];
   const all = [
     ...stated(blocks.candidates, "candidate"),
     ...stated(blocks.immature, "immature"),
@@ -104,7 +136,7 @@ function newest(blocks: Blocks | null): StatedBlock[] | null {
   return all.toSorted((a, b) => b.height - a.height || b.timestamp - a.timestamp).slice(0, 10);
 }
 
-function NodeTable({ nodes }: { nodes: Overview["nodes"] }) {
+function NodeTable({ live, nodes }: { live: Live<unknown>; nodes: Overview["nodes"] }) {
   const now = useNow(1000);
   const rows = nodes.map(({ name, height, difficulty, lastBeat }) => (
     <tr key={name}>
@@ -116,6 +148,7 @@ function NodeTable({ nodes }: { nodes: Overview["nodes"] }) {
   ));
   return (
     <Table
+      live={live}
       caption="Nodes"
       columns={["Node", "Height", "Difficulty", "Last heard"]}
       rows={rows}

@@ -13,7 +13,7 @@ export function PaymentsPage() {
     <>
       <PageTitle title="Payments" live={live} />
       <Panel title={live.data ? `${count(live.data.paymentsTotal)} in all` : "Payments"}>
-        <PaymentTable payments={live.data?.payments ?? []} withAddress />
+        <PaymentTable live={live} payments={live.data?.payments ?? []} withAddress />
       </Panel>
     </>
   );

@@ -1,8 +1,9 @@
 import type { Block } from "../../../core/api/answers.ts";
-import { count, percent, rewardCoins, shortHex } from "../data/format.ts";
-import { useTicker } from "../data/pool-facts.ts";
+import { count, percent, rewardCoins } from "../data/format.ts";
+import type { Live } from "../data/live.ts";
+import { usePoolFacts, useTicker } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
-import { Ago, Table } from "./parts.tsx";
+import { Ago, Hash, Table } from "./parts.tsx";
 
 /** A block with what has become of it. */
 export type StatedBlock = Block & { readonly state: "candidate" | "immature" | "matured" };
@@ -14,19 +15,21 @@ export function stated(blocks: readonly Block[], state: StatedBlock["state"]): S
 
 const BADGES = { candidate: "badge-info", immature: "badge-warning", matured: "badge-success" } as const;
 
-/** Blocks, newest first; a skeleton while they are not known. */
+/** Blocks, newest first. */
 export function BlockTable({
+  live,
   blocks,
   caption,
   empty,
 }: {
-  blocks: readonly StatedBlock[] | null;
+  live: Live<unknown>;
+  blocks: readonly StatedBlock[];
   caption: string;
   empty: string;
 }) {
   const now = useNow(5000);
   const unit = useTicker();
-  if (!blocks) return <div class="skeleton h-24 w-full" role="status" aria-label="Loading" />;
+  const explorer = usePoolFacts()?.explorer?.block ?? null;
   const rows = blocks.map((block) => (
     <tr key={`${block.state}${block.height}${block.hash}${block.timestamp}`}>
       <th scope="row">{count(block.height)}</th>
@@ -38,13 +41,12 @@ export function BlockTable({
       </td>
       <td>{block.difficulty > 0 ? percent(block.shares / block.difficulty, 0) : ""}</td>
       <td>{block.reward === "" ? "" : `${rewardCoins(block.reward)} ${unit}`}</td>
-      <td class="font-mono" title={block.hash}>
-        {block.hash.length > 10 ? shortHex(block.hash) : ""}
-      </td>
+      <td>{block.hash.length > 10 && <Hash hash={block.hash} explorer={explorer} name="Block" />}</td>
     </tr>
   ));
   return (
     <Table
+      live={live}
       caption={caption}
       columns={["Height", "State", "Found", "Effort", "Reward", "Hash"]}
       rows={rows}

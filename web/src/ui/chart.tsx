@@ -87,7 +87,8 @@ function options(data: ChartData, host: HTMLElement, onCursor: (index: number | 
       y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, MIN_TOP)] },
     },
     axes: [
-      axis,
+      // Wide enough that two times never run together.
+      { ...axis, space: 80 },
       { ...axis, size: 74, incrs: INCREMENTS, values: (_plot, ticks) => ticks.map((tick) => data.format(tick)) },
     ],
     series: [{}, ...(data.kind === "bars" ? series.toReversed() : series)],

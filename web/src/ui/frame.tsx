@@ -1,8 +1,25 @@
-import { Blocks, Cable, Cpu, Gauge, Monitor, Moon, Search, Sun, Wallet, type LucideIcon } from "lucide-preact";
+import {
+  Blocks,
+  Cable,
+  Cpu,
+  Gauge,
+  Monitor,
+  Moon,
+  Search,
+  Sun,
+  TriangleAlert,
+  Wallet,
+  type LucideIcon,
+} from "lucide-preact";
 import { useState } from "preact/hooks";
+import type { HealthReport } from "../../../core/health/judge.ts";
 import { Link, useLocation, useRoute } from "wouter-preact";
 import { usePoolFacts } from "../data/pool-facts.ts";
+import { addressProblem } from "../data/address.ts";
+import { HEALTH, useLive } from "../data/live.ts";
 import { applyTheme, THEMES, usePreference, type Theme } from "../data/preferences.ts";
+
+const HEALTH_INTERVAL_MS = 15_000;
 
 const PAGES: readonly {
   readonly path: string;
@@ -59,21 +76,21 @@ function NavigationItem({ path, title, icon: Icon }: (typeof PAGES)[number]) {
   );
 }
 
-/** Whether a text is an address that may mine. */
-export const isAddress = (text: string): boolean => /^0x[0-9a-fA-F]{40}$/.test(text);
-
 function MinerSearch() {
   const [text, setText] = useState("");
+  const [asked, setAsked] = useState(false);
   const [, navigate] = useLocation();
-  const wrong = text !== "" && !isAddress(text);
+  const problem = text === "" ? null : addressProblem(text);
   const submit = (event: Event) => {
     event.preventDefault();
-    if (!isAddress(text)) return;
+    setAsked(true);
+    if (text === "" || problem !== null) return;
     navigate(`/account/${text.toLowerCase()}`);
     setText("");
+    setAsked(false);
   };
   return (
-    <form role="search" onSubmit={submit}>
+    <form role="search" onSubmit={submit} class="relative">
       <label class="input input-sm w-36 sm:w-56">
         <Search size={14} aria-hidden="true" />
         <span class="sr-only">Find a miner by address, then press Enter</span>
@@ -83,11 +100,37 @@ function MinerSearch() {
           placeholder="0x… your address"
           spellcheck={false}
           autocomplete="off"
-          aria-invalid={wrong}
+          aria-invalid={asked && problem !== null}
           onInput={({ currentTarget }) => setText(currentTarget.value.trim())}
         />
       </label>
+      {asked && problem !== null && (
+        <p role="alert" class="panel text-error absolute right-0 z-50 mt-1 w-64 p-2 text-sm">
+          {problem}
+        </p>
+      )}
     </form>
+  );
+}
+
+/** What is wrong with the pool, above every page: nothing below may look well while it is not. */
+export function HealthBanner() {
+  const live = useLive<HealthReport>(HEALTH, HEALTH_INTERVAL_MS);
+  const report = live.data;
+  if (report === null || report.healthy) return null;
+  return (
+    <section aria-label="Trouble" class="bg-warning text-warning-content">
+      <div class="mx-auto flex max-w-6xl gap-3 px-4 py-3 text-sm">
+        <TriangleAlert size={18} aria-hidden="true" class="mt-0.5 shrink-0" />
+        <ul>
+          {report.problems.map((problem) => (
+            <li key={problem} class="break-words">
+              {problem}
+            </li>
+          ))}
+        </ul>
+      </div>
+    </section>
   );
 }
 
@@ -115,10 +158,12 @@ function ThemeSwitch() {
 export function Footer() {
   return (
     <footer class="text-muted mx-auto flex max-w-6xl flex-wrap gap-x-4 gap-y-1 px-4 pt-2 pb-8 text-sm">
-      <span>Figures come straight from the pool’s ledger.</span>
-      <a class="link" href="/api/stats">
-        API
-      </a>
+      <span>Figures come straight from the pool’s ledger. As JSON:</span>
+      {["stats", "miners", "blocks", "payments"].map((route) => (
+        <a key={route} class="link" href={`/api/${route}`}>
+          {route}
+        </a>
+      ))}
       <a class="link" href="/health">
         Health
       </a>

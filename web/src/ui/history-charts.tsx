@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import type { AccountHistory, PoolHistory, VerdictCounts } from "../../../core/api/answers.ts";
 import { count, hashes, hashrate } from "../data/format.ts";
-import { useLive } from "../data/live.ts";
+import { useLive, type Live } from "../data/live.ts";
 import { Chart, type ChartData, type ChartSeries } from "./chart.tsx";
-import { Choice } from "./parts.tsx";
+import { Choice, Missing } from "./parts.tsx";
 
 const RANGES = [
   { value: "3h", label: "3 h", span: 10_800 },
@@ -80,22 +80,23 @@ function poolChart(chart: PoolChart, range: Range, history: PoolHistory): ChartD
 export function PoolCharts() {
   const [range, setRange] = useState<Range>("3h");
   const [chart, setChart] = useState<PoolChart>("hashrate");
-  const { data } = useLive<PoolHistory>(`/api/history?range=${range}`, INTERVAL_MS);
+  const live = useLive<PoolHistory>(`/api/history?range=${range}`, INTERVAL_MS);
   return (
     <>
       <div class="mb-3 flex flex-wrap justify-between gap-2">
         <Choice name="What to show" options={POOL_CHARTS} value={chart} onChange={setChart} />
         <Choice name="How far back" options={RANGES} value={range} onChange={setRange} />
       </div>
-      {data ? <Chart data={poolChart(chart, range, data)} /> : <div class="skeleton h-64 w-full" />}
+      {live.data ? <Chart data={poolChart(chart, range, live.data)} /> : <Missing live={live} class="h-64" />}
     </>
   );
 }
 
 /** One login over time. */
-export function AccountCharts({ history, range }: { history: AccountHistory | null; range: Range }) {
+export function AccountCharts({ live, range }: { live: Live<AccountHistory>; range: Range }) {
   const [chart, setChart] = useState<"hashrate" | "shares">("hashrate");
-  if (!history) return <div class="skeleton h-64 w-full" />;
+  const history = live.data;
+  if (!history) return <Missing live={live} class="h-64" />;
   const { at, resolution } = history;
   const span = spanOf(range);
   const data: ChartData =

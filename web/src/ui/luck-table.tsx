@@ -1,9 +1,10 @@
 import type { Luck } from "../../../core/api/answers.ts";
 import { percent } from "../data/format.ts";
+import type { Live } from "../data/live.ts";
 import { Table } from "./parts.tsx";
 
 /** Luck over the last blocks. Below 100 % blocks came sooner than their difficulty says. */
-export function LuckTable({ luck }: { luck: Readonly<Record<string, Luck>> }) {
+export function LuckTable({ live, luck }: { live: Live<unknown>; luck: Readonly<Record<string, Luck>> }) {
   const rows = Object.entries(luck)
     .filter(([blocks]) => Number(blocks) > 0)
     .map(([blocks, { luck: effort, uncleRate, orphanRate }]) => (
@@ -17,6 +18,7 @@ export function LuckTable({ luck }: { luck: Readonly<Record<string, Luck>> }) {
   return (
     <>
       <Table
+        live={live}
         caption="Luck"
         columns={["Last blocks", "Effort", "Uncles", "Orphans"]}
         rows={rows}

@@ -1,12 +1,16 @@
 import { Check, Copy, TriangleAlert } from "lucide-preact";
-import type { ComponentChildren } from "preact";
-import { useId, useState } from "preact/hooks";
+import { createContext, type ComponentChildren, type RefObject } from "preact";
+import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
 import { Link } from "wouter-preact";
-import { moment, ago, shortHex } from "../data/format.ts";
-import type { Live } from "../data/live.ts";
+import { checksummed } from "../data/address.ts";
+import { ago, duration, moment, shortHex } from "../data/format.ts";
+import { isFailing, type Live } from "../data/live.ts";
 import { useNow } from "../data/preferences.ts";
 
-/** A page's title and, beside it, whether what is shown is up to date. */
+/** Figures older than this are no longer called live, in ms: several times what the pool itself lets them age. */
+const STALE_MS = 60_000;
+
+/** A page's title and, beside it, how old what is shown is. The title stands in the browser's tab too. */
 export function PageTitle({
   title,
   live,
@@ -16,6 +20,9 @@ export function PageTitle({
   live?: Live<unknown>;
   children?: ComponentChildren;
 }) {
+  useEffect(() => {
+    document.title = `${title} · edgepool`;
+  }, [title]);
   return (
     <div class="mb-4 flex flex-wrap items-center gap-x-4 gap-y-1">
       <h1 class="text-2xl font-semibold">{title}</h1>
@@ -25,24 +32,28 @@ export function PageTitle({
   );
 }
 
-function Freshness({ live: { data, status, updatedAtMs } }: { live: Live<unknown> }) {
+function Freshness({ live }: { live: Live<unknown> }) {
   const now = useNow(1000);
-  const failing = status !== null && status !== 200 && status !== 404;
-  if (failing) {
-    return (
-      <span role="status" class="badge badge-warning gap-1">
-        <TriangleAlert size={14} aria-hidden="true" />
-        {data === null
-          ? "The pool does not answer; trying again"
-          : `Not updated for ${ago(updatedAtMs / 1000, now).replace(" ago", "")}`}
-      </span>
-    );
+  const age = `${duration((now - live.dataAtMs) / 1000)} ago`;
+  if (isFailing(live)) {
+    const trouble = live.status === 503 ? "The ledger cannot be read" : "The pool does not answer";
+    return <Warning>{live.data === null ? `${trouble}; trying again` : `${trouble}; figures of ${age}`}</Warning>;
   }
-  if (data === null) return null;
+  if (live.data === null) return null;
+  if (now - live.dataAtMs > STALE_MS) return <Warning>{`Figures of ${age}: the ledger cannot be read`}</Warning>;
   return (
     <span class="text-muted flex items-center gap-2 text-sm">
       <span class="status status-success" aria-hidden="true" />
-      Live, updated {ago(updatedAtMs / 1000, now)}
+      Live, figures of {age}
+    </span>
+  );
+}
+
+function Warning({ children }: { children: string }) {
+  return (
+    <span role="status" class="badge badge-warning h-auto gap-1 text-left">
+      <TriangleAlert size={14} aria-hidden="true" />
+      {children}
     </span>
   );
 }
@@ -73,36 +84,55 @@ export function Panel({
   );
 }
 
-/** One figure with its name and a line about it. Missing data shows as a skeleton of the same size. */
+const Failing = createContext(false);
+
+/** One figure with its name and a line about it. Missing data shows as a skeleton of the same size while it may still come. */
 export function Figure({ name, value, note }: { name: string; value: string | null; note?: ComponentChildren }) {
+  const failing = useContext(Failing);
   return (
-    <div class="panel flex flex-col gap-1 px-4 py-3">
+    <div class="panel flex min-w-0 flex-col gap-1 px-4 py-3">
       <dt class="text-muted text-sm">{name}</dt>
-      <dd class="figures text-2xl font-semibold" data-figure={name}>
-        {value ?? <span class="skeleton inline-block h-6 w-24 align-middle" />}
+      <dd class="figures text-xl font-semibold break-words sm:text-2xl" data-figure={name}>
+        {value ?? (failing ? "unknown" : <span class="skeleton inline-block h-6 w-24 align-middle" />)}
       </dd>
       <dd class="text-muted figures min-h-5 text-sm">{note}</dd>
     </div>
   );
 }
 
-/** Figures side by side. */
-export function Figures({ children }: { children: ComponentChildren }) {
-  return <dl class="mb-4 grid grid-cols-2 gap-3 lg:grid-cols-4">{children}</dl>;
+/** Figures side by side. @param live where they come from */
+export function Figures({ live, children }: { live: Live<unknown>; children: ComponentChildren }) {
+  return (
+    <Failing.Provider value={isFailing(live)}>
+      <dl class="mb-4 grid grid-cols-2 gap-3 lg:grid-cols-4">{children}</dl>
+    </Failing.Provider>
+  );
 }
 
-/** A table that scrolls sideways on its own where the screen is narrow. `empty` stands in its place while it has no rows. */
+/** What stands where data is not known: a skeleton while it may come, else the plain word. */
+export function Missing({ live, class: size = "h-24" }: { live: Live<unknown>; class?: string }) {
+  if (isFailing(live)) return <p class="text-muted py-4 text-center">Not known: the pool has not answered yet.</p>;
+  return <div class={`skeleton w-full ${size}`} role="status" aria-label="Loading" />;
+}
+
+/**
+ * A table that scrolls sideways on its own where the screen is narrow. `empty` stands in its place where it is known to have no rows, and
+ * nothing is called empty that has not been answered.
+ */
 export function Table({
+  live,
   caption,
   columns,
   rows,
   empty,
 }: {
+  live: Live<unknown>;
   caption: string;
   columns: readonly string[];
   rows: readonly ComponentChildren[];
   empty: string;
 }) {
+  if (live.data === null) return <Missing live={live} />;
   if (rows.length === 0) return <p class="text-muted py-4 text-center">{empty}</p>;
   return (
     <div class="-mx-4 overflow-x-auto px-4" tabindex={0} role="region" aria-label={`Table: ${caption}`}>
@@ -134,10 +164,33 @@ export function Ago({ atS, nowMs }: { atS: number; nowMs: number }) {
 
 /** A miner's address that leads to its account. */
 export function AddressLink({ login }: { login: string }) {
+  const address = checksummed(login);
   return (
-    <Link href={`/account/${login}`} class="link link-primary font-mono" title={login}>
-      {shortHex(login)}
+    <Link href={`/account/${login}`} class="link link-primary font-mono" title={address}>
+      {shortHex(address)}
     </Link>
+  );
+}
+
+/** A hash: whole on a phone, where nothing shows on hovering; with a way to copy it and, where the chain has an explorer, to see it there. */
+export function Hash({ hash, explorer, name }: { hash: string; explorer: string | null; name: string }) {
+  const text = (
+    <>
+      <span class="md:hidden">{hash}</span>
+      <span class="hidden md:inline">{shortHex(hash)}</span>
+    </>
+  );
+  return (
+    <span class="inline-flex items-center gap-1 font-mono" title={hash}>
+      {explorer === null ? (
+        text
+      ) : (
+        <a class="link" href={explorer.replace("{}", hash)} rel="noreferrer" target="_blank">
+          {text}
+        </a>
+      )}
+      <CopyButton name={name} text={hash} class="btn-xs" />
+    </span>
   );
 }
 
@@ -150,26 +203,61 @@ export function OnlineBadge({ offline }: { offline: boolean }) {
 
 /** A command or address to be copied. */
 export function CopyLine({ name, text }: { name: string; text: string }) {
-  const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1500);
-  };
+  const shown = useRef<HTMLPreElement>(null);
   return (
     <div class="bg-base-200 border-base-300 rounded-field flex items-start gap-2 border">
-      <pre class="min-w-0 flex-1 p-3 text-sm break-all whitespace-pre-wrap" tabindex={0} aria-label={name}>
+      <pre ref={shown} class="min-w-0 flex-1 p-3 text-sm break-all whitespace-pre-wrap" tabindex={0} aria-label={name}>
         <code>{text}</code>
       </pre>
-      <button type="button" class="btn btn-ghost btn-sm m-1" onClick={() => void copy()}>
-        {copied ? <Check size={16} aria-hidden="true" /> : <Copy size={16} aria-hidden="true" />}
-        <span class="sr-only">{`Copy: ${name}`}</span>
-        <span role="status" class="sr-only">
-          {copied ? "Copied" : ""}
-        </span>
-      </button>
+      <CopyButton name={name} text={text} class="btn-sm m-1" shown={shown} />
     </div>
   );
+}
+
+/** @param shown what is selected for the visitor to copy by hand where the browser refuses: on plain http it has no clipboard */
+function CopyButton({
+  name,
+  text,
+  class: size,
+  shown,
+}: {
+  name: string;
+  text: string;
+  class: string;
+  shown?: RefObject<HTMLElement>;
+}) {
+  const [said, say] = useState("");
+  const copy = async () => {
+    const copied = await copyText(text);
+    if (!copied && shown?.current) getSelection()?.selectAllChildren(shown.current);
+    say(copied ? "Copied" : "Select and copy by hand");
+    setTimeout(() => say(""), 3000);
+  };
+  return (
+    <button type="button" class={`btn btn-ghost ${size}`} title={`Copy: ${name}`} onClick={() => void copy()}>
+      {said === "Copied" ? <Check size={16} aria-hidden="true" /> : <Copy size={16} aria-hidden="true" />}
+      <span class="sr-only">{`Copy: ${name}`}</span>
+      <span role="status" class={said === "Copied" ? "sr-only" : ""}>
+        {said}
+      </span>
+    </button>
+  );
+}
+
+/** The old way works without a clipboard, where it works at all. @returns whether the text is on the clipboard */
+async function copyText(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    const copied = document.execCommand("copy");
+    field.remove();
+    return copied;
+  }
 }
 
 /** One of a few choices; arrow keys move between them as in any radio group. */

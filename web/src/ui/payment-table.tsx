@@ -1,13 +1,23 @@
 import type { Payment } from "../../../core/api/answers.ts";
-import { coins, shortHex } from "../data/format.ts";
-import { useTicker } from "../data/pool-facts.ts";
+import { coins } from "../data/format.ts";
+import type { Live } from "../data/live.ts";
+import { usePoolFacts, useTicker } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
-import { AddressLink, Ago, Table } from "./parts.tsx";
+import { AddressLink, Ago, Hash, Table } from "./parts.tsx";
 
 /** Payments, newest first; with the address where they are the pool's and not one login's. */
-export function PaymentTable({ payments, withAddress }: { payments: readonly Payment[]; withAddress: boolean }) {
+export function PaymentTable({
+  live,
+  payments,
+  withAddress,
+}: {
+  live: Live<unknown>;
+  payments: readonly Payment[];
+  withAddress: boolean;
+}) {
   const now = useNow(5000);
   const unit = useTicker();
+  const explorer = usePoolFacts()?.explorer?.transaction ?? null;
   const rows = payments.map(({ address, amount, timestamp, tx }) => (
     <tr key={tx + (address ?? "")}>
       <td>
@@ -15,11 +25,11 @@ export function PaymentTable({ payments, withAddress }: { payments: readonly Pay
       </td>
       {withAddress && <td>{address && <AddressLink login={address} />}</td>}
       <td>{`${coins(amount)} ${unit}`}</td>
-      <td class="font-mono" title={tx}>
-        {shortHex(tx)}
+      <td>
+        <Hash hash={tx} explorer={explorer} name="Transaction" />
       </td>
     </tr>
   ));
   const columns = withAddress ? ["Paid", "Address", "Amount", "Transaction"] : ["Paid", "Amount", "Transaction"];
-  return <Table caption="Payments" columns={columns} rows={rows} empty="Nothing has been paid yet." />;
+  return <Table live={live} caption="Payments" columns={columns} rows={rows} empty="Nothing has been paid yet." />;
 }
