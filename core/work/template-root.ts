@@ -1,5 +1,6 @@
 import type { WorkHealth } from "../health/judge.ts";
 import type { Logger } from "../log.ts";
+import { FallWatch } from "./fall-watch.ts";
 import type { FanOut } from "./fan-out.ts";
 import type { HeaderTerms, NodeJob, WorkSnapshot } from "./job.ts";
 import type { NodeClient } from "./node-client.ts";
@@ -78,6 +79,7 @@ export class TemplateRoot {
   readonly #deps: TemplateRootDeps;
   readonly #poller: Poller;
   readonly #once: OnceLog;
+  readonly #falls = new FallWatch();
   #state: TemplateState;
   /** Work is written when somebody gets it, and not at all while nobody does. */
   #isSaved = true;
@@ -228,10 +230,22 @@ export class TemplateRoot {
 
   #offer(offer: WorkOffer): OfferOutcome {
     const { nowMs, maxAgeMs, health, terms, log } = this.#deps;
-    const rankOf = (node: string) => health.rankOf(node);
-    const { state, outcome } = acceptWork(this.#state, offer, { nowMs: nowMs(), maxAgeMs, rankOf, terms });
+    const [before] = this.#state.jobs;
+    const falls = this.#falls;
+    falls.heard(offer, before);
+    const { node, job } = offer;
+    const { state, outcome } = acceptWork(this.#state, offer, {
+      nowMs: nowMs(),
+      maxAgeMs,
+      terms,
+      // Behind every other: at the height that it lost, its header is dead and any other node's is alive.
+      rankOf: (name) => health.rankOf(name) + (falls.hasFallen(name) ? this.#deps.nodes.length : 0),
+      isFall: () => falls.hasFallen(node) && !health.isOutvoted(node ?? "", job.height, nowMs()),
+      isDead: (held) => falls.isDead(held),
+    });
     this.#state = state;
     if (outcome !== "current") return outcome;
+    if (before !== undefined && job.height < before.height) this.#reportFall(node, before.height, job.height);
     this.#isSaved = false;
     const { header, height } = offer.job;
     log.debug("new work", { height, header, via: offer.via, upstream: offer.node, sequence: state.sequence });
@@ -277,6 +291,11 @@ export class TemplateRoot {
 
   #fresh(): WorkSnapshot | null {
     return snapshotOf(this.#state, { nowMs: this.#deps.nowMs(), maxAgeMs: this.#deps.maxAgeMs });
+  }
+
+  #reportFall(node: string | null, from: number, to: number): void {
+    const message = "the node went back, and no other has the higher work: jobs above are withdrawn";
+    this.#once.problem("fall", `${node} ${from} ${to}`, message, { upstream: node, from, to });
   }
 
   #report({ node, kind, reason }: HealthEvent): void {

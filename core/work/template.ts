@@ -32,6 +32,10 @@ export interface TemplateContext {
   readonly rankOf: (node: string) => number;
   /** What a header that is taken in now is stamped with. */
   readonly terms: HeaderTerms;
+  /** Whether a lower height is believed: its node went back, and no other one knows the higher work. */
+  readonly isFall: (offer: WorkOffer) => boolean;
+  /** Whether a job's node has lost it. */
+  readonly isDead: (job: { readonly node: string | null; readonly height: number }) => boolean;
 }
 
 interface HeldJob extends Job {
@@ -60,7 +64,7 @@ export type OfferOutcome =
 export const EMPTY_TEMPLATE: TemplateState = { sequence: 0, jobs: [], confirmedAtMs: 0 };
 
 /**
- * Takes work from any source in any order. The height never falls while the work is alive; within a height, work of the node
+ * Takes work from any source in any order. The height falls only when every node that is heard has gone back; within a height, work of the node
  * further up wins, and of one node what it said last.
  */
 export function acceptWork(
@@ -70,7 +74,8 @@ export function acceptWork(
 ): { readonly state: TemplateState; readonly outcome: OfferOutcome } {
   const current = state.jobs[0];
   if (current === undefined || isExpired(state, context)) return promote(state, offer, context);
-  if (offer.job.height < current.height) return { state, outcome: "older" };
+  if (offer.job.height < current.height)
+    return context.isFall(offer) ? promote(state, offer, context) : { state, outcome: "older" };
   if (offer.job.height > current.height) return promote(state, offer, context);
   // From here on the height is the current one. Any node at this height confirms that the chain is no further.
   const confirmed = { ...state, confirmedAtMs: Math.max(state.confirmedAtMs, offer.askedAtMs) };
@@ -131,7 +136,11 @@ function promote(state: TemplateState, offer: WorkOffer, context: TemplateContex
   const stamped = bare({ ...offer.job, poolDifficulty, classTable });
   const held: HeldJob = { ...stamped, node: offer.node, learnedAtMs: context.nowMs };
   const backlog = state.jobs.filter(
-    (job) => job.header !== held.header && job.height > held.height - BACKLOG_HEIGHTS && job.height <= held.height,
+    (job) =>
+      job.header !== held.header &&
+      job.height > held.height - BACKLOG_HEIGHTS &&
+      job.height <= held.height &&
+      !context.isDead(job),
   );
   const isSame = state.jobs[0]?.header === held.header;
   return {

@@ -131,6 +131,14 @@ export class UpstreamHealth {
     return `${from}"${misplaced.name}": ${misplaced.wrongChain}`;
   }
 
+  /** Whether another node lately named a higher height than this one. */
+  isOutvoted(name: string, height: number, nowMs: number): boolean {
+    return this.#nodes.some(
+      (node) =>
+        node.name !== name && node.wrongChain === null && this.#isCurrent(node, nowMs) && (node.height ?? -1) > height,
+    );
+  }
+
   /** The node gave usable work. */
   answered(
     name: string,
@@ -170,9 +178,7 @@ export class UpstreamHealth {
   }
 
   #judgeHeights(nowMs: number): HealthEvent[] {
-    const isCurrent = (node: NodeRecord) =>
-      node.answeredAtMs !== null && nowMs - node.answeredAtMs <= this.#rules.forgetHeightAfterMs;
-    const judged = this.#nodes.filter((node) => node.height !== null && isCurrent(node));
+    const judged = this.#nodes.filter((node) => node.height !== null && this.#isCurrent(node, nowMs));
     const best = Math.max(...judged.map((node) => node.height ?? 0));
     const events: HealthEvent[] = [];
     for (const node of judged) {
@@ -185,6 +191,10 @@ export class UpstreamHealth {
       }
     }
     return events;
+  }
+
+  #isCurrent({ answeredAtMs }: NodeRecord, nowMs: number): boolean {
+    return answeredAtMs !== null && nowMs - answeredAtMs <= this.#rules.forgetHeightAfterMs;
   }
 
   #judgeAge(node: NodeRecord, nowMs: number): HealthEvent[] {

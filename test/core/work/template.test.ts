@@ -30,6 +30,8 @@ class Pool {
   nowMs = 1_000_000;
   sick = new Set<string>();
   terms: HeaderTerms = TERMS;
+  /** The node that lost its chain. */
+  fallen: string | null = null;
 
   offer(job: NodeJob, from: Partial<WorkOffer> = {}): OfferOutcome {
     const offer: WorkOffer = { job, node: "first", via: "poll", askedAtMs: this.nowMs, ...from };
@@ -39,6 +41,8 @@ class Pool {
       maxAgeMs: MAX_AGE_MS,
       rankOf,
       terms: this.terms,
+      isFall: ({ node }) => this.fallen !== null && node === this.fallen,
+      isDead: ({ node, height }) => node === this.fallen && height > offer.job.height,
     });
     this.state = result.state;
     return result.outcome;
@@ -64,6 +68,15 @@ describe("the current work", () => {
     expect(pool.offer(jobOf(11), { node: "third" })).toBe("current");
     expect(pool.offer(jobOf(12), { node: null, via: "push" })).toBe("current");
     expect(pool.current).toEqual(jobOf(12));
+  });
+
+  it("goes back with a node that lost its chain, and leaves behind every job above", () => {
+    const pool = new Pool();
+    for (const height of [9, 10, 11]) pool.offer(jobOf(height));
+    pool.fallen = "first";
+    expect(pool.offer(jobOf(10, 1))).toBe("current");
+    expect(pool.work?.jobs).toEqual([jobOf(10, 1), jobOf(10), jobOf(9)]);
+    expect(pool.work?.sequence).toBe(4);
   });
 
   it("never goes back to a lower height (defect 9)", () => {
