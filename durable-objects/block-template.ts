@@ -61,7 +61,7 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
   }
 
   async health(): Promise<WorkHealth> {
-    return this.#part.health;
+    return await this.#part.health();
   }
 
   override async alarm(): Promise<void> {

@@ -3,6 +3,7 @@ import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import { PoolView } from "../core/api/pool-view.ts";
 import type { Range, SubmitCounts } from "../core/history/definitions.ts";
 import type { HealthReport } from "../core/health/judge.ts";
+import type { LoginVerdicts } from "../core/health/share-evidence.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
@@ -57,8 +58,8 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
     return this.#view.formerShards();
   }
 
-  async report(counts: SubmitCounts): Promise<void> {
-    this.#view.report(counts);
+  async report(counts: SubmitCounts, logins?: LoginVerdicts): Promise<void> {
+    this.#view.report(counts, logins);
   }
 
   async history(range: Range): Promise<string> {

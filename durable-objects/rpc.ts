@@ -5,6 +5,7 @@
 import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport, WorkHealth } from "../core/health/judge.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
+import type { LoginVerdicts } from "../core/health/share-evidence.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range, SubmitCounts } from "../core/history/definitions.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
@@ -124,7 +125,7 @@ export interface PoolApiRpc {
   /** Numbers of the verifiers that are no longer configured and may still hold something. */
   formerShards(): Promise<number[]>;
   /** From the verifiers, at most every five seconds each. */
-  report(counts: SubmitCounts): Promise<void>;
+  report(counts: SubmitCounts, logins?: LoginVerdicts): Promise<void>;
   /** Cron: writes this minute into the history, if anyone mines. */
   tick(): Promise<void>;
 }

@@ -36,7 +36,10 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     this.#terms = config.work.terms;
     this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
     this.#logShare = shareLog(log, config.log.shares);
-    this.#reporter = new VerdictReporter((counts) => env.POOL_API.getByName("main").report(counts), systemClock);
+    this.#reporter = new VerdictReporter(
+      (counts, logins) => env.POOL_API.getByName("main").report(counts, logins),
+      systemClock,
+    );
     this.#processor = new ShareProcessor({
       chain,
       keeper: lightCaches,
@@ -64,7 +67,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
           .catch((error: unknown) => log.warn("work not refreshed", { error: thrown(error) })),
       // For charts and the guard only; whoever cannot be told now is not told.
       onRefuted: ({ login, worker }, client) => {
-        this.#reporter.count({ kind: "invalid" }, 0);
+        this.#reporter.count({ kind: "invalid" }, 0, login);
         void env.MINER_SESSION.getByName(login)
           .refuted(worker, client)
           .catch((error: unknown) => log.warn("refuted claim not counted", { error: thrown(error) }));
@@ -79,7 +82,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     const share = { ...submission, job: { ...this.#terms, ...submission.job } };
     const verdict = await this.#processor.submit(share);
     this.#logShare(share, verdict, Date.now() - begunMs);
-    this.#reporter.count(verdict, share.staleBefore ?? 0);
+    this.#reporter.count(verdict, share.staleBefore ?? 0, share.login);
     return verdict;
   }
 

@@ -9,6 +9,7 @@ import {
 import { Series } from "../history/series.ts";
 import { judgeHealth, type HealthReport, type WorkHealth } from "../health/judge.ts";
 import type { ShardHealth } from "../health/shard-health.ts";
+import { ShareEvidence, type LoginVerdicts } from "../health/share-evidence.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../log.ts";
@@ -16,6 +17,7 @@ import type { UnlockerStatus } from "../payouts/unlocker-status.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import { FormerShards } from "../shares/former-shards.ts";
 import type { SqlPort } from "../sql-port.ts";
+import { chainIdOf } from "../work/chain-identity.ts";
 import { seconds } from "./api-config.ts";
 import { Cached } from "./cached.ts";
 import { EncodedRoutes, type DatedBody, type PoolRoute } from "./pool-routes.ts";
@@ -76,6 +78,7 @@ export class PoolView {
   readonly #health: Cached<HealthReport>;
   readonly #series: Series;
   readonly #former: FormerShards;
+  readonly #evidence: ShareEvidence;
   /** Submits since the last tick, and since this view began. */
   readonly #unsaved = new Map<string, number>();
   readonly #totals = new Map<string, number>();
@@ -86,6 +89,7 @@ export class PoolView {
     this.#readings = new Cached((nowMs) => this.#read(nowMs, VIEWER_BUDGET), deps.config.api.statsCollectIntervalMs);
     this.#health = new Cached(() => this.#judge(), HEALTH_MAX_AGE_MS);
     this.#series = new Series(deps.sql, POOL_SERIES);
+    this.#evidence = new ShareEvidence(deps.sql);
     this.#former = new FormerShards(deps.sql, deps.config.verifier.shards, deps.nowMs());
   }
 
@@ -118,9 +122,10 @@ export class PoolView {
     return await this.#health.get(this.#deps.nowMs());
   }
 
-  /** Counts what a verifier tells of its submits. */
-  report(counts: SubmitCounts): void {
+  /** Counts what a verifier tells of its submits. @param logins left out by a verifier of an older version */
+  report(counts: SubmitCounts, logins?: LoginVerdicts): void {
     this.#deps.onMining();
+    if (logins !== undefined) this.#evidence.heard(logins, this.#deps.nowMs());
     for (const [name, count] of Object.entries(counts)) {
       this.#unsaved.set(name, (this.#unsaved.get(name) ?? 0) + count);
       this.#totals.set(name, (this.#totals.get(name) ?? 0) + count);
@@ -190,6 +195,7 @@ export class PoolView {
         status: unlocker.status === "fulfilled" ? (unlocker.value ?? "it is switched off") : String(unlocker.reason),
         intervalMs: config.unlocker.intervalMs,
       },
+      invalidShares: this.#evidence.problem(minedOn(config), this.#deps.nowMs()),
       nowMs: this.#deps.nowMs(),
     });
   }
@@ -224,4 +230,10 @@ export class PoolView {
     log.debug("statistics read", { commands: pool.commands, miners: pool.minersTotal });
     return { pool, encoded: new EncodedRoutes(pool) };
   }
+}
+
+/** What the pool's miners should be mining. */
+function minedOn({ chain, chainId }: PoolConfig) {
+  const algorithm = chain.ecip1099Block === null ? "Ethash" : "Etchash";
+  return { chain: chain.name, algorithm, chainId: chainIdOf(chain.name) ?? chainId };
 }

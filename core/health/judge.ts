@@ -1,4 +1,5 @@
 import { shardProblems, type ShardHealth } from "./shard-health.ts";
+import { duration } from "../units.ts";
 import { unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
 
 /** A node as the template sees it. */
@@ -6,7 +7,14 @@ export interface NodeHealth {
   readonly name: string;
   readonly healthy: boolean;
   readonly height: number | null;
+  /** Why its last poll failed or it is sick; null when all is well. */
   readonly lastError: string | null;
+  /** For how long there has been a `lastError`, ms. */
+  readonly failingForMs: number | null;
+  /** What an operator can do about it, where `lastError` does not say so itself. */
+  readonly toDo: string | null;
+  /** Chain id that it gave last; null where it gives none. */
+  readonly chainId: number | null;
 }
 
 /** The current work as the template sees it. */
@@ -33,6 +41,8 @@ export interface HealthParts {
   readonly maxWorkAgeMs: number;
   /** Null: switched off. */
   readonly unlocker: { readonly status: UnlockerStatus | string; readonly intervalMs: number } | null;
+  /** Many miners' shares are invalid at once: in words, with what to do; null while they are not. */
+  readonly invalidShares: string | null;
   /** Unix time in ms. */
   readonly nowMs: number;
 }
@@ -55,8 +65,8 @@ export interface HealthReport {
 }
 
 /**
- * Judges the pool. Healthy means: a miner who comes now gets work, and the shares of a miner who works now are kept. An idle pool does
- * not poll, so old work is a problem only while somebody mines.
+ * Judges the pool. Healthy means: a miner who comes now gets work, and the shares of a miner who works now are kept and right. An idle
+ * pool does not poll, so old work is a problem only while somebody mines; but a node must have given work once.
  */
 export function judgeHealth(parts: HealthParts): HealthReport {
   const work = typeof parts.work === "string" ? null : parts.work;
@@ -75,6 +85,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     ...parts.formerShards.flatMap(([i, shard]) =>
       problemsOf(shard, `shard ${i}, which is no longer configured,`, parts.nowMs),
     ),
+    ...(parts.invalidShares === null ? [] : [parts.invalidShares]),
     ...unlockerTrouble(parts),
   ];
   const sick = parts.ledgerError !== null || alive.some(({ ledger }) => ledger === "sick");
@@ -104,17 +115,32 @@ function unlockerTrouble({ unlocker, nowMs }: HealthParts): string[] {
     : unlockerProblems(status, nowMs, intervalMs);
 }
 
+const NOT_READY = 'miners hear "Work not ready"';
+
 function workProblems(work: WorkHealth, maxAgeMs: number): string[] {
   const problems: string[] = [];
-  const asked = work.upstreams.filter(({ healthy, height }) => !healthy || height !== null);
-  // Before anyone has mined no node has been asked, and none can be called sick.
-  if (asked.length > 0 && asked.every(({ healthy }) => !healthy)) {
-    const reasons = asked.map(({ name, lastError }) => `${name}: ${lastError ?? "sick"}`);
-    problems.push(`no node is well (${reasons.join("; ")})`);
-  }
+  const { upstreams } = work;
+  const nodes = upstreams.map(describeNode).join("; ");
+  if (upstreams.length > 0 && upstreams.every(({ height }) => height === null))
+    problems.push(`no node has given work yet, so ${NOT_READY}. ${nodes}`);
+  else if (upstreams.length > 0 && upstreams.every(({ healthy }) => !healthy))
+    problems.push(`no node is well; once their last work is older than ${time(maxAgeMs)}, ${NOT_READY}. ${nodes}`);
   if (work.subscribers === 0) return problems;
-  if (work.ageMs === null) problems.push("miners wait and there is no work");
-  else if (work.ageMs > maxAgeMs) problems.push(`the work is ${work.ageMs} ms old; ${maxAgeMs} ms are allowed`);
-  if (!work.polling) problems.push("miners are there and the template is not being refreshed");
+  if (work.ageMs === null) problems.push(`miners wait and there is no work: ${NOT_READY}`);
+  else if (work.ageMs > maxAgeMs)
+    problems.push(
+      `no node has confirmed the work for ${time(work.ageMs)}, and ${time(maxAgeMs)} are allowed (workMaxAge): ${NOT_READY}`,
+    );
+  if (!work.polling)
+    problems.push(
+      "miners are there and the work is not being refreshed. Cron restarts that within a minute; if this stays, see that the cron trigger runs and what the Worker's log says",
+    );
   return problems;
+}
+
+const time = (ms: number): string => duration(ms / 1000, true);
+
+function describeNode({ name, lastError, failingForMs, toDo }: NodeHealth): string {
+  const since = failingForMs === null ? "" : `, for ${time(failingForMs)}`;
+  return `${name}${since}: ${lastError ?? "no answer yet"}${toDo === null ? "" : `. To do: ${toDo}`}`;
 }

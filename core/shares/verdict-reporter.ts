@@ -1,8 +1,10 @@
+import { BoundedMap } from "../bounded-map.ts";
 import type { Clock } from "../clock.ts";
 import type { SubmitCounts, Verdict } from "../history/definitions.ts";
 import type { StoreEvents } from "../ledger/write-path/outbox-store.ts";
 import type { Logger } from "../log.ts";
 import { identityOf } from "../share-identity.ts";
+import type { LoginVerdicts } from "../health/share-evidence.ts";
 import { countedAs, type ShareSubmission, type ShareVerdict } from "./share.ts";
 
 /**
@@ -36,6 +38,9 @@ export function storeLog(log: Logger): StoreEvents {
   };
 }
 
+/** Logins that a report names; some are enough to tell one broken rig from all. */
+const MOST_LOGINS = 64;
+
 /** Short, because the pending timer keeps the shard from leaving memory, and with it its light cache's place. */
 const REPORT_EVERY_MS = 5000;
 
@@ -44,23 +49,28 @@ const REPORT_EVERY_MS = 5000;
  * nothing while nobody submits. An object without a pending timer may leave memory after 10 s; this one's counts are told by then.
  */
 export class VerdictReporter {
-  readonly #tell: (counts: SubmitCounts) => Promise<void>;
+  readonly #tell: (counts: SubmitCounts, logins: LoginVerdicts) => Promise<void>;
   readonly #clock: Clock;
   readonly #counts = new Map<Verdict | "blocks", number>();
+  /** Invalid shares of logins that had no good one since the last report; 0 for those that had. */
+  readonly #logins = new BoundedMap<string, number>(MOST_LOGINS);
   #pending = false;
 
   /** @param tell brings the counts to the pool's statistics; when it rejects they are kept for the next time */
-  constructor(tell: (counts: SubmitCounts) => Promise<void>, clock: Clock) {
+  constructor(tell: (counts: SubmitCounts, logins: LoginVerdicts) => Promise<void>, clock: Clock) {
     this.#tell = tell;
     this.#clock = clock;
   }
 
   /** @param staleBefore stale submits that came before this one and that no verifier saw */
-  count(verdict: ShareVerdict, staleBefore: number): void {
+  count(verdict: ShareVerdict, staleBefore: number, login: string): void {
     if (staleBefore > 0) this.#add("stale", staleBefore);
     const counted = countedAs(verdict);
     if (counted !== null) this.#add(counted, 1);
     if (verdict.kind === "accepted" && verdict.block) this.#add("blocks", 1);
+    const invalid = this.#logins.get(login);
+    if (verdict.kind === "accepted") this.#logins.set(login, 0);
+    if (verdict.kind === "invalid" && invalid !== 0) this.#logins.set(login, (invalid ?? 0) + 1);
     if (this.#counts.size > 0) this.#arm();
   }
 
@@ -73,9 +83,14 @@ export class VerdictReporter {
   async #report(): Promise<void> {
     this.#pending = false;
     const told = [...this.#counts];
+    const logins = [...this.#logins];
     this.#counts.clear();
+    this.#logins.clear();
     try {
-      await this.#tell(Object.fromEntries(told));
+      await this.#tell(Object.fromEntries(told), {
+        invalid: Object.fromEntries(logins.filter(([, invalid]) => invalid > 0)),
+        good: logins.filter(([, invalid]) => invalid === 0).map(([login]) => login),
+      });
     } catch {
       // Figures for charts; whoever restarts their keeper loses nothing but time.
       for (const [name, count] of told) this.#add(name, count);

@@ -55,7 +55,7 @@ export class TemplateRelay {
     return this.#deps.fanOut.size > 0 ? await this.#workNow() : await this.#deps.root.snapshot();
   }
 
-  get health(): WorkHealth {
+  async health(): Promise<WorkHealth> {
     const current = this.#work?.current;
     return {
       height: current?.height ?? null,

@@ -62,6 +62,10 @@ export interface TemplateRootDeps {
 const INTEREST_MS = 60_000;
 /** How long the first miner waits for the first poll before hearing that there is no work yet; ethminer's patience is 2 s. */
 const FIRST_POLL_MS = 1000;
+/** An idle pool asks its nodes no more often; cron comes once a minute. */
+const PROBE_EVERY_MS = 50_000;
+/** Whoever asks for the pool's health waits so long for nodes that were not asked yet. */
+const PROBE_WAIT_MS = 3_000;
 /** Without an answer for so long, the next node is asked as well. */
 const PATIENCE_MS = { least: 500, most: 1000 } as const;
 /** A node has the work after a block of its own within some tens of ms; after these the next round is near anyway. */
@@ -88,6 +92,8 @@ export class TemplateRoot {
   #interestUntilMs = -Infinity;
   #isRunning = false;
   #firstRound: Promise<void> | null = null;
+  #probedAtMs = -Infinity;
+  #probing: Promise<void> | null = null;
 
   constructor(deps: TemplateRootDeps) {
     const { nodes, health, check, nowMs, wait, checkIntervalMs } = deps;
@@ -158,9 +164,9 @@ export class TemplateRoot {
     await this.#firstRound;
   }
 
-  /** Cron: brings a loop that should run and does not back to life. */
+  /** Cron: brings a loop that should run and does not back to life; where none should, looks whether the nodes would have work. */
   async guard(): Promise<void> {
-    if (!this.#isWanted()) return;
+    if (!this.#isWanted()) return await this.#probe();
     const { alarm, nowMs } = this.#deps;
     const atMs = await alarm.get();
     if (atMs !== null && atMs > nowMs() - LOST_ALARM_MS) return;
@@ -178,7 +184,13 @@ export class TemplateRoot {
     }
   }
 
-  get health(): WorkHealth {
+  /** How it is. Where nobody mines, the nodes are asked first if that was long ago: the first miner should not be the one to find out. */
+  async health(): Promise<WorkHealth> {
+    if (!this.#isWanted()) await Promise.race([this.#probe(), this.#deps.wait(PROBE_WAIT_MS)]);
+    return this.#health;
+  }
+
+  get #health(): WorkHealth {
     const fresh = this.#fresh();
     const current = this.#state.jobs[0];
     return {
@@ -189,8 +201,26 @@ export class TemplateRoot {
       polling: this.#isRunning,
       upstreams: this.#deps.health
         .statuses()
-        .map(({ name, healthy, height, lastError }) => ({ name, healthy, height, lastError })),
+        .map(({ name, healthy, height, lastError, errorSinceMs, toDo, chainId }) => ({
+          name,
+          healthy,
+          height,
+          lastError,
+          failingForMs: errorSinceMs === null ? null : this.#deps.nowMs() - errorSinceMs,
+          toDo,
+          chainId,
+        })),
     };
+  }
+
+  /** One round of polls without handing anything out, at most every {@link PROBE_EVERY_MS}: while it waits, the object is billed. */
+  async #probe(): Promise<void> {
+    const { nowMs } = this.#deps;
+    if (nowMs() - this.#probedAtMs >= PROBE_EVERY_MS) {
+      this.#probedAtMs = nowMs();
+      this.#probing = this.#poller.tick();
+    }
+    await this.#probing;
   }
 
   async #workNow(): Promise<WorkSnapshot | null> {
@@ -219,6 +249,7 @@ export class TemplateRoot {
 
   async #round(): Promise<void> {
     await this.#poller.tick();
+    this.#probedAtMs = this.#deps.nowMs();
     const { nowMs, maxAgeMs, nodeState } = this.#deps;
     const fresh = this.#fresh();
     if (fresh === null) this.#once.problem("work", "none", "no node gives work: miners hear `Work not ready`");

@@ -8,6 +8,21 @@ export const LONGEST_BEHIND_MS = 15_000;
 export const STALLED_AFTER_MS = 300_000;
 /** No later answer heals these: whatever the node says, it is of no use as it is configured. */
 const SICK_AT_ONCE: ReadonlySet<NodeFailure["failure"]> = new Set(["wrongSeed", "wrongChain", "tooLarge"]);
+const OUT_OF_SYNC = "see that the node has peers, disk space and the right time, and that it is in sync (eth_syncing)";
+/** What an operator can do; null where the reason itself says it. */
+const TO_DO: Readonly<Record<NodeFailure["failure"], string | null>> = {
+  timeout: "see that the node runs and is not overloaded, and that the tunnel to it is up",
+  unreachable: "see that the node and the tunnel to it run, and that upstream has the right address",
+  http: "see that upstream has the right address and UPSTREAM_SECRETS the right credentials",
+  malformed: "see that upstream is the address of the node's JSON-RPC (--http) and that batches come through",
+  rpc: "the node must offer eth_getWork: geth up to 1.11 or core-geth, with --mine and --http.api eth",
+  noWork: "start mining on the node (--mine --miner.etherbase 0x…); while it syncs it has no work",
+  inconsistent: "update the node: one since 2018 says which block its work is for",
+  wrongSeed: null,
+  wrongChain: null,
+  tooLarge: null,
+  stuck: null,
+};
 /** Answers in a row that a sick node must give, doubled for each relapse up to the last figure. */
 const WELL_AFTER = 3;
 const WELL_AFTER_AT_MOST = 24;
@@ -43,6 +58,8 @@ export interface UpstreamStatus {
   readonly lastError: string | null;
   /** Since when there is a {@link lastError}. */
   readonly errorSinceMs: number | null;
+  /** What an operator can do about it, where {@link lastError} does not say so itself. */
+  readonly toDo: string | null;
 }
 
 interface NodeRecord {
@@ -61,6 +78,7 @@ interface NodeRecord {
   chainId: number | null;
   lastError: string | null;
   errorSinceMs: number | null;
+  toDo: string | null;
   /** Why it is on another chain; null while it is not known to be. */
   wrongChain: string | null;
 }
@@ -89,6 +107,7 @@ export class UpstreamHealth {
       chainId: null,
       lastError: null,
       errorSinceMs: null,
+      toDo: null,
       wrongChain: null,
     }));
   }
@@ -107,7 +126,7 @@ export class UpstreamHealth {
 
   statuses(): UpstreamStatus[] {
     return this.#nodes.map(
-      ({ name, healthy, height, networkDifficulty, answeredAtMs, chainId, lastError, errorSinceMs }) => ({
+      ({ name, healthy, height, networkDifficulty, answeredAtMs, chainId, lastError, errorSinceMs, toDo }) => ({
         name,
         healthy,
         height,
@@ -116,6 +135,7 @@ export class UpstreamHealth {
         chainId,
         lastError,
         errorSinceMs,
+        toDo,
       }),
     );
   }
@@ -154,12 +174,12 @@ export class UpstreamHealth {
     node.wrongChain = null;
     node.failures = 0;
     node.answers += 1;
-    if (node.healthy) setError(node, null, nowMs);
+    if (node.healthy) setError(node, null, nowMs, null);
     const events = this.#judgeHeights(nowMs);
     if (!node.healthy && node.behindSinceMs === null && node.answers >= node.wellAfter) {
       node.healthy = true;
       node.wellSinceMs = nowMs;
-      setError(node, null, nowMs);
+      setError(node, null, nowMs, null);
       events.push({ node: name, kind: "well", reason: `${node.answers} answers in a row, height ${work.height}` });
     }
     return this.#rules.enabled ? events : [];
@@ -171,9 +191,9 @@ export class UpstreamHealth {
     node.failures += 1;
     node.answers = 0;
     if (failure.failure === "wrongChain") node.wrongChain = failure.reason;
-    setError(node, failure.reason, nowMs);
+    setError(node, failure.reason, nowMs, TO_DO[failure.failure]);
     const isSick = node.failures >= this.#rules.maxFails || SICK_AT_ONCE.has(failure.failure);
-    const events = isSick ? this.#fallSick(node, failure.reason, nowMs) : [];
+    const events = isSick ? this.#fallSick(node, failure.reason, nowMs, TO_DO[failure.failure]) : [];
     return this.#rules.enabled ? events : [];
   }
 
@@ -187,7 +207,9 @@ export class UpstreamHealth {
       if (behind > 0) node.answers = 0;
       events.push(...this.#judgeAge(node, nowMs));
       if (behind >= MOST_BLOCKS_BEHIND || nowMs - (node.behindSinceMs ?? nowMs) > LONGEST_BEHIND_MS) {
-        events.push(...this.#fallSick(node, `at height ${node.height}, ${behind} behind the others`, nowMs));
+        events.push(
+          ...this.#fallSick(node, `at height ${node.height}, ${behind} behind the others`, nowMs, OUT_OF_SYNC),
+        );
       }
     }
     return events;
@@ -201,14 +223,14 @@ export class UpstreamHealth {
     const stalled = nowMs - node.heightSinceMs > STALLED_AFTER_MS;
     const minutes = STALLED_AFTER_MS / 60_000;
     const reason = `at height ${node.height}${stalled ? ` for ${minutes} minutes: is it in sync?` : ""}`;
-    if (stalled && node.healthy) setError(node, reason, nowMs);
+    if (stalled && node.healthy) setError(node, reason, nowMs, OUT_OF_SYNC);
     if (stalled === node.stalled) return [];
     node.stalled = stalled;
     return [{ node: node.name, kind: stalled ? "stalled" : "moving", reason }];
   }
 
-  #fallSick(node: NodeRecord, reason: string, nowMs: number): HealthEvent[] {
-    setError(node, reason, nowMs);
+  #fallSick(node: NodeRecord, reason: string, nowMs: number, toDo: string | null): HealthEvent[] {
+    setError(node, reason, nowMs, toDo);
     if (!node.healthy) return [];
     node.healthy = false;
     node.answers = 0;
@@ -224,7 +246,8 @@ export class UpstreamHealth {
   }
 }
 
-function setError(node: NodeRecord, reason: string | null, nowMs: number): void {
+function setError(node: NodeRecord, reason: string | null, nowMs: number, toDo: string | null): void {
+  node.toDo = toDo;
   node.errorSinceMs = reason === null ? null : (node.errorSinceMs ?? nowMs);
   node.lastError = reason;
 }

@@ -72,9 +72,12 @@ describe("the poll loop", () => {
   });
 
   it("does not run while nobody mines, and stops when the last miner has gone", async () => {
-    await template().guard();
     await template().refresh();
     expect(node.polls).toBe(0);
+    // Cron looks whether the node would have work, so that the first miner is not the one to find out.
+    await template().guard();
+    await template().guard();
+    expect(node.polls).toBe(1);
     expect(await alarmOf()).toBeNull();
     await template().subscribe("0xa");
     await template().unsubscribe("0xa");
@@ -174,7 +177,8 @@ describe("POST /notify/<token>", () => {
 
   it.each(["wrong", `${TOKEN}x`, TOKEN.slice(1)])("is not there for the token %s", async (token) => {
     expect((await notify(token, [headerOf(7), SEED, TARGET, "0x66"])).status).toBe(404);
-    expect(await template().health()).toMatchObject({ height: null });
+    // What the node itself says when it is asked, and not what was pushed.
+    expect(await template().health()).toMatchObject({ height: 100 });
   });
 
   it("is not there when no token is configured", async () => {

@@ -1,10 +1,23 @@
 import { createExecutionContext, reset, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import worker from "../../worker/index.ts";
+
+/** What the configured node gives; null: nobody listens. */
+let work: readonly string[] | null;
+const TARGET = "0x00000007cc03d7d0cb49aa514f6aed05705a9baef46aea9a02514c253e288daa";
+
+beforeEach(() => {
+  work = [`0x${"1".repeat(64)}`, `0x${"0".repeat(64)}`, TARGET, "0x64"];
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
+    if (work === null) throw new TypeError("connection refused");
+    return Response.json([{ jsonrpc: "2.0", id: 1, result: work }]);
+  });
+});
 
 afterEach(async () => {
   await reset();
+  vi.restoreAllMocks();
 });
 
 const TOKEN = "metrics-of-this-test-only";
@@ -25,20 +38,45 @@ describe("/health", () => {
     expect(JSON.parse(text)).toMatchObject({
       healthy: true,
       problems: [],
-      work: { ageMs: null, subscribers: 0, polling: false, upstreams: [{ name: "main" }] },
+      work: { height: 100, subscribers: 0, polling: false, upstreams: [{ name: "main", lastError: null }] },
       ledger: { state: "ok", error: null },
       outbox: { depth: 0 },
     });
   });
 
+  it("answers 503 where no node has ever given work, before any miner has come", async () => {
+    work = null;
+    const { status, text } = await get("/health");
+    expect(status).toBe(503);
+    expect(JSON.parse(text)).toMatchObject({
+      healthy: false,
+      problems: [
+        expect.stringMatching(
+          /^no node has given work yet, so miners hear "Work not ready"\. main, for \d+ s: cannot be reached: .*To do: see that/,
+        ),
+      ],
+      work: { subscribers: 0, polling: false },
+    });
+  });
+
+  it("answers 503 when the shares of all miners are invalid, as the verifiers tell", async () => {
+    const invalid = Object.fromEntries([1, 2, 3, 4].map((login) => [`0x${String(login).repeat(40)}`, 5]));
+    await env.POOL_API.getByName("main").report({ invalid: 20 }, { invalid, good: [] });
+    const { status, text } = await get("/health");
+    expect(status).toBe(503);
+    expect(text).toContain("all of 4 of 4 miners' shares have been invalid (20 shares;");
+    expect(text).toContain("chain id is 61");
+    expect(text).toContain("the miners run Etchash");
+  });
+
   it("answers 503 and says why while miners wait and no node gives work", async () => {
-    // Nobody listens on the configured node's port.
+    work = null;
     await env.BLOCK_TEMPLATE.getByName("main").subscribe(`0x${"ab".repeat(20)}`);
     const { status, text } = await get("/health");
     expect(status).toBe(503);
     const report = JSON.parse(text) as { healthy: boolean; problems: string[] };
     expect(report.healthy).toBe(false);
-    expect(report.problems).toContain("miners wait and there is no work");
+    expect(report.problems).toContain('miners wait and there is no work: miners hear "Work not ready"');
   });
 });
 

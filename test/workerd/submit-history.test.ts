@@ -105,15 +105,15 @@ describe("a shard's verdicts", () => {
       },
       { nowMs: () => 0, after },
     );
-    reporter.count({ kind: "unavailable", reason: "cold" }, 0);
+    reporter.count({ kind: "unavailable", reason: "cold" }, 0, "0xa");
     expect(timers).toEqual([]);
-    reporter.count({ kind: "accepted", block: true }, 2);
-    reporter.count({ kind: "invalid" }, 0);
+    reporter.count({ kind: "accepted", block: true }, 2, "0xa");
+    reporter.count({ kind: "invalid" }, 0, "0xa");
     expect(timers.map(({ delayMs }) => delayMs)).toEqual([5000]);
     await fire();
     expect(reports).toEqual([]);
     reachable = true;
-    reporter.count({ kind: "accepted", block: false }, 0);
+    reporter.count({ kind: "accepted", block: false }, 0, "0xa");
     await fire();
     expect(reports).toEqual([{ stale: 2, accepted: 2, blocks: 1, invalid: 1 }]);
     expect(timers).toEqual([]);

@@ -28,10 +28,13 @@ describe("the metrics", () => {
         ageMs: 1500,
         subscribers: 2,
         polling: true,
-        upstreams: [{ name: "main", healthy: true, height: 9, lastError: null }],
+        upstreams: [
+          { name: "main", healthy: true, height: 9, lastError: null, failingForMs: null, toDo: null, chainId: null },
+        ],
       },
       shards: [{ ...SHARD_HEALTH, cacheEpoch: 3 }, "silent"],
       formerShards: [[7, { ...SHARD_HEALTH, outboxDepth: 2, unresolvedShares: 1 }]],
+      invalidShares: null,
       ledgerError: null,
       maxWorkAgeMs: 1,
       nowMs: 1_790_000_000_000,
@@ -81,6 +84,7 @@ describe("the metrics", () => {
       ledgerError: "refused",
       maxWorkAgeMs: 1,
       unlocker: null,
+      invalidShares: null,
       nowMs: 0,
     });
     const text = expose(poolMetrics(health, FIGURES));

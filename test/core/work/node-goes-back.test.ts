@@ -40,7 +40,7 @@ describe("a lone node that goes back", () => {
     expect(pool.work?.sequence).toBeGreaterThan(before);
     expect(pool.heights).toEqual([0x410, 0x40f]);
     await pool.rounds(5);
-    expect(pool.logs).toMatchObject([{ message: `${FELL}`, upstream: "first", from: 0x410, to: 0x40f }]);
+    expect(pool.logs).toMatchObject([{ message: FELL, upstream: "first", from: 0x410, to: 0x40f }]);
   });
 
   it("is believed as far down as it goes: a chain that was begun anew", async () => {

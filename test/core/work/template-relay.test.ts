@@ -154,7 +154,7 @@ describe("a relay", () => {
     await expect(relay.subscribe("0xa")).rejects.toThrow("the root is restarting");
     world.down = false;
     await relay.guard();
-    expect(relay.health).toMatchObject({ height: 1, subscribers: 1 });
+    expect(await relay.health()).toMatchObject({ height: 1, subscribers: 1 });
   });
 });
 

@@ -243,9 +243,17 @@ describe("the work is always the best that there is", () => {
     const pool = await mining();
     first.faults.hang = true;
     await pool.rounds(5);
-    expect(pool.root.health.upstreams).toEqual([
-      { name: "first", healthy: false, height: 1000, lastError: expect.stringMatching(/no answer/) },
-      { name: "second", healthy: true, height: 1000, lastError: null },
+    expect((await pool.root.health()).upstreams).toEqual([
+      {
+        name: "first",
+        healthy: false,
+        height: 1000,
+        lastError: expect.stringMatching(/no answer/),
+        failingForMs: expect.any(Number),
+        toDo: expect.stringMatching(/see that the node runs/),
+        chainId: 1337,
+      },
+      { name: "second", healthy: true, height: 1000, lastError: null, failingForMs: null, toDo: null, chainId: 1337 },
     ]);
     expect(pool.work?.current.header).toBe(headerOf(second));
   });
@@ -274,7 +282,7 @@ describe("when no node gives work", () => {
     expect(await pool.root.snapshot()).not.toBeNull();
     await pool.rounds(20);
     expect(await pool.root.snapshot()).toBeNull();
-    expect(pool.root.health).toMatchObject({ height: null, ageMs: expect.any(Number) });
+    expect(await pool.root.health()).toMatchObject({ height: null, ageMs: expect.any(Number) });
     await first.startListening();
     await pool.rounds(2);
     expect(await pool.root.snapshot()).toMatchObject({ current: { height: 1000 } });
@@ -346,7 +354,7 @@ describe("a restart", () => {
     await after.root.guard();
     expect(after.alarmMs).toBe(after.nowMs);
     await after.round();
-    expect(after.root.health).toMatchObject({ polling: true, subscribers: 1, height: 1000 });
+    expect(await after.root.health()).toMatchObject({ polling: true, subscribers: 1, height: 1000 });
     expect(after.said).toEqual(["the poll loop had stopped; cron starts it again"]);
     await after.root.guard();
     expect(after.logs.length).toBe(1);
@@ -363,6 +371,30 @@ describe("nobody mines", () => {
     first.advance();
     expect(pool.root.notify(workItems(first), null).ok).toBe(true);
     expect(pool.store.writes).toBe(writes);
+  });
+
+  it("has its nodes asked by cron, or by who asks for the health, and at most once in a while", async () => {
+    const pool = new TestPool({ upstreams: pairOf() });
+    await pool.root.guard();
+    expect(await pool.root.health()).toMatchObject({ height: 1000, polling: false, subscribers: 0 });
+    await pool.root.health();
+    expect([first.calls.get("http"), second.calls.get("http")]).toEqual([1, 1]);
+    expect([pool.alarmMs, pool.store.writes, pool.pushes.length]).toEqual([null, 0, 0]);
+    pool.nowMs += 60_000;
+    await pool.root.guard();
+    expect(first.calls.get("http")).toBe(2);
+  });
+
+  it("and no node ever answered: that is known before the first miner comes", async () => {
+    await first.stopListening();
+    const pool = new TestPool({ upstreams: [{ name: "first", url: first.url }] });
+    const { upstreams } = await pool.root.health();
+    expect(upstreams).toMatchObject([
+      { height: null, lastError: expect.stringMatching(/cannot be reached/), toDo: expect.stringMatching(/tunnel/) },
+    ]);
+    pool.nowMs += 60_000;
+    const { upstreams: later } = await pool.root.health();
+    expect(later).toMatchObject([{ healthy: true, failingForMs: 60_000 }]);
   });
 
   it("but asks for work without subscribing: the loop runs for a minute longer", async () => {
