@@ -12,7 +12,7 @@ import type {
   UnresolvedEntry,
   UnresolvedRecord,
 } from "../ledger/write-path/unresolved-records.ts";
-import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../ledger/contract/records.ts";
+import type { BlockRecord, LedgerWriter, ShareRecord } from "../ledger/contract/records.ts";
 import type { Logger } from "../log.ts";
 import { identityOf, proofOf } from "../share-identity.ts";
 import { BlockPath, type BlockNode } from "./block-path.ts";
@@ -21,7 +21,7 @@ import { Copies, type Decision } from "./copies.ts";
 import { HeldSubmissions, type HeldOutcome } from "./held-submissions.ts";
 import { isGood, judgeClaim, type GoodJudgement, type Judgement } from "./judgement.ts";
 import { ProofChecks } from "./proof-checks.ts";
-import { unavailable, type ShareSubmission, type ShareVerdict } from "./share.ts";
+import { verdictOf, unavailable, type ShareSubmission, type ShareVerdict } from "./share.ts";
 import { VerificationQueue } from "./verification-queue.ts";
 
 /**
@@ -98,6 +98,8 @@ export class ShareProcessor {
    */
   readonly #recent = new BoundedMap<string, { readonly owner: string; readonly verdict: ShareVerdict }>(REMEMBERED);
   #newestHeight = 0;
+  /** Height of the work that the template gives out now. */
+  #workHeight = 0;
   #refuted = 0;
   /** When, in ms, for those of the last hour; at most {@link MOST_REFUTED}. */
   #refutedAtMs: readonly number[] = [];
@@ -175,6 +177,7 @@ export class ShareProcessor {
 
   /** Work at this height is being mined. */
   prepare(height: number): void {
+    this.#workHeight = height;
     this.#newestHeight = Math.max(this.#newestHeight, height);
     const { keeper } = this.#options;
     const epoch = this.#epochOf(height);
@@ -307,7 +310,8 @@ export class ShareProcessor {
     this.#checks.trust(share);
     if (judgement.kind === "block") return this.#found("found", share, judgement.record);
     const { record } = judgement;
-    const outcome = await this.#commit.commit({ kind: "share", record, retry: share.retry, heldId: null });
+    const late = share.job.height < Math.max(this.#workHeight, share.workHeight ?? 0);
+    const outcome = await this.#commit.commit({ kind: "share", record, retry: share.retry, heldId: null, late });
     const verdict = verdictOf(outcome, false);
     this.#remember(record, verdict);
     return { answer: verdict };
@@ -391,10 +395,4 @@ function writeOf(one: UnresolvedRecord): LedgerWrite {
 
 function endVerdict(end: HeldOutcome): ShareVerdict {
   return end.kind === "refuted" ? { kind: "invalid" } : verdictOf(end.outcome, end.block);
-}
-
-function verdictOf(outcome: RecordOutcome, block: boolean): ShareVerdict {
-  if (outcome === "duplicate") return { kind: "duplicate" };
-  if (outcome === "unresolved") return unavailable("too old to tell whether it is in the ledger");
-  return { kind: "accepted", block };
 }

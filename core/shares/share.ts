@@ -1,4 +1,5 @@
 import type { Verdict } from "../history/definitions.ts";
+import type { RecordOutcome } from "../ledger/contract/records.ts";
 import type { Job } from "../work/job.ts";
 
 /** A submit that passed every check that needs no hashing. Hex strings are lower case with `0x`, as they go into the ledger. */
@@ -29,6 +30,8 @@ export interface ShareSubmission {
   readonly client?: string;
   /** How long the session has let it wait for others, in ms: the verifier does not begin anew. Left out: not at all. */
   readonly waitedMs?: number;
+  /** Height of the newest work that the session has; above the job's, the share is late. */
+  readonly workHeight?: number;
   /** Stale submits of this login since its last share: for statistics, which only the verifier gathers. */
   readonly staleBefore?: number;
 }
@@ -56,4 +59,12 @@ export type ShareVerdict =
 /** @param reason for the log */
 export function unavailable(reason: string): ShareVerdict {
   return { kind: "unavailable", reason };
+}
+
+/** The verdict on a good proof of work by what the ledger made of it. @param block whether it closed a round */
+export function verdictOf(outcome: RecordOutcome, block: boolean): ShareVerdict {
+  if (outcome === "duplicate") return { kind: "duplicate" };
+  if (outcome === "stale") return { kind: "stale" };
+  if (outcome === "unresolved") return unavailable("too old to tell whether it is in the ledger");
+  return { kind: "accepted", block };
 }

@@ -303,6 +303,7 @@ function onSubmit(
     mixDigest: message.mixDigest,
     job,
     shareDifficulty: toldDifficulty(state, job, context),
+    workHeight: work.current.height,
   };
   const region = DIALECTS[dialect].extranonce ? state.region : noteNonce(state.region, nonce, job.classTable);
   return { state: { ...state, region }, effects: [{ kind: "verify", id: message.id, share }] };

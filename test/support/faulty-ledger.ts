@@ -38,6 +38,8 @@ export class FaultyLedger {
   /** What was written when, and how to take it back. */
   #journal: { readonly atMs: number; readonly undo: () => void }[] = [];
   #inFlight = 0;
+  /** The greatest height of a block. */
+  #closedHeight = -1;
   readonly #evidence = new Set<string>();
   /** Proof of work by height, swept below eight heights as the real one is. */
   readonly #pow = new Map<string, number>();
@@ -62,11 +64,11 @@ export class FaultyLedger {
         shared: this.refusesAll ? "eth:stats is a string, and must be a hash" : null,
         own: this.refusedLogins.has(login) ? `eth:hashrate:${login} is a string, and must be a sorted set` : null,
       }),
-      recordShares: (batch, retry) =>
+      recordShares: (batch, retry, late) =>
         this.#send(alive, batch.length, () => {
           this.#refuse(batch);
           if (!retry) this.sweep(Math.min(...batch.map((share) => share.height)));
-          return batch.map((share) => this.#share(share, retry));
+          return batch.map((share) => this.#share(share, retry, late?.has(share)));
         }),
       recordBlock: (block, retry) =>
         this.#send(alive, 1, () => {
@@ -82,10 +84,11 @@ export class FaultyLedger {
       throw new RedisReplyError("WRONGTYPE Operation against a key holding the wrong kind of value");
   }
 
-  #share(share: ShareRecord, retry: boolean): RecordOutcome {
+  #share(share: ShareRecord, retry: boolean, late = false): RecordOutcome {
     const key = powKey(share);
     if (retry && this.#evidence.has(identityOf(share))) return "recorded";
     if (this.#pow.has(key)) return "duplicate";
+    if (late && share.height <= this.#closedHeight) return "stale";
     this.#pow.set(key, share.height);
     this.credited.set(key, identityOf(share));
     this.credits.push(identityOf(share));
@@ -106,6 +109,7 @@ export class FaultyLedger {
     const outcome = this.#share(block, retry);
     if (outcome === "recorded" && !known) {
       this.candidates.push(powKey(block));
+      this.#closedHeight = Math.max(this.#closedHeight, block.height);
       this.#wrote(() => void this.candidates.splice(this.candidates.lastIndexOf(powKey(block)), 1));
     }
     return outcome;

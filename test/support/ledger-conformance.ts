@@ -27,6 +27,7 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 3 * HOUR_MS, nowMs: () => nowMs });
     const record = (...shares: ShareRecord[]) => writer.recordShares(shares, false);
     const retry = (...shares: ShareRecord[]) => newWriter().recordShares(shares, true);
+    const late = (...shares: ShareRecord[]) => writer.recordShares(shares, false, new Set(shares));
     const closeRound = (found: BlockRecord) => writer.recordBlock(found, false);
 
     beforeAll(async () => {
@@ -244,6 +245,49 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       ]);
       expect(await closeRound(block())).toBe("recorded");
       expect(await redis.command(["ZSCORE", "eth:finders", found.login])).toBe("2");
+    });
+
+    describe("once a block is recorded", () => {
+      test("late shares at its height or below are stale and write nothing; those above, and those in time, count", async () => {
+        const at = (height: number) => share({ height });
+        expect(await late(at(100))).toEqual(["recorded"]);
+        await closeRound(block({ height: 101 }));
+        const before = await readBooks(redis);
+        expect(await late(at(101))).toEqual(["stale"]);
+        expect(await late(at(99), at(101), share({ height: 100, login: loginOf(2) }))).toEqual([
+          "stale",
+          "stale",
+          "stale",
+        ]);
+        expect(await readBooks(redis)).toEqual(before);
+        expect(await late(at(101), at(102), at(100))).toEqual(["stale", "recorded", "stale"]);
+        expect(await record(at(101))).toEqual(["recorded"]);
+        expect(await redis.command(["HGET", "eth:shares:roundCurrent", loginOf(1)])).toBe("4000000000");
+        expect(await redis.command(["HGET", "eth:stats", "roundShares"])).toBe("4000000000");
+      });
+
+      test("a late share that an earlier attempt wrote is recorded, and a copy of one is a duplicate", async () => {
+        const one = share({ height: 100 });
+        expect(await late(one)).toEqual(["recorded"]);
+        await closeRound(block({ height: 101 }));
+        expect(await newWriter().recordShares([one], true, new Set([one]))).toEqual(["recorded"]);
+        expect(await late({ ...one, login: loginOf(2) })).toEqual(["duplicate"]);
+        // What was promised counts, whenever it comes.
+        expect(await retry(share({ height: 100 }))).toEqual(["recorded"]);
+      });
+
+      test("asking costs one command, and only where a share is late", async () => {
+        await closeRound(block({ height: 101 }));
+        await late(share({ height: 102 }));
+        const before = writer.billedCommands;
+        await late(share({ height: 102 }));
+        // A lone one needs a command more, because its duplicate check is no write.
+        expect(writer.billedCommands - before).toBe(9);
+        await late(share({ height: 102 }), share({ height: 100 }));
+        expect(writer.billedCommands - before).toBe(9 + 9);
+        await late(share({ height: 100 }));
+        expect(writer.billedCommands - before).toBe(9 + 9 + 3);
+      });
     });
 
     test("a block whose share was there before is a duplicate and closes nothing", async () => {

@@ -25,9 +25,10 @@ export interface BlockRecord extends ShareRecord {
 /**
  * Per record, in the order given. On a retry a record that the earlier attempt wrote is `recorded`. `unresolved`, on a retry only: the
  * record is so old that every trace of the earlier attempt may have expired; nothing was written, because crediting twice would be worse,
- * and the caller keeps the record for the operator (docs/decisions/0001-exactly-once-by-evidence.md).
+ * and the caller keeps the record for the operator (docs/decisions/0001-exactly-once-by-evidence.md). `stale`, of a late share only: a block
+ * of the pool's at its height or above has closed the round that it was found in; nothing was written.
  */
-export type RecordOutcome = "recorded" | "duplicate" | "unresolved";
+export type RecordOutcome = "recorded" | "duplicate" | "unresolved" | "stale";
 
 /** Which key stands in the way of a write that Redis refused, in words for the operator; null where that is in order. */
 export interface RefusalCause {
@@ -39,8 +40,16 @@ export interface RefusalCause {
 
 /** The write side of the ledger: atomic, and safe to send again with `retry`. Errors are those of {@link RedisPort}. */
 export interface LedgerWriter {
-  /** Writes a batch of shares in one request and one atomic step. */
-  recordShares(batch: readonly ShareRecord[], retry: boolean): Promise<RecordOutcome[]>;
+  /**
+   * Writes a batch of shares in one request and one atomic step.
+   * @param late those of the batch that are on older work than the newest and that nobody was told yet to count: held back from a round
+   * that is closed, they would be worth more in the next one (docs/protocol.md, section 7)
+   */
+  recordShares(
+    batch: readonly ShareRecord[],
+    retry: boolean,
+    late?: ReadonlySet<ShareRecord>,
+  ): Promise<RecordOutcome[]>;
   /** Writes a block, closes the round and adds the candidate, in one atomic step. */
   recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome>;
   /** After a refusal: looks at the keys that a write of this login needs. @throws RedisUnreachableError */

@@ -13,10 +13,12 @@ export type CommitEntry = {
   readonly retry: boolean;
   /** The durable row that holds it meanwhile; it goes when the ledger or the outbox has the record. */
   readonly heldId: number | null;
-} & (
-  | { readonly kind: "share"; readonly record: ShareRecord }
-  | { readonly kind: "block"; readonly record: BlockRecord }
-);
+} &
+  /** `late`: on older work than the newest, and nobody was told yet that it counts. */
+  (
+    | { readonly kind: "share"; readonly record: ShareRecord; readonly late?: boolean }
+    | { readonly kind: "block"; readonly record: BlockRecord }
+  );
 
 interface Waiting {
   readonly entry: CommitEntry;
@@ -154,7 +156,9 @@ export class GroupCommit {
     this.#inFlight = batch;
     const cancel = clock.after(answerWithinMs, () => this.#parkInFlight(batch));
     try {
-      const outcomes = await sendWrite(writer, batch.write, batch.retry);
+      const outcomes = await sendWrite(writer, batch.write, batch.retry, lateOf(batch.waiting));
+      // Made durable meanwhile, and so promised: what is stale is sent again from there, where nothing is late any more.
+      if (batch.rows && outcomes.includes("stale")) return;
       if (batch.rows) outbox.settled(batch.rows, outcomes);
       else {
         this.#answer(batch.waiting, outcomes);
@@ -285,6 +289,10 @@ export class GroupCommit {
     this.#options.onFailure(error);
     for (const one of batch.waiting) one.reject(error);
   }
+}
+
+function lateOf(waiting: readonly Waiting[]): ReadonlySet<ShareRecord> {
+  return new Set(waiting.flatMap(({ entry }) => (entry.kind === "share" && entry.late === true ? [entry.record] : [])));
 }
 
 function unresolved(entry: CommitEntry): UnresolvedRecord {

@@ -9,6 +9,8 @@ import { OUTCOME_CODES, POW_HEIGHTS, type LedgerScript } from "../contract/scrip
 /** Most shares of one batch: Lua's `unpack` ends at about 8,000 values, and a ZADD takes two a share. */
 export const MAX_BATCH = 2000;
 
+const NONE_LATE: ReadonlySet<ShareRecord> = new Set();
+
 const MAX_DIFFICULTY = 2n ** 63n - 1n;
 
 /** A record that must not reach the books: the text names the field and what was found. */
@@ -62,7 +64,11 @@ class ScriptedLedgerWriter implements LedgerWriter {
     this.#evidenceMs = evidenceMs({ hashrateLargeWindowMs: Infinity, ...options });
   }
 
-  async recordShares(batch: readonly ShareRecord[], retry: boolean): Promise<RecordOutcome[]> {
+  async recordShares(
+    batch: readonly ShareRecord[],
+    retry: boolean,
+    late: ReadonlySet<ShareRecord> = NONE_LATE,
+  ): Promise<RecordOutcome[]> {
     if (batch.length === 0) return [];
     if (batch.length > MAX_BATCH)
       throw new LedgerRecordError(`batch: ${batch.length} shares, at most ${MAX_BATCH} fit one request`);
@@ -71,7 +77,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
     const sweepHeight = retry ? null : this.#dueSweep(Math.min(...batch.map((share) => share.height)));
     const logins = [...new Set(batch.map((share) => share.login))];
     const due = logins.filter((login) => this.#renewalDue(login, now));
-    const { keys, args } = sharesCall(this.#keys, batch, logins, new Set(due));
+    const { keys, args } = sharesCall(this.#keys, batch, logins, new Set(due), late);
     const codes = await this.#run(RECORD_SHARES, keys, [...this.#preamble(retry, sweepHeight, now), ...args]);
     if (codes.length !== batch.length)
       throw new RedisReplyError(`${RECORD_SHARES.name}: ${codes.length} codes for ${batch.length} shares`);
@@ -148,8 +154,14 @@ class ScriptedLedgerWriter implements LedgerWriter {
   }
 }
 
-function sharesCall(names: LedgerKeys, batch: readonly ShareRecord[], logins: readonly string[], due: Set<string>) {
-  const keys = [names.pow, names.roundCurrent, names.hashrate, names.stats];
+function sharesCall(
+  names: LedgerKeys,
+  batch: readonly ShareRecord[],
+  logins: readonly string[],
+  due: ReadonlySet<string>,
+  late: ReadonlySet<ShareRecord>,
+) {
+  const keys = [names.pow, names.roundCurrent, names.hashrate, names.stats, names.candidates];
   const args = [String(logins.length)];
   const index = new Map<string, string>();
   for (const login of logins) {
@@ -166,6 +178,7 @@ function sharesCall(names: LedgerKeys, batch: readonly ShareRecord[], logins: re
       share.worker,
       String(share.timestampMs),
       seconds(share),
+      late.has(share) ? "1" : "0",
     );
   }
   return { keys, args };
@@ -210,6 +223,7 @@ function outcomeOf(code: RedisValue): RecordOutcome {
   if (code === OUTCOME_CODES.recorded) return "recorded";
   if (code === OUTCOME_CODES.duplicate) return "duplicate";
   if (code === OUTCOME_CODES.unresolved) return "unresolved";
+  if (code === OUTCOME_CODES.stale) return "stale";
   throw new RedisReplyError(`the ledger script answered with an unknown code`);
 }
 

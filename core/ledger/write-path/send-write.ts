@@ -17,10 +17,15 @@ export function mayHaveExecuted(error: unknown): boolean {
   return !(error instanceof RedisReplyError && /^[A-Z]+ /.test(error.message));
 }
 
-/** Sends one write. @throws what the writer throws, and when the answer does not fit the write */
-export async function sendWrite(writer: LedgerWriter, write: LedgerWrite, retry: boolean): Promise<RecordOutcome[]> {
+/** Sends one write. @param late see {@link LedgerWriter.recordShares} @throws what the writer throws, and when the answer does not fit the write */
+export async function sendWrite(
+  writer: LedgerWriter,
+  write: LedgerWrite,
+  retry: boolean,
+  late?: ReadonlySet<ShareRecord>,
+): Promise<RecordOutcome[]> {
   if (write.kind === "block") return [await writer.recordBlock(write.record, retry)];
-  const outcomes = await writer.recordShares(write.records, retry);
+  const outcomes = await writer.recordShares(write.records, retry, late);
   if (outcomes.length !== write.records.length)
     throw new Error(`the ledger gave ${outcomes.length} outcomes for ${write.records.length} shares`);
   return outcomes;

@@ -11,6 +11,7 @@ const share = (miner: number, ms: number, proof: number) => ({
   retry: false,
   heldId: null,
 });
+const late = (n: number) => ({ ...share(1, n, n), late: true });
 const fine = (delayMs: number): Fault => ({ kind: "none", delayMs });
 
 function setUp(options: { faults?: Fault[]; otherwise?: Fault; commitIntervalMs?: number } = {}) {
@@ -85,6 +86,24 @@ describe("group commit", () => {
     expect(ledger.requests).toBe(3);
     expect([...ledger.credited.values()].map((identity) => identity.split("/")[2])).toEqual(["1", "2", "3"]);
     expect(ledger.candidates).toHaveLength(1);
+  });
+
+  it("says that a late share is stale once a block of its height is recorded, and keeps the promise to one that waited too long for that", async () => {
+    const { clock, ledger, start, rowsEver } = setUp({ faults: [fine(10), fine(10), fine(3_000)] });
+    const { commit } = start();
+    void commit.commit({ kind: "block", record: makeBlock(1, 1, 1), retry: false, heldId: null });
+    await clock.pass(20);
+    const refused = watch([commit.commit(late(2))]);
+    await clock.pass(20);
+    expect(refused).toEqual(["stale"]);
+    const before = rowsEver();
+    // The ledger is slow: the miner is told that it counts before the ledger says anything.
+    const promised = watch([commit.commit(late(3))]);
+    await clock.pass(1_500);
+    expect(promised).toEqual(["recorded"]);
+    expect(rowsEver()).toBeGreaterThan(before);
+    await clock.pass(60_000);
+    expect([...ledger.credited.values()].map((identity) => identity.split("/")[2])).toEqual(["1", "3"]);
   });
 
   it("writes no row while the ledger answers", async () => {

@@ -126,6 +126,25 @@ describe("the way of a share", () => {
     expect(ledger.credits).toHaveLength(2);
   });
 
+  it("takes a late share that comes after the pool's block of its height for stale, and one in time for what it is", async () => {
+    const { clock, ledger, start } = setUp();
+    const verifier = start();
+    const [first, second, third] = shares;
+    const [found] = blocks;
+    if (!first || !second || !third || !found) throw new Error("four are needed");
+    await verdictsOf(clock, [verifier.submit(submission(job, found))]);
+    const held = { timestampMs: 2, workHeight: job.height + 1 };
+    expect(await verdictsOf(clock, [verifier.submit(submission(job, first, held))])).toEqual([{ kind: "stale" }]);
+    // It may be in time by what its session knows; by now the template has given out newer work.
+    verifier.prepare(job.height + 1);
+    const unaware = { timestampMs: 3, workHeight: job.height };
+    expect(await verdictsOf(clock, [verifier.submit(submission(job, second, unaware))])).toEqual([{ kind: "stale" }]);
+    verifier.prepare(job.height);
+    const inTime = { timestampMs: 4, workHeight: job.height };
+    expect(await verdictsOf(clock, [verifier.submit(submission(job, third, inTime))])).toEqual([accepted]);
+    expect(ledger.credits).toHaveLength(2);
+  });
+
   it("refuses junk by the cheap test without a cache and without a full hash", async () => {
     const { start } = setUp();
     const verifier = start({ keeper: new CacheKeeper(() => Ethash.instantiate(loadKernel()), 40 << 20) });

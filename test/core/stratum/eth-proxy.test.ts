@@ -53,6 +53,7 @@ describe("eth-proxy: what is granted", () => {
         mixDigest: MIX,
         job: job("a"),
         shareDifficulty: 2_000_000_000n,
+        workHeight: 1_000,
       },
     ]);
   });

@@ -45,6 +45,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
         mixDigest: null,
         job: job("a"),
         shareDifficulty: DIFFICULTY,
+        workHeight: 1_000,
       },
     ]);
   });
@@ -197,6 +198,7 @@ describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
         mixDigest: null,
         job: job("a"),
         shareDifficulty: DIFFICULTY,
+        workHeight: 1_000,
       },
     ]);
     expect(

@@ -1,33 +1,36 @@
 -- record-shares: writes a batch of shares, each exactly once, in one atomic step.
 --
--- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats
+-- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:blocks:candidates
 --       then per login: <coin>:hashrate:<login>, <coin>:miners:<login>
 -- ARGV  1 retry: 1 when an earlier attempt at these shares may have been executed, else 0
 --       2 sweep: members of pow with a lower score (height) go; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds
 --       4 evidence since: a share with an earlier ms may have lost its hashrate entry (expired, purged), Unix ms
 --       5 number of logins; then per login: login, 1 when the expiration is to be refreshed
---       then per share: login's index from 1, nonce:powHash:mixDigest, height, difficulty, worker, ms, ts
+--       then per share: login's index from 1, nonce:powHash:mixDigest, height, difficulty, worker, ms, ts,
+--       1 when it is late: newer work is out, and nobody was told yet that the share counts; else 0
 -- Output  billed commands (this one and every inner one), then a code per share in the order given:
 --         0 duplicate, nothing written   1 recorded, by this or (retry) by an earlier attempt
 --         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
+--         3 stale (late only): a block at its height or above has closed the round that it was found in; nothing written
 -- Errors  Redis' own text; then nothing is written (of several logins, some may keep a lastShare that is too new).
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
-local pow, round, hashrate, stats = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local DUPLICATE, RECORDED, UNRESOLVED = 0, 1, 2
+local pow, round, hashrate, stats, candidates = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local DUPLICATE, RECORDED, UNRESOLVED, STALE = 0, 1, 2, 3
 
 local logins, at = {}, 6
 for l = 1, tonumber(ARGV[5]) do
-  logins[l] = { name = ARGV[at], expire = ARGV[at + 1] == '1', hashrate = KEYS[3 + 2 * l], miner = KEYS[4 + 2 * l], shares = {} }
+  logins[l] = { name = ARGV[at], expire = ARGV[at + 1] == '1', hashrate = KEYS[4 + 2 * l], miner = KEYS[5 + 2 * l], shares = {} }
   at = at + 2
 end
 local shares = {}
-for i = at, #ARGV, 7 do
+for i = at, #ARGV, 8 do
   local login = logins[tonumber(ARGV[i])]
   local share = {
     index = #shares + 1, login = login, pow = ARGV[i + 1], height = ARGV[i + 2], diff = ARGV[i + 3],
     tail = ARGV[i + 4] .. ':' .. ARGV[i + 5], ms = tonumber(ARGV[i + 5]), ts = ARGV[i + 6],
+    late = ARGV[i + 7] == '1',
   }
   share.evidence = share.diff .. ':' .. share.tail
   shares[share.index] = share
@@ -56,8 +59,18 @@ if retry then
   end
 end
 
+-- The greatest height of a block of the pool's that is still a candidate; asked for once, and only where a late share needs it.
+local closedHeight
+local function isClosed(height)
+  if closedHeight == nil then
+    local newest = call('ZREVRANGE', candidates, 0, 0, 'WITHSCORES')
+    closedHeight = not failed(newest) and tonumber(newest[2]) or -1
+  end
+  return tonumber(height) <= closedHeight
+end
+
 -- A lone first attempt is checked by the NX of the ZADD that has to be sent anyway.
-local lone = #shares == 1 and not retry
+local lone = #shares == 1 and not retry and not shares[1].late
 local steps, fresh = {}, {}
 if lone then
   local added = call('ZADD', pow, 'NX', shares[1].height, shares[1].pow)
@@ -80,6 +93,7 @@ else
       local old = retry and share.ms < since
       if present[share.pow] then codes[i] = old and RECORDED or DUPLICATE
       elseif old then codes[i] = UNRESOLVED
+      elseif share.late and isClosed(share.height) then codes[i] = STALE
       else
         present[share.pow] = true
         fresh[#fresh + 1] = share

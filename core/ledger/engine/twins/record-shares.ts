@@ -6,7 +6,7 @@ import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
 
-const { duplicate, recorded, unresolved } = OUTCOME_CODES;
+const { duplicate, recorded, unresolved, stale } = OUTCOME_CODES;
 
 interface Login {
   readonly name: string;
@@ -30,6 +30,7 @@ interface Share {
   readonly entry: string;
   readonly ms: number;
   readonly ts: number;
+  readonly late: boolean;
 }
 
 interface Batch {
@@ -46,12 +47,12 @@ function parse(keys: readonly string[], argv: readonly string[]): Batch {
   const logins: Login[] = [];
   for (let l = 0; l < Number(count); l++) {
     const [name = "", renew] = argv.slice(5 + 2 * l, 7 + 2 * l);
-    const [hashrateKey = "", minerKey = ""] = keys.slice(4 + 2 * l, 6 + 2 * l);
+    const [hashrateKey = "", minerKey = ""] = keys.slice(5 + 2 * l, 7 + 2 * l);
     logins.push({ name, renew: renew === "1", hashrateKey, minerKey, shares: [], fresh: [] });
   }
   const shares: Share[] = [];
-  for (let i = 5 + 2 * logins.length; i < argv.length; i += 7) {
-    const [index, pow = "", height, diff = "", worker = "", ms = "", ts] = argv.slice(i, i + 7);
+  for (let i = 5 + 2 * logins.length; i < argv.length; i += 8) {
+    const [index, pow = "", height, diff = "", worker = "", ms = "", ts, late] = argv.slice(i, i + 8);
     const login = logins[Number(index) - 1];
     if (!login) throw refuse("ERR record-shares: a share of a login that is not listed");
     const share: Share = {
@@ -64,6 +65,7 @@ function parse(keys: readonly string[], argv: readonly string[]): Batch {
       entry: `${diff}:${login.name}:${worker}:${ms}`,
       ms: Number(ms),
       ts: Number(ts),
+      late: late === "1",
     };
     shares.push(share);
     login.shares.push(share);
@@ -71,9 +73,28 @@ function parse(keys: readonly string[], argv: readonly string[]): Batch {
   return { retry: retry === "1", sweep, expirationMs: Number(expiration) * 1000, since: Number(since), logins, shares };
 }
 
-/** A code per share; what has to be written is put into its login's `fresh`. */
-function judge(space: Keyspace, powKey: string, { retry, since, logins, shares }: Batch): number[] {
+/** What was found out before anything is written. */
+interface Judged {
+  /** One per share; what has to be written is in its login's `fresh`. */
+  readonly codes: readonly number[];
+  /** Whether the candidates had to be looked at. */
+  readonly askedClosed: boolean;
+}
+
+/** The greatest height of a block of the pool's that is still a candidate. */
+function closedHeightOf(space: Keyspace, candidatesKey: string): number {
+  const row = space.typed(candidatesKey, "zset");
+  return row ? Math.max(-1, ...space.entries(row.id).map(({ value }) => Number(value))) : -1;
+}
+
+function judge(
+  space: Keyspace,
+  powKey: string,
+  candidatesKey: string,
+  { retry, since, logins, shares }: Batch,
+): Judged {
   const codes: number[] = [];
+  let closedHeight: number | null = null;
   for (const login of retry ? logins : []) {
     const row = space.typed(login.hashrateKey, "zset");
     for (const share of login.shares)
@@ -87,13 +108,15 @@ function judge(space: Keyspace, powKey: string, { retry, since, logins, shares }
     const present = batch.has(share.pow) || (pow && space.entry(pow.id, share.pow) !== undefined);
     if (present) codes[share.index] = old ? recorded : duplicate;
     else if (old) codes[share.index] = unresolved;
+    else if (share.late && share.height <= (closedHeight ??= closedHeightOf(space, candidatesKey)))
+      codes[share.index] = stale;
     else {
       codes[share.index] = recorded;
       batch.add(share.pow);
       share.login.fresh.push(share);
     }
   }
-  return codes;
+  return { codes, askedClosed: closedHeight !== null };
 }
 
 function creditRound(space: Keyspace, roundKey: string, credited: readonly Login[]): void {
@@ -123,13 +146,13 @@ function put(space: Keyspace, key: string, entries: readonly (readonly [member: 
 }
 
 /** What the script bills for the same batch. */
-function billed(batch: Batch, credited: readonly Login[]): number {
+function billed(batch: Batch, credited: readonly Login[], askedClosed: boolean): number {
   const { retry, sweep, logins, shares } = batch;
-  // EVALSHA, the sweep, the evidence of each login, the duplicate check.
-  const checks = 1 + (sweep === "" ? 0 : 1) + (retry ? logins.length : 0) + 1;
+  // EVALSHA, the sweep, the evidence of each login, the duplicate check, the candidates.
+  const checks = 1 + (sweep === "" ? 0 : 1) + (retry ? logins.length : 0) + 1 + (askedClosed ? 1 : 0);
   if (credited.length === 0) return checks;
   // For a lone first attempt the duplicate check is the ZADD; the round is HMGET and HSET from three logins on.
-  const pow = shares.length === 1 && !retry ? 0 : 1;
+  const pow = shares.length === 1 && !retry && shares[0]?.late === false ? 0 : 1;
   const round = Math.min(credited.length, 2);
   const renewals = credited.filter((login) => login.renew).length;
   // ZADD hashrate, HINCRBY stats; ZADD and HSET a login.
@@ -138,15 +161,15 @@ function billed(batch: Batch, credited: readonly Login[]): number {
 
 /** Native twin of the script `record-shares`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
 export function recordShares(space: Keyspace, keys: readonly string[], argv: readonly string[]): Reply {
-  const [powKey = "", roundKey = "", hashrateKey = "", statsKey = ""] = keys;
+  const [powKey = "", roundKey = "", hashrateKey = "", statsKey = "", candidatesKey = ""] = keys;
   const batch = parse(keys, argv);
   if (batch.sweep !== "") removeByScore(space, powKey, "-inf", `(${batch.sweep}`);
   return space.sql.transaction(() => {
-    const codes = judge(space, powKey, batch);
+    const { codes, askedClosed } = judge(space, powKey, candidatesKey, batch);
     const fresh = batch.logins.flatMap((login) => login.fresh).toSorted((a, b) => a.index - b.index);
     // In the order of their first share, as the script meets them.
     const credited = [...new Set(fresh.map((share) => share.login))];
-    if (credited.length === 0) return [billed(batch, credited), ...codes];
+    if (credited.length === 0) return [billed(batch, credited, askedClosed), ...codes];
     put(
       space,
       powKey,
@@ -164,7 +187,7 @@ export function recordShares(space: Keyspace, keys: readonly string[], argv: rea
       const lastShare = Math.max(...login.fresh.map((share) => share.ts));
       space.put(space.open(login.minerKey, "hash").id, "lastShare", String(lastShare));
     }
-    return [billed(batch, credited), ...codes];
+    return [billed(batch, credited, askedClosed), ...codes];
   });
 }
 
