@@ -37,7 +37,12 @@ export function ConnectPage() {
         {facts && (
           <p class="text-muted mt-2 text-sm">
             Chain {facts.chain}; share difficulty {hashes(Number(facts.shareDifficulty))}
-            {facts.vardiff ? " to begin with, then fitted to your hashrate." : "."}
+            {". "}
+            {facts.vardiff
+              ? "Miners on EthereumStratum get the difficulty that suits their hashrate, by nonces of their own (or the nearest to d=… hashes in the password); all others stay at this one. "
+              : ""}
+            A share counts what its nonce and its work say, on whichever connection it comes: nothing is won by choosing
+            a difficulty.
           </p>
         )}
       </Panel>
