@@ -1,6 +1,8 @@
 import { afterEach } from "vitest";
+import { DIALECTS } from "../../core/stratum/dialects.ts";
+import type { DialectName } from "../../core/stratum/messages.ts";
+import type { RejectReason } from "../../core/stratum/rejections.ts";
 import { startBridge, type Bridge, type BridgeOptions } from "../src/index.ts";
-import { isObject } from "../src/json.ts";
 import { parseMinerLine } from "../src/miner-side/miner-line.ts";
 import { ScriptedPool, type PoolConnection } from "./scripted-pool.ts";
 import { TcpMiner } from "./tcp-miner.ts";
@@ -84,17 +86,24 @@ export interface Request {
   readonly params: readonly unknown[];
 }
 
-/** Answers like the pool does: logins with yes, shares as told; undefined keeps silent, an object is an error. */
+/** What the pool makes of a share: yes, or why not. */
+export type Verdict = true | RejectReason;
+
+/** The pool's own words for it, in a dialect of the pool's own: no test imagines an answer. */
+export function wordsOf(request: Request, verdict: Verdict, dialect: DialectName = "ethProxy"): string {
+  const id = JSON.stringify(request.id ?? null);
+  return verdict === true ? DIALECTS[dialect].granted(id) : DIALECTS[dialect].rejection(id, verdict);
+}
+
+/** Answers like the pool does: logins with yes, shares as told; undefined keeps silent. */
 export function answer(
   line: string,
   connection: PoolConnection,
-  submit: (share: Request) => unknown = () => true,
+  submit: (share: Request) => Verdict | undefined = () => true,
 ): void {
   const request = requestOf(line);
-  const result = /submitwork/i.test(request.method) ? submit(request) : true;
-  if (result === undefined) return;
-  const outcome = isObject(result) ? { result: null, error: result } : { result };
-  connection.send(`${JSON.stringify({ id: request.id, jsonrpc: "2.0", ...outcome })}\n`);
+  const verdict = /submitwork/i.test(request.method) ? submit(request) : true;
+  if (verdict !== undefined) connection.send(`${wordsOf(request, verdict)}\n`);
 }
 
 /** The n-th share of a miner, told apart by its nonce. */

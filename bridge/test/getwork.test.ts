@@ -2,8 +2,11 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
+import { DIALECTS } from "../../core/stratum/dialects.ts";
 import type { Bridge } from "../src/index.ts";
 import {
+  wordsOf,
+  type Verdict,
   ADDRESS,
   bridgeTo,
   minerOf,
@@ -31,9 +34,9 @@ interface Seen {
   readonly port: number | undefined;
 }
 
-/** A pool's HTTP side. `reply` gives the result, an error object, a status, or nothing at all: the connection dies. */
+/** A pool's HTTP side. `reply` gives work, a verdict, a status, or nothing at all: the connection dies. */
 async function httpPool(
-  reply: (request: Request, nth: number) => unknown,
+  reply: (request: Request, nth: number) => readonly string[] | Verdict | number | undefined,
   port = 0,
 ): Promise<{ port: number; seen: Seen[]; url: string }> {
   const seen: Seen[] = [];
@@ -48,9 +51,10 @@ async function httpPool(
       const result = reply(call, seen.length);
       if (result === undefined) return void request.socket.destroy();
       if (typeof result === "number") return void response.writeHead(result).end("no");
-      const outcome =
-        typeof result === "object" && !Array.isArray(result) ? { result: null, error: result } : { result };
-      const text = JSON.stringify({ id: call.id, jsonrpc: "2.0", ...outcome });
+      const text =
+        typeof result === "object"
+          ? DIALECTS.ethProxy.result(JSON.stringify(call.id), JSON.stringify(result))
+          : wordsOf(call, result);
       return void response.writeHead(200, { "Content-Length": text.length }).end(text);
     });
   });
@@ -144,13 +148,7 @@ test.each([
 });
 
 test("asks again for a share whose answer was lost, and does not call it a duplicate", async () => {
-  const pool = await httpPool((_, nth) =>
-    nth === 1
-      ? undefined
-      : nth === 2
-        ? { code: 0, message: "Work not ready" }
-        : { code: 22, message: "Duplicate share" },
-  );
+  const pool = await httpPool((_, nth) => (nth === 1 ? undefined : nth === 2 ? "notReady" : "duplicate"));
   const bridge = await getworkBridge(pool.url);
   const reply = await post(bridge, `/${ADDRESS}/rig-1`, JSON.stringify(share(1)));
   expect(bodyOf(reply)).toBe('{"id":41,"jsonrpc":"2.0","result":true}');
@@ -189,10 +187,7 @@ test("delivers the share of a miner that hung up, and tells it so when it submit
     servers[0]?.close(resolve);
   });
   servers.shift();
-  await poolThat(
-    (line, connection) => answer(line, connection, () => ({ code: 22, message: "Duplicate share" })),
-    down.port,
-  );
+  await poolThat((line, connection) => answer(line, connection, () => "duplicate"), down.port);
   const miner = await minerOf(bridge);
   miner.say(LOGIN, share(1));
   await miner.untilLines(2);

@@ -9,7 +9,18 @@ import { expect, test } from "vitest";
 import { parseObject } from "../src/json.ts";
 import { KeptShares } from "../src/kept-shares.ts";
 import { SILENT } from "../src/options.ts";
-import { ADDRESS, answer, atEnd, bridgeTo, LOGIN, minerOf, poolThat, requestOf, share } from "./bridge-fixture.ts";
+import {
+  ADDRESS,
+  answer,
+  atEnd,
+  bridgeTo,
+  LOGIN,
+  minerOf,
+  poolThat,
+  requestOf,
+  share,
+  type Verdict,
+} from "./bridge-fixture.ts";
 import { ScriptedPool, type PoolConnection } from "./scripted-pool.ts";
 import { TcpMiner } from "./tcp-miner.ts";
 
@@ -78,7 +89,7 @@ test("counts what the pool says in the end, and why, though the miner was told y
   miner.say(share(1), share(2), share(3));
   await miner.untilLines(5);
   await first.kill();
-  const verdicts = [false, { code: 22, message: "Duplicate share" }, { code: 23, message: "Invalid share" }];
+  const verdicts: Verdict[] = ["stale", "duplicate", "invalidLimit"];
   // The second had been recorded before the pool died: that it is a duplicate now says so.
   await poolThat((line, connection) => answer(line, connection, () => verdicts.shift()), first.port);
   while (bridge.stats().totals.rejected < 2) await new Promise((resolve) => setTimeout(resolve, 5));

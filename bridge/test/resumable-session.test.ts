@@ -1,9 +1,10 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { DIALECTS } from "../../core/stratum/dialects.ts";
 import { parseObject, type JsonObject } from "../src/json.ts";
 import type { ToMiner } from "../src/session/outcomes.ts";
 import { ResumableSession } from "../src/session/resumable-session.ts";
-import { LOGIN, requestOf, share } from "./bridge-fixture.ts";
+import { LOGIN, requestOf, share, wordsOf } from "./bridge-fixture.ts";
 
 /** What can happen to a session; numbers pick one of what there is. */
 type Step =
@@ -16,7 +17,9 @@ type Step =
   | { readonly do: "cut" }
   | { readonly do: "connect" }
   /** Make before break: another connection opens beside the first. */
-  | { readonly do: "second" };
+  | { readonly do: "second" }
+  /** The miner has waited too long; `disk`: whether the bridge's disk takes shares. */
+  | { readonly do: "overdue"; readonly disk: boolean };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("submit" as const), id: fc.integer({ min: 40, max: 43 }) }) },
@@ -29,6 +32,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("cut" as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("connect" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("second" as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("overdue" as const), disk: fc.boolean() }) },
 );
 
 /** A pool, a miner and the session between them, without sockets. */
@@ -40,6 +44,7 @@ class World {
   /** Lines that reached the pool on each connection and have no answer. */
   readonly inbox = new Map<number, string[]>();
   #connections = 0;
+  #now = 0;
   #active: number | null = null;
 
   run(action: Step): void {
@@ -47,7 +52,7 @@ class World {
       case "submit":
         return this.submit(action.id);
       case "poll":
-        this.session.accept(JSON.stringify({ id: 5, method: "eth_getWork", params: [] }), 0);
+        this.session.accept(JSON.stringify({ id: 5, method: "eth_getWork", params: [] }), this.#now);
         return this.flush();
       case "judge":
         return this.judge(action.pick, action.told);
@@ -59,6 +64,8 @@ class World {
         return this.#active === null ? this.connect() : undefined;
       case "second":
         return this.connect();
+      case "overdue":
+        return this.overdue(action.disk);
     }
   }
 
@@ -87,7 +94,7 @@ class World {
     const { params } = share(this.submitted.length);
     const nonce = String(params[0]);
     this.submitted.push({ id, nonce });
-    this.session.accept(JSON.stringify({ ...share(this.submitted.length - 1), id }), 0);
+    this.session.accept(JSON.stringify({ ...share(this.submitted.length - 1), id }), this.#now);
     this.flush();
   }
 
@@ -105,6 +112,17 @@ class World {
     if (!told) this.cut(chosen.connection);
   }
 
+  private overdue(disk: boolean): void {
+    this.#now += 10;
+    const { toMiner, toKeep } = this.session.overdue(this.#now, 5, 1_000);
+    this.tell(toMiner);
+    for (const tracked of disk ? toKeep : []) {
+      tracked.kept = tracked.sequence;
+      const yes = this.session.acknowledge(tracked);
+      if (yes !== null) this.tell([yes]);
+    }
+  }
+
   private cut(connection: number | null): void {
     if (connection === null) return;
     this.inbox.delete(connection);
@@ -115,18 +133,14 @@ class World {
 
   private answer(connection: number, line: string): void {
     const { id, method, params } = requestOf(line);
-    let outcome: JsonObject = { result: true };
-    if (method === "eth_getwork") outcome = { result: ["h", "s", "t"] };
+    let said = wordsOf({ id, method, params }, true);
+    if (method === "eth_getwork") said = DIALECTS.ethProxy.result(JSON.stringify(id), '["h","s","t"]');
     if (method === "eth_submitwork") {
       const nonce = String(params[0]);
-      if (this.recorded.has(nonce)) outcome = { result: null, error: { code: 22, message: "Duplicate share" } };
+      if (this.recorded.has(nonce)) said = wordsOf({ id, method, params }, "duplicate");
       this.recorded.add(nonce);
     }
-    const { toMiner, resumed } = this.session.fromPool(
-      connection,
-      JSON.stringify({ id, jsonrpc: "2.0", ...outcome }),
-      0,
-    );
+    const { toMiner, resumed } = this.session.fromPool(connection, said, this.#now);
     if (resumed === true) this.activate(connection);
     this.tell(toMiner);
     this.flush();
@@ -136,7 +150,7 @@ class World {
     // The newest connection wins, as in the bridge.
     if (this.#active !== null && this.#active > connection) return;
     this.#active = connection;
-    this.tell(this.session.activate(connection, 0) ?? []);
+    this.tell(this.session.activate(connection, this.#now) ?? []);
     this.flush();
   }
 

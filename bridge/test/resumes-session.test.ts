@@ -1,17 +1,28 @@
 import { expect, test } from "vitest";
+import { DIALECTS } from "../../core/stratum/dialects.ts";
 import { parseObject } from "../src/json.ts";
-import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, requestOf, share } from "./bridge-fixture.ts";
+import {
+  ADDRESS,
+  answer,
+  bridgeTo,
+  LOGIN,
+  minerOf,
+  poolThat,
+  requestOf,
+  share,
+  type Verdict,
+} from "./bridge-fixture.ts";
 import { ScriptedPool, type PoolConnection } from "./scripted-pool.ts";
 
 /** A ledger that outlives the pool's restarts, as the real one does: a share counts once, and again it is a duplicate. */
 class Ledger {
   readonly recorded = new Map<string, number>();
 
-  record(nonce: unknown): true | { code: number; message: string } {
+  record(nonce: unknown): Verdict {
     const key = String(nonce);
     const count = (this.recorded.get(key) ?? 0) + 1;
     this.recorded.set(key, count);
-    return count === 1 ? true : { code: 22, message: "Duplicate share" };
+    return count === 1 ? true : "duplicate";
   }
 }
 
@@ -155,7 +166,7 @@ test("holds a share that the restarted pool has no work for yet, and asks again"
   await poolThat((line, connection) => {
     answer(line, connection, () => {
       asked += 1;
-      return asked === 1 ? { code: 0, message: "Work not ready" } : true;
+      return asked === 1 ? "notReady" : true;
     });
   }, first.port);
   await miner.untilLines(2);
@@ -182,9 +193,11 @@ const stratum1 = (extranonce: string, judges: boolean) => (line: string, connect
   const job = { id: null, method: "mining.notify", params: [`job-${extranonce}`, "seed", "header", true] };
   const subscribed = [["mining.notify", "session", "EthereumStratum/1.0.0"], extranonce];
   if (method === "mining.submit" && !judges) return;
-  connection.send(
-    `${JSON.stringify({ id, result: method === "mining.subscribe" ? subscribed : true, error: null })}\n`,
-  );
+  const said =
+    method === "mining.subscribe"
+      ? DIALECTS.es1.result(String(id), JSON.stringify(subscribed))
+      : DIALECTS.es1.granted(String(id));
+  connection.send(`${said}\n`);
   if (method === "mining.authorize") connection.send(`${JSON.stringify(job)}\n`);
 };
 
@@ -253,15 +266,15 @@ const stratum2 = (extranonce: string, judges: boolean) => (line: string, connect
   const { id, method } = requestOf(line);
   if (method === "mining.submit" && !judges) return;
   const hello = { proto: "EthereumStratum/2.0.0", resume: "0" };
-  const result =
-    method === "mining.hello"
-      ? hello
-      : method === "mining.subscribe"
-        ? "s-12345"
-        : method === "mining.authorize"
-          ? "rig"
-          : true;
-  connection.send(`${JSON.stringify({ id, result })}\n`);
+  const told: Readonly<Record<string, unknown>> = {
+    "mining.hello": hello,
+    "mining.subscribe": "s-12345",
+    "mining.authorize": "rig",
+  };
+  const result = told[method];
+  const said =
+    result === undefined ? DIALECTS.es2.granted(String(id)) : DIALECTS.es2.result(String(id), JSON.stringify(result));
+  connection.send(`${said}\n`);
   if (method !== "mining.authorize") return;
   connection.send(
     `${JSON.stringify({ method: "mining.set", params: { epoch: "1", target: "ff", algo: "ethash", extranonce } })}\n`,
@@ -270,11 +283,7 @@ const stratum2 = (extranonce: string, judges: boolean) => (line: string, connect
 };
 
 test.each([
-  [
-    "accepts the share in flight of an EthereumStratum/2 session whose extranonce stays",
-    "0a0a",
-    { id: 4, result: true },
-  ],
+  ["accepts the share in flight of an EthereumStratum/2 session whose extranonce stays", "0a0a", { id: 4 }],
   [
     "answers the share in flight of an EthereumStratum/2 session whose extranonce changes",
     "0b0b",

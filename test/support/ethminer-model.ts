@@ -1,13 +1,13 @@
 import { connect, type Socket } from "node:net";
 import type { Ethash } from "ethash-wasm";
-import { elementsOf, parseObject, textOf, type JsonObject } from "../../bridge/src/json.ts";
+import { elementsOf, isObject, parseObject, textOf, type JsonObject } from "../../bridge/src/json.ts";
 import { meets, solutions } from "./proofs.ts";
 
 /** Settings of a modelled ethminer. */
 export interface EthminerOptions {
   readonly port: number;
-  /** `stratum1+tcp` or `stratum2+tcp`. */
-  readonly dialect: "eth-proxy" | "ethereum-stratum";
+  /** `stratum1+tcp`, `stratum2+tcp` or `stratum3+tcp`. */
+  readonly dialect: "eth-proxy" | "EthereumStratum/1" | "EthereumStratum/2";
   readonly login: string;
   readonly worker: string;
   readonly ethash: Ethash;
@@ -16,10 +16,11 @@ export interface EthminerOptions {
   /** First nonce of this run; the second half of the digits where the pool gives the first ones. */
   readonly startNonce: bigint;
   readonly shareEveryMs: number;
+  /** ethminer's default is `--response-timeout 2`. */
+  readonly responseTimeoutMs: number;
 }
 
-/** ethminer's defaults: `--response-timeout 2`, `--farm-retries 3`, `--retry-delay 0` (docs/protocol.md, section 8). */
-const RESPONSE_TIMEOUT_MS = 2_000;
+/** ethminer's default of `--farm-retries`; `--retry-delay` is 0 (docs/protocol.md, section 8). */
 const RETRIES = 3;
 
 interface Job {
@@ -29,7 +30,7 @@ interface Job {
 }
 
 /**
- * ethminer 0.19 as it behaves with its default settings: it waits 2 s for the answer to a login or a submit, connects again at
+ * ethminer 0.19 as it behaves with its default settings: it waits so long for the answer to a login or a submit, connects again at
  * once, ends itself after three connections that came to nothing, and begins its nonces anew at every job that it is sent.
  */
 export class EthminerModel {
@@ -39,6 +40,8 @@ export class EthminerModel {
   #socket: Socket | null = null;
   #rest = "";
   #extranonce = "";
+  /** What EthereumStratum/2 calls the worker. */
+  #token = "";
   #job: Job | null = null;
   #loggedIn = false;
   #attempts = 0;
@@ -82,7 +85,9 @@ export class EthminerModel {
   #open(): void {
     const { dialect, login, worker } = this.#options;
     if (dialect === "eth-proxy") this.#ask(1, { method: "eth_submitLogin", params: [login, "x"], worker });
-    else this.#ask(1, { method: "mining.subscribe", params: ["ethminer/0.19.0", "EthereumStratum/1.0.0"] });
+    else if (dialect === "EthereumStratum/1")
+      this.#ask(1, { method: "mining.subscribe", params: ["ethminer/0.19.0", "EthereumStratum/1.0.0"] });
+    else this.#ask(1, { method: "mining.hello", params: { agent: "ethminer/0.19.0", proto: "EthereumStratum/2.0.0" } });
   }
 
   #lost(socket: Socket): void {
@@ -103,7 +108,7 @@ export class EthminerModel {
   #ask(id: number, body: JsonObject): void {
     this.#pending.set(
       id,
-      setTimeout(() => this.#socket?.destroy(), RESPONSE_TIMEOUT_MS),
+      setTimeout(() => this.#socket?.destroy(), this.#options.responseTimeoutMs),
     );
     this.#say({ id, ...body });
   }
@@ -120,6 +125,9 @@ export class EthminerModel {
 
   #onLine(body: JsonObject): void {
     const { id, method, params, result, error } = body;
+    const version2 = this.#options.dialect === "EthereumStratum/2";
+    if (method === "mining.set" && isObject(params) && typeof params["extranonce"] === "string")
+      this.#extranonce = params["extranonce"];
     if (method === "mining.notify") {
       const [job, , header] = elementsOf(params);
       this.#turnTo(textOf(job), `0x${textOf(header)}`);
@@ -136,7 +144,7 @@ export class EthminerModel {
     this.#pending.delete(id);
     const refusal = error === undefined || error === null ? null : JSON.stringify(error);
     if (id >= 40) {
-      if (result === true && refusal === null) this.answers.accepted += 1;
+      if (refusal === null && (version2 ? result !== false : result === true)) this.answers.accepted += 1;
       else this.answers.rejected.push(refusal ?? "false");
     } else if (refusal !== null || result === false) this.#socket?.destroy();
     else this.#granted(id, result);
@@ -144,12 +152,22 @@ export class EthminerModel {
 
   #granted(id: number, result: unknown): void {
     const { dialect, login, worker } = this.#options;
-    if (dialect === "ethereum-stratum" && id === 1) {
+    const authorize = { method: "mining.authorize", params: [`${login}.${worker}`, "x"] };
+    if (dialect === "EthereumStratum/1" && id === 1) {
       this.#extranonce = textOf(elementsOf(result)[1]);
       this.#say({ id: 2, method: "mining.extranonce.subscribe", params: [] });
-      this.#ask(3, { method: "mining.authorize", params: [`${login}.${worker}`, "x"] });
+      this.#ask(3, authorize);
       return;
     }
+    if (dialect === "EthereumStratum/2" && id === 1) {
+      this.#ask(2, { method: "mining.subscribe", params: [] });
+      return;
+    }
+    if (dialect === "EthereumStratum/2" && id === 2) {
+      this.#ask(3, authorize);
+      return;
+    }
+    if (dialect === "EthereumStratum/2") this.#token = textOf(result);
     this.#loggedIn = true;
     this.#attempts = 0;
     if (dialect === "eth-proxy") this.#say({ id: 5, method: "eth_getWork", params: [] });
@@ -175,10 +193,10 @@ export class EthminerModel {
     const request = 39 + this.submitted.length;
     if (dialect === "eth-proxy")
       this.#ask(request, { method: "eth_submitWork", params: [nonce, header, mixDigest], worker });
-    else
-      this.#ask(request, {
-        method: "mining.submit",
-        params: [`${login}.${worker}`, id, nonce.slice(2 + this.#extranonce.length)],
-      });
+    else {
+      const tail = nonce.slice(2 + this.#extranonce.length);
+      const params = dialect === "EthereumStratum/2" ? [id, tail, this.#token] : [`${login}.${worker}`, id, tail];
+      this.#ask(request, { method: "mining.submit", params });
+    }
   }
 }

@@ -165,6 +165,7 @@ export class MinerConnection implements UplinkOwner {
       this.#socket.setTimeout(0);
       this.#overdue ??= setTimeout(() => this.#onOverdue(), this.#around.timings.answerWithinMs);
     }
+    if (this.#session.asksForWork) this.#writer.expectWork();
     this.#uplink.carry();
     if (this.#uplink.pool === null && this.#session.loggedIn) this.#answerOverdue();
     // Neither ever reaches the pool: it would ban the address, and with it every other rig of the site.

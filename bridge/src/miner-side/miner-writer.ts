@@ -16,6 +16,8 @@ export class MinerWriter {
   readonly #gapMs: number;
   readonly #onTooSlow: () => void;
   #heldJob: string | null = null;
+  /** The miner has asked for work: the answer brings the job that is held back, or a newer one. */
+  #asked = false;
   #jobAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -36,13 +38,20 @@ export class MinerWriter {
     // A setting holds for the jobs after it, not for the one before.
     if (kind === "setting") this.#flushJob();
     if (kind === "login") this.#jobAt = performance.now() + ASKS_WITHIN_MS - this.#gapMs;
+    if (kind === "work" || kind === "noWork") this.#asked = false;
     if (kind === "work") {
       // It is as new as the job that is held back, or newer.
       this.#heldJob = null;
       this.#jobAt = performance.now();
     }
     this.#put(text);
+    if (kind === "noWork") this.#release();
     if (this.#socket.writableLength > MAX_UNREAD_BYTES) this.#onTooSlow();
+  }
+
+  /** The miner has asked for work. */
+  expectWork(): void {
+    this.#asked = true;
   }
 
   /** Nothing is written any more. */
@@ -52,7 +61,7 @@ export class MinerWriter {
   }
 
   #release(): void {
-    if (this.#heldJob === null || this.#socket.writableNeedDrain) return;
+    if (this.#heldJob === null || this.#asked || this.#socket.writableNeedDrain) return;
     const waitMs = this.#jobAt + this.#gapMs - performance.now();
     if (waitMs <= 0) this.#flushJob();
     else this.#timer ??= setTimeout(() => this.#onGapOver(), waitMs);

@@ -5,10 +5,10 @@ import type { ShareFate } from "./share-fates.ts";
 export interface ToMiner {
   readonly text: string;
   /**
-   * `job`: a newer one replaces it; `setting`: holds for the jobs after it; the others go at once: `work` has a job in it, and after
-   * `login` most miners ask for one.
+   * `job`: a newer one replaces it; `setting`: holds for the jobs after it; the others go at once: `work` and `noWork` answer a question
+   * for work, which most miners ask after `login`.
    */
-  readonly kind: "answer" | "login" | "work" | "job" | "setting";
+  readonly kind: "answer" | "login" | "work" | "noWork" | "job" | "setting";
 }
 
 /** What follows from a line of the pool. */

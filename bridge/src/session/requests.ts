@@ -26,6 +26,9 @@ export interface Tracked {
   answered: boolean;
 }
 
+/** What is true of every request when the miner says it. */
+export const NEW = { sends: 0, deferrals: 0, kept: null, answered: false } as const;
+
 /** The dialect that a request is answered in. */
 function dialectOf({ method }: MinerRequest, version2: boolean): Dialect {
   if (method.startsWith("eth_")) return DIALECTS.ethProxy;
@@ -75,8 +78,9 @@ export function isWorkPoll({ parsed }: Tracked): boolean {
   return parsed.request.method === "eth_getwork";
 }
 
-/** How the answer to a request is written. */
-export function answerKind({ method }: MinerRequest): "login" | "answer" {
+/** How an answer without a job in it is written. */
+export function answerKind({ method }: MinerRequest): "login" | "noWork" | "answer" {
+  if (method === "eth_getwork") return "noWork";
   return method === "eth_submitlogin" || method === "eth_login" ? "login" : "answer";
 }
 

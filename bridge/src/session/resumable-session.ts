@@ -8,6 +8,7 @@ import { localAnswers, type Overdue } from "./local-answers.ts";
 import { pushedExtranonce } from "./nonce-range.ts";
 import type { Outgoing, PoolOutcome, ToMiner } from "./outcomes.ts";
 import {
+  NEW,
   answerKind,
   answers,
   granted,
@@ -102,6 +103,11 @@ export class ResumableSession {
     return this.#state.loggedIn;
   }
 
+  /** The miner has asked for work and has no answer. */
+  get asksForWork(): boolean {
+    return this.#open().some((tracked) => isWorkPoll(tracked) && !tracked.answered);
+  }
+
   /** Takes a line of the miner. @returns false when it is no JSON object: it must not reach the pool. */
   accept(line: string, nowMs: number): boolean {
     const parsed = parseMinerLine(line);
@@ -114,19 +120,9 @@ export class ResumableSession {
     if (parsed.request.method === "eth_submithashrate")
       this.#hashrate = readRate(parsed.request.params[0]) ?? this.#hashrate;
     this.#sequence += 1;
-    const tracked: Tracked = {
-      sequence: this.#sequence,
-      line,
-      parsed,
-      extranonce: this.#state.nonces.extranonceOf(parsed.request),
-      saidAtMs: nowMs,
-      waited: this.#active === null,
-      sends: 0,
-      deferrals: 0,
-      kept: null,
-      answered: false,
-    };
-    this.#wait([tracked]);
+    const extranonce = this.#state.nonces.extranonceOf(parsed.request);
+    const said = { sequence: this.#sequence, line, parsed, extranonce, saidAtMs: nowMs, waited: this.#active === null };
+    this.#wait([{ ...said, ...NEW }]);
     return true;
   }
 
@@ -300,7 +296,7 @@ export class ResumableSession {
     if (kind === "setting" && !work.learnSetting(text, body)) return [];
     if (kind === "job" && !work.learnJob(text, body, nonces.extranonce, nowMs)) return [];
     // Whoever has just asked for work gets it with the answer, and not twice.
-    if (kind === "job" && this.#open().some((tracked) => isWorkPoll(tracked) && !tracked.answered)) {
+    if (kind === "job" && this.asksForWork) {
       this.#asked = { text, kind };
       return [];
     }
@@ -354,7 +350,7 @@ export class ResumableSession {
   #giveUp(tracked: Tracked, out: { toMiner: ToMiner[]; fates: ShareFate[] }): void {
     const reason = isShare(tracked) ? "stale" : "notReady";
     const text = refused(tracked.parsed.request, this.#state.nonces.version2, reason);
-    if (!tracked.answered) out.toMiner.push({ text, kind: "answer" });
+    if (!tracked.answered) out.toMiner.push({ text, kind: answerKind(tracked.parsed.request) });
     if (isShare(tracked))
       out.fates.push(
         lostShare(tracked, this.login, { reason: "stale", code: null, message: REJECTIONS.stale.message }),
