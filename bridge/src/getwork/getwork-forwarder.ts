@@ -149,7 +149,8 @@ export class GetworkForwarder {
     if (line.request.method === "eth_getwork" && answer.kind === "granted") this.#remember(login, answer.result);
     if (line.kind !== "submit") return answered.text;
     const reason = answer.kind === "granted" ? null : answer.refusal.reason;
-    if ((asked || asking.kept !== null) && reason === "notReady") return null;
+    // A pool that has just begun has no work yet: the share would be lost for a second's sake.
+    if (reason === "notReady") return null;
     const claim = shareClaim(login, null, line.shareKey);
     const recorded = reason === "duplicate" && (asked || this.#around.claims.take(claim));
     const accepted = recorded || answer.kind === "granted";
