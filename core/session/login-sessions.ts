@@ -225,7 +225,10 @@ export class LoginSessions implements ConnectionHost {
   gate({ record: { ip } }: StratumConnection): ShareGate {
     let gate = this.#gates.get(ip);
     if (!gate) {
-      gate = new ShareGate(this.live().some(({ record }) => record.ip === ip && record.proven === true));
+      gate = new ShareGate(
+        this.clock,
+        this.live().some(({ record }) => record.ip === ip && record.proven === true),
+      );
       this.#gates.set(ip, gate);
     }
     return gate;

@@ -1,18 +1,24 @@
+import type { Clock } from "../clock.ts";
+
 /** Shares that one client of a login may have in flight: few until one of them was valid. */
 export const IN_FLIGHT = { unproven: 8, proven: 128 } as const;
 /** Above so many that wait, a submit of HTTP getwork is refused: each is a request that is held open. */
 const MOST_WAITING = 256;
+/** An invalid share keeps its place for so long: junk is read as slowly as this lets it, and costs its sender no more than it costs us. */
+const INVALID_KEEPS_MS = 500;
 
 /**
  * Lets the shares that one client (an IP) sends for one login in a few at a time. Whoever has no place waits, and its connection reads
  * nothing on meanwhile: nothing is refused for coming too fast, and nobody's junk fills the verifier's queue.
  */
 export class ShareGate {
+  readonly #clock: Clock;
   readonly #waiting: (() => void)[] = [];
   #inFlight = 0;
   #proven: boolean;
 
-  constructor(proven: boolean) {
+  constructor(clock: Clock, proven: boolean) {
+    this.#clock = clock;
     this.#proven = proven;
   }
 
@@ -44,8 +50,13 @@ export class ShareGate {
     return true;
   }
 
-  /** A verdict has come. */
-  leave(): void {
+  /** A verdict has come. @param invalid the share was none */
+  leave(invalid: boolean): void {
+    if (invalid) this.#clock.after(INVALID_KEEPS_MS, () => this.#free());
+    else this.#free();
+  }
+
+  #free(): void {
     this.#inFlight -= 1;
     this.#letIn();
   }

@@ -19,6 +19,8 @@ const POLICY_CLOSE = 1008;
 /** The pool is at fault: the peer is to come back. */
 export const RESTART_CLOSE = 1012;
 
+const CROWDED: ShareVerdict = { kind: "unavailable", reason: "too many shares in flight" };
+
 /** Who is spoken to. A WebSocket is one. */
 export interface Peer {
   /** One line with its line end. May throw when the peer has gone. */
@@ -235,18 +237,25 @@ export class StratumConnection {
   async #submit(id: string, share: PendingShare): Promise<void> {
     const gate = this.#host.gate(this);
     const entered = await gate.enter(this.lasts);
-    const verdict = entered
-      ? this.#host.verify({ ...share, client: this.#record.ip }).finally(() => gate.leave())
-      : Promise.resolve({ kind: "unavailable", reason: "too many shares in flight" } as const);
-    await this.#host.background(this.#answer(id, share, verdict, gate).catch((error: unknown) => this.#fail(error)));
+    const verdict = entered ? this.#verify(share, gate) : Promise.resolve(CROWDED);
+    await this.#host.background(this.#answer(id, share, verdict).catch((error: unknown) => this.#fail(error)));
   }
 
-  async #answer(id: string, share: PendingShare, judged: Promise<ShareVerdict>, gate: ShareGate): Promise<void> {
-    const verdict = await judged;
-    if (verdict.kind === "accepted") {
-      gate.prove();
-      if (this.#record.proven !== true) this.#record = { ...this.#record, proven: true };
+  async #verify(share: PendingShare, gate: ShareGate): Promise<ShareVerdict> {
+    let invalid = false;
+    try {
+      const verdict = await this.#host.verify({ ...share, client: this.#record.ip });
+      invalid = verdict.kind === "invalid" || verdict.kind === "lowDifficulty";
+      if (verdict.kind === "accepted") gate.prove();
+      return verdict;
+    } finally {
+      gate.leave(invalid);
     }
+  }
+
+  async #answer(id: string, share: PendingShare, judged: Promise<ShareVerdict>): Promise<void> {
+    const verdict = await judged;
+    if (verdict.kind === "accepted" && this.#record.proven !== true) this.#record = { ...this.#record, proven: true };
     const refused = !(await this.#reportVerdict(verdict));
     await this.feed({ kind: "verdict", id, verdict, refused });
     // The miner has its answer: whatever becomes of the charts costs it nothing.

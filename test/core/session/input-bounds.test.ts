@@ -121,6 +121,9 @@ describe("many shares at once", () => {
     await rig.clock.pass(100);
     expect(rig.attempts).toHaveLength(IN_FLIGHT.unproven);
     for (let share = 0; share < IN_FLIGHT.unproven; share++) await judge({ kind: "invalid" });
+    await rig.clock.pass(400);
+    // Junk keeps its place for half a second.
+    expect(rig.attempts).toHaveLength(IN_FLIGHT.unproven);
     await rig.clock.pass(100);
     expect(rig.attempts).toHaveLength(2 * IN_FLIGHT.unproven);
     const miner = await rig.loggedIn();
@@ -171,7 +174,9 @@ describe("a stranger", () => {
     for (let connection = 0; connection < 150; connection++) {
       const peer = await rig.loggedIn({ ip: STRANGER });
       const junk = Array.from({ length: 29 }, (_, id) => submit(id, "ab7"[id % 3], `,"worker":"w${connection}-${id}"`));
-      await send(rig, peer, junk);
+      const sent = send(rig, peer, junk);
+      await rig.clock.pass(2_000);
+      await sent;
       await rig.leave(peer);
     }
     expect(rig.sessions.history("1d").workers).toEqual([["rig", 1, 0, 0, 0, 2_000_000_000]]);
