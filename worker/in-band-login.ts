@@ -30,7 +30,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
       async connect(owner, begun) {
         const ws = await connectSession(env, { owner, ip, worker, begun }, server);
         session = ws;
-        return (bytes) => ws.send(bytes);
+        return (bytes) => passOn(ws, bytes);
       },
     },
     server,
@@ -57,7 +57,7 @@ async function connectSession(env: Env, handover: SessionHandover, client: WebSo
   if (!session) throw new Error("the session object did not take the WebSocket");
   session.binaryType = "arraybuffer";
   session.accept();
-  session.addEventListener("message", ({ data }) => client.send(data));
+  session.addEventListener("message", ({ data }) => passOn(client, data));
   // 1006: the object died or was moved, and nobody said goodbye.
   session.addEventListener("close", ({ code, reason }) =>
     code === 1006 ? closeSocket(client, RESTART_CLOSE, "Please reconnect") : closeSocket(client, code, reason),
@@ -65,4 +65,13 @@ async function connectSession(env: Env, handover: SessionHandover, client: WebSo
   session.addEventListener("error", () => closeSocket(client, RESTART_CLOSE, "Please reconnect"));
   if (client.readyState !== WebSocket.OPEN) closeSocket(session, 1000, "Client gone");
   return session;
+}
+
+/** To a socket that may have closed in the same moment: its close follows. */
+function passOn(ws: WebSocket, data: string | ArrayBuffer | Uint8Array): void {
+  try {
+    ws.send(data);
+  } catch {
+    // What the one side still has to say, nobody hears.
+  }
 }
