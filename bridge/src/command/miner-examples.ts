@@ -1,25 +1,12 @@
-/** How each miner is pointed at the bridge. */
-interface MinerExample {
-  readonly miner: string;
-  /** `BRIDGE` is the bridge's address on the LAN, `0xWALLET` the login. */
-  readonly command: string;
-}
+import { MINER_PROGRAMS } from "../../../core/miner-programs.ts";
 
-/** Every client that `--help` and the README show. */
-export const MINERS: readonly MinerExample[] = [
-  { miner: "ethminer", command: "ethminer -P stratum1+tcp://0xWALLET.rig1@BRIDGE:8008" },
-  { miner: "ethminer, NiceHash dialect", command: "ethminer -P stratum2+tcp://0xWALLET.rig1@BRIDGE:8008" },
-  { miner: "ethminer, getwork", command: "ethminer -P http://BRIDGE:8080/0xWALLET/rig1" },
-  {
-    miner: "lolMiner",
-    command: "lolMiner --algo ETCHASH --pool BRIDGE:8008 --user 0xWALLET.rig1 --ethstratum ETHPROXY",
-  },
-  { miner: "T-Rex", command: "t-rex -a etchash -o stratum+tcp://BRIDGE:8008 -u 0xWALLET -p x -w rig1" },
-  { miner: "TeamRedMiner", command: "teamredminer -a etchash -o stratum+tcp://BRIDGE:8008 -u 0xWALLET.rig1 -p x" },
-  { miner: "GMiner", command: "miner --algo etchash --server BRIDGE:8008 --user 0xWALLET.rig1 --proto proxy" },
-  { miner: "Phoenix", command: "PhoenixMiner -coin etc -pool BRIDGE:8008 -wal 0xWALLET -worker rig1 -proto 2" },
-  { miner: "Claymore", command: "EthDcrMiner64 -epool BRIDGE:8008 -ewal 0xWALLET -eworker rig1 -epsw x -esm 0" },
-];
+const TARGET = { address: "0xWALLET", worker: "rig1", bridge: "BRIDGE" };
+
+/** Every program that `--help` and the README show; on Etchash chains where it can, else on Ethash ones. */
+export const MINERS: readonly { readonly miner: string; readonly command: string }[] = MINER_PROGRAMS.flatMap(
+  ({ name, mines, command }) =>
+    mines[0] && !name.startsWith("ASIC") ? [{ miner: name, command: command(TARGET, mines[0]) }] : [],
+);
 
 /** The examples of `--help`. @param program what one types to run the bridge */
 export function minerExamples(program: string): string {

@@ -1,13 +1,7 @@
 import { useId } from "preact/hooks";
 import { hashes } from "../data/format.ts";
-import {
-  bridgeCommand,
-  isWorkerName,
-  MINER_PROGRAMS,
-  STRATUM_PORT,
-  websocatCommand,
-  type Connection,
-} from "../data/miner-programs.ts";
+import { programsFor, STRATUM_PORT, type Algorithm, type MinerTarget } from "../../../core/miner-programs.ts";
+import { algorithmOf, bridgeCommand, isWorkerName, websocatCommand } from "../data/miner-programs.ts";
 import { usePoolFacts } from "../data/pool-facts.ts";
 import { usePreference } from "../data/preferences.ts";
 import { addressProblem, isAddress } from "../data/address.ts";
@@ -23,11 +17,10 @@ export function ConnectPage() {
   const [worker] = usePreference("worker");
   const [bridge] = usePreference("bridge");
   // What is not valid never reaches a command line, so that nothing that someone pasted can be more than an argument.
-  const connection: Connection = {
+  const target: MinerTarget = {
     address: isAddress(address) ? address : PLACEHOLDER,
     worker: isWorkerName(worker) ? worker : "rig1",
     bridge: isHost(bridge) ? bridge : "127.0.0.1",
-    chain: facts?.chain ?? "classic",
   };
   return (
     <>
@@ -54,13 +47,13 @@ export function ConnectPage() {
         <CopyLine name="Bridge" text={bridgeCommand(location.origin)} />
       </Panel>
       <Panel title="2. Point your miner at it" class="mb-4">
-        <Programs connection={connection} />
+        {facts && <Programs target={target} algorithm={algorithmOf(facts)} />}
       </Panel>
       <Panel title="Without the bridge">
         <p class="mb-3 text-sm">
           For a single miner any program that carries bytes between TCP and a WebSocket will do:
         </p>
-        <CopyLine name="websocat" text={websocatCommand(location.origin, connection)} />
+        <CopyLine name="websocat" text={websocatCommand(location.origin, target)} />
       </Panel>
     </>
   );
@@ -103,15 +96,15 @@ function Visitor() {
   );
 }
 
-function Programs({ connection }: { connection: Connection }) {
+function Programs({ target, algorithm }: { target: MinerTarget; algorithm: Algorithm }) {
   const group = useId();
   return (
     <div class="flex flex-col gap-2">
-      {MINER_PROGRAMS.map(({ name, command }, i) => (
+      {programsFor(algorithm).map(({ name, command }, i) => (
         <details key={name} name={group} open={i === 0} class="collapse-arrow border-base-300 collapse border">
           <summary class="collapse-title min-h-0 py-2.5 font-medium">{name}</summary>
           <div class="collapse-content">
-            <CopyLine name={name} text={command(connection)} />
+            <CopyLine name={name} text={command(target, algorithm)} />
           </div>
         </details>
       ))}
