@@ -64,6 +64,8 @@ const INTEREST_MS = 60_000;
 const FIRST_POLL_MS = 1000;
 /** An idle pool asks its nodes no more often; cron comes once a minute. */
 const PROBE_EVERY_MS = 50_000;
+/** Where none of them is well, whoever mends it should see soon that it is mended. */
+const PROBE_AGAIN_MS = 4_000;
 /** Whoever asks for the pool's health waits so long for nodes that were not asked yet. */
 const PROBE_WAIT_MS = 3_000;
 /** Without an answer for so long, the next node is asked as well. */
@@ -213,10 +215,11 @@ export class TemplateRoot {
     };
   }
 
-  /** One round of polls without handing anything out, at most every {@link PROBE_EVERY_MS}: while it waits, the object is billed. */
+  /** One round of polls without handing anything out. Not often: while it waits, the object is billed. */
   async #probe(): Promise<void> {
-    const { nowMs } = this.#deps;
-    if (nowMs() - this.#probedAtMs >= PROBE_EVERY_MS) {
+    const { nowMs, health } = this.#deps;
+    const isWell = health.statuses().some(({ height, lastError }) => height !== null && lastError === null);
+    if (nowMs() - this.#probedAtMs >= (isWell ? PROBE_EVERY_MS : PROBE_AGAIN_MS)) {
       this.#probedAtMs = nowMs();
       this.#probing = this.#poller.tick();
     }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
@@ -46,6 +47,12 @@ async function newPool({ vars, ...options }: Partial<PoolOptions> = {}): Promise
   });
   pools.push(pool);
   return pool;
+}
+
+function chainOf(name: string): ChainSpec {
+  const chain = chainByName(name);
+  if (chain === undefined) throw new Error(`no chain ${name}`);
+  return chain;
 }
 
 const upstreamsOf = (...started: DevNode[]) =>
@@ -101,6 +108,42 @@ describe("work at the miners", () => {
       await hasJob(miner, () => headerOf(second));
     }
     expect(logs.filter((line) => line.includes("upstream is")).length).toBe(1);
+  });
+});
+
+const healthOf = async (pool: PoolProcess) => {
+  const answer = await fetch(`${pool.url}/health`);
+  return { status: answer.status, text: await answer.text() };
+};
+
+describe("a node that cannot be right", () => {
+  it("is believed within seconds where it went back and is the only one: miners leave the dead job", async () => {
+    const pool = await newPool();
+    const miner = await newMiner(pool, 1);
+    await hasJob(miner, () => headerOf(node));
+    const dead = headerOf(node);
+    node.jumpTo(500);
+    await hasJob(miner, () => headerOf(node));
+    expect([...new Set(miner.headers)]).toEqual([dead, headerOf(node)]);
+    expect(logs.filter((line) => line.includes("the node went back")).length).toBe(1);
+  });
+
+  it("is named on /health before any miner has come: of another chain, though its seed hash fits", async () => {
+    const classic = await newNode({ spec: chainOf("classic"), startHeight: 11_760_100 });
+    const pool = await newPool({ vars: { chain: "ethereum", upstream: upstreamsOf(classic) } });
+    const { status, text } = await healthOf(pool);
+    expect(status).toBe(503);
+    expect(text).toContain('the node is on \\"classic\\" (chain id 61), and the pool on \\"ethereum\\" (chain id 1)');
+  });
+
+  it("is named on /health before any miner has come: of silence, and no more once it answers", async () => {
+    await node.stopListening();
+    const pool = await newPool();
+    const { status, text } = await healthOf(pool);
+    expect(status).toBe(503);
+    expect(text).toContain('no node has given work yet, so miners hear \\"Work not ready\\"');
+    await node.startListening();
+    await vi.waitFor(async () => expect((await healthOf(pool)).status).toBe(200), WAIT);
   });
 });
 

@@ -395,6 +395,12 @@ describe("nobody mines", () => {
     pool.nowMs += 60_000;
     const { upstreams: later } = await pool.root.health();
     expect(later).toMatchObject([{ healthy: true, failingForMs: 60_000 }]);
+    await first.startListening();
+    pool.nowMs += 5_000;
+    expect(await pool.root.health()).toMatchObject({
+      height: 1000,
+      upstreams: [{ lastError: null, failingForMs: null }],
+    });
   });
 
   it("but asks for work without subscribing: the loop runs for a minute longer", async () => {
