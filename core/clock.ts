@@ -20,3 +20,15 @@ export function within<T, L>(clock: Clock, delayMs: number, promise: Promise<T>,
     promise.then(resolve, reject).finally(cancel);
   });
 }
+
+/** The values of all promises, which must not reject; null for each that has not settled after `delayMs`. */
+export async function allWithin<T>(
+  clock: Clock,
+  delayMs: number,
+  promises: readonly Promise<T>[],
+): Promise<(T | null)[]> {
+  const values = promises.map((): T | null => null);
+  const settled = promises.map(async (promise, at) => void (values[at] = await promise));
+  await within(clock, delayMs, Promise.all(settled), null);
+  return [...values];
+}

@@ -35,6 +35,7 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
       subscribe: (template, login) => env.BLOCK_TEMPLATE.getByName(template).subscribe(login),
       // A new stub each time: after an exception the old one may stay broken.
       submit: (verifier, submission) => env.SHARE_VERIFIER.getByName(verifier).submit(submission),
+      submitAll: (verifier, submissions) => env.SHARE_VERIFIER.getByName(verifier).submitAll(submissions),
       history: new LoginHistory(sqlPort(ctx.storage)),
       lists: () => accessLists(env, Date.now()),
       blacklisted: {

@@ -67,6 +67,8 @@ export interface GetworkRequest {
 /** Shards, `idFromName("shard-<n>")`, by hash of login. */
 export interface ShareVerifierRpc {
   submit(share: ShareSubmission): Promise<ShareVerdict>;
+  /** Several of one login. In their order; null for one whose verdict takes longer, and which is to be asked for with `submit` and `retry`. */
+  submitAll(shares: readonly ShareSubmission[]): Promise<(ShareVerdict | null)[]>;
   /** Work at this height is being mined: have its light cache, or begin to build it. Returns at once. */
   prepare(height: number): Promise<void>;
   /** Cron: whatever waits in the outbox is being replayed afterwards. */

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { AlarmBell } from "../core/alarm-bell.ts";
+import { allWithin } from "../core/clock.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
 import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
@@ -19,6 +20,9 @@ import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import type { ShareVerifierRpc } from "./rpc.ts";
+
+/** So long the verdicts of one call wait for each other; who has none by then is asked for again, and holds up nobody. */
+const TOGETHER_MS = 250;
 
 /** One shard of the pool's verification: proofs of work, the write side of the ledger, and what must survive until it is written. */
 export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRpc {
@@ -78,12 +82,30 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
 
   async submit(submission: ShareSubmission): Promise<ShareVerdict> {
     const begunMs = Date.now();
-    // During a deploy a session of before headers had terms names a job without them.
-    const share = { ...submission, job: { ...this.#terms, ...submission.job } };
-    const verdict = await this.#processor.submit(share);
-    this.#logShare(share, verdict, Date.now() - begunMs);
-    this.#reporter.count(verdict, share.staleBefore ?? 0, share.login);
+    const verdict = await this.#judge(submission);
+    this.#told(submission, verdict, begunMs);
     return verdict;
+  }
+
+  async submitAll(submissions: readonly ShareSubmission[]): Promise<(ShareVerdict | null)[]> {
+    const begunMs = Date.now();
+    const judged = submissions.map((submission) => this.#judge(submission));
+    const verdicts = await allWithin(systemClock, TOGETHER_MS, judged);
+    for (const [at, submission] of submissions.entries()) {
+      const verdict = verdicts[at];
+      if (verdict) this.#told(submission, verdict, begunMs);
+    }
+    return verdicts;
+  }
+
+  #judge(submission: ShareSubmission): Promise<ShareVerdict> {
+    // During a deploy a session of before headers had terms names a job without them.
+    return this.#processor.submit({ ...submission, job: { ...this.#terms, ...submission.job } });
+  }
+
+  #told(submission: ShareSubmission, verdict: ShareVerdict, begunMs: number): void {
+    this.#logShare(submission, verdict, Date.now() - begunMs);
+    this.#reporter.count(verdict, submission.staleBefore ?? 0, submission.login);
   }
 
   async prepare(height: number): Promise<void> {

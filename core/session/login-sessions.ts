@@ -17,6 +17,7 @@ import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-po
 import { answerPost, type GetworkPost, refusePost } from "./getwork.ts";
 import { LastClasses } from "./last-classes.ts";
 import { ShareGate } from "./share-gate.ts";
+import type { SubmitAllAttempt } from "./share-bundle.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
 import { type ConnectionHost, type Peer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
 import { SubmitTallies } from "./submit-tallies.ts";
@@ -57,6 +58,7 @@ export interface LoginPorts {
   kept(name: string): KeptValue;
   readonly subscribe: Subscribe;
   readonly submit: SubmitAttempt;
+  readonly submitAll: SubmitAllAttempt;
   readonly history: LoginHistory;
   /** The operator's lists, as new as can be had. */
   lists(): Promise<Pick<AccessListCache, "loaded" | "isBlacklisted">>;
@@ -91,7 +93,7 @@ export class LoginSessions implements ConnectionHost {
     this.#config = config;
     this.#ports = ports;
     this.#feed = new WorkFeed(config.work, ports.subscribe, log);
-    this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit);
+    this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit, ports.submitAll);
     this.#tallies = new SubmitTallies(ports.history, clock, log);
     const inUse = () => new Set(this.live().map(({ state }) => state.extranonce));
     this.#extranonces = new ExtranoncePool(ports.name, ports.lender, ports.kept("extranonces"), clock, inUse);

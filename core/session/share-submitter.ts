@@ -2,6 +2,7 @@ import { type Clock, sleep } from "../clock.ts";
 import { shardOf, verifierName } from "../shares/shards.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 import type { PendingShare } from "../stratum/session.ts";
+import { ShareBundle, type SubmitAllAttempt } from "./share-bundle.ts";
 
 /** Waits between the attempts of one submission. */
 const RETRY_WAITS_MS = [50, 250, 1_000];
@@ -16,13 +17,17 @@ export class ShareSubmitter {
   readonly #clock: Clock;
   readonly #shards: number;
   readonly #attempt: SubmitAttempt;
+  readonly #attemptAll: SubmitAllAttempt;
+  /** By verifier: one, unless somebody brings shares of several logins. */
+  readonly #bundles = new Map<string, ShareBundle>();
   readonly #lastMs = new Map<string, number>();
   #staleBefore = 0;
 
-  constructor(clock: Clock, shards: number, attempt: SubmitAttempt) {
+  constructor(clock: Clock, shards: number, attempt: SubmitAttempt, attemptAll: SubmitAllAttempt) {
     this.#clock = clock;
     this.#shards = shards;
     this.#attempt = attempt;
+    this.#attemptAll = attemptAll;
   }
 
   /** A stale submit, which no verifier sees: the next share takes the number of them along, for the pool's statistics. */
@@ -31,7 +36,7 @@ export class ShareSubmitter {
   }
 
   /**
-   * Submits until there is an answer. Every attempt carries the same time stamp, which with login and worker is the identity of
+   * Submits until there is an answer, the first time together with others. Every attempt carries the same time stamp, which with login and worker is the identity of
    * the submission, and every further one `retry`: what an earlier attempt recorded then counts as accepted, not as duplicate.
    */
   async submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
@@ -41,7 +46,8 @@ export class ShareSubmitter {
     let reason = "";
     for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {
       try {
-        return await this.#attempt(verifier, { ...submission, retry: attempt > 0 });
+        const first = attempt > 0 ? null : await this.#bundleFor(verifier).add({ ...submission, retry: false });
+        return first ?? (await this.#attempt(verifier, { ...submission, retry: true }));
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
         // An overloaded object has refused before running anything, and more requests would only keep it so.
@@ -51,6 +57,18 @@ export class ShareSubmitter {
       if (wait !== undefined) await sleep(this.#clock, wait);
     }
     return { kind: "unavailable", reason: `verifier ${verifier}: ${reason}` };
+  }
+
+  #bundleFor(verifier: string): ShareBundle {
+    const known = this.#bundles.get(verifier);
+    if (known) return known;
+    const bundle = new ShareBundle({
+      clock: this.#clock,
+      submit: (submission) => this.#attempt(verifier, submission),
+      submitAll: (submissions) => this.#attemptAll(verifier, submissions),
+    });
+    this.#bundles.set(verifier, bundle);
+    return bundle;
   }
 
   /** Unix time in ms, different for every share of a worker even within one millisecond (the reference merges them). */

@@ -171,12 +171,24 @@ describe("the way of a share in workerd", () => {
     expect(await verifier().health()).toMatchObject({ recordedShares: 3, outboxDepth: 0, ledger: "ok", cacheEpoch: 0 });
   });
 
+  it("judges several in one call, each for itself and in their order", async () => {
+    const [first, second, third] = submissions("share", 3);
+    if (!first || !second || !third) throw new Error("three are needed");
+    const wrong = { ...third, mixDigest: second.mixDigest };
+    expect(
+      await verifier().submitAll([first, wrong, second, { ...first, timestampMs: first.timestampMs + 9 }]),
+    ).toEqual([accepted, { kind: "invalid" }, accepted, { kind: "duplicate" }]);
+  });
+
   // Defect 7 of the reference: two shares of a worker in one millisecond collapse into one hashrate entry.
   it("gives two shares of a worker in one millisecond two entries", async () => {
     const [first, second] = submissions("share", 2);
     if (!first || !second) throw new Error("two are needed");
-    const submitter = new ShareSubmitter(systemClock, 1, (name, share) =>
-      env.SHARE_VERIFIER.getByName(name).submit(share),
+    const submitter = new ShareSubmitter(
+      systemClock,
+      1,
+      (name, share) => env.SHARE_VERIFIER.getByName(name).submit(share),
+      (name, shares) => env.SHARE_VERIFIER.getByName(name).submitAll(shares),
     );
     const nowMs = Date.now();
     const verdicts = [first, second].map((share) => submitter.submit(share, nowMs));

@@ -45,10 +45,12 @@ export function useStratumPool(): void {
     world.shares = [];
     world.verdict = async () => ({ kind: "accepted", block: false });
     replace("prepare", async () => undefined);
-    replace("submit", async (share: ShareSubmission) => {
+    const judge = async (share: ShareSubmission) => {
       world.shares.push(share);
       return await world.verdict(share);
-    });
+    };
+    replace("submit", judge);
+    replace("submitAll", (shares: readonly ShareSubmission[]) => Promise.all(shares.map(judge)));
     vi.spyOn(globalThis, "fetch").mockImplementation(async () =>
       Response.json([
         world.work
@@ -66,6 +68,6 @@ export function useStratumPool(): void {
   });
 }
 
-function replace(method: string, value: (share: ShareSubmission) => Promise<unknown>): void {
+function replace(method: keyof ShareVerifier, value: unknown): void {
   Object.defineProperty(ShareVerifier.prototype, method, { value, configurable: true, writable: true });
 }

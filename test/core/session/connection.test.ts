@@ -86,6 +86,7 @@ describe("verdicts", () => {
     rig.verdict = () => new Promise((resolve) => waiting.push(resolve));
     const peer = await rig.loggedIn();
     expect(await rig.say(peer, submit(40), submit(41), GET_WORK)).toHaveLength(1);
+    await rig.clock.pass(25);
     waiting[1]?.({ kind: "accepted", block: false });
     await settled();
     waiting[0]?.({ kind: "duplicate" });
@@ -100,10 +101,13 @@ describe("verdicts", () => {
     const rig = new SessionRig();
     const peer = await rig.loggedIn();
     await rig.say(peer, submit(1));
+    await rig.clock.pass(25);
     rig.verdict = async () => ({ kind: "duplicate" });
     await rig.say(peer, submit(2));
+    await rig.clock.pass(25);
     rig.verdict = async () => ({ kind: "unavailable", reason: "outbox full" });
     await rig.say(peer, submit(3));
+    await rig.clock.pass(25);
     rig.verdict = async () => ({ kind: "invalid" });
     rig.allows = (event) => event !== "invalidShare";
     expect(await rig.say(peer, submit(4))).toEqual([

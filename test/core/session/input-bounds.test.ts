@@ -99,13 +99,15 @@ describe("many shares at once", () => {
       peer,
       Array.from({ length: 600 }, (_, id) => submit(id)),
     );
-    await rig.clock.pass(100);
-    for (let share = 0; share < 600; share++) {
+    // Shares that come close together go to the verifier together, and are answered together.
+    const answers = new Set<string>();
+    while (answers.size < 600) {
       await judge();
-      if (share % 16 === 0) await rig.clock.pass(2);
+      await rig.clock.pass(1);
+      for (const answer of peer.read()) answers.add(answer);
     }
     await said;
-    expect(new Set(peer.read())).toEqual(new Set(Array.from({ length: 600 }, (_, id) => GRANTED(id))));
+    expect(answers).toEqual(new Set(Array.from({ length: 600 }, (_, id) => GRANTED(id))));
   });
 
   it("of one client are few until one was valid, however many connections it has, and keep nobody else waiting", async () => {
@@ -158,7 +160,7 @@ describe("many shares at once", () => {
       void rig.sessions
         .getwork({ login: LOGIN, worker: "0", ip: STRANGER, body: submit(id) })
         .then((answer) => answers.push(answer));
-    await settled();
+    await rig.clock.pass(25);
     expect(rig.attempts).toHaveLength(IN_FLIGHT.unproven);
     expect(answers).toHaveLength(300 - IN_FLIGHT.unproven - 256);
     expect(answers.every((answer) => answer.includes("Work not ready"))).toBe(true);

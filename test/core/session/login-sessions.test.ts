@@ -102,7 +102,9 @@ describe("counting", () => {
     await rig.say(one, submit(1, "7"), submit(2, "7", ',"worker":"shed"'));
     await rig.say(two, submit(3, "7"));
     await rig.sessions.getwork({ login: LOGIN, worker: "post", ip: IP, body: submit(4, "7") });
+    await rig.clock.pass(25);
     await rig.say(two, submit(5), submit(6));
+    await rig.clock.pass(25);
     expect(rig.attempts.map(({ share }) => share.staleBefore)).toEqual([0, 4, 0]);
     expect(rig.sessions.history("1d").workers).toEqual([
       ["rig", 3, 0, 0, 2, 6_000_000_000],

@@ -1,3 +1,4 @@
+import { allWithin } from "../../../core/clock.ts";
 import { customChain } from "../../../core/chain-spec.ts";
 import { LoginHistory } from "../../../core/history/login-history.ts";
 import { createLogger } from "../../../core/log.ts";
@@ -91,6 +92,8 @@ export class FakePeer implements LastingPeer {
 export class SessionRig {
   readonly clock = new VirtualClock();
   readonly peers: FakePeer[] = [];
+  /** To verifiers. */
+  calls = 0;
   readonly attempts: { readonly verifier: string; readonly share: ShareSubmission }[] = [];
   readonly reports: (readonly [ip: string, event: GuardEvent])[] = [];
   readonly flushed: string[] = [];
@@ -160,7 +163,17 @@ export class SessionRig {
         this.subscriptions.push(`${template} ${login}`);
         return await this.subscribe();
       },
+      submitAll: async (verifier, shares) => {
+        this.calls += 1;
+        this.attempts.push(...shares.map((share) => ({ verifier, share })));
+        return await allWithin(
+          this.clock,
+          250,
+          shares.map((share) => this.verdict(share)),
+        );
+      },
       submit: async (verifier, share) => {
+        this.calls += 1;
         this.attempts.push({ verifier, share });
         return await this.verdict(share);
       },

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { allWithin } from "../../../core/clock.ts";
+import { ShareSubmitter } from "../../../core/session/share-submitter.ts";
+import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
+import { makeJob, submission } from "../../support/proofs.ts";
+import { VirtualClock } from "../../support/virtual-clock.ts";
+
+const accepted: ShareVerdict = { kind: "accepted", block: false };
+const job = makeJob(1);
+
+/** A submitter before a verifier that takes its time, and what was called. */
+function setUp(options: { readonly knowsBundles?: boolean; readonly slow?: string } = {}) {
+  const clock = new VirtualClock();
+  const calls: { readonly shares: readonly ShareSubmission[]; readonly atMs: number }[] = [];
+  const startMs = clock.nowMs();
+  const judge = (share: ShareSubmission) =>
+    new Promise<ShareVerdict>((resolve) => {
+      clock.after(share.nonce === options.slow ? 900 : 20, () => resolve(accepted));
+    });
+  const note = (shares: readonly ShareSubmission[]) => calls.push({ shares, atMs: clock.nowMs() - startMs });
+  const submitter = new ShareSubmitter(
+    clock,
+    1,
+    async (_, share) => {
+      note([share]);
+      return await judge(share);
+    },
+    async (_, shares) => {
+      note(shares);
+      if (options.knowsBundles === false) throw new TypeError('the receiver does not implement the method "submitAll"');
+      return await allWithin(clock, 250, shares.map(judge));
+    },
+  );
+  const verdicts: (ShareVerdict & { readonly atMs: number })[] = [];
+  let nonce = 0;
+  const submit = (): string => {
+    const share = submission(job, { nonce: `0x${(nonce++).toString(16).padStart(16, "0")}`, mixDigest: null });
+    const sentMs = clock.nowMs();
+    void submitter.submit(share, sentMs).then((verdict) => verdicts.push({ ...verdict, atMs: clock.nowMs() - sentMs }));
+    return share.nonce;
+  };
+  return { clock, calls, verdicts, submit };
+}
+
+describe("the shares of a login", () => {
+  it("go at once where they come alone", async () => {
+    const { clock, calls, submit } = setUp();
+    for (let at = 0; at < 5; at++) {
+      submit();
+      await clock.pass(30);
+    }
+    expect(calls.map(({ atMs }) => atMs)).toEqual([0, 30, 60, 90, 120]);
+    expect(calls.every(({ shares }) => shares.length === 1 && shares[0]?.waitedMs === 0)).toBe(true);
+  });
+
+  it("of a farm go together: at 200 a second in a fifth of the calls, at 1,000 in a fifteenth, and none waits longer than 25 ms", async () => {
+    for (const [perSecond, fewer] of [
+      [200, 5],
+      [1_000, 15],
+    ] as const) {
+      const { clock, calls, verdicts, submit } = setUp();
+      for (let at = 0; at < 2 * perSecond; at++) {
+        submit();
+        await clock.pass(1_000 / perSecond);
+      }
+      await clock.pass(100);
+      expect(verdicts).toHaveLength(2 * perSecond);
+      expect(calls.length).toBeLessThanOrEqual((2 * perSecond) / fewer + 1);
+      expect(Math.max(...verdicts.map(({ atMs }) => atMs))).toBeLessThanOrEqual(25 + 20);
+      expect(calls.flatMap(({ shares }) => shares).every(({ waitedMs = -1 }) => waitedMs >= 0 && waitedMs <= 25)).toBe(
+        true,
+      );
+    }
+  });
+
+  it("do not wait for the slowest of a call: it is asked for again, as the same", async () => {
+    const { clock, calls, verdicts, submit } = setUp({ slow: "0x0000000000000003" });
+    for (let at = 0; at < 6; at++) submit();
+    await clock.pass(300);
+    expect(verdicts).toHaveLength(5);
+    await clock.pass(2_000);
+    expect(verdicts).toHaveLength(6);
+    const [first, again] = calls.flatMap(({ shares }) => shares).filter(({ nonce }) => nonce === "0x0000000000000003");
+    expect(again).toMatchObject({ retry: true, timestampMs: first?.timestampMs });
+  });
+
+  it("go singly to a verifier that knows no bundles, as during a deploy, for a minute", async () => {
+    const { clock, calls, verdicts, submit } = setUp({ knowsBundles: false });
+    for (let at = 0; at < 6; at++) submit();
+    await clock.pass(200);
+    expect(verdicts.map(({ kind }) => kind)).toEqual(Array.from({ length: 6 }, () => "accepted"));
+    for (let at = 0; at < 6; at++) submit();
+    await clock.pass(200);
+    expect(verdicts).toHaveLength(12);
+    expect(calls.filter(({ shares }) => shares.length > 1)).toHaveLength(1);
+    await clock.pass(60_000);
+    for (let at = 0; at < 6; at++) submit();
+    await clock.pass(200);
+    expect(calls.filter(({ shares }) => shares.length > 1)).toHaveLength(2);
+  });
+});
