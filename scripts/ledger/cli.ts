@@ -3,7 +3,10 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { Command } from "commander";
+import { Ethash } from "ethash-wasm";
+import { loadKernel } from "ethash-wasm/node";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
+import type { WorthTerms } from "../../core/ledger/books/audit-worth.ts";
 import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
 import { RedisReplyError, RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
@@ -87,10 +90,34 @@ async function importCommand(where: string, options: { in?: string; replace?: bo
   }
 }
 
-async function auditCommand(where: string, { coin, json }: { coin: string; json?: boolean }): Promise<void> {
+interface AuditOptions {
+  readonly coin: string;
+  readonly json?: boolean;
+  readonly difficulty?: string;
+  readonly networkDifficulty: string;
+}
+
+/** What the shares of the last heights are worth by, where the operator says it. @throws DumpError */
+function worthTerms({ difficulty, networkDifficulty }: AuditOptions): WorthTerms | null {
+  if (difficulty === undefined) return null;
+  for (const given of [difficulty, networkDifficulty])
+    if (!/^[1-9]\d{0,18}$/.test(given))
+      throw new DumpError(`"${given}" is no difficulty; a number of hashes is needed`);
+  const keccak = Ethash.instantiate(loadKernel());
+  return {
+    poolDifficulty: BigInt(difficulty),
+    classTable: 1,
+    networkDifficulty: BigInt(networkDifficulty),
+    resultOf: (header, nonce, mixDigest) => keccak.resultOf(header, nonce, mixDigest),
+  };
+}
+
+async function auditCommand(where: string, options: AuditOptions): Promise<void> {
+  const { coin, json } = options;
+  const terms = worthTerms(options);
   const ledger = await openLedger(where);
   try {
-    const findings = await auditBooks(ledger.redis, coin);
+    const findings = await auditBooks(ledger.redis, coin, terms);
     const ok = findings.every((finding) => finding.ok);
     if (json) process.stdout.write(`${JSON.stringify({ ok, findings })}\n`);
     else
@@ -154,6 +181,11 @@ program
   .description("recompute every sum that must agree; exit code 1 when one does not")
   .option("--coin <prefix>", "prefix of the keys", "eth")
   .option("--json", "one JSON object instead of lines")
+  .option(
+    "--difficulty <hashes>",
+    "the pool's share difficulty: proves the credits of the last heights from their nonces",
+  )
+  .option("--network-difficulty <hashes>", "where the network's is less than that of some class", "9223372036854775807")
   .action(auditCommand);
 
 try {

@@ -70,6 +70,28 @@ describe("audit", () => {
     expect(findings.length).toBeGreaterThan(12);
   });
 
+  test("credits are proved from their nonces where the terms are known, and one that is too great or without proof is found", async () => {
+    const terms = {
+      poolDifficulty: 2_000_000_000n,
+      classTable: 1 as const,
+      networkDifficulty: 10n ** 19n,
+      resultOf: () => new Uint8Array(32),
+    };
+    const findings = async (more = {}) =>
+      (await auditBooks(redis, "eth", { ...terms, ...more })).filter(({ check }) => /nonces are worth/.test(check));
+    expect(await findings()).toMatchObject([{ ok: true, detail: expect.stringMatching(/^\d+ proofs$/) }]);
+    expect(await findings({ resultOf: () => new Uint8Array(32).fill(255) })).toMatchObject([
+      { ok: false, detail: expect.stringContaining("does not meet 2000000000") },
+    ]);
+    // One of four times the pool's difficulty by its nonce, credited as if it were not.
+    const { share } = recordMaker();
+    const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 1e9, nowMs: () => START_MS });
+    await writer.recordShares([share({ nonce: "0x6000000000000001", height: 102 })], false);
+    expect(await findings()).toMatchObject([
+      { ok: false, detail: "1 proofs are worth 8000000000, and 0 credits are of that" },
+    ]);
+  });
+
   test("an empty ledger adds up", async () => {
     expect((await auditBooks(embeddedLedger(), "eth")).every((finding) => finding.ok)).toBe(true);
   });

@@ -4,6 +4,7 @@ import { auditBlocks } from "./audit-blocks.ts";
 import { auditCredits } from "./audit-credits.ts";
 import { auditPayouts } from "./audit-payouts.ts";
 import { auditHashrate, auditPow } from "./audit-shares.ts";
+import { auditWorth, type WorthTerms } from "./audit-worth.ts";
 import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookKeys, bookMap } from "./scan.ts";
 
@@ -11,8 +12,9 @@ import { bookKeys, bookMap } from "./scan.ts";
  * Recomputes every sum of the books that must agree with another one. Reads only.
  *
  * While the pool writes, two readings of one moment are not to be had: a difference that is gone on the next audit was a share between.
+ * @param terms that all shares of the last heights were mined under; null: what they are worth is not looked at
  */
-export async function auditBooks(redis: RedisPort, coin: string): Promise<Finding[]> {
+export async function auditBooks(redis: RedisPort, coin: string, terms: WorthTerms | null = null): Promise<Finding[]> {
   const books = { redis, coin, names: ledgerKeys(coin), keys: await bookKeys(redis, coin) };
   const wrongTypes = await auditTypes(books);
   // With a key of a wrong type no sum can be had.
@@ -22,6 +24,7 @@ export async function auditBooks(redis: RedisPort, coin: string): Promise<Findin
     ...(await auditRound(books)),
     ...(await auditBlocks(books)),
     ...(await auditPow(books)),
+    ...(terms === null ? [] : await auditWorth(books, terms)),
     ...(await auditHashrate(books)),
     ...(await auditPayouts(books)),
     ...(await auditCredits(books)),
