@@ -33,6 +33,8 @@ export default defineConfig({
       { test: { ...node("e2e", ["test/e2e/**/*.test.ts"]).test, ...wholeProcesses } },
       { test: { ...node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], installed).test, ...wholeProcesses } },
       { test: { ...node("slow", ["wasm/test/**/*.slow.test.ts"], installed).test, testTimeout: 180_000 } },
+      // Programs of others (Go): what they make of a chain, against what the pool makes of it.
+      { test: { ...node("strangers", ["test/strangers/**/*.test.ts"], installed).test, ...wholeProcesses } },
       { test: { ...node("browser", ["test/**/*.browser.test.ts"], installed).test, ...wholeProcesses } },
     ],
   },

@@ -26,12 +26,12 @@ export type NodeStatus =
   | { readonly kind: "failed"; readonly reason: string };
 
 /** What a found block's revenue is computed from. */
-export type PlacedResult =
+type PlacedResult =
   | { readonly ok: true; readonly miner: string; readonly block: PlacedBlock }
   | { readonly ok: false; readonly reason: string };
 
 /** A hash of the chain at a height. */
-export type HashResult = { readonly ok: true; readonly hash: string } | { readonly ok: false; readonly reason: string };
+type HashResult = { readonly ok: true; readonly hash: string } | { readonly ok: false; readonly reason: string };
 
 /** One node, as the unlocker asks it. Nothing throws for what a node does. */
 export interface ChainNode {

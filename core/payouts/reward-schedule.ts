@@ -1,20 +1,19 @@
-/** Wei of one whole coin, and of one Shannon: the ledger's unit. */
-export const COIN_WEI = 10n ** 18n;
+/** Wei of one whole coin. */
+const COIN_WEI = 10n ** 18n;
+/** Wei of one Shannon: the ledger's unit. */
 export const SHANNON_WEI = 10n ** 9n;
 
 /** An uncle is at most so many heights older than the block that includes it (Yellow Paper, 11.1). */
-export const MAX_UNCLE_AGE = 6;
-/** A block includes at most so many uncles (Yellow Paper, 11.1). */
-export const MAX_UNCLES = 2;
+const MAX_UNCLE_AGE = 6;
 
 /** From this height on so many Wei a block. */
-export interface RewardStep {
+interface RewardStep {
   readonly from: number;
   readonly wei: bigint;
 }
 
 /** What part of the base fee a block's miner gets from a height on: `numerator / denominator`. */
-export interface BaseFeeShare {
+interface BaseFeeShare {
   readonly from: number;
   readonly numerator: bigint;
   readonly denominator: bigint;
@@ -24,7 +23,7 @@ export interface BaseFeeShare {
  * How uncles are paid. `ethash`: the nearer the more, in eighths of the reward, and 1/32 for including one. `ecip1017`: the same in the
  * first era, then 1/32 of the reward for either, whatever the depth. `none`: nothing.
  */
-export type UncleRule = "ethash" | "ecip1017" | "none";
+type UncleRule = "ethash" | "ecip1017" | "none";
 
 /** What a chain pays. Steps rise by `from`; below the first one nothing is paid. */
 export interface RewardRules {
@@ -98,7 +97,7 @@ export function nephewReward(rules: RewardRules, height: number): bigint {
 /**
  * Wei for the miner of an uncle.
  * @param height of the including block, whose reward and era count
- * @param uncleHeight of the uncle itself, 1 to {@link MAX_UNCLE_AGE} lower
+ * @param uncleHeight of the uncle itself, 1 to six lower
  * @throws RangeError where no chain could include it
  */
 export function uncleReward(rules: RewardRules, height: number, uncleHeight: number): bigint {

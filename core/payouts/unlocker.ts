@@ -56,17 +56,6 @@ export class BlockUnlocker {
     }
   }
 
-  /** An operator's word that a matured block is no longer in the chain: what it brought is taken back. @throws as the ledger does */
-  async bookFallen(height: number, hash: string): Promise<StepResult> {
-    const { books, nowMs } = this.#deps;
-    const { blocks } = await books.due("matured", height, height);
-    const block = blocks.find((one) => one.list === "matured" && one.hash === hash && !one.orphan);
-    if (block === undefined || block.list !== "matured") return { kind: "gone" };
-    const fate: BlockFate = { height, uncleHeight: block.uncleHeight, orphan: true, hash, rewardWei: 0n };
-    const ts = Math.floor(nowMs() / 1000);
-    return await this.#carryOut({ to: "taken", block, fate, payout: null, merge: false, ts }, null);
-  }
-
   async #askNodes(state: UnlockerState): Promise<WellNode[]> {
     const { nodes, settings } = this.#deps;
     const asked = await Promise.all(nodes.map(async (node) => ({ node, status: await node.status() })));

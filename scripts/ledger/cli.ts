@@ -9,9 +9,8 @@ import { auditBooks } from "../../core/ledger/books/audit.ts";
 import type { WorthTerms } from "../../core/ledger/books/audit-worth.ts";
 import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
-import { RedisReplyError, RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
-import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
-import { connectRedis } from "./node-redis.ts";
+import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
+import { openLedger } from "./open-ledger.ts";
 import { listUnresolved, reconcile, settleUnresolved } from "./unresolved.ts";
 
 const HELP = `
@@ -28,25 +27,6 @@ Examples
   ADMIN_TOKEN=… npm run -s ledger -- unresolved list https://pool.example
   ADMIN_TOKEN=… npm run -s ledger -- unresolved credit https://pool.example 2:7 --note "outage of the 3rd"
   npm run -s ledger -- audit redis://127.0.0.1:6379      exit code 1 when something does not add up`;
-
-interface OpenLedger {
-  readonly redis: RedisPort;
-  close(): Promise<void>;
-}
-
-async function openLedger(where: string): Promise<OpenLedger> {
-  if (/^(rediss?:\/\/|unix:)/.test(where)) {
-    const redis = await connectRedis(where);
-    return { redis, close: () => redis.close() };
-  }
-  if (!/^https?:\/\//.test(where)) throw new DumpError(`"${where}" is no ledger; see --help`);
-  const token = process.env["LEDGER_TOKEN"];
-  if (!token) throw new DumpError("the environment variable LEDGER_TOKEN with the ledger's token is missing");
-  return {
-    redis: upstashPort({ url: where.replace(/\/$/, ""), token, timeoutMs: 60_000 }),
-    close: async () => undefined,
-  };
-}
 
 async function exportCommand(where: string, { coin, out }: { coin: string; out?: string }): Promise<void> {
   const ledger = await openLedger(where);

@@ -1,10 +1,13 @@
-/** `npm run -s unlocker -- replay`: what a chain paid an account, by the pool's rules and by the account's balance. */
+/** `npm run -s unlocker -- replay|book-fallen`: checks what a chain paid an account; takes back what a block brought that fell out of the chain. */
 import { Command, InvalidArgumentError } from "commander";
+import { bookFallen } from "../../core/payouts/book-fallen.ts";
 import { createChainNode } from "../../core/payouts/chain-node.ts";
+import { PayoutBooks } from "../../core/payouts/payout-books.ts";
 import { replay } from "../../core/payouts/replay.ts";
 import { rewardRulesOf } from "../../core/payouts/reward-schedule.ts";
 import { createNodeRpc } from "../../core/work/node-rpc.ts";
 import { httpPost } from "../../durable-objects/platform/http-post.ts";
+import { openLedger } from "../ledger/open-ledger.ts";
 
 const EXAMPLE = `
 Block by block, balance(n) - balance(n - 1) of the account is compared with rewards + what came in - what went out. The node must
@@ -28,6 +31,34 @@ function nodeUrl(text: string): string {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text))
     throw new InvalidArgumentError("an http:// or https:// URL is needed");
   return text;
+}
+
+function blockHash(text: string): string {
+  if (!/^0x[0-9a-fA-F]{64}$/.test(text)) throw new InvalidArgumentError("a block hash is 0x and 64 hex digits");
+  return text.toLowerCase();
+}
+
+interface FallenArguments {
+  readonly height: number;
+  readonly hash: string;
+  readonly coin: string;
+}
+
+async function bookFallenCommand(where: string, { height: at, hash, coin }: FallenArguments): Promise<void> {
+  const ledger = await openLedger(where);
+  try {
+    const books = new PayoutBooks(ledger.redis, coin);
+    const result = await bookFallen(books, at, hash, Math.floor(Date.now() / 1000));
+    if (result.kind === "done")
+      process.stdout.write(`block ${at} is an orphan now, and what it brought is taken back\n`);
+    else {
+      const why = result.kind === "gone" ? "no matured block of that height and hash is listed" : result.reason;
+      process.stderr.write(`unlocker: nothing was booked: ${why}\n`);
+      process.exitCode = 1;
+    }
+  } finally {
+    await ledger.close();
+  }
 }
 
 interface ReplayArguments {
@@ -71,6 +102,20 @@ program
   .option("--chain <name>", "whose rewards: classic, mordor, ethereum, ethereum-pow", "classic")
   .addHelpText("after", EXAMPLE)
   .action(replayCommand);
+
+program
+  .command("book-fallen <ledger>")
+  .description(
+    "a matured block is no longer in the chain (/health names it): make it an orphan and take back what it brought",
+  )
+  .requiredOption("--height <height>", "the block's height as it is listed", height)
+  .requiredOption("--hash <hash>", "its hash", blockHash)
+  .option("--coin <prefix>", "prefix of the keys", "eth")
+  .addHelpText(
+    "after",
+    "\nA ledger is named as for `npm run -s ledger`; the token of an https ledger is in LEDGER_TOKEN.",
+  )
+  .action(bookFallenCommand);
 
 try {
   await program.parseAsync();

@@ -1,5 +1,7 @@
 /** What goes wrong around the unlocker over hours and days: nodes that are away or answer wrongly, and chains that reorganise. */
 import { describe, expect, it } from "vitest";
+import { bookFallen } from "../../core/payouts/book-fallen.ts";
+import { PayoutBooks } from "../../core/payouts/payout-books.ts";
 import { unlockerProblems, statusOf } from "../../core/payouts/unlocker-status.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { wrongSums } from "../support/payouts/payout-sums.ts";
@@ -175,8 +177,11 @@ describe("reorganisations", () => {
     await pool.run();
     await pool.redis.command(["HINCRBY", `eth:miners:${A}`, "balance", "-2000000000"]);
     await pool.redis.command(["HINCRBY", "eth:finances", "balance", "-2000000000"]);
-    expect(await pool.unlocker().bookFallen(HEIGHT, found.hash)).toEqual({ kind: "done", owed: [] });
-    expect(await pool.unlocker().bookFallen(HEIGHT, found.hash)).toEqual({ kind: "gone" });
+    expect(await bookFallen(new PayoutBooks(pool.redis, "eth"), HEIGHT, found.hash, 1)).toEqual({
+      kind: "done",
+      owed: [],
+    });
+    expect(await bookFallen(new PayoutBooks(pool.redis, "eth"), HEIGHT, found.hash, 1)).toEqual({ kind: "gone" });
     expect(await pool.amount(A, "balance")).toBe(-2_000_000_000n);
     expect((await pool.list("matured"))[0]).toMatch(/^0:1:/);
     expect(await pool.hash("eth:finances")).toMatchObject({ balance: "-2000000000", totalMined: "0" });

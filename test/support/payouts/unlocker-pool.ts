@@ -8,7 +8,7 @@ import { EMPTY_STATE, type UnlockerState } from "../../../core/payouts/unlocker-
 import { POOL, TestNode, testBlock, type TestBlock } from "./test-chain.ts";
 
 export const loginAt = (n: number): string => `0x${n.toString(16).padStart(40, "0")}`;
-export const START_MS = 1_790_000_000_000;
+const START_MS = 1_790_000_000_000;
 export const FEE_LOGIN = loginAt(0xfee);
 
 export interface PoolOptions {
