@@ -105,7 +105,10 @@ export class SessionUplink {
 
   /** Begins anew: what the connections were asked was answered without them. */
   reconnect(): void {
-    for (const id of this.#upstreams.keys()) this.#abandon(id, "the pool does not answer the login");
+    for (const [id, { connection }] of this.#upstreams) {
+      connection.close();
+      this.#onEnd(id, { reason: "the pool does not answer the login", deliberate: false, unreachable: false });
+    }
   }
 
   /** Ends everything now. */

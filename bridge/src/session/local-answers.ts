@@ -8,7 +8,7 @@ export interface Overdue {
   readonly toMiner: readonly ToMiner[];
   /** Shares to put on disk before the miner hears yes. */
   readonly toKeep: readonly Tracked[];
-  /** A login was answered that a connection still carries: that connection is of no use, the next one says it again. */
+  /** A login was answered that a connection still carries, and would get other nonces by: the next one asks for the ones that the miner has. */
   readonly relogin: boolean;
 }
 
@@ -48,7 +48,8 @@ export function localAnswers(
         }
         current.grantAgain(request, known);
         tracked.answered = true;
-        relogin ||= tracked.sends > 0;
+        // Without an extranonce the pool's own answer changes nothing when it comes.
+        relogin ||= tracked.sends > 0 && current.nonces.extranonce !== null;
         toMiner.push({ text: withId(answer, request.id ?? null), kind: answerKind(request) });
         if (NAMES_MINER.has(request.method)) toMiner.push(...current.work.lines(nowMs, youngMs));
         break;
