@@ -1,7 +1,7 @@
 import { durationText } from "../units.ts";
 
 /** A login whose records Redis refuses for what its own keys hold. */
-export interface RefusedLoginHealth {
+interface RefusedLoginHealth {
   readonly login: string;
   /** Redis' words, and the key that stands in the way where it was found. */
   readonly reason: string;

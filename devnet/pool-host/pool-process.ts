@@ -8,6 +8,8 @@ import { bundleWorker } from "./worker-bundle.ts";
 
 export type { BindingValue } from "./pool-messages.ts";
 
+type Vars = Readonly<Record<string, BindingValue>>;
+
 /** Settings of a pool that runs in workerd on this machine. */
 export interface PoolOptions {
   /** 0 (default): a free one, kept over restarts. */
@@ -16,7 +18,9 @@ export interface PoolOptions {
   /** Where the Durable Objects keep their databases; they outlive the process. */
   readonly stateDir: string;
   /** Settings, over those of wrangler.toml. */
-  readonly vars?: Readonly<Record<string, BindingValue>>;
+  readonly vars?: Vars;
+  /** More of them, asked for at every start: a deployment may change some. */
+  readonly varsNow?: () => Vars;
   readonly secrets?: Readonly<Record<string, string>>;
   /** Flags of V8 inside workerd; default {@link ISOLATE_FLAGS}. */
   readonly v8Flags?: readonly string[];
@@ -89,12 +93,12 @@ class WorkerdPool implements PoolProcess {
 
   async restart(): Promise<void> {
     await this.kill();
-    const { vars, secrets, stateDir, host = "127.0.0.1", cron = true } = this.#options;
+    const { vars, varsNow, secrets, stateDir, host = "127.0.0.1", cron = true } = this.#options;
     const run = new HostRun(this.#options);
     this.#run = run;
     try {
       // It runs on this machine, and so does its node.
-      const bindings = { devnet: true, ...vars, ...secrets };
+      const bindings = { devnet: true, ...vars, ...varsNow?.(), ...secrets };
       this.#url = await run.start({ bundle: this.#bundle, port: this.port, host, stateDir, bindings, cron });
     } catch (error) {
       await this.kill();

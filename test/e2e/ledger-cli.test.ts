@@ -5,15 +5,18 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
+import { encodeRecords } from "../../core/ledger/contract/record-codec.ts";
+import { onVerifiers } from "../support/verifier-rows.ts";
 import { runLedgerCli } from "../support/ledger-cli.ts";
-import { readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
+import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 
 const token = "books-of-this-test-only";
+const admin = "operator-of-this-test-only";
 let stateDir: string;
 let pool: PoolProcess;
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), "edgepool-test-"));
-  pool = await startPool({ stateDir, cron: false, secrets: { REDIS_TOKEN: token } });
+  pool = await startPool({ stateDir, cron: false, secrets: { REDIS_TOKEN: token, ADMIN_TOKEN: admin } });
 }, 120_000);
 afterAll(async () => {
   await pool.close();
@@ -45,3 +48,53 @@ it("writes both scripts' books over /redis, moves them out and in again, and fin
     stdout: expect.stringContaining("WRONG open round: "),
   });
 });
+
+const run = (args: string[], over = admin) => runLedgerCli(args, { admin: over });
+
+it("lists what an outage left to the operator, credits and drops it with a reason, and tells what was decided", async () => {
+  await fetch(`${pool.url}/health`);
+  await pool.kill();
+  const { share } = recordMaker();
+  const header = `0x${"77".repeat(32)}`;
+  const records = [7, 8, 9].map((login) => share({ login: loginOf(login), header }));
+  onVerifiers(
+    stateDir,
+    records.map((one) => `INSERT INTO unresolved (reason, at, body) VALUES ('too old', 1, '${encodeRecords(one)}')`),
+    1,
+  );
+  await pool.restart();
+
+  const listed = await run(["unresolved", "list", pool.url]);
+  expect(listed).toMatchObject({ code: 0, stderr: "" });
+  const ids = [...listed.stdout.matchAll(/^(\d+:\d+)  share of (0x\w+) /gm)].map(([, id = "", login]) => ({
+    id,
+    login,
+  }));
+  expect(ids.map(({ login }) => login)).toEqual(records.map(({ login }) => login));
+  const [first = { id: "" }, ...others] = ids;
+  expect(await run(["unresolved", "credit", pool.url, first.id, "--note", "outage of the 3rd"])).toMatchObject({
+    code: 0,
+    stdout: `${first.id}  on its way into the ledger\n`,
+  });
+  expect(await run(["unresolved", "credit", pool.url, first.id, "--note", "again"])).toMatchObject({ code: 1 });
+  expect(await run(["unresolved", "drop", pool.url, "--note", "test rigs", "--all"])).toMatchObject({
+    code: 0,
+    stdout: others.map(({ id }) => `${id}  dropped\n`).join(""),
+  });
+  expect((await run(["unresolved", "list", pool.url])).stdout).toBe("nothing waits for a decision\n");
+  const log = (await run(["unresolved", "list", pool.url, "--log"])).stdout.split("\n").filter((line) => line !== "");
+  expect(log.map((line) => line.replace(/^.*  (credit|drop): .*: /, "$1: "))).toEqual([
+    "drop: test rigs",
+    "drop: test rigs",
+    "credit: outage of the 3rd",
+  ]);
+  const redis = upstashPort({ url: `${pool.url}/redis`, token, timeoutMs: 60_000 });
+  await expect
+    .poll(async () => await redis.command(["HGET", "eth:shares:roundCurrent", loginOf(7)]), { timeout: 20_000 })
+    .toBe("2000000000");
+  expect((await run(["reconcile", pool.url])).stdout).toMatch(/^1 records of the last minute are sent/);
+  expect(await run(["unresolved", "list", pool.url], "not-the-token-of-this-pool")).toMatchObject({
+    code: 2,
+    stderr: "ledger: ADMIN_TOKEN is not the pool's\n",
+  });
+}, 60_000);

@@ -2,10 +2,20 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { startLocalUpstash } from "../../devnet/gateway/upstash-gateway.ts";
 import { FaultProxy, type LineFault } from "./fault-proxy.ts";
+import {
+  KEY_TROUBLES,
+  LEDGER_TIMEOUT_MS,
+  LINE_TROUBLES,
+  POOL_TROUBLES,
+  ROW_TROUBLES,
+  type Stage,
+  type Trouble,
+} from "./fault-troubles.ts";
 import { LedgerAudit, type Findings } from "./ledger-audit.ts";
 import { kernelAt } from "./pow.ts";
 import { LONG_CHAIN } from "./proofs.ts";
@@ -46,7 +56,6 @@ export interface CampaignReport {
   readonly seconds: number;
 }
 
-const LEDGER_TIMEOUT_MS = 1_500;
 const TOKEN = "fault-campaign-token";
 
 /** So that no proof of work is swept from `eth:pow`, eight heights later, before the audit has seen it. */
@@ -75,64 +84,6 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-interface Stage {
-  readonly pool: PoolProcess;
-  readonly node: DevNode;
-  readonly proxy: FaultProxy | null;
-  readonly line: LineFault[];
-  readonly random: () => number;
-  readonly outageMs: number;
-}
-
-type Trouble = (stage: Stage) => Promise<void>;
-
-/** For the next requests, the same thing several times. */
-function onTheLine(fault: (random: () => number) => LineFault): Trouble {
-  return async ({ line, random }) => {
-    const times = 1 + Math.floor(random() * 6);
-    for (let time = 0; time < times; time++) line.push(fault(random));
-    await sleep(300 + random() * 1_000);
-  };
-}
-
-const LINE_TROUBLES: Readonly<Record<string, Trouble>> = {
-  refused: async ({ proxy, random }) => {
-    await proxy?.stop();
-    await sleep(500 + random() * 2_000);
-    await proxy?.start();
-  },
-  outage: async ({ proxy, outageMs }) => {
-    await proxy?.stop();
-    await sleep(outageMs);
-    await proxy?.start();
-  },
-  resetBefore: onTheLine(() => ({ kind: "resetBefore" })),
-  resetAfter: onTheLine(() => ({ kind: "resetAfter" })),
-  slowAnswer: onTheLine((random) => ({ kind: "slowAnswer", delayMs: LEDGER_TIMEOUT_MS * (0.5 + random() * 1.5) })),
-  lateExecution: onTheLine((random) => ({ kind: "lateExecution", delayMs: LEDGER_TIMEOUT_MS * (1 + random() * 2) })),
-  status500: onTheLine(() => ({ kind: "status500" })),
-  partialBody: onTheLine(() => ({ kind: "partialBody" })),
-};
-
-const POOL_TROUBLES: Readonly<Record<string, Trouble>> = {
-  kill: async ({ pool, random }) => {
-    await sleep(random() * 500);
-    await pool.kill();
-    await sleep(random() * 500);
-    await pool.restart();
-    await sleep(1_000);
-  },
-  nodeDown: async ({ node, random }) => {
-    await node.stopListening();
-    await sleep(300 + random() * 1_500);
-    await node.startListening();
-  },
-  nodeAnswerLost: async ({ node, random }) => {
-    node.faults.loseSubmitReplies = 2;
-    await sleep(500 + random() * 1_000);
-  },
-};
-
 /** Starts everything, lets miners mine while things fail, heals everything, and audits the books. */
 export async function runFaultCampaign(options: CampaignOptions): Promise<CampaignReport> {
   const startedAt = Date.now();
@@ -149,20 +100,34 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     const proxy = upstash && new FaultProxy(upstash.gateway.url, () => line.shift() ?? { kind: "none" });
     await proxy?.start();
     if (proxy) cleanUp.push(() => proxy.stop());
-    const pool = await startPool({ stateDir, ...settings(node, proxy?.url ?? null, upstash?.gateway.token ?? "") });
+    const shards = { shards: 4 };
+    const pool = await startPool({
+      stateDir,
+      ...settings(node, shards, proxy?.url ?? null, upstash?.gateway.token ?? ""),
+    });
     cleanUp.push(() => pool.close());
     const kernel = kernelAt(LONG_CHAIN, 0);
     const rigs = new ShareRigs(() => pool.url, { ...options, kernelFor: () => kernel });
     cleanUp.push(async () => rigs.close());
     const mining = rigs.run();
 
-    const troubles = options.ledger === "redis" ? { ...LINE_TROUBLES, ...POOL_TROUBLES } : POOL_TROUBLES;
-    const counts = await makeTrouble(
-      troubles,
-      { pool, node, proxy, line, random, outageMs: options.outageMs },
-      rigs,
-      options,
-    );
+    const own = { ...POOL_TROUBLES, ...ROW_TROUBLES };
+    const troubles = options.ledger === "redis" ? { ...LINE_TROUBLES, ...KEY_TROUBLES, ...own } : own;
+    const redis = upstash && upstashPort({ url: upstash.gateway.url, token: upstash.gateway.token, timeoutMs: 10_000 });
+    const { logins } = rigs;
+    const stage = {
+      pool,
+      node,
+      proxy,
+      line,
+      random,
+      outageMs: options.outageMs,
+      redis,
+      logins,
+      stateDir,
+      settings: shards,
+    };
+    const counts = await makeTrouble(troubles, stage, rigs, options);
     rigs.stop();
     await mining;
     line.length = 0;
@@ -171,10 +136,10 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     const endpoint = upstash ? upstash.gateway : { url: `${pool.url}/redis`, token: TOKEN };
     const audit = new LedgerAudit(endpoint);
     const witnesses = { sent: rigs.sent, acknowledged: rigs.acknowledged, blocks: node.chain.accepted };
-    await quiet(audit, witnesses, proxy, rigs);
+    await quiet(audit, witnesses, proxy, rigs, pool);
     const { findings, recorded, candidates } = await audit.findings(witnesses);
     return {
-      findings,
+      findings: [...findings, ...(await openEnds(pool))],
       acknowledged: rigs.acknowledged.size,
       recorded,
       blocks: node.chain.accepted.length,
@@ -190,8 +155,10 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
   }
 }
 
-function settings(node: DevNode, ledgerUrl: string | null, token: string) {
+/** @param shards read anew at each start of the pool */
+function settings(node: DevNode, shards: { readonly shards: number }, ledgerUrl: string | null, token: string) {
   return {
+    varsNow: () => ({ verifier: { shards: shards.shards } }),
     vars: {
       chain: { name: "devnet", epochLength: 30_000 },
       difficulty: 1,
@@ -233,12 +200,20 @@ async function makeTrouble(
   return counts;
 }
 
+/** What the pool itself still holds, or complains of, when all should be over. */
+async function openEnds(pool: PoolProcess): Promise<string[]> {
+  const response = await fetch(`${pool.url}/health`);
+  const { problems, outbox }: { problems: string[]; outbox: { depth: number } } = JSON.parse(await response.text());
+  return outbox.depth === 0 ? problems : [...problems, `${outbox.depth} records still wait`];
+}
+
 /** Until everything that was acknowledged has arrived and nothing more comes. */
 async function quiet(
   audit: LedgerAudit,
   witnesses: Parameters<LedgerAudit["missing"]>[0],
   proxy: FaultProxy | null,
   rigs: ShareRigs,
+  pool: PoolProcess,
 ): Promise<void> {
   const deadlineMs = Date.now() + 90_000;
   let answered = -1;
@@ -246,6 +221,8 @@ async function quiet(
     const total = [...rigs.answers.values()].reduce((sum, count) => sum + count, 0);
     if (total === answered && (proxy?.onWay ?? 0) === 0 && (await audit.missing(witnesses)) === 0) return;
     answered = total;
+    // No miner wakes a verifier that is no longer configured.
+    await pool.scheduled();
     await sleep(2_500);
   }
 }

@@ -338,11 +338,35 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(await redis.command(["ZCARD", "eth:blocks:candidates"])).toBe(1);
     });
 
-    test("a retry of a block of which nothing can be known any more writes nothing", async () => {
+    // Shares of such an age are unresolved. Blocks are listed for ever: one that is in no list was never written.
+    test("a retry of a block that was held for longer than the evidence lives records it", async () => {
+      await record(share());
       const found = block();
       nowMs += 4 * HOUR_MS;
-      expect(await newWriter().recordBlock(found, true)).toBe("unresolved");
-      expect(await readBooks(redis)).toEqual({});
+      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
+      expect(await redis.command(["ZCARD", "eth:blocks:candidates"])).toBe(1);
+      expect(await redis.command(["HGET", "eth:stats", "roundShares"])).toBe(null);
+    });
+
+    test.each([
+      ["a candidate still", "candidates", 0],
+      ["immature", "immature", 0],
+      ["immature as an uncle, under its nephew's height", "immature", 3],
+      ["matured", "matured", 7],
+    ])("a retry of a block whose round and traces are gone finds it: %s", async (_what, list, later) => {
+      const found = block();
+      await closeRound(found);
+      nowMs += 400 * HOUR_MS;
+      const round = `eth:shares:round${found.height}:${found.nonce}`;
+      await redis.command(["DEL", `eth:hashrate:${found.login}`, "eth:pow", round]);
+      if (list !== "candidates") {
+        await redis.command(["DEL", "eth:blocks:candidates"]);
+        const member = `${later}:0:${found.nonce}:0x${"ab".repeat(32)}:1795334380:1000:2000:3000`;
+        await redis.command(["ZADD", `eth:blocks:${list}`, found.height + later, member]);
+      }
+      const before = await readBooks(redis);
+      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
+      expect(await readBooks(redis)).toEqual(before);
     });
 
     test("a lone share costs seven billed commands, a batch at most 2L + 8, and a duplicate two", async () => {

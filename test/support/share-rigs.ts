@@ -84,6 +84,10 @@ export class ShareRigs {
         this.#rigs.push(new Rig(this, `0x${(login + 1).toString(16).padStart(40, "a")}`, `rig-${rig}`));
   }
 
+  get logins(): string[] {
+    return [...new Set(this.#rigs.map(({ login }) => login))];
+  }
+
   /** Mines until {@link stop}. */
   async run(): Promise<void> {
     for (const rig of this.#rigs) rig.connect(this.#url());
@@ -157,6 +161,10 @@ class Rig {
     });
     socket.addEventListener("close", () => this.#again(socket));
     socket.addEventListener("error", () => this.#again(socket));
+  }
+
+  get login(): string {
+    return this.#login;
   }
 
   get waiting(): number {

@@ -23,7 +23,7 @@ export interface BlockRecord extends ShareRecord {
 }
 
 /**
- * Per record, in the order given. On a retry a record that the earlier attempt wrote is `recorded`. `unresolved`, on a retry only: the
+ * Per record, in the order given. On a retry a record that the earlier attempt wrote is `recorded`. `unresolved`, on a retry of shares only: the
  * record is so old that every trace of the earlier attempt may have expired; nothing was written, because crediting twice would be worse,
  * and the caller keeps the record for the operator (docs/decisions/0001-exactly-once-by-evidence.md). `stale`, of a late share only: a block
  * of the pool's at its height or above has closed the round that it was found in; nothing was written.

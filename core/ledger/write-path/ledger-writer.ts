@@ -196,6 +196,8 @@ function blockCall(names: LedgerKeys, block: BlockRecord, terms: string) {
     names.round(block.height, block.nonce),
     names.candidates,
     names.blockTerms,
+    names.immature,
+    names.matured,
   ];
   const args = [
     block.login,

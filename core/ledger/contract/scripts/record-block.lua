@@ -2,25 +2,38 @@
 --
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:hashrate:<login>
 --       6 <coin>:miners:<login>  7 <coin>:finders  8 <coin>:shares:round<height>:<nonce>  9 <coin>:blocks:candidates
---       10 <coin>:blocks:terms
+--       10 <coin>:blocks:terms  11 <coin>:blocks:immature  12 <coin>:blocks:matured
 -- ARGV  1 retry: 1 when an earlier attempt may have been executed, else 0   2 sweep: members of pow with a lower height go; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds   4 evidence since, Unix ms (see record-shares)
 --       5 login  6 nonce:powHash:mixDigest  7 height  8 share difficulty  9 worker  10 ms  11 ts  12 network difficulty of the block
 --       13 the terms that the block is found under, JSON; empty: none are written down
 -- Output  billed commands, then the code: 0 duplicate  1 recorded, by this or (retry) by an earlier attempt
---         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
 -- Errors  Redis' own text; then nothing is written.
--- The closed round itself is evidence too: it outlives the hashrate entry, and RENAME must never overwrite one.
+-- The closed round itself is evidence too: it outlives the hashrate entry, and RENAME must never overwrite one. Where both are gone, the
+-- lists of blocks tell: they are never cut. An unlocker may have moved the block there by some heights (an uncle, by its nephew).
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
-local pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed = unpack(KEYS)
+local pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed, immature, matured = unpack(KEYS)
 local login, member, height, diff, worker, ms, ts, networkDiff, terms = unpack(ARGV, 5)
-local DUPLICATE, RECORDED, UNRESOLVED = 0, 1, 2
+local DUPLICATE, RECORDED = 0, 1
+local NEPHEWS = 16
 local evidence = diff .. ':' .. worker .. ':' .. ms
 
 if sweep ~= '' then
   local swept = call('ZREMRANGEBYSCORE', pow, '-inf', '(' .. sweep)
   if failed(swept) then return swept end
+end
+
+local function listed()
+  local nonce, last = string.sub(member, 1, 18), string.format('%.0f', tonumber(height) + NEPHEWS)
+  for _, list in ipairs({ candidates, immature, matured }) do
+    local found = call('ZRANGEBYSCORE', list, height, last)
+    if failed(found) then return found end
+    for _, entry in ipairs(found) do
+      if string.find(entry, nonce, 1, true) then return true end
+    end
+  end
+  return false
 end
 
 local kept = call('EXISTS', closed)
@@ -33,7 +46,11 @@ if retry then
   if failed(seen) then return seen end
   local old = tonumber(ms) < since
   if seen then return { billed, old and RECORDED or DUPLICATE } end
-  if old then return { billed, UNRESOLVED } end
+  if old then
+    local known = listed()
+    if failed(known) then return known end
+    if known then return { billed, RECORDED } end
+  end
 end
 
 local added = call('ZADD', pow, 'NX', height, member)

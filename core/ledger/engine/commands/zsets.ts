@@ -149,6 +149,13 @@ export function rangeByScore(order: Order) {
   };
 }
 
+/** Members whose score is in the range, both ends included, for the twins. */
+export function membersByScore(space: Keyspace, key: string, from: number, to: number): string[] {
+  const row = space.typed(key, "zset");
+  if (!row) return [];
+  return listed(space.sql.exec(select("value >= ? AND value <= ?", "ASC"), row.id, from, to, -1, 0), false);
+}
+
 export function zcount({ space, args: [key = "", min = "", max = ""] }: Call): Reply {
   const { sql, parameters } = scoreRange(min, max);
   const row = space.typed(key, "zset");

@@ -1,17 +1,21 @@
 import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
 import type { Reply } from "../command.ts";
 import { incrementField } from "../commands/hashes-and-sets.ts";
-import { removeByScore } from "../commands/zsets.ts";
+import { membersByScore, removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
 import { attempt, ScriptCalls } from "./script-calls.ts";
 
-const { duplicate, recorded, unresolved } = OUTCOME_CODES;
+const { duplicate, recorded } = OUTCOME_CODES;
+
+/** An uncle is listed under its nephew's height. */
+const NEPHEWS = 16;
 
 function parseKeys(keys: readonly string[]) {
   const [pow = "", round = "", hashrate = "", stats = "", own = "", miner = "", finders = "", closed = ""] = keys;
-  return { pow, round, hashrate, stats, own, miner, finders, closed, candidates: keys[8] ?? "", agreed: keys[9] ?? "" };
+  const [candidates = "", agreed = "", immature = "", matured = ""] = keys.slice(8);
+  return { pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed, immature, matured };
 }
 type BlockKeys = ReturnType<typeof parseKeys>;
 
@@ -41,12 +45,18 @@ function has(space: Keyspace, key: string, member: string): boolean {
   return row !== null && space.entry(row.id, member) !== undefined;
 }
 
-/** What is known of a block that an earlier attempt may have written. @returns code and commands billed, null for nothing */
-function trace(space: Keyspace, keys: BlockKeys, block: Block): readonly [code: number, billed: number] | null {
+/** What is known of a block that an earlier attempt may have written. @returns code, null for nothing, and commands billed */
+function trace(space: Keyspace, keys: BlockKeys, block: Block): readonly [code: number | null, billed: number] {
   if (has(space, keys.own, `${block.difficulty}:${block.worker}:${block.ms}`)) return [recorded, 1];
   const old = Number(block.ms) < block.since;
   if (has(space, keys.pow, block.member)) return [old ? recorded : duplicate, 2];
-  return old ? [unresolved, 2] : null;
+  if (!old) return [null, 2];
+  const nonce = block.member.slice(0, 18);
+  const lists = [keys.candidates, keys.immature, keys.matured];
+  const at = lists.findIndex((list) =>
+    membersByScore(space, list, block.height, block.height + NEPHEWS).some((entry) => entry.includes(nonce)),
+  );
+  return at === -1 ? [null, 2 + lists.length] : [recorded, 3 + at];
 }
 
 /** The sum of the round with this block's share in it. */
@@ -97,9 +107,9 @@ export function recordBlock(space: Keyspace, names: readonly string[], argv: rea
   let billed = block.sweep === "" ? 2 : 3;
   if (space.find(keys.closed)) return [billed, block.retry ? recorded : duplicate];
   if (block.retry) {
-    const known = trace(space, keys, block);
-    if (known) return [billed + known[1], known[0]];
-    billed += 2;
+    const [known, asked] = trace(space, keys, block);
+    billed += asked;
+    if (known !== null) return [billed, known];
   }
   if (has(space, keys.pow, block.member)) return [billed + 1, duplicate];
   space.sql.transaction(() => closeRound(space, keys, block));
