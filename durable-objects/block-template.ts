@@ -94,7 +94,7 @@ function relayNameOf(id: DurableObjectId, env: Env): string | null {
 
 function portsOf(storage: DurableObjectStorage, env: Env, log: Logger): TemplatePorts {
   return {
-    store: createTemplateStore(storage, loadConfig(env).work.terms),
+    store: createTemplateStore(storage, loadConfig(env).work.terms, log),
     alarm: {
       // Unconfirmed: a poll or a push that follows must not wait until it is durable. An alarm that a crash loses, cron sets again.
       set: (atMs) => void storage.setAlarm(atMs, { allowUnconfirmed: true }),

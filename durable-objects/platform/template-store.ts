@@ -1,3 +1,4 @@
+import type { Logger } from "../../core/log.ts";
 import * as v from "valibot";
 import type { TemplateStore } from "../../core/work/template-root.ts";
 import type { HeaderTerms } from "../../core/work/job.ts";
@@ -31,7 +32,7 @@ const stored = v.object({
  * The table has no row ids, so that its key is no second row to pay for.
  * @param terms of stored headers that have none
  */
-export function createTemplateStore(storage: DurableObjectStorage, terms: HeaderTerms): TemplateStore {
+export function createTemplateStore(storage: DurableObjectStorage, terms: HeaderTerms, log: Logger): TemplateStore {
   storage.sql.exec("CREATE TABLE IF NOT EXISTS subscriber (name TEXT PRIMARY KEY) WITHOUT ROWID");
   return {
     load() {
@@ -41,7 +42,9 @@ export function createTemplateStore(storage: DurableObjectStorage, terms: Header
         const { sequence, confirmedAtMs, jobs } = result.output;
         return { sequence, confirmedAtMs, jobs: jobs.map((job) => Object.assign({}, terms, job)) };
       }
-      // Nothing stored yet, or by another version: the first poll brings work. The count must go on all the same.
+      // Of another version, or damaged: the first poll brings work. The count must go on all the same.
+      if (value !== undefined)
+        log.warn("stored work that this version cannot read is not used", { reason: result.issues[0].message });
       const { sequence } = v.parse(v.fallback(v.object({ sequence: v.number() }), EMPTY_TEMPLATE), value);
       return { ...EMPTY_TEMPLATE, sequence };
     },

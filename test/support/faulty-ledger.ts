@@ -33,6 +33,9 @@ export class FaultyLedger {
   late = 0;
   /** Logins one of whose keys has a wrong type. */
   readonly refusedLogins = new Set<string>();
+  /** What Redis says to them, and whether a look at the keys shows why. */
+  refusal = "WRONGTYPE Operation against a key holding the wrong kind of value";
+  explains = true;
   /** A key that all need has a wrong type. */
   refusesAll = false;
   /** What was written when, and how to take it back. */
@@ -62,7 +65,10 @@ export class FaultyLedger {
       serverChanges: 0,
       explainRefusal: async (login) => ({
         shared: this.refusesAll ? "eth:stats is a string, and must be a hash" : null,
-        own: this.refusedLogins.has(login) ? `eth:hashrate:${login} is a string, and must be a sorted set` : null,
+        own:
+          this.explains && this.refusedLogins.has(login)
+            ? `eth:hashrate:${login} is a string, and must be a sorted set`
+            : null,
       }),
       recordShares: (batch, retry, late) =>
         this.#send(alive, batch.length, () => {
@@ -81,7 +87,7 @@ export class FaultyLedger {
   /** As Redis does for a key of the wrong type: nothing of the batch is written. */
   #refuse(batch: readonly ShareRecord[]): void {
     if (this.refusesAll || batch.some(({ login }) => this.refusedLogins.has(login)))
-      throw new RedisReplyError("WRONGTYPE Operation against a key holding the wrong kind of value");
+      throw new RedisReplyError(this.refusal);
   }
 
   #share(share: ShareRecord, retry: boolean, late = false): RecordOutcome {

@@ -165,4 +165,49 @@ describe("a login whose key Redis refuses", () => {
         expect(life.outbox.setAside).toBe(3);
       }
   });
+
+  // Upstash: the record (a login's hashrate set) has grown to 100 MB. No key has a wrong type, and nothing else tells.
+  it("is found where the text of the refusal says that it is about a record", async () => {
+    const { clock, ledger, start } = setUp();
+    ledger.refusal = "ERR max single record size exceeded";
+    ledger.explains = false;
+    ledger.refusedLogins.add(loginOf(BAD));
+    const life = start();
+    await mine(life, clock, 5);
+    expect(life.outbox.refusedLogins).toMatchObject([{ login: loginOf(BAD), reason: ledger.refusal }]);
+    expect(ledger.credits).toHaveLength(35);
+  });
+
+  it("is not looked for while all are refused so: it is a record that all share", async () => {
+    const { clock, ledger, start } = setUp();
+    ledger.refusal = "ERR max single record size exceeded";
+    ledger.explains = false;
+    for (let miner = 0; miner < 8; miner++) ledger.refusedLogins.add(loginOf(miner));
+    const life = start();
+    await mine(life, clock, 1);
+    await clock.pass(5_000);
+    expect(life.outbox.refusedLogins.length).toBeLessThanOrEqual(1);
+    expect(life.outbox.failing).toBe(true);
+  });
+
+  it.each([
+    "ERR max daily request limit exceeded. Limit: 10000",
+    "OOM command not allowed",
+    "READONLY You can't write",
+  ])("is not looked for where the server refuses everybody: %s", async (refusal) => {
+    const { clock, ledger, start } = setUp();
+    ledger.refusal = refusal;
+    ledger.explains = false;
+    for (let miner = 0; miner < 8; miner++) ledger.refusedLogins.add(loginOf(miner));
+    const life = start();
+    await mine(life, clock, 3);
+    const before = ledger.requests;
+    await clock.pass(60_000);
+    // One request every three seconds, and no search by halves.
+    expect(ledger.requests - before).toBeLessThan(25);
+    expect(life.outbox.refusedLogins).toEqual([]);
+    ledger.refusedLogins.clear();
+    await clock.pass(5_000);
+    expect(ledger.credits).toHaveLength(24);
+  });
 });
