@@ -110,6 +110,9 @@ export class LoginSessions implements ConnectionHost {
     const { id: session, extranonce } = record.state;
     if (extranonce !== "") {
       this.#endEarlier(begun, session);
+      // Named before its login, where nobody could look: it may be another session's.
+      const isTaken = this.live().some((other) => other !== begun && other.state.extranonce === extranonce);
+      if (isTaken) begun.close("Extranonce in use");
       this.background(this.#extranonces.adopt(extranonce, sessionName(session)));
     }
     return nowMs + this.#config.stratum.loginTimeoutMs;

@@ -163,17 +163,21 @@ it("changes with the extranonce that vardiff gives, and a share of the job befor
 it("cannot be shared out over connections that resume one session: one of them lives", async () => {
   const login = loginOf("4");
   const first = await open(login);
+  const authorize = `{"id":3,"method":"mining.authorize","params":["${login}.rig","x"]}`;
   first.send(subscribe());
   const [, id = ""] = /"mining.notify","([^"]+)"/.exec(await nextLine(first, /"id":1,/)) ?? [];
+  first.send(authorize);
+  await nextLine(first, /"id":3,/);
   const others = [];
   for (let i = 0; i < 5; i++) {
     const miner = await open(login);
     miner.send(subscribe(`,"${id}"`));
     expect(await nextLine(miner, /"id":1,/)).toContain(id);
+    miner.send(authorize);
+    expect(await nextLine(miner, /"id":3,/)).toContain("true");
     others.push(miner);
   }
   for (const miner of [first, ...others.slice(0, -1)]) await expect(nextLine(miner, /never/)).rejects.toThrow();
-  others.at(-1)?.send(`{"id":3,"method":"mining.authorize","params":["${login}.rig","x"]}`);
-  expect(await nextLine(others.at(-1) ?? first, /"id":3,/)).toContain("true");
+  expect(others.at(-1)?.closed).toBe(false);
   others.at(-1)?.close();
 });

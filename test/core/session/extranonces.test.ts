@@ -206,6 +206,15 @@ describe("sessions and their extranonces", () => {
     expect(rig.peers.map(({ closed }) => closed)).toEqual([null, null]);
   });
 
+  it("nor is it had by naming it before the login, where nobody can look", async () => {
+    const rig = new SessionRig();
+    const mine = rig.connect();
+    const { session, extranonce } = told((await rig.say(mine, SUBSCRIBE, AUTHORIZE))[0]);
+    const id = `11111111${session.slice(8)}`;
+    const forger = rig.connect({ begun: { id, dialect: "es1", extranonce, canMove: true } });
+    expect([mine.closed, forger.closed?.reason]).toEqual([null, "Extranonce in use"]);
+  });
+
   it("a session comes back with its extranonce after the object lost its memory", async () => {
     const rig = new SessionRig();
     const peer = rig.connect();
