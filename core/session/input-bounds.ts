@@ -26,9 +26,8 @@ export const INPUT_BOUNDS = {
 const LINE_FEED = 0x0a;
 
 /** What is wrong with a frame before anything of it is read; null when nothing is. Costs no more than looking for line ends. */
-export function frameProblem(frame: Uint8Array, queuedBytes: number): string | null {
+export function frameProblem(frame: Uint8Array): string | null {
   if (frame.length > INPUT_BOUNDS.frameBytes) return "Frame too large";
-  if (queuedBytes + frame.length > INPUT_BOUNDS.queuedBytes) return "Too much at once";
   let lines = 0;
   for (let at = frame.indexOf(LINE_FEED); at >= 0; at = frame.indexOf(LINE_FEED, at + 1)) {
     if (++lines > INPUT_BOUNDS.frameLines) return "Too many lines in a frame";

@@ -8,8 +8,8 @@ const MOST_WAITING = 256;
 const INVALID_KEEPS_MS = 500;
 
 /**
- * Lets the shares that one client (an IP) sends for one login in a few at a time. Whoever has no place waits, and its connection reads
- * nothing on meanwhile: nothing is refused for coming too fast, and nobody's junk fills the verifier's queue.
+ * Lets the shares that one client (an IP) sends for one login in a few at a time. Whoever has no place waits, and the next line of its connection
+ * with it: nothing is refused for coming too fast, and nobody's junk fills the verifier's queue.
  */
 export class ShareGate {
   readonly #clock: Clock;

@@ -26,6 +26,8 @@ export interface PoolOptions {
   readonly v8Flags?: readonly string[];
   /** Fire the cron trigger every minute, as Cloudflare does; default true. */
   readonly cron?: boolean;
+  /** Another Worker than the pool's own. */
+  readonly bundle?: WorkerBundle;
   /** Every line that the Worker or workerd writes. */
   readonly onLog?: (log: PoolLog) => void;
 }
@@ -57,7 +59,7 @@ const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Bundles the Worker and starts it. Fulfilled when it answers. @throws Error that says why it did not start */
 export async function startPool(options: PoolOptions): Promise<PoolProcess> {
-  const bundle = await bundleWorker();
+  const bundle = options.bundle ?? (await bundleWorker());
   const pool = new WorkerdPool(options, bundle);
   await pool.restart();
   return pool;

@@ -1,0 +1,123 @@
+import { build } from "esbuild";
+import { existsSync } from "node:fs";
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startNode } from "../../devnet/node/node.ts";
+import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
+import { bundleWorker } from "../../devnet/pool-host/worker-bundle.ts";
+
+/** What the pool has cost since it was last asked. Object-seconds are of 128 MB. */
+export interface Costs {
+  readonly workerRequests: number;
+  readonly objectRequests: number;
+  readonly messages: number;
+  readonly rowsWritten: number;
+  readonly rowsRead: number;
+  readonly commands: number;
+  readonly objectSeconds: number;
+}
+
+/** A pool in workerd whose calls are counted, and its node, whose work stays the same. */
+export interface CountedPool {
+  readonly pool: PoolProcess;
+  /** The header that everybody mines on. */
+  readonly header: string;
+  /** Lines of level error, and what workerd itself had to say. */
+  readonly errors: readonly string[];
+  /** Costs since the last call. */
+  costs(): Promise<Costs>;
+  /** CPU time of workerd until now, s, and its resident memory, MB. */
+  usage(): Promise<{ readonly cpuSeconds: number; readonly memoryMb: number }>;
+  close(): Promise<void>;
+}
+
+const MEMORY = "/dev/shm";
+
+/** @param difficulty of a share, in hashes */
+export async function startCountedPool(difficulty: number): Promise<CountedPool> {
+  // Every new object is a database file: on a disk that is what would be measured, and Cloudflare's disks are others.
+  const directory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "edgepool-attack-"));
+  const node = await startNode({ difficulty: 1n << 60n, recommitMs: null, blockTimeMs: null });
+  const errors: string[] = [];
+  const pool = await startPool({
+    stateDir: join(directory, "state"),
+    bundle: await countedBundle(join(directory, "worker")),
+    vars: {
+      chain: "ethereum",
+      difficulty,
+      upstream: [{ name: "node", url: node.url, timeout: "5s" }],
+      log: { level: "error" },
+    },
+    onLog: ({ level, message }) => {
+      if (level === "error") errors.push(message);
+    },
+  });
+  let before: Record<string, number> = {};
+  return {
+    pool,
+    header: node.chain.current.header,
+    errors,
+    async costs() {
+      const response = await fetch(`${pool.url}/bench/costs`);
+      const now: Record<string, number> = { ...Object(await response.json()) };
+      const since = (name: string) => (now[name] ?? 0) - (before[name] ?? 0);
+      const costs = {
+        workerRequests: since("workerRequests"),
+        objectRequests: since("objectRequests"),
+        messages: since("messages"),
+        rowsWritten: since("rowsWritten"),
+        rowsRead: since("rowsRead"),
+        commands: since("commands"),
+        objectSeconds: since("awakeMs") / 1000,
+      };
+      before = now;
+      return costs;
+    },
+    usage: () => usage(pool.pid ?? -1),
+    close: async () => {
+      await pool.close();
+      await node.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The pool's own bundle, with the counting module as its entry. */
+async function countedBundle(directory: string) {
+  const { directory: original, settings } = await bundleWorker();
+  await cp(original, directory, { recursive: true });
+  await rename(join(directory, "index.js"), join(directory, "pool.js"));
+  const { outputFiles } = await build({
+    entryPoints: [join(import.meta.dirname, "worker.ts")],
+    bundle: true,
+    format: "esm",
+    write: false,
+    plugins: [
+      {
+        name: "the pool stays a module of its own",
+        setup: (bundle) =>
+          bundle.onResolve({ filter: /worker\/index\.ts$/ }, () => ({ path: "./pool.js", external: true })),
+      },
+    ],
+  });
+  await writeFile(join(directory, "index.js"), outputFiles[0]?.text ?? "");
+  return { directory, settings };
+}
+
+/** CPU time in s and resident memory in MB of every workerd in a process group. */
+async function usage(group: number): Promise<{ cpuSeconds: number; memoryMb: number }> {
+  const sum = { cpuSeconds: 0, memoryMb: 0 };
+  for (const pid of await readdir("/proc")) {
+    const stat = /^\d+$/.test(pid) ? await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "") : "";
+    // After the name, which may hold anything: state, ppid, pgrp, …, utime and stime in ticks of 10 ms, …, rss in pages of 4 KB.
+    const fields = stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .map(Number);
+    if (!stat.includes("(workerd)") || fields[2] !== group) continue;
+    sum.cpuSeconds += ((fields[11] ?? 0) + (fields[12] ?? 0)) / 100;
+    sum.memoryMb += Math.round((fields[21] ?? 0) / 256);
+  }
+  return sum;
+}
