@@ -37,6 +37,8 @@ interface KernelWorld {
 class ClaimKernel implements PowKernel {
   epoch: Epoch | null = null;
   readonly batches: number[] = [];
+  /** That it has hashed for, in ms. */
+  busyMs = 0;
   readonly #world: KernelWorld;
 
   constructor(world: KernelWorld) {
@@ -68,6 +70,7 @@ class ClaimKernel implements PowKernel {
 
   hashBatch(inputs: readonly PowInput[]): PowHash[] {
     this.batches.push(inputs.length);
+    this.busyMs += batchMs(inputs.length);
     this.#world.clock.spend(batchMs(inputs.length) + this.#world.extraMs);
     this.#world.extraMs = 0;
     return inputs.map(({ nonce }) => ({

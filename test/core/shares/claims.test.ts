@@ -166,3 +166,31 @@ describe("junk that no cheap test can judge", () => {
     }
   });
 });
+
+describe("an even stream of shares", () => {
+  it.each([
+    // A lone share is answered as if nobody had thought of batches: 2.7 ms of hashing, 10 ms of ledger.
+    { perSecond: 30, mostMs: 13, cpuMs: 2.8 },
+    { perSecond: 400, mostMs: 46, cpuMs: 0.85 },
+    { perSecond: 1_000, mostMs: 46, cpuMs: 0.7 },
+  ])(
+    "of $perSecond a second costs $cpuMs ms of hashing each, and is answered within $mostMs ms",
+    async ({ perSecond, mostMs, cpuMs }) => {
+      const { clock, kernel, verifier, share, warm } = claimVerifier();
+      await warm();
+      const took: number[] = [];
+      const startMs = clock.nowMs();
+      for (let at = 0; at < 4 * perSecond; at++) {
+        // Those that come while the kernel works come as soon as it is done.
+        const dueMs = startMs + (at * 1_000) / perSecond;
+        if (dueMs > clock.nowMs()) await clock.pass(dueMs - clock.nowMs());
+        void verifier.submit(share(at % 16, at)).then(() => took.push(clock.nowMs() - dueMs));
+      }
+      await clock.pass(100);
+      expect(took).toHaveLength(4 * perSecond);
+      const steady = took.slice(perSecond).toSorted((a, b) => a - b);
+      expect(p99(steady)).toBeLessThan(mostMs);
+      expect(kernel.busyMs / took.length).toBeLessThan(cpuMs);
+    },
+  );
+});
