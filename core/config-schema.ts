@@ -127,9 +127,19 @@ const vardiff = v.strictObject(
   VARDIFF,
 );
 
+/** The reference has seconds here, as a number, and a duration everywhere else: both are read. */
+const banTimeout = v.optional(
+  v.pipe(
+    v.unknown(),
+    v.transform((value) => (typeof value === "number" ? `${value}s` : value)),
+    duration("30m", "1s"),
+  ),
+  "30m",
+);
+
 const banning = v.strictObject({
   enabled: flag(true),
-  timeout: duration("30m", "1s"),
+  timeout: banTimeout,
   invalidPercent: count(30, 1, 100),
   checkThreshold: count(30, 1, 1_000_000),
   malformedLimit: count(5, 1, 1_000_000),
@@ -268,6 +278,7 @@ export const settingsSchema = v.object({
   policy: v.optional(
     v.strictObject({
       refreshInterval: duration("60s", "1s", "1h"),
+      resetInterval: duration("60m", "1s", "24h"),
       banning: v.optional(banning, {}),
       limits: v.optional(limits, {}),
     }),
@@ -311,6 +322,7 @@ export const settingsSchema = v.object({
   REDIS_TOKEN: secret,
   REDIS_READ_TOKEN: secret,
   NOTIFY_TOKEN: secret,
+  BRIDGE_TOKEN: secret,
   METRICS_TOKEN: secret,
   ADMIN_TOKEN: secret,
   UPSTREAM_SECRETS: v.optional(v.record(v.string(), upstreamSecret, "a table of credentials by upstream name"), {}),

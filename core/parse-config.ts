@@ -222,11 +222,13 @@ function workOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["work
   };
 }
 
-function policyOf({ policy }: Settings): PoolConfig["policy"] {
+function policyOf({ policy, BRIDGE_TOKEN: bridgeToken }: Settings): PoolConfig["policy"] {
   const { timeout, ...banning } = policy.banning;
   const { grace, ...limits } = policy.limits;
   return {
     refreshIntervalMs: policy.refreshInterval,
+    resetIntervalMs: policy.resetInterval,
+    bridgeToken,
     banning: { ...banning, timeoutMs: timeout },
     limits: { ...limits, graceMs: grace },
   };

@@ -66,6 +66,10 @@ export interface PoolConfig {
   };
   readonly policy: {
     readonly refreshIntervalMs: number;
+    /** What counts against a client is forgotten after this long. */
+    readonly resetIntervalMs: number;
+    /** Whoever shows it vouches for the miners behind it: each is judged by its own name. Null: nobody may. */
+    readonly bridgeToken: string | null;
     readonly banning: {
       readonly enabled: boolean;
       readonly timeoutMs: number;

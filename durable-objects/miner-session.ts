@@ -90,6 +90,10 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     return this.#sessions.disconnectIp(ip, reason);
   }
 
+  async connectionsFrom(ip: string): Promise<number> {
+    return this.#sessions.connectionsFrom(ip);
+  }
+
   async history(range: Range): Promise<string> {
     return accountHistory(range, this.#sessions.history(range), Math.floor(Date.now() / 1000));
   }

@@ -16,8 +16,9 @@ import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import type { LeasedBlock } from "../core/session/extranonce-lender.ts";
 import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
-import type { GuardEvent, GuardVerdict } from "../core/policy/guard.ts";
-import type { ClientCounts } from "../core/policy/share-ratio.ts";
+import type { Client } from "../core/policy/client.ts";
+import type { Admission, Conduct, GuardVerdict, Opening } from "../core/policy/guard.ts";
+import type { GuardOverview } from "../core/policy/client-guard.ts";
 
 /** One object, `idFromName("main")`; relays of the same class are `relay-0` … . */
 export interface BlockTemplateRpc {
@@ -46,8 +47,10 @@ export interface MinerSessionRpc {
   pushWork(work: WorkSnapshot): Promise<number>;
   /** From the verifier: a share that was accepted on its claim has been refuted. @param client IP of who sent it, where that is known */
   refuted(worker: string, client?: string): Promise<void>;
-  /** Closes every connection from an IP. @returns how many. */
-  disconnectIp(ip: string, reason: string): Promise<number>;
+  /** Closes every connection of a client. @returns how many. */
+  disconnectIp(ip: Client, reason: string): Promise<number>;
+  /** How many connections of a client are open. */
+  connectionsFrom(ip: Client): Promise<number>;
   /** One HTTP getwork request of this login. @returns the JSON-RPC answer, always to be sent with status 200. */
   getwork(request: GetworkRequest): Promise<string>;
   /** JSON text: the login's series over a range, and its workers' verdicts over the last day. */
@@ -59,7 +62,7 @@ export interface GetworkRequest {
   readonly login: string;
   /** Worker in the URL, empty where it names none. */
   readonly worker: string;
-  readonly ip: string;
+  readonly ip: Client;
   /** Body of the POST. */
   readonly body: string;
 }
@@ -105,13 +108,19 @@ export interface ExtranonceAllocatorRpc {
   transfer(from: string, to: string, first: number): Promise<number | null>;
 }
 
-/** One object per client IP, `idFromName(ip)`. */
+/** One object per client, `idFromName(client)`; every call says whose it is, since an object does not reliably know its name. */
 export interface IpGuardRpc {
-  admit(): Promise<{ allowed: boolean; reason: string }>;
-  /** `times` events of one kind; 1 when left out. */
-  report(event: GuardEvent, times?: number): Promise<GuardVerdict>;
-  /** What has been counted, for operators and tests. */
-  counts(): Promise<ClientCounts>;
+  /** @param login null where it comes in band and has not come yet */
+  admit(client: Client, login: string | null, opening: Opening): Promise<Admission>;
+  /** @param login that the connection has logged in; null before */
+  report(client: Client, login: string | null, conduct: Conduct): Promise<GuardVerdict>;
+  /** A connection is gone. @param remaining how many of the client the login's object still has */
+  left(client: Client, login: string | null, remaining: number, conduct: Conduct): Promise<void>;
+  /** By the operator's hand. @param login null: the whole client @returns why not; null when it is done */
+  ban(client: Client, login: string | null, untilMs: number, reason: string): Promise<string | null>;
+  lift(client: Client, login: string | null): Promise<void>;
+  /** For operators and tests. */
+  overview(client: Client): Promise<GuardOverview>;
 }
 
 /** One object, `idFromName("main")`: what the API and the dashboard show of the pool. */

@@ -1,4 +1,6 @@
 import { thrown } from "../core/log.ts";
+import type { Client } from "../core/policy/client.ts";
+import { conductOf } from "../core/policy/guard.ts";
 import { parseLogin, workerName } from "../core/policy/login.ts";
 import { answerStranger, type GetworkPost, refusePost } from "../core/session/getwork.ts";
 import { contextOf } from "../core/stratum/session.ts";
@@ -20,7 +22,7 @@ export async function answerGetwork(
   request: Request,
   login: string,
   worker: string,
-  ip: string,
+  ip: Client,
 ): Promise<Response> {
   if (request.method !== "POST") return plain(405, "HTTP getwork takes POST\n", { Allow: "POST" });
   const { limitBodySize, limitHeadersSize } = loadConfig(env).getwork;
@@ -45,7 +47,10 @@ export async function answerGetwork(
 async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | null> {
   if ((await acquaintance(env, post.login, post.ip)) === "known") return null;
   const guard = new GuardClient(env);
-  const [{ allowed }, lists] = await Promise.all([guard.admit(post.ip), accessLists(env, Date.now())]);
+  const [{ allowed }, lists] = await Promise.all([
+    guard.admit(post.ip, post.login, "request"),
+    accessLists(env, Date.now()),
+  ]);
   if (!allowed) return refusePost(post.body, "banned");
   // The object reports it, and knows what the lists said before they could not be read.
   if (!lists.loaded || lists.isBlacklisted(post.login)) return null;
@@ -56,7 +61,7 @@ async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | nul
     Date.now(),
   );
   if (answered === null) return null;
-  for (const event of answered.events) await guard.report(post.ip, event);
+  for (const event of answered.events) await guard.report(post.ip, null, conductOf(event));
   return answered.answer;
 }
 

@@ -1,13 +1,14 @@
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort, RedisValue } from "../ledger/contract/redis-port.ts";
 import { RedisReplyError } from "../ledger/contract/redis-port.ts";
+import { clientOf } from "./client.ts";
 
 /** The operator's lists, `<coin>:blacklist` and `<coin>:whitelist`: logins and IPs. */
-interface AccessLists {
-  /** True when the login may not mine. */
-  isBlacklisted(login: string): boolean;
-  /** True for an IP that no policy touches. */
-  isWhitelisted(ip: string): boolean;
+export interface AccessLists {
+  /** True for a login that may not mine, and for a client that may not come. */
+  isBlacklisted(who: string): boolean;
+  /** True for a login or a client that no policy touches. */
+  isWhitelisted(who: string): boolean;
 }
 
 /**
@@ -25,12 +26,12 @@ export class AccessListCache implements AccessLists {
     return this.#loaded;
   }
 
-  isBlacklisted(login: string): boolean {
-    return this.#blacklist.has(login);
+  isBlacklisted(who: string): boolean {
+    return this.#blacklist.has(who);
   }
 
-  isWhitelisted(ip: string): boolean {
-    return this.#whitelist.has(ip);
+  isWhitelisted(who: string): boolean {
+    return this.#whitelist.has(who);
   }
 
   /**
@@ -68,5 +69,6 @@ export class AccessListCache implements AccessLists {
 function members(reply: RedisValue | RedisReplyError | undefined): ReadonlySet<string> {
   if (reply instanceof RedisReplyError) throw reply;
   if (!Array.isArray(reply)) throw new TypeError("SMEMBERS did not answer with a list");
-  return new Set(reply.map((member) => String(member).toLowerCase()));
+  // An IPv6 address stands for its client, as connections from it do.
+  return new Set(reply.map((member) => clientOf(String(member))));
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Tally } from "../history/tally.ts";
+import type { Client } from "../policy/client.ts";
 import { NOTHING_TOLD } from "../stratum/dialects.ts";
 import { newSession } from "../stratum/handle.ts";
 import type { SessionState } from "../stratum/session.ts";
@@ -11,8 +12,8 @@ import type { SessionState } from "../stratum/session.ts";
  */
 export interface ConnectionRecord {
   readonly version: 2;
-  /** Client address, `CF-Connecting-IP` and nothing else. */
-  readonly ip: string;
+  /** Whose address it is, as the guard counts it: `CF-Connecting-IP` and nothing else, by `core/policy/client.ts`. */
+  readonly ip: Client;
   /** Whose connection this is: lower-case `0x` address; null where the login comes in band and has not come yet. */
   readonly owner: string | null;
   /** Unix time in ms, as are the others. */
@@ -26,6 +27,17 @@ export interface ConnectionRecord {
   readonly tally?: Tally | null | undefined;
   /** A share of the connection's was valid. Left out until then. */
   readonly proven?: boolean | undefined;
+  /** What the guard has not been told yet. Left out before the first share. */
+  readonly unreported?: Unreported | undefined;
+}
+
+/** Valid shares that wait to be reported to the guard. */
+export interface Unreported {
+  readonly valid: number;
+  /** So many are reported. */
+  readonly reportAt: number;
+  /** When something was reported last, Unix time in ms. */
+  readonly reportedAtMs: number;
 }
 
 /** What the Worker already agreed with a peer on `/stratum`, before it named its login. */
@@ -84,6 +96,7 @@ const schema = v.object({
   heardAtMs: v.number(),
   partial: v.instance(Uint8Array),
   state: stateSchema,
+  unreported: v.optional(v.object({ valid: count, reportAt: count, reportedAtMs: count })),
   tally: v.optional(v.nullable(v.object({ periodS: v.number(), workers: v.array(tallyRow) }))),
   proven: v.optional(v.boolean()),
 });
@@ -103,7 +116,7 @@ export function newRecord({ ip, owner, worker, begun }: NewConnection, id: strin
 }
 
 export interface NewConnection {
-  readonly ip: string;
+  readonly ip: Client;
   /** Lower-case `0x` address; null where it is not known yet. */
   readonly owner: string | null;
   /** Worker in the URL, empty where it names none. */

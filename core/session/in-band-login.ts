@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
-import type { Guard, GuardEvent } from "../policy/guard.ts";
+import { conductOf, type Guard, type GuardEvent } from "../policy/guard.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ShareVerdict } from "../shares/share.ts";
 import { extranonceHex, extranonceValue, sessionName } from "../stratum/extranonce.ts";
@@ -50,6 +50,8 @@ export class InBandLogin implements ConnectionHost {
   #work: WorkSnapshot | null = null;
   #spliced = false;
   #hasGone = false;
+  /** The guard counts it under its login. */
+  #named = false;
 
   /** @param id unique name of the session */
   constructor(config: SessionConfig, ports: InBandPorts, peer: Peer, from: InBandPeer, id: string) {
@@ -77,6 +79,9 @@ export class InBandLogin implements ConnectionHost {
     this.#cancelDeadline();
     this.#connection.close("Gone");
     // Whoever carries the login gives it back where there is one; a resumed session may be alive elsewhere.
+    if (this.#config.policy.limits.enabled && !this.#named) {
+      await this.#ports.guard.left(this.#connection.record.ip, null, 0, {});
+    }
     const { id, extranonce } = this.#connection.state;
     const name = sessionName(this.#ownId);
     if (this.#spliced || extranonce === "" || sessionName(id) !== name) return;
@@ -111,8 +116,8 @@ export class InBandLogin implements ConnectionHost {
     neverBeforeTheLogin("retarget");
   }
 
-  async report(ip: string, event: GuardEvent): Promise<boolean> {
-    return (await this.#ports.guard.report(ip, event)).allowed;
+  async report({ record }: StratumConnection, event: GuardEvent): Promise<boolean> {
+    return (await this.#ports.guard.report(record.ip, null, conductOf(event))).allowed;
   }
 
   /** Nothing keeps the Worker alive once the socket is closed: what is due is done first. */
@@ -122,7 +127,14 @@ export class InBandLogin implements ConnectionHost {
 
   async splice(owner: string, bytes: Uint8Array): Promise<Onward> {
     this.#cancelDeadline();
-    const { id, dialect, extranonce, canMove } = this.#connection.state;
+    const { record, state } = this.#connection;
+    const { allowed, reason } = await this.#ports.guard.admit(record.ip, owner, "login");
+    this.#named = true;
+    if (!allowed) {
+      this.#connection.close(reason);
+      return () => undefined;
+    }
+    const { id, dialect, extranonce, canMove } = state;
     const begun = dialect === null ? null : { id, dialect, extranonce, canMove };
     const onward = await this.#ports.connect(owner, begun);
     this.#spliced = true;

@@ -4,6 +4,7 @@ import type { Range, Verdict } from "../history/definitions.ts";
 import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
 import type { Logger } from "../log.ts";
 import type { AccessListCache } from "../policy/access-lists.ts";
+import type { Client } from "../policy/client.ts";
 import type { Guard, GuardEvent } from "../policy/guard.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
@@ -12,6 +13,7 @@ import { sessionName } from "../stratum/extranonce.ts";
 import { patienceMs } from "../stratum/patience.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
 import type { WorkSnapshot } from "../work/job.ts";
+import { ConductReports } from "./conduct-reports.ts";
 import { newRecord, type NewConnection, readRecord, storedRecord } from "./connection-record.ts";
 import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-pool.ts";
 import { answerPost, type GetworkPost, refusePost } from "./getwork.ts";
@@ -30,6 +32,9 @@ const GETWORK_LISTENS_MS = 30_000;
 const REMEMBERED_CLIENTS = 4_096;
 /** Connections of a login that have not logged in yet: beyond, the oldest makes way for the newest. */
 const MOST_UNFINISHED = 1_024;
+/** A connection that the guard let in just before it banned the client may only now arrive. */
+const ON_ITS_WAY_MS = 10_000;
+const MAX_TURNED_AWAY = 256;
 
 /** A peer whose connection outlives our memory: a hibernatable WebSocket is one. */
 export interface LastingPeer extends Peer {
@@ -38,12 +43,12 @@ export interface LastingPeer extends Peer {
 }
 
 /** The settings that sessions go by. */
-export type SessionConfig = Pick<PoolConfig, "chain" | "stratum" | "work" | "verifier">;
+export type SessionConfig = Pick<PoolConfig, "chain" | "stratum" | "work" | "verifier" | "policy">;
 
 /** The guard as sessions use it. It never rejects. */
 export interface SessionGuard extends Guard {
-  /** Reports what waits for a client whose last connection is gone. */
-  flush(ip: string): Promise<void>;
+  /** The client is banned: what it was admitted for is over. */
+  forget(client: Client): void;
 }
 
 /** What the connections of a login need of the world. */
@@ -84,6 +89,8 @@ export class LoginSessions implements ConnectionHost {
   readonly #unfinished = new Set<StratumConnection>();
   readonly #extranonces: ExtranoncePool;
   readonly #classes: LastClasses;
+  readonly #conduct: ConductReports;
+  readonly #turnedAway = new BoundedMap<Client, { readonly untilMs: number; readonly reason: string }>(MAX_TURNED_AWAY);
   #getworkUntilMs = 0;
 
   constructor(config: SessionConfig, ports: LoginPorts) {
@@ -98,6 +105,7 @@ export class LoginSessions implements ConnectionHost {
     const inUse = () => new Set(this.live().map(({ state }) => state.extranonce));
     this.#extranonces = new ExtranoncePool(ports.name, ports.lender, ports.kept("extranonces"), clock, inUse);
     this.#classes = new LastClasses(ports.kept("classes"));
+    this.#conduct = new ConductReports(ports.guard, clock);
   }
 
   /** Takes a new peer in. @param id unique name of its session, unless it has begun one. @returns when it must have logged in */
@@ -115,7 +123,14 @@ export class LoginSessions implements ConnectionHost {
       if (isTaken) begun.close("Extranonce in use");
       this.background(this.#extranonces.adopt(extranonce, sessionName(session)));
     }
+    this.#turnAway(begun, nowMs);
     return nowMs + this.#config.stratum.loginTimeoutMs;
+  }
+
+  /** Closes who was let in before its ban and comes after it. */
+  #turnAway(connection: StratumConnection, nowMs: number): void {
+    const known = this.#turnedAway.get(connection.record.ip);
+    if (known && nowMs < known.untilMs) connection.close(known.reason);
   }
 
   /** The connection of a peer, restored after hibernation; a peer whose attachment cannot be read is closed. */
@@ -145,7 +160,10 @@ export class LoginSessions implements ConnectionHost {
     const { extranonce } = state;
     const isFree = extranonce !== "" && !others().some((other) => other.state.extranonce === extranonce);
     if (isFree) await this.#extranonces.left(extranonce);
-    if (!others().some(({ record }) => record.ip === ip)) await this.#ports.guard.flush(ip);
+    const same = others().filter(({ record }) => record.ip === ip);
+    const conduct = this.#conduct.leave(connection, same);
+    if (same.length > 0 && !this.#config.policy.limits.enabled) return;
+    await this.#ports.guard.left(ip, connection.record.owner, same.length, conduct);
   }
 
   /**
@@ -170,11 +188,18 @@ export class LoginSessions implements ConnectionHost {
     return this.live().length + (this.clock.nowMs() < this.#getworkUntilMs ? 1 : 0);
   }
 
-  /** Closes every connection from an IP. @returns how many */
-  disconnectIp(ip: string, reason: string): number {
+  /** Closes every connection of a client, and those that were let in just before. @returns how many */
+  disconnectIp(ip: Client, reason: string): number {
+    this.#turnedAway.set(ip, { untilMs: this.clock.nowMs() + ON_ITS_WAY_MS, reason });
+    this.#ports.guard.forget(ip);
     const connections = this.live().filter(({ record }) => record.ip === ip);
     for (const connection of connections) connection.close(reason);
     return connections.length;
+  }
+
+  /** How many connections of a client are open. */
+  connectionsFrom(ip: Client): number {
+    return this.live().filter(({ record }) => record.ip === ip).length;
   }
 
   /** The login's series and its workers' verdicts. */
@@ -185,10 +210,10 @@ export class LoginSessions implements ConnectionHost {
   /** One POST of HTTP getwork. @returns the JSON-RPC answer */
   async getwork(request: GetworkPost): Promise<string> {
     this.#getworkUntilMs = this.clock.nowMs() + GETWORK_LISTENS_MS;
-    const { allowed } = await this.#ports.guard.admit(request.ip);
+    const { allowed } = await this.#ports.guard.admit(request.ip, request.login, "request");
     if (!allowed) return refusePost(request.body, "banned");
     if (await this.#isBlacklisted(request.login)) {
-      this.background(this.report(request.ip, "ban").then(() => undefined));
+      this.background(this.#ports.guard.report(request.ip, null, { ban: true }).then(() => undefined));
       return refusePost(request.body, "blacklisted");
     }
     return await answerPost(request, this);
@@ -247,8 +272,8 @@ export class LoginSessions implements ConnectionHost {
     return verdict;
   }
 
-  async report(ip: string, event: GuardEvent): Promise<boolean> {
-    return (await this.#ports.guard.report(ip, event)).allowed;
+  async report(connection: StratumConnection, event: GuardEvent): Promise<boolean> {
+    return await this.#conduct.report(connection, event, () => this.live());
   }
 
   count(connection: StratumConnection, worker: string, verdict: Verdict, work: number): void {
@@ -264,7 +289,9 @@ export class LoginSessions implements ConnectionHost {
   /** A share that was accepted on its claim has been refuted since. @param client whose it was, where that is known */
   async refuted(worker: string, client: string | undefined): Promise<void> {
     this.#tallies.countLoose(this.clock.nowMs(), worker, "invalid", 0);
-    if (client === undefined || (await this.report(client, "invalidShare"))) return;
+    if (client === undefined) return;
+    const { allowed } = await this.#ports.guard.report(client, this.#ports.name, { invalid: 1 });
+    if (allowed) return;
     this.disconnectIp(client, "High rate of invalid shares");
   }
 

@@ -10,7 +10,7 @@ import { handle } from "../stratum/handle.ts";
 import { afterLines, joinBytes, splitLines } from "../stratum/line-splitter.ts";
 import { loginOf } from "../stratum/messages.ts";
 import type { PendingShare, SessionContext, SessionEffect, SessionInput, SessionState } from "../stratum/session.ts";
-import type { ConnectionRecord } from "./connection-record.ts";
+import type { ConnectionRecord, Unreported } from "./connection-record.ts";
 import { frameProblem, INPUT_BOUNDS, InputPace } from "./input-bounds.ts";
 import type { ShareGate } from "./share-gate.ts";
 
@@ -52,7 +52,7 @@ export interface ConnectionHost {
   gate(connection: StratumConnection): ShareGate;
   verify(share: PendingShare): Promise<ShareVerdict>;
   /** Tells the guard. @returns false when it wants the client gone. */
-  report(ip: string, event: GuardEvent): Promise<boolean>;
+  report(connection: StratumConnection, event: GuardEvent): Promise<boolean>;
   /** One submit, for rates and charts only. @param work difficulty of an accepted share, else 0 */
   count(connection: StratumConnection, worker: string, verdict: Verdict, work: number): void;
   /** Takes work that no further line has to wait for. A host that cannot outlive it gives it back: then the next effect waits. */
@@ -156,6 +156,11 @@ export class StratumConnection {
   clearTally(): void {
     this.#record = { ...this.#record, tally: null };
     this.#keep();
+  }
+
+  /** What the guard has not been told yet; kept with the record. */
+  setUnreported(unreported: Unreported): void {
+    this.#record = { ...this.#record, unreported };
   }
 
   /** Ends the connection from our side. */
@@ -271,9 +276,9 @@ export class StratumConnection {
   async #reportVerdict(verdict: ShareVerdict): Promise<boolean> {
     switch (verdict.kind) {
       case "accepted":
-        return await this.#host.report(this.#record.ip, "validShare");
+        return await this.#host.report(this, "validShare");
       case "invalid":
-        return await this.#host.report(this.#record.ip, "invalidShare");
+        return await this.#host.report(this, "invalidShare");
       case "duplicate":
       case "lowDifficulty":
       case "stale":
@@ -283,7 +288,7 @@ export class StratumConnection {
   }
 
   async #report(event: GuardEvent): Promise<void> {
-    const allowed = await this.#host.report(this.#record.ip, event);
+    const allowed = await this.#host.report(this, event);
     if (!allowed && !this.state.closed) this.close("Refused");
   }
 

@@ -23,7 +23,7 @@ export const REJECTIONS = {
     stratumCode: 21,
     es2Code: 404,
     disconnect: "never",
-    report: "staleShare",
+    report: null,
   },
   invalid: { message: "Invalid share", code: null, stratumCode: 23, es2Code: 406, disconnect: "never", report: null },
   /** A right proof of work whose nonce needs more than the miner was told: worth nothing, and nobody's fault (docs/protocol.md, section 7). */
@@ -37,13 +37,14 @@ export const REJECTIONS = {
   },
   notReady: { message: "Work not ready", code: 0, stratumCode: 20, es2Code: 503, disconnect: "never", report: null },
   duplicate: { message: "Duplicate share", code: 22, stratumCode: 22, es2Code: 409, disconnect: "never", report: null },
+  /** The guard has banned the client already where this and the next are said. */
   invalidLimit: {
     message: "Invalid share",
     code: 23,
     stratumCode: 23,
     es2Code: 406,
     disconnect: "always",
-    report: "ban",
+    report: null,
   },
   highRate: {
     message: "High rate of invalid shares",
@@ -51,7 +52,7 @@ export const REJECTIONS = {
     stratumCode: 20,
     es2Code: 429,
     disconnect: "always",
-    report: "ban",
+    report: null,
   },
   invalidLogin: {
     message: "Invalid login",

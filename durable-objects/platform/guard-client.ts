@@ -1,87 +1,65 @@
 import { BoundedMap } from "../../core/bounded-map.ts";
-import type { GuardEvent, GuardVerdict } from "../../core/policy/guard.ts";
+import type { Client } from "../../core/policy/client.ts";
+import type { Admission, Conduct, GuardVerdict, Opening } from "../../core/policy/guard.ts";
 import type { SessionGuard } from "../../core/session/login-sessions.ts";
 import type { Env } from "../env.ts";
 
-/** Events of a kind that are reported together where nothing hangs on them: each report is a billed request. */
-const EVENTS_A_REPORT = 32;
 /** An HTTP miner asks twice a second; its guard is not asked again before this. */
 const ADMISSION_MS = 10_000;
 /** Clients whose admission is remembered. */
 const REMEMBERED_CLIENTS = 1_024;
 
-const CONTENT: GuardVerdict = { allowed: true, reason: "", watch: false };
+const ADMITTED: Admission = { allowed: true, reason: "" };
+/** Valid shares that wait until a guard that was away is told again. */
+const CONTENT: GuardVerdict = { allowed: true, reason: "", reportAt: 256 };
 
-interface Admission {
-  readonly allowed: boolean;
-  readonly reason: string;
-}
-
-/** The guard as sessions see it: one object per client IP behind it. A guard that cannot be reached refuses nobody. */
+/** The guard as sessions see it: one object per client behind it. A guard that cannot be reached refuses nobody. */
 export class GuardClient implements SessionGuard {
   readonly #env: Env;
-  readonly #admissions = new BoundedMap<string, { readonly untilMs: number; readonly admission: Admission }>(
+  readonly #requests = new BoundedMap<Client, { readonly untilMs: number; readonly admission: Admission }>(
     REMEMBERED_CLIENTS,
   );
-  readonly #unreported = { validShare: new Map<string, number>(), staleShare: new Map<string, number>() };
-  readonly #watched = new Set<string>();
 
   constructor(env: Env) {
     this.#env = env;
   }
 
-  async admit(ip: string): Promise<Admission> {
+  async admit(client: Client, login: string | null, opening: Opening): Promise<Admission> {
+    if (opening !== "request") return await this.#ask(client, login, opening);
     const nowMs = Date.now();
-    const known = this.#admissions.get(ip);
+    // Who asks is one object of one login: the client alone tells the requests apart.
+    const known = this.#requests.get(client);
     if (known && nowMs < known.untilMs) return known.admission;
-    const admission = await this.#ask(ip);
-    this.#admissions.set(ip, { untilMs: nowMs + ADMISSION_MS, admission });
+    const admission = await this.#ask(client, login, opening);
+    this.#requests.set(client, { untilMs: nowMs + ADMISSION_MS, admission });
     return admission;
   }
 
-  async report(ip: string, event: GuardEvent, times = 1): Promise<GuardVerdict> {
-    if (event === "staleShare" || (event === "validShare" && !this.#watched.has(ip))) {
-      const waiting = (this.#unreported[event].get(ip) ?? 0) + times;
-      this.#unreported[event].set(ip, waiting);
-      return waiting < EVENTS_A_REPORT ? CONTENT : await this.#send(ip, event, this.#take(ip, event));
-    }
-    const valid = this.#take(ip, "validShare");
-    if (event === "validShare") return await this.#send(ip, event, valid + times);
-    // The ratio is judged over all shares: the valid ones that wait go first.
-    if (valid > 0) await this.#send(ip, "validShare", valid);
-    return await this.#send(ip, event, times);
-  }
-
-  async flush(ip: string): Promise<void> {
-    for (const event of ["validShare", "staleShare"] as const) {
-      const waiting = this.#take(ip, event);
-      if (waiting > 0) await this.#send(ip, event, waiting);
-    }
-    this.#watched.delete(ip);
-  }
-
-  #take(ip: string, event: "validShare" | "staleShare"): number {
-    const waiting = this.#unreported[event].get(ip) ?? 0;
-    this.#unreported[event].delete(ip);
-    return waiting;
-  }
-
-  async #ask(ip: string): Promise<Admission> {
+  async report(client: Client, login: string | null, conduct: Conduct): Promise<GuardVerdict> {
     try {
-      return await this.#env.IP_GUARD.getByName(ip).admit();
+      return await this.#env.IP_GUARD.getByName(client).report(client, login, conduct);
     } catch {
       return CONTENT;
     }
   }
 
-  async #send(ip: string, event: GuardEvent, times: number): Promise<GuardVerdict> {
+  async left(client: Client, login: string | null, remaining: number, conduct: Conduct): Promise<void> {
     try {
-      const verdict = await this.#env.IP_GUARD.getByName(ip).report(event, times);
-      if (verdict.watch) this.#watched.add(ip);
-      else this.#watched.delete(ip);
-      return verdict;
+      await this.#env.IP_GUARD.getByName(client).left(client, login, remaining, conduct);
     } catch {
-      return CONTENT;
+      // It counts the connections itself before it refuses anybody.
+    }
+  }
+
+  forget(client: Client): void {
+    this.#requests.delete(client);
+  }
+
+  async #ask(client: Client, login: string | null, opening: Opening): Promise<Admission> {
+    try {
+      return await this.#env.IP_GUARD.getByName(client).admit(client, login, opening);
+    } catch {
+      return ADMITTED;
     }
   }
 }

@@ -15,6 +15,9 @@ function problemsOf(env: Record<string, unknown>) {
   return [];
 }
 
+const banTimeout = (timeout: unknown) =>
+  parseConfig({ ...minimal, policy: { banning: { timeout } } }).policy.banning.timeoutMs;
+
 describe("durations", () => {
   it.each([
     ["120ms", 120],
@@ -48,9 +51,15 @@ describe("configuration", () => {
       },
     });
     expect(config.ledger).toMatchObject({ upstash: null, commitIntervalMs: 0, hashrateExpirationMs: 10_800_000 });
+    expect(config.policy).toMatchObject({ resetIntervalMs: 3_600_000, bridgeToken: null });
+    expect(config.policy.limits).toEqual({ enabled: false, limit: 30, graceMs: 300_000, limitJump: 10 });
     expect(config.policy.banning).toMatchObject({ enabled: true, invalidPercent: 30, timeoutMs: 1_800_000 });
     expect(config.api.luckWindows).toEqual([64, 128, 256]);
     expect(config.chain.ecip1099Block).toBe(11_700_000);
+  });
+
+  it("takes a ban's time in seconds, as the reference has it, or as a duration", () => {
+    expect([banTimeout(1_800), banTimeout("45m")]).toEqual([1_800_000, 2_700_000]);
   });
 
   it("is frozen all the way down", () => {
@@ -121,6 +130,10 @@ describe("configuration", () => {
     ["upstream.0.url", { upstream: [{ name: "a", url: "127.0.0.1:8545" }] }, "URL"],
     ["policy.banning.invalidPercent", { policy: { banning: { invalidPercent: 101 } } }, "1 to 100"],
     ["policy.baning", { policy: { baning: {} } }, "no such setting"],
+    ["policy.banning.timeout", { policy: { banning: { timeout: "soon" } } }, "from 1s"],
+    ["policy.resetInterval", { policy: { resetInterval: "0s" } }, "1s"],
+    ["policy.limits.limit", { policy: { limits: { limit: 0 } } }, "1 to"],
+    ["BRIDGE_TOKEN", { BRIDGE_TOKEN: "short" }, "at least 16"],
     ["blockRefreshIntervall", { blockRefreshIntervall: "1s" }, "one of"],
     ["UPSTASH_REDIS_REST_TOKEN", { UPSTASH_REDIS_REST_URL: "https://x.upstash.io" }, "both"],
     ["UPSTREAM_SECRETS.backup", { UPSTREAM_SECRETS: '{"backup":{}}' }, "one of main"],

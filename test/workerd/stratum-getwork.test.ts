@@ -123,6 +123,7 @@ describe("HTTP getwork", () => {
     for (let share = 1; share < 30; share++)
       expect(await post(submit())).toBe('{"id":1,"jsonrpc":"2.0","result":false}');
     expect(await post(submit())).toBe(error(23, "Invalid share"));
+    await env.IP_GUARD.getByName("192.0.2.9").lift("192.0.2.9", LOGIN);
     for (let share = 1; share < 30; share++) await post(submit());
     expect(await post(submit(headerOf(1), "0x0000000000000001"))).toBe(error(-1, "High rate of invalid shares"));
   });

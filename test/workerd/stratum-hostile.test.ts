@@ -14,7 +14,7 @@ it.each(Object.keys(ENTRANCES))(
     let closed = 0;
     for (const [at, line] of hostileLines(150, 7).entries()) {
       if (!miner) {
-        miner = await StratumClient.connect(at % 2 === 0 ? `/stratum/${LOGIN}` : "/stratum");
+        miner = await StratumClient.connect(at % 2 === 0 ? `/stratum/${LOGIN}` : "/stratum", `198.51.100.${at}`);
         miner.send((ENTRANCES[dialect] ?? []).map((entrance) => `${entrance}\n`).join(""));
       }
       miner.send(`${line}\n${probe}\n`);

@@ -36,6 +36,13 @@ function clockGoesOn(ms: number): void {
   vi.useFakeTimers({ toFake: ["Date"], now: nowMs + ms });
 }
 
+/** Its guard has closed everything that the ban of the default IP ends, and closes nothing that comes later. */
+async function enforced(ip = "192.0.2.1"): Promise<void> {
+  await vi.waitFor(async () =>
+    expect((await env.IP_GUARD.getByName(ip).overview(ip)).client.standing.ban?.enforced).toBe(true),
+  );
+}
+
 async function ringAlarm(): Promise<void> {
   expect(await runDurableObjectAlarm(session())).toBe(true);
 }
@@ -215,7 +222,7 @@ describe("a peer that misbehaves", () => {
 
   it("is closed for a frame of newlines, and for many of them one after the other, while another login is answered", async () => {
     const [one, two] = [await loggedIn(), await loggedIn()];
-    const other = await StratumClient.connect(`/stratum/0x${"1".repeat(40)}`);
+    const other = await StratumClient.connect(`/stratum/0x${"1".repeat(40)}`, "192.0.2.2");
     one.send("\n".repeat(1024 * 1024));
     for (let frame = 0; frame < 2_000; frame++) two.send("\n".repeat(2_000));
     expect(await other.ask(GET_WORK, 1)).toHaveLength(1);
@@ -270,10 +277,12 @@ describe("lists and live sessions", () => {
     const miner = await StratumClient.connect(PATH);
     expect(await miner.ask(LOGIN_LINE)).toEqual([refused]);
     expect(await miner.closed()).toEqual({ code: 1008, reason: "You are blacklisted" });
+    await enforced();
     const sick = vi.spyOn(EmbeddedRedis.prototype, "rest").mockRejectedValue(new Error("sick"));
     clockGoesOn(24 * 3_600_000);
     const again = await StratumClient.connect(PATH);
     expect(await again.ask(LOGIN_LINE)).toEqual([refused]);
+    await enforced();
     sick.mockRestore();
     await redis().command(["DEL", "eth:blacklist"]);
     clockGoesOn(24 * 3_600_000);

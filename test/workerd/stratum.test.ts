@@ -15,9 +15,9 @@ const error = (id: number | string, code: number, message: string) =>
 
 // The same transcripts on both ways in: straight to the object of the login, and with the login in band.
 describe.each([`/stratum/${LOGIN}`, "/stratum"])("eth-proxy over a WebSocket to %s, byte for byte", (path) => {
-  const connect = () => StratumClient.connect(path);
-  const loggedIn = async () => {
-    const miner = await connect();
+  const connect = (ip?: string) => StratumClient.connect(path, ip);
+  const loggedIn = async (ip?: string) => {
+    const miner = await connect(ip);
     expect(await miner.ask(LOGIN_LINE, 2)).toEqual(GRANTED);
     return miner;
   };
@@ -147,7 +147,7 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("eth-proxy over a WebSocket to 
       expect(await miner.ask(submit(id))).toEqual([`{"id":${id},"jsonrpc":"2.0","result":false}`]);
     expect(await miner.ask(submit(30))).toEqual([error(30, 23, "Invalid share")]);
     expect(await miner.closed()).toEqual({ code: 1008, reason: "Invalid share" });
-    const again = await loggedIn();
+    const again = await loggedIn("192.0.2.2");
     for (let id = 1; id < 30; id++) await again.ask(submit(id));
     expect(await again.ask(submit(30, headerOf(1), "0x0000000000000001"))).toEqual([
       error(30, -1, "High rate of invalid shares"),

@@ -1,13 +1,16 @@
 import type { Context, Hono } from "hono";
+import { TOO_MANY } from "../../core/policy/client-guard.ts";
 import { parseLogin, workerName } from "../../core/policy/login.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { GuardClient } from "../../durable-objects/platform/guard-client.ts";
 import { handoverRequest } from "../../durable-objects/platform/session-handover.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
-import { clientIp } from "../client-ip.ts";
 import { answerGetwork } from "../getwork.ts";
+import { clientOfRequest } from "../client-ip.ts";
 import { openInBandLogin } from "../in-band-login.ts";
+
+const WRONG_TOKEN = "The bridge token is not the pool's BRIDGE_TOKEN\n";
 
 type RouteContext = Context<{ Bindings: Env }>;
 
@@ -20,19 +23,22 @@ export function stratumRoutes(app: Hono<{ Bindings: Env }>): void {
 async function connect(c: RouteContext): Promise<Response> {
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket") return howToConnect(c);
   const { env } = c;
-  const ip = clientIp(c.req.raw);
+  const config = loadConfig(env);
   const named = c.req.param("login");
   const login = named === undefined ? null : parseLogin(named);
   if (named !== undefined && login === null) return c.text("Invalid login: a 20-byte hex address is expected\n", 400);
-  const { allowed, reason } = await new GuardClient(env).admit(ip);
-  if (!allowed) return c.text(`${reason}\n`, 403);
-  if (login === null) return openInBandLogin(env, loadConfig(env), { ip, owner: null, worker: "" });
-  const owner = login.address;
-  const worker = workerName(owner, login.suffix, c.req.param("worker") ?? "");
+  const ip = await clientOfRequest(c.req.raw, config.policy.bridgeToken, login?.address ?? "");
+  if (ip === null) return c.text(WRONG_TOKEN, 401);
   // A login that nobody knows gets its object when it is named in band, too. So does one that could not be looked up because of a
   // neighbour's curiosity: it loses nothing by it.
-  if ((await acquaintance(env, owner, ip)) !== "known")
-    return openInBandLogin(env, loadConfig(env), { ip, owner, worker });
+  const isKnown = login !== null && (await acquaintance(env, login.address, ip)) === "known";
+  const opening = isKnown ? "connection" : "unfinished";
+  const { allowed, reason } = await new GuardClient(env).admit(ip, login?.address ?? null, opening);
+  if (!allowed) return c.text(`${reason}\n`, reason === TOO_MANY ? 429 : 403);
+  if (login === null) return openInBandLogin(env, config, { ip, owner: null, worker: "" });
+  const owner = login.address;
+  const worker = workerName(owner, login.suffix, c.req.param("worker") ?? "");
+  if (!isKnown) return openInBandLogin(env, config, { ip, owner, worker });
   return await env.MINER_SESSION.getByName(owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
 }
 
@@ -59,11 +65,8 @@ Any byte pipe does as well, for one miner:
 }
 
 async function getwork(c: RouteContext): Promise<Response> {
-  return await answerGetwork(
-    c.env,
-    c.req.raw,
-    c.req.param("login") ?? "",
-    c.req.param("worker") ?? "",
-    clientIp(c.req.raw),
-  );
+  const [login, worker] = [c.req.param("login") ?? "", c.req.param("worker") ?? ""];
+  const ip = await clientOfRequest(c.req.raw, loadConfig(c.env).policy.bridgeToken, login);
+  if (ip === null) return c.text(WRONG_TOKEN, 401);
+  return await answerGetwork(c.env, c.req.raw, login, worker, ip);
 }

@@ -6,7 +6,6 @@ import { settled } from "../../support/virtual-clock.ts";
 import { GET_WORK, GRANTED, IP, job, LOGIN, LOGIN_LINE, SessionRig, submit } from "./session-rig.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
-const STALE = (id: number) => `{"id":${id},"jsonrpc":"2.0","result":false}`;
 
 /** Everything that a byte stream leads to, cut into these frames. */
 async function outcome(frames: readonly Uint8Array[]) {
@@ -116,7 +115,6 @@ describe("verdicts", () => {
     expect(rig.reports).toEqual([
       [IP, "validShare"],
       [IP, "invalidShare"],
-      [IP, "ban"],
     ]);
     expect(peer.closed).toEqual({ code: 1008, reason: "Invalid share" });
     expect(rig.logged.join()).toContain("outbox full");
@@ -143,8 +141,10 @@ describe("a connection that ends", () => {
   it("is closed when the guard wants the client gone, and says nothing more", async () => {
     const rig = new SessionRig();
     rig.allows = () => false;
-    const peer = await rig.loggedIn();
-    expect(await rig.say(peer, submit(4, "7"), GET_WORK)).toEqual([STALE(4)]);
+    const peer = rig.connect();
+    await rig.say(peer, '{"id":1,"method":"mining.subscribe","params":["a","EthereumStratum/1.0.0"]}');
+    const replies = await rig.say(peer, '{"id":4,"method":"mining.nonsense","params":[]}', GET_WORK);
+    expect(replies).toEqual([expect.stringContaining("Method not found")]);
     expect(peer.closed).toEqual({ code: 1008, reason: "Refused" });
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readRecord, storedRecord } from "../../../core/session/connection-record.ts";
 import { settled } from "../../support/virtual-clock.ts";
-import { FakePeer, GET_WORK, GRANTED, IP, job, LOGIN, LOGIN_LINE, SessionRig, submit } from "./session-rig.ts";
+import { CONFIG, FakePeer, GET_WORK, GRANTED, IP, job, LOGIN, LOGIN_LINE, SessionRig, submit } from "./session-rig.ts";
 
 /** Ten times what a rig of 1 MH/s needs for a share of 2,000,000,000 hashes. */
 const PATIENCE_MS = 20_000_000;
@@ -111,7 +111,7 @@ describe("counting", () => {
       ["shed", 0, 0, 0, 1, 0],
       ["post", 0, 0, 0, 1, 0],
     ]);
-    expect(rig.reports.filter(([, event]) => event === "staleShare")).toHaveLength(4);
+    expect(rig.conducts.every(({ invalid, malformed, ban }) => !invalid && !malformed && !ban)).toBe(true);
   });
 
   it("writes one row for all connections when ten minutes are over, and the rest of one that leaves", async () => {
@@ -137,11 +137,39 @@ describe("counting", () => {
 });
 
 describe("clients and lists", () => {
-  it("have their last reports sent when the last connection of an IP is gone", async () => {
+  it("say goodbye to the guard with the last connection of a client, and tell what was not reported yet", async () => {
     const rig = new SessionRig();
-    const peers = [rig.connect(), rig.connect(), rig.connect({ ip: "192.0.2.2" })];
+    const peers = [await rig.loggedIn(), await rig.loggedIn(), await rig.loggedIn({ ip: "192.0.2.2" })];
+    for (const peer of peers.slice(0, 2)) await rig.say(peer, submit(1), submit(2), submit(3));
+    expect(rig.conducts).toEqual([{ valid: 1 }, { valid: 1 }]);
     for (const peer of peers) await rig.leave(peer);
-    expect(rig.flushed).toEqual([IP, "192.0.2.2"]);
+    expect(rig.goodbyes).toEqual([
+      [IP, 0, { valid: 4 }],
+      ["192.0.2.2", 0, {}],
+    ]);
+  });
+
+  it("say goodbye with every connection where connections are limited", async () => {
+    const { policy } = CONFIG;
+    const rig = new SessionRig({ ...CONFIG, policy: { ...policy, limits: { ...policy.limits, enabled: true } } });
+    const peers = [rig.connect(), rig.connect()];
+    for (const peer of peers) await rig.leave(peer);
+    expect(rig.goodbyes).toEqual([
+      [IP, 1, {}],
+      [IP, 0, {}],
+    ]);
+  });
+
+  it("closes who was let in just before the ban and arrives after it", async () => {
+    const rig = new SessionRig();
+    rig.sessions.disconnectIp(IP, "Banned");
+    expect([rig.connect().closed, rig.connect({ ip: "192.0.2.2" }).closed]).toEqual([
+      { code: 1008, reason: "Banned" },
+      null,
+    ]);
+    expect(rig.forgotten).toEqual([IP]);
+    await rig.clock.pass(10_000);
+    expect(rig.connect().closed).toBeNull();
   });
 
   it("are disconnected by IP and no other is", async () => {

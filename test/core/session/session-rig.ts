@@ -2,7 +2,7 @@ import { allWithin } from "../../../core/clock.ts";
 import { customChain } from "../../../core/chain-spec.ts";
 import { LoginHistory } from "../../../core/history/login-history.ts";
 import { createLogger } from "../../../core/log.ts";
-import type { GuardEvent } from "../../../core/policy/guard.ts";
+import type { Conduct, GuardEvent } from "../../../core/policy/guard.ts";
 import type { NewConnection } from "../../../core/session/connection-record.ts";
 import {
   type LastingPeer,
@@ -56,7 +56,20 @@ export const CONFIG: SessionConfig = {
     maxFails: 3,
   },
   verifier: { shards: 1, queueBound: 1, queueTimeoutMs: 1_000 },
+  policy: {
+    refreshIntervalMs: 60_000,
+    resetIntervalMs: 3_600_000,
+    bridgeToken: null,
+    banning: { enabled: true, timeoutMs: 1_800_000, invalidPercent: 30, checkThreshold: 30, malformedLimit: 5 },
+    limits: { enabled: false, limit: 30, graceMs: 300_000, limitJump: 10 },
+  },
 };
+
+/** What a report is about. */
+function eventOf({ ban = false, malformed = 0, invalid = 0 }: Conduct): GuardEvent {
+  if (ban) return "ban";
+  return malformed > 0 ? "malformed" : invalid > 0 ? "invalidShare" : "validShare";
+}
 
 /** A miner's end of a connection: what the pool wrote, and its attachment as a socket would keep it. */
 export class FakePeer implements LastingPeer {
@@ -96,7 +109,9 @@ export class SessionRig {
   calls = 0;
   readonly attempts: { readonly verifier: string; readonly share: ShareSubmission }[] = [];
   readonly reports: (readonly [ip: string, event: GuardEvent])[] = [];
-  readonly flushed: string[] = [];
+  readonly conducts: Conduct[] = [];
+  readonly goodbyes: (readonly [ip: string, remaining: number, conduct: Conduct])[] = [];
+  readonly forgotten: string[] = [];
   readonly released: (readonly number[])[] = [];
   readonly renewals: (readonly number[])[] = [];
   /** The pool's allocator; null where it is away. */
@@ -113,6 +128,8 @@ export class SessionRig {
   /** What the guard says to an event. */
   allows: (event: GuardEvent) => boolean = () => true;
   admits = true;
+  /** Valid shares that may wait, as the guard says. */
+  reportAt = 256;
   lists = { loaded: true, isBlacklisted: (_login: string) => false };
   blacklisted = false;
   subscribe: () => Promise<WorkSnapshot | null> = async () => this.work;
@@ -136,11 +153,13 @@ export class SessionRig {
       log: createLogger({ level: "warn", sink: (line) => this.logged.push(line), now: () => clock.nowMs() }),
       guard: {
         admit: async () => ({ allowed: this.admits, reason: "" }),
-        report: async (ip, event) => {
-          this.reports.push([ip, event]);
-          return { allowed: this.allows(event), reason: "", watch: false };
+        report: async (ip, _login, conduct) => {
+          this.reports.push([ip, eventOf(conduct)]);
+          this.conducts.push(conduct);
+          return { allowed: this.allows(eventOf(conduct)), reason: "", reportAt: this.reportAt };
         },
-        flush: async (ip) => void this.flushed.push(ip),
+        left: async (ip, _login, remaining, conduct) => void this.goodbyes.push([ip, remaining, conduct]),
+        forget: (ip) => void this.forgotten.push(ip),
       },
       name: LOGIN,
       lender: {

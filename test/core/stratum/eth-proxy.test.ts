@@ -201,25 +201,25 @@ describe("eth-proxy: errors", () => {
     expect(pool.closed).toBeNull();
   });
 
-  it("refuses an invalid share with 23 at the limit, closes and reports a ban", () => {
+  it("refuses an invalid share with 23 at the limit and closes", () => {
     const pool = loggedIn();
     pool.verdict = () => ({ kind: "invalid" });
     pool.refused = true;
     expect(pool.say(submit(4))).toEqual([error(4, 23, "Invalid share")]);
-    expect([pool.closed, pool.reports]).toEqual(["Invalid share", ["ban"]]);
+    expect([pool.closed, pool.reports]).toEqual(["Invalid share", []]);
   });
 
-  it("refuses a valid share at the limit with -1, closes and reports a ban", () => {
+  it("refuses a valid share at the limit with -1 and closes", () => {
     const pool = loggedIn();
     pool.refused = true;
     expect(pool.say(submit(4))).toEqual([error(4, -1, "High rate of invalid shares")]);
-    expect([pool.closed, pool.reports]).toEqual(["High rate of invalid shares", ["ban"]]);
+    expect([pool.closed, pool.reports]).toEqual(["High rate of invalid shares", []]);
   });
 
   it("answers false to a share whose job has left the backlog, never verifies it and never counts it as invalid", () => {
     const pool = loggedIn();
     expect(pool.say(submit(4, NONCE, job("c").header))).toEqual(['{"id":4,"jsonrpc":"2.0","result":false}']);
-    expect([pool.closed, pool.shares, pool.reports]).toEqual([null, [], ["staleShare"]]);
+    expect([pool.closed, pool.shares, pool.reports]).toEqual([null, [], []]);
   });
 
   it("takes a share for an older job of the backlog", () => {
