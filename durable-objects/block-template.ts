@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { PauseFlag } from "../core/admin/pause.ts";
 import { Ethash } from "ethash-wasm";
 import kernel from "ethash-wasm/kernel.wasm";
 import type { WorkHealth } from "../core/health/judge.ts";
@@ -12,6 +13,7 @@ import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { nodeClients } from "./platform/node-clients.ts";
+import { pauseFlag } from "./platform/pause-flag.ts";
 import { partLog } from "./platform/part-log.ts";
 import { pushTo, verifierShards } from "./platform/peers.ts";
 import { createTemplateStore } from "./platform/template-store.ts";
@@ -28,7 +30,7 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     const relay = relayNameOf(ctx.id, env);
     this.#log = partLog(env, relay ?? "template");
     const ports = portsOf(ctx.storage, env, this.#log);
-    this.#root = relay === null ? rootOf(env, ports) : null;
+    this.#root = relay === null ? rootOf(env, ports, pauseFlag(ctx.storage)) : null;
     this.#relay = relay === null ? null : relayOf(relay, env, ports);
   }
 
@@ -54,6 +56,10 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
 
   async refresh(): Promise<void> {
     await this.#root?.refresh();
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    this.#root?.pause(paused);
   }
 
   async pushWork(work: WorkSnapshot): Promise<number> {
@@ -107,11 +113,12 @@ function portsOf(storage: DurableObjectStorage, env: Env, log: Logger): Template
   };
 }
 
-function rootOf(env: Env, ports: TemplatePorts): TemplateRoot {
+function rootOf(env: Env, ports: TemplatePorts, paused: PauseFlag): TemplateRoot {
   const config = loadConfig(env);
   const keccak = Ethash.instantiate(kernel);
   return createRoot(config, {
     ...ports,
+    paused,
     nodes: nodeClients(config),
     redis: ledgerClient(env, config),
     keccak256: (data) => keccak.keccak256(data),

@@ -5,6 +5,7 @@ import type {
   ExtranonceAllocatorRpc,
   IpGuardRpc,
   MinerSessionRpc,
+  PoolAdminRpc,
   PoolApiRpc,
   ShareVerifierRpc,
   UnlockerRpc,
@@ -24,6 +25,7 @@ export interface Env {
   readonly POOL_API: Objects<PoolApiRpc>;
   readonly ACCOUNT_API: Objects<AccountApiRpc>;
   readonly UNLOCKER: Objects<UnlockerRpc>;
+  readonly POOL_ADMIN: Objects<PoolAdminRpc>;
   readonly ASSETS: Fetcher;
   /** `[vars]` and secrets. */
   readonly [setting: string]: unknown;

@@ -18,6 +18,10 @@ export class ExtranonceAllocator extends DurableObject<Env> implements Extranonc
     return this.#lender.lend(holder, wanted, count);
   }
 
+  async count(): Promise<number> {
+    return this.#lender.count();
+  }
+
   async renew(holder: string, firsts: readonly number[]): Promise<number[]> {
     return this.#lender.renew(holder, firsts);
   }

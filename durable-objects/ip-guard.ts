@@ -73,7 +73,7 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
         await session(login).disconnectIp(of, reason);
       },
       connections: (login, of) => session(login).connectionsFrom(of),
-      notice: async () => undefined,
+      notice: (notice) => env.POOL_ADMIN.getByName("main").notice(notice),
       wakeAt: (atMs) => this.#bell.ringAt(atMs),
       background: (task) => ctx.waitUntil(task),
     });

@@ -90,6 +90,14 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     return this.#sessions.disconnectIp(ip, reason);
   }
 
+  async pause(paused: boolean): Promise<void> {
+    await this.#sessions.pause(paused);
+  }
+
+  async closeAll(reason: string): Promise<void> {
+    this.#sessions.closeAll(reason);
+  }
+
   async connectionsFrom(ip: string): Promise<number> {
     return this.#sessions.connectionsFrom(ip);
   }

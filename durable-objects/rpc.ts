@@ -18,7 +18,10 @@ import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Client } from "../core/policy/client.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "../core/policy/guard.ts";
-import type { GuardOverview } from "../core/policy/client-guard.ts";
+import type { AuditEntry } from "../core/admin/audit-log.ts";
+import type { ListedBan } from "../core/admin/ban-list.ts";
+import type { AdminCommand, AdminOutcome, PauseState } from "../core/admin/pool-admin.ts";
+import type { BanNotice, GuardOverview } from "../core/policy/client-guard.ts";
 
 /** One object, `idFromName("main")`; relays of the same class are `relay-0` … . */
 export interface BlockTemplateRpc {
@@ -32,6 +35,8 @@ export interface BlockTemplateRpc {
    * `ok: false` with a reason when it is not usable work.
    */
   notify(body: string, upstream?: string | null): Promise<{ ok: boolean; reason: string }>;
+  /** For the root: miners hear `Work not ready`, nothing is written. Survives restarts. */
+  pause(paused: boolean): Promise<void>;
   /** From the root to a relay. @returns how many connections there are behind it; 0 lets the root forget it. */
   pushWork(work: WorkSnapshot): Promise<number>;
   /** Cron: the poll loop runs afterwards if anyone mines. */
@@ -49,6 +54,9 @@ export interface MinerSessionRpc {
   refuted(worker: string, client?: string): Promise<void>;
   /** Closes every connection of a client. @returns how many. */
   disconnectIp(ip: Client, reason: string): Promise<number>;
+  /** No job is given and no share is taken until it is called again. Survives restarts. */
+  pause(paused: boolean): Promise<void>;
+  closeAll(reason: string): Promise<void>;
   /** How many connections of a client are open. */
   connectionsFrom(ip: Client): Promise<number>;
   /** One HTTP getwork request of this login. @returns the JSON-RPC answer, always to be sent with status 200. */
@@ -76,6 +84,8 @@ export interface ShareVerifierRpc {
   prepare(height: number): Promise<void>;
   /** Cron: whatever waits in the outbox is being replayed afterwards. */
   guard(): Promise<void>;
+  /** Takes no share and writes nothing; resolves when nothing is under way to the ledger. Survives restarts. */
+  pause(paused: boolean): Promise<void>;
   health(): Promise<ShardHealth>;
   /** What waits for the operator, and what the operator has done, the latest first. */
   unresolved(): Promise<OperatorView>;
@@ -98,6 +108,8 @@ export interface EmbeddedRedisRpc {
 
 /** One object, `idFromName("main")`, that gives every live session nonces of its own. */
 export interface ExtranonceAllocatorRpc {
+  /** Blocks that are lent now. */
+  count(): Promise<number>;
   /** Blocks of extranonces of a class that nobody else has. @returns as many as there are, up to `count` */
   lend(holder: string, wanted: DifficultyClass, count: number): Promise<LeasedBlock[]>;
   /** Keeps blocks for another lease. @returns those that belong to someone else by now */
@@ -149,10 +161,28 @@ export interface AccountApiRpc {
 
 /** One object, `idFromName("main")`: takes found blocks from candidate to balance. */
 export interface UnlockerRpc {
+  /** Writes nothing; resolves when nothing is under way to the ledger. Survives restarts. */
+  pause(paused: boolean): Promise<void>;
   /** Cron: the loop runs afterwards, where it is switched on. */
   guard(): Promise<void>;
   /** Runs at once and answers when the run is over. */
   run(): Promise<void>;
   /** Null while it is switched off. */
   status(): Promise<UnlockerStatus | null>;
+}
+
+/** One object, `idFromName("main")`: what the operator does, and the log of it. */
+export interface PoolAdminRpc {
+  run(command: AdminCommand): Promise<AdminOutcome>;
+  /** Writes down what another part does for the operator. */
+  noted(command: string, details: object): Promise<void>;
+  /** From a guard: a ban was placed or lifted. */
+  notice(notice: BanNotice): Promise<void>;
+  /** Bans that are in force. */
+  bans(): Promise<ListedBan[]>;
+  /** @param before entries with a smaller id only; null for the newest */
+  audit(before: number | null): Promise<AuditEntry[]>;
+  pauseState(): Promise<PauseState>;
+  /** Cron: parts that have not heard of a pause, or of its end, hear of it. */
+  guard(): Promise<void>;
 }

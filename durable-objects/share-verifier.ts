@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { AlarmBell } from "../core/alarm-bell.ts";
+import { PausableLedger } from "../core/admin/pause.ts";
 import { allWithin } from "../core/clock.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
 import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
@@ -16,6 +17,7 @@ import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { lightCaches } from "./platform/light-caches.ts";
 import { nodeClients } from "./platform/node-clients.ts";
+import { pauseFlag } from "./platform/pause-flag.ts";
 import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import { systemClock } from "./platform/system-clock.ts";
@@ -28,6 +30,7 @@ const TOGETHER_MS = 250;
 export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRpc {
   readonly #terms: HeaderTerms;
   readonly #bell: AlarmBell;
+  readonly #ledger: PausableLedger;
   readonly #processor: ShareProcessor;
   readonly #logShare: ReturnType<typeof shareLog>;
   readonly #reporter: VerdictReporter;
@@ -44,12 +47,13 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       (counts, logins) => env.POOL_API.getByName("main").report(counts, logins),
       systemClock,
     );
+    this.#ledger = new PausableLedger(ledgerClient(env, config), pauseFlag(ctx.storage));
     this.#processor = new ShareProcessor({
       chain,
       keeper: lightCaches,
       store: new OutboxStore(sqlPort(ctx.storage), storeLog(log)),
       writer: createLedgerWriter({
-        redis: ledgerClient(env, config),
+        redis: this.#ledger,
         coin: config.coin,
         hashrateExpirationMs: ledger.hashrateExpirationMs,
         hashrateLargeWindowMs: config.api.hashrateLargeWindowMs,
@@ -98,9 +102,10 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     return verdicts;
   }
 
-  #judge(submission: ShareSubmission): Promise<ShareVerdict> {
+  async #judge(submission: ShareSubmission): Promise<ShareVerdict> {
+    if (this.#ledger.isPaused) return { kind: "unavailable", reason: "paused by the operator" };
     // During a deploy a session of before headers had terms names a job without them.
-    return this.#processor.submit({ ...submission, job: { ...this.#terms, ...submission.job } });
+    return await this.#processor.submit({ ...submission, job: { ...this.#terms, ...submission.job } });
   }
 
   #told(submission: ShareSubmission, verdict: ShareVerdict, begunMs: number): void {
@@ -114,6 +119,11 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
 
   async guard(): Promise<void> {
     this.#processor.wake();
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    await this.#ledger.pause(paused);
+    if (!paused) this.#processor.wake();
   }
 
   async health(): Promise<ShardHealth> {

@@ -1,4 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
+import { PausableLedger } from "../core/admin/pause.ts";
+import type { RedisPort } from "../core/ledger/contract/redis-port.ts";
 import { createChainNode } from "../core/payouts/chain-node.ts";
 import { PayoutBooks } from "../core/payouts/payout-books.ts";
 import { BlockUnlocker } from "../core/payouts/unlocker.ts";
@@ -9,6 +11,7 @@ import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { httpPost } from "./platform/http-post.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
+import { pauseFlag } from "./platform/pause-flag.ts";
 import { partLog } from "./platform/part-log.ts";
 import type { UnlockerRpc } from "./rpc.ts";
 
@@ -16,10 +19,12 @@ import type { UnlockerRpc } from "./rpc.ts";
 export class Unlocker extends DurableObject<Env> implements UnlockerRpc {
   /** Null while it is switched off. */
   readonly #loop: UnlockerLoop | null;
+  readonly #ledger: PausableLedger;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#loop = loopOf(ctx.storage, env);
+    this.#ledger = new PausableLedger(ledgerClient(env, loadConfig(env)), pauseFlag(ctx.storage));
+    this.#loop = loopOf(ctx.storage, env, this.#ledger);
   }
 
   async guard(): Promise<void> {
@@ -28,6 +33,10 @@ export class Unlocker extends DurableObject<Env> implements UnlockerRpc {
 
   async run(): Promise<void> {
     await this.#loop?.run();
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    await this.#ledger.pause(paused);
   }
 
   async status(): Promise<UnlockerStatus | null> {
@@ -39,7 +48,7 @@ export class Unlocker extends DurableObject<Env> implements UnlockerRpc {
   }
 }
 
-function loopOf(storage: DurableObjectStorage, env: Env): UnlockerLoop | null {
+function loopOf(storage: DurableObjectStorage, env: Env, ledger: RedisPort): UnlockerLoop | null {
   const config = loadConfig(env);
   if (config.unlocker === null) return null;
   const { intervalMs, rules, settings } = config.unlocker;
@@ -47,7 +56,7 @@ function loopOf(storage: DurableObjectStorage, env: Env): UnlockerLoop | null {
   const nodes = config.work.upstreams.map((upstream) =>
     createChainNode(upstream.name, createNodeRpc(upstream, httpPost)),
   );
-  const books = new PayoutBooks(ledgerClient(env, config), config.coin);
+  const books = new PayoutBooks(ledger, config.coin);
   return new UnlockerLoop({
     unlocker: new BlockUnlocker({ books, nodes, rules, settings, nowMs: Date.now, log }),
     store: {

@@ -1,4 +1,5 @@
 import { purgeStale } from "../core/api/purge.ts";
+import type { PoolConfig } from "../core/pool-config.ts";
 import { relayName, ROOT_NAME } from "../core/work/template-tree.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import { ledgerClient } from "../durable-objects/platform/ledger-client.ts";
@@ -23,7 +24,8 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
     ...guarded.map(async (part) => await part.guard()),
     drainFormerShards(env),
     env.POOL_API.getByName("main").tick(),
-    purgeStale(ledgerClient(env, config), config, controller.scheduledTime),
+    purge(env, config, controller.scheduledTime),
+    env.POOL_ADMIN.getByName("main").guard(),
   ]);
   const failures = results.filter((result) => result.status === "rejected");
   if (failures.length > 0)
@@ -31,6 +33,12 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
       failures.map(({ reason }) => reason),
       "guards failed",
     );
+}
+
+/** Nothing is written while the operator has paused the pool. */
+async function purge(env: Env, config: PoolConfig, nowMs: number): Promise<void> {
+  const { paused } = await env.POOL_ADMIN.getByName("main").pauseState();
+  if (!paused) await purgeStale(ledgerClient(env, config), config, nowMs);
 }
 
 /** What waits in shards that are no longer configured is written as well. */

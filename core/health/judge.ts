@@ -26,6 +26,8 @@ export interface WorkHealth {
   /** Sessions that get pushes, or relays. */
   readonly subscribers: number;
   readonly polling: boolean;
+  /** By the operator. Left out by relays. */
+  readonly paused?: boolean;
   readonly upstreams: readonly NodeHealth[];
 }
 
@@ -119,6 +121,7 @@ const NOT_READY = 'miners hear "Work not ready"';
 
 function workProblems(work: WorkHealth, maxAgeMs: number): string[] {
   const problems: string[] = [];
+  if (work.paused === true) problems.push(`the operator has paused the pool: ${NOT_READY}`);
   const { upstreams } = work;
   const nodes = upstreams.map(describeNode).join("; ");
   if (upstreams.length > 0 && upstreams.every(({ height }) => height === null))

@@ -74,6 +74,11 @@ export class ExtranonceLender {
   }
 
   /** @returns the blocks of these that are the holder's no more; the others are for another {@link LEASE_MS} */
+  /** Blocks that are lent now. */
+  count(): number {
+    return Number(this.#sql.exec("SELECT count(*) AS n FROM block WHERE until_ms > ?", this.#nowMs())[0]?.["n"] ?? 0);
+  }
+
   renew(holder: string, firsts: readonly number[]): number[] {
     return this.#hold(holder, firsts, this.#nowMs() + LEASE_MS);
   }

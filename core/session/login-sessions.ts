@@ -89,6 +89,7 @@ export class LoginSessions implements ConnectionHost {
   readonly #unfinished = new Set<StratumConnection>();
   readonly #extranonces: ExtranoncePool;
   readonly #classes: LastClasses;
+  readonly #paused: KeptValue;
   readonly #conduct: ConductReports;
   readonly #turnedAway = new BoundedMap<Client, { readonly untilMs: number; readonly reason: string }>(MAX_TURNED_AWAY);
   #getworkUntilMs = 0;
@@ -105,6 +106,7 @@ export class LoginSessions implements ConnectionHost {
     const inUse = () => new Set(this.live().map(({ state }) => state.extranonce));
     this.#extranonces = new ExtranoncePool(ports.name, ports.lender, ports.kept("extranonces"), clock, inUse);
     this.#classes = new LastClasses(ports.kept("classes"));
+    this.#paused = ports.kept("paused");
     this.#conduct = new ConductReports(ports.guard, clock);
   }
 
@@ -197,6 +199,17 @@ export class LoginSessions implements ConnectionHost {
     return connections.length;
   }
 
+  /** Pauses or resumes this login: no job is given and no share is taken, over restarts. */
+  async pause(paused: boolean): Promise<void> {
+    this.#paused.set(paused);
+    if (!paused) await this.#announce();
+  }
+
+  /** Closes every connection. */
+  closeAll(reason: string): void {
+    for (const connection of this.live()) connection.close(reason);
+  }
+
   /** How many connections of a client are open. */
   connectionsFrom(ip: Client): number {
     return this.live().filter(({ record }) => record.ip === ip).length;
@@ -221,7 +234,9 @@ export class LoginSessions implements ConnectionHost {
 
   context(connection: StratumConnection): SessionContext {
     const lastClass = (worker: string) => this.#classes.of(worker);
-    const context = contextOf(this.#config, this.#feed.work, connection.record.owner, lastClass);
+    const { work } = this.#feed;
+    const given = work !== null && this.#paused.get() === true ? { ...work, paused: true } : work;
+    const context = contextOf(this.#config, given, connection.record.owner, lastClass);
     // Difficulty varies with what a connection has done so far; a POST has no past.
     return connection.lasts ? context : { ...context, vardiff: null };
   }

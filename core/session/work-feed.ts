@@ -29,13 +29,13 @@ export class WorkFeed {
     return this.#work;
   }
 
-  /** Takes work from any source. @returns false for work that is not newer: a late push never overtakes. */
+  /** Takes work from any source. @returns whether there is something to announce; false for work that is not newer: a late push never overtakes. */
   offer(work: WorkSnapshot): boolean {
     const known = this.#work;
     if (known && work.sequence < known.sequence) return false;
     if (known && work.sequence === known.sequence && work.confirmedAtMs <= known.confirmedAtMs) return false;
     this.#work = stamped(work, this.#config.terms);
-    return known?.current.header !== work.current.header;
+    return known?.current.header !== work.current.header || known.paused !== work.paused;
   }
 
   /** True when the work at hand will not do for long: none since the object woke, or not confirmed for half its allowed age. */

@@ -284,7 +284,7 @@ function onSubmit(
   const { login, dialect } = state;
   if (login === null || dialect === null) return reject(state, message.id, "notSubscribed");
   const { work } = context;
-  if (!work) return reject(state, message.id, "notReady");
+  if (!work || work.paused) return reject(state, message.id, "notReady");
   const named = DIALECTS[dialect].extranonce
     ? (header: string) => jobId(header) === message.job
     : (header: string) => header === message.job;

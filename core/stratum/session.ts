@@ -145,5 +145,5 @@ export function contextOf(
 /** The job that may be handed out now; null when there is none or no node has confirmed it for too long. */
 export function currentJob(context: SessionContext, nowMs: number): Job | null {
   const { work, maxWorkAgeMs } = context;
-  return work !== null && nowMs - work.confirmedAtMs <= maxWorkAgeMs ? work.current : null;
+  return work !== null && work.paused !== true && nowMs - work.confirmedAtMs <= maxWorkAgeMs ? work.current : null;
 }

@@ -31,4 +31,6 @@ export interface WorkSnapshot {
   readonly jobs: readonly Job[];
   /** When a node last confirmed this work, Unix time in ms; old work is answered with `Work not ready`. */
   readonly confirmedAtMs: number;
+  /** The operator has paused the pool, or the login: no job is given and no share is taken. */
+  readonly paused?: boolean | undefined;
 }

@@ -1,3 +1,4 @@
+import type { PauseFlag } from "../admin/pause.ts";
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import type { Logger } from "../log.ts";
@@ -32,6 +33,7 @@ export interface TemplatePorts {
 export interface RootPorts extends TemplatePorts {
   readonly nodes: readonly NodeClient[];
   readonly redis: RedisPort;
+  readonly paused: PauseFlag;
   readonly keccak256: (data: Uint8Array) => Uint8Array;
   readonly onHeight: (height: number) => void;
 }

@@ -1,3 +1,4 @@
+import type { PauseFlag } from "../admin/pause.ts";
 import type { WorkHealth } from "../health/judge.ts";
 import type { Logger } from "../log.ts";
 import { FallWatch } from "./fall-watch.ts";
@@ -45,6 +46,8 @@ export interface TemplateRootDeps {
   readonly nodes: readonly NodeClient[];
   readonly check: WorkCheck;
   readonly nodeState: NodeStateWriter;
+  /** Whether the operator has paused the pool; outlives the object. */
+  readonly paused: PauseFlag;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly wait: (ms: number) => Promise<void>;
@@ -186,6 +189,15 @@ export class TemplateRoot {
     }
   }
 
+  /** Pauses the pool or lets it go on: every session hears of it at once. */
+  pause(paused: boolean): void {
+    if (paused !== this.#deps.paused.get()) this.#deps.paused.set(paused);
+    // A snapshot of its own, so that none of before comes after it.
+    this.#state = { ...this.#state, sequence: this.#state.sequence + 1 };
+    this.#isSaved = false;
+    this.#publish();
+  }
+
   /** How it is. Where nobody mines, the nodes are asked first if that was long ago: the first miner should not be the one to find out. */
   async health(): Promise<WorkHealth> {
     if (!this.#isWanted()) await Promise.race([this.#probe(), this.#deps.wait(PROBE_WAIT_MS)]);
@@ -201,6 +213,7 @@ export class TemplateRoot {
       ageMs: current === undefined ? null : this.#deps.nowMs() - this.#state.confirmedAtMs,
       subscribers: this.#deps.fanOut.size,
       polling: this.#isRunning,
+      paused: this.#deps.paused.get(),
       upstreams: this.#deps.health
         .statuses()
         .map(({ name, healthy, height, lastError, errorSinceMs, toDo, chainId }) => ({
@@ -259,7 +272,7 @@ export class TemplateRoot {
     else this.#once.solved("work", "there is work again", { height: fresh.current.height });
     // Sessions judge the age of their work by themselves: where a block takes long, they hear that it is still right.
     if (nowMs() - this.#publishedAtMs > maxAgeMs / 3) this.#publish();
-    void nodeState.offer(this.#nodeStates(fresh), nowMs(), this.#once);
+    if (!this.#deps.paused.get()) void nodeState.offer(this.#nodeStates(fresh), nowMs(), this.#once);
   }
 
   #offer(offer: WorkOffer): OfferOutcome {
@@ -320,7 +333,7 @@ export class TemplateRoot {
       this.#deps.store.save(this.#state);
       this.#isSaved = true;
     }
-    return fresh;
+    return fresh !== null && this.#deps.paused.get() ? { ...fresh, paused: true } : fresh;
   }
 
   #fresh(): WorkSnapshot | null {

@@ -10,7 +10,7 @@ export async function pushTo(env: Env, target: string, work: WorkSnapshot): Prom
   return await env.MINER_SESSION.getByName(target).pushWork(work);
 }
 
-type Shard = Pick<ShareVerifierRpc, "prepare" | "guard" | "health" | "unresolved" | "settle" | "reconcile">;
+type Shard = Pick<ShareVerifierRpc, "prepare" | "guard" | "health" | "unresolved" | "settle" | "pause" | "reconcile">;
 
 /** A verifier by its number. */
 export function verifierShard(env: Env, shard: number): Shard {

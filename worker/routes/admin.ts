@@ -5,6 +5,7 @@ import { verifierShard } from "../../durable-objects/platform/peers.ts";
 import { bearerToken, sameSecret } from "../../durable-objects/platform/same-secret.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { readText } from "../read-text.ts";
+import { operationRoutes } from "./operations.ts";
 
 type AdminContext = Context<{ Bindings: Env }>;
 
@@ -31,6 +32,7 @@ export function adminRoutes(app: Hono<{ Bindings: Env }>): void {
     if (await sameSecret(bearerToken(context.req.raw.headers), token)) return next();
     return answer({ error: "a bearer token is needed" }, 401, { "WWW-Authenticate": "Bearer" });
   });
+  operationRoutes(app);
   app.get("/admin/unresolved", async ({ env }) => {
     const shards = await everyShard(env);
     const views = await Promise.all(
@@ -72,6 +74,7 @@ async function settle({ env, req }: AdminContext): Promise<Response> {
     }),
   );
   const done = new Set(settled.flat());
+  await env.POOL_ADMIN.getByName("main").noted("unresolved", { action, settled: [...done], note });
   return answer({ settled: [...done], notSettled: ids.filter((id) => !done.has(id)) });
 }
 

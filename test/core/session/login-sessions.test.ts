@@ -140,7 +140,10 @@ describe("clients and lists", () => {
   it("say goodbye to the guard with the last connection of a client, and tell what was not reported yet", async () => {
     const rig = new SessionRig();
     const peers = [await rig.loggedIn(), await rig.loggedIn(), await rig.loggedIn({ ip: "192.0.2.2" })];
-    for (const peer of peers.slice(0, 2)) await rig.say(peer, submit(1), submit(2), submit(3));
+    for (const peer of peers.slice(0, 2)) {
+      await rig.say(peer, submit(1), submit(2), submit(3));
+      await rig.clock.pass(100);
+    }
     expect(rig.conducts).toEqual([{ valid: 1 }, { valid: 1 }]);
     for (const peer of peers) await rig.leave(peer);
     expect(rig.goodbyes).toEqual([

@@ -79,7 +79,9 @@ export class TestPool {
     const { store = new MemoryStore(), redis = new MemoryRedis() } = options;
     const { chain = customChain({ name: "devnet" }), chainId = null } = options;
     this.store = store;
+    let paused = false;
     this.root = new TemplateRoot({
+      paused: { get: () => paused, set: (value) => void (paused = value) },
       store,
       terms: { poolDifficulty: 1_000n, classTable: 1 },
       alarm: { set: (atMs) => void (this.alarmMs = atMs), get: async () => this.alarmMs },

@@ -1,0 +1,85 @@
+import { DurableObject } from "cloudflare:workers";
+import type { AuditEntry } from "../core/admin/audit-log.ts";
+import type { ListedBan } from "../core/admin/ban-list.ts";
+import {
+  type AdminCommand,
+  type AdminOutcome,
+  type PauseState,
+  PoolAdmin as Admin,
+  type PoolPart,
+} from "../core/admin/pool-admin.ts";
+import type { BanNotice } from "../core/policy/client-guard.ts";
+import { ROOT_NAME } from "../core/work/template-tree.ts";
+import type { Env } from "./env.ts";
+import { loadConfig } from "./platform/config.ts";
+import { ledgerClient } from "./platform/ledger-client.ts";
+import { partLog } from "./platform/part-log.ts";
+import { verifierShard } from "./platform/peers.ts";
+import { sqlPort } from "./platform/sql-storage.ts";
+import type { PoolAdminRpc } from "./rpc.ts";
+
+/** What the operator does to the pool: see `core/admin/pool-admin.ts`. One object, `idFromName("main")`. */
+export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
+  readonly #admin: Admin;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const config = loadConfig(env);
+    this.#admin = new Admin({
+      sql: sqlPort(ctx.storage),
+      nowMs: () => Date.now(),
+      log: partLog(env, "admin"),
+      redis: ledgerClient(env, config),
+      coin: config.coin,
+      parts: () => partsOf(env),
+      ban: (client, login, untilMs, reason) => env.IP_GUARD.getByName(client).ban(client, login, untilMs, reason),
+      lift: (client, login) => env.IP_GUARD.getByName(client).lift(client, login),
+      async closeAll(login, reason) {
+        await env.MINER_SESSION.getByName(login).closeAll(reason);
+      },
+      pauseLogin: (login, paused) => env.MINER_SESSION.getByName(login).pause(paused),
+    });
+  }
+
+  async run(command: AdminCommand): Promise<AdminOutcome> {
+    return await this.#admin.run(command);
+  }
+
+  async noted(command: string, details: object): Promise<void> {
+    await this.#admin.noted(command, details);
+  }
+
+  async notice(notice: BanNotice): Promise<void> {
+    this.#admin.notice(notice);
+  }
+
+  async bans(): Promise<ListedBan[]> {
+    return this.#admin.bans();
+  }
+
+  async audit(before: number | null): Promise<AuditEntry[]> {
+    return this.#admin.audit(before);
+  }
+
+  async pauseState(): Promise<PauseState> {
+    return this.#admin.pauseState();
+  }
+
+  async guard(): Promise<void> {
+    await this.#admin.guard();
+  }
+}
+
+/** Whoever hands work out comes first: nothing new is begun while the others end what they have. */
+async function partsOf(env: Env): Promise<PoolPart[]> {
+  const former = await env.POOL_API.getByName("main").formerShards();
+  const configured = Array.from({ length: loadConfig(env).verifier.shards }, (_, shard) => shard);
+  return [
+    { name: "template", pause: (paused) => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).pause(paused) },
+    ...[...configured, ...former].map((shard) => ({
+      name: `shard ${shard}`,
+      pause: (paused: boolean) => verifierShard(env, shard).pause(paused),
+    })),
+    { name: "unlocker", pause: (paused) => env.UNLOCKER.getByName("main").pause(paused) },
+  ];
+}

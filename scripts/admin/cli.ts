@@ -1,0 +1,101 @@
+/** `npm run -s admin -- <pool-url> …`: what the operator changes in a running pool. Every change is written down there, for good. */
+import { Command } from "commander";
+
+const HELP = `
+The token is read from the environment variable ADMIN_TOKEN (the pool's secret of that name), never from the command line.
+
+Examples
+  npm run -s admin -- https://pool.example state
+  npm run -s admin -- https://pool.example bans
+  npm run -s admin -- https://pool.example ban 192.0.2.7 --for 12h --note "scans the API"
+  npm run -s admin -- https://pool.example lift 192.0.2.7 --login 0x… --note "its rig is mended"
+  npm run -s admin -- https://pool.example whitelist add 198.51.100.0 --note "the farm at Malmö"
+  npm run -s admin -- https://pool.example pause --note "the books move to Upstash"
+  npm run -s admin -- https://pool.example resume --note "they are there"
+  npm run -s admin -- https://pool.example audit
+
+Shares whose fate is open: npm run -s ledger -- unresolved --help`;
+
+/** Something for the operator to mend; the text says what. */
+class AdminError extends Error {}
+
+async function ask(path: string, body?: unknown): Promise<void> {
+  const [pool = ""] = program.args;
+  if (!/^https?:\/\//.test(pool)) throw new AdminError(`"${pool}" is no pool; it begins with https:// or http://`);
+  const token = process.env["ADMIN_TOKEN"];
+  if (!token)
+    throw new AdminError("the environment variable ADMIN_TOKEN with the pool's secret of that name is missing");
+  const response = await fetch(`${pool.replace(/\/$/, "")}/admin/${path}`, {
+    method: body === undefined ? "GET" : "POST",
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    redirect: "error",
+    signal: AbortSignal.timeout(60_000),
+  }).catch((error: unknown) => {
+    throw new AdminError(`the pool does not answer: ${error instanceof Error ? error.message : String(error)}`);
+  });
+  if (response.status === 401) throw new AdminError("ADMIN_TOKEN is not the pool's");
+  if (response.status === 404) throw new AdminError("the pool has no secret ADMIN_TOKEN, or is of an older version");
+  const text = await response.text();
+  const answer = readJson(text);
+  if (answer === undefined) throw new AdminError(`the pool answered ${response.status}: ${text.slice(0, 300)}`);
+  process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
+  if (!response.ok) process.exitCode = 1;
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Why {
+  readonly note: string;
+  readonly login?: string;
+  readonly for?: string;
+}
+
+const program = new Command("admin")
+  .description("Looks at a running pool and changes what only its operator may")
+  .argument("<pool>", "the pool's URL, such as https://pool.example")
+  .argument("<command>", "state, bans, ban, lift, blacklist, whitelist, lists, pause, resume, audit")
+  .argument("[operands...]", "a client for ban and lift; add or remove and an address or login for the lists")
+  .option("--login <login>", "only this login: of a ban, of a pause")
+  .option("--for <time>", "how long a ban lasts", "24h")
+  .option("--note <text>", "why, for the log: every change needs one", "")
+  .option("--before <id>", "audit: entries older than this one")
+  .addHelpText("after", HELP)
+  .action(async (_pool: string, command: string, operands: string[], options: Why & { readonly before?: string }) => {
+    const { login = null, note } = options;
+    const [first = "", second = ""] = operands;
+    switch (command) {
+      case "state":
+      case "bans":
+      case "lists":
+        return await ask(command);
+      case "audit":
+        return await ask(options.before === undefined ? "audit" : `audit?before=${encodeURIComponent(options.before)}`);
+      case "ban":
+        return await ask("bans", { action: "add", client: first, login, for: options.for, note });
+      case "lift":
+        return await ask("bans", { action: "lift", client: first, login, note });
+      case "blacklist":
+      case "whitelist":
+        return await ask("lists", { list: command, action: first, who: second, note });
+      case "pause":
+      case "resume":
+        return await ask("pause", { paused: command === "pause", login, note });
+      default:
+        throw new AdminError(`"${command}" is no command; see --help`);
+    }
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof AdminError)) throw error;
+  process.stderr.write(`admin: ${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,127 @@
+import type { Context, Hono } from "hono";
+import * as v from "valibot";
+import type { AdminCommand } from "../../core/admin/pool-admin.ts";
+import { ledgerKeys } from "../../core/ledger/contract/keys.ts";
+import { parseLogin } from "../../core/policy/login.ts";
+import { parseDurationMs } from "../../core/units.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
+import type { Env } from "../../durable-objects/env.ts";
+import { readText } from "../read-text.ts";
+
+type OperationsContext = Context<{ Bindings: Env }>;
+
+const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
+const MAX_BODY_BYTES = 16 * 1024;
+const LONGEST_BAN_MS = 366 * 24 * 3_600_000;
+
+const note = v.pipe(v.string(), v.minLength(1), v.maxLength(500));
+const client = v.pipe(v.string(), v.regex(/^[\w.:#/-]{1,128}$/));
+const login = v.optional(
+  v.nullable(
+    v.pipe(
+      v.string(),
+      v.transform((text) => parseLogin(text)?.address ?? ""),
+      v.startsWith("0x", "a login: a 20-byte hex address"),
+    ),
+  ),
+  null,
+);
+const DURATION = "a duration of at most a year, such as 30m or 12h";
+const forMs = v.pipe(
+  v.string(),
+  v.transform((text) => parseDurationMs(text) ?? 0),
+  v.minValue(1, DURATION),
+  v.maxValue(LONGEST_BAN_MS, DURATION),
+);
+const ban = v.strictObject({ client, login, for: forMs, note });
+
+const commands = {
+  bans: v.variant("action", [
+    v.pipe(
+      v.strictObject({ action: v.literal("add"), ...ban.entries }),
+      v.transform((add): AdminCommand => ({
+        kind: "ban",
+        client: add.client,
+        login: add.login,
+        forMs: add.for,
+        note: add.note,
+      })),
+    ),
+    v.pipe(
+      v.strictObject({ action: v.literal("lift"), client, login, note }),
+      v.transform((lift): AdminCommand => ({
+        kind: "lift",
+        client: lift.client,
+        login: lift.login,
+        note: lift.note,
+      })),
+    ),
+  ]),
+  lists: v.pipe(
+    v.strictObject({
+      list: v.picklist(["blacklist", "whitelist"]),
+      action: v.picklist(["add", "remove"]),
+      who: client,
+      note,
+    }),
+    v.transform((command): AdminCommand => ({ kind: "list", ...command })),
+  ),
+  pause: v.pipe(
+    v.strictObject({ paused: v.boolean(), login, note }),
+    v.transform((command): AdminCommand => ({ kind: "pause", ...command })),
+  ),
+} as const;
+
+const admin = (env: Env) => env.POOL_ADMIN.getByName("main");
+
+/**
+ * What `npm run admin` asks, under `/admin` behind its token (`worker/routes/admin.ts`): GET tells, POST changes and is written down.
+ * `bans`, `lists`, `pause`, `state`, `audit?before=<id>`.
+ */
+export function operationRoutes(app: Hono<{ Bindings: Env }>): void {
+  app.get("/admin/bans", async ({ env }) => answer({ bans: await admin(env).bans() }));
+  app.get("/admin/lists", async ({ env }) => {
+    const config = loadConfig(env);
+    const keys = ledgerKeys(config.coin);
+    const redis = ledgerClient(env, config);
+    const [blacklist, whitelist] = await Promise.all([
+      redis.command(["SMEMBERS", keys.blacklist]),
+      redis.command(["SMEMBERS", keys.whitelist]),
+    ]);
+    return answer({ blacklist, whitelist });
+  });
+  app.get("/admin/pause", async ({ env }) => answer(await admin(env).pauseState()));
+  app.get("/admin/state", async ({ env }) => {
+    const [health, pause, bans, leases] = await Promise.all([
+      env.POOL_API.getByName("main").health(),
+      admin(env).pauseState(),
+      admin(env).bans(),
+      env.EXTRANONCE_ALLOCATOR.getByName("main").count(),
+    ]);
+    return answer({ health, pause, bans: bans.length, leases });
+  });
+  app.get("/admin/audit", async ({ env, req }) => {
+    const before = Number(req.query("before") ?? Number.NaN);
+    return answer({ entries: await admin(env).audit(Number.isSafeInteger(before) ? before : null) });
+  });
+  for (const [name, schema] of Object.entries(commands)) {
+    app.post(`/admin/${name}`, async (context) => await change(context, schema));
+  }
+}
+
+async function change({ env, req }: OperationsContext, schema: v.GenericSchema<unknown, AdminCommand>) {
+  const body = await readText(req.raw, MAX_BODY_BYTES);
+  if (body === null) return answer({ ok: false, message: `at most ${MAX_BODY_BYTES} bytes` }, 413);
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), body);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    return answer({ ok: false, message: `${v.getDotPath(issue) ?? "body"}: ${issue.message}` }, 400);
+  }
+  const outcome = await admin(env).run(parsed.output);
+  return answer(outcome, outcome.ok ? 200 : 409);
+}
+
+function answer(body: unknown, status = 200): Response {
+  return Response.json(body, { status, headers: HEADERS });
+}
