@@ -95,7 +95,11 @@ class RunningBridge implements Bridge {
     this.#options = options;
     this.#log = log;
     this.#maxMiners = options.maxMiners ?? DEFAULT_MAX_MINERS;
-    this.#pools = addresses.map((address) => new PoolClient(address, options, timings));
+    // A secret of the first pool's is nothing for the others, which may be somebody else's.
+    const { proxy, ca, token } = options;
+    this.#pools = addresses.map(
+      (address, rank) => new PoolClient(address, { proxy, ca, token: rank === 0 ? token : undefined }, timings),
+    );
     this.#failover = new PoolFailover(
       addresses,
       timings,
@@ -111,7 +115,8 @@ class RunningBridge implements Bridge {
       repeats: this.#repeats,
       known: new KnownSessions(),
       kept: () => this.#kept,
-      dial: ({ rank, address }, login, handlers) => this.#client(rank).dial(address.stratumUrl(login), handlers),
+      dial: ({ rank, address }, login, miner, handlers) =>
+        this.#client(rank).dial(address.stratumUrl(login), miner, handlers),
       onFinished: (miner) => this.#onFinished(miner),
     };
     const upstream = ({ rank }: PoolState): GetworkUpstream => this.#client(rank).getwork;

@@ -101,6 +101,8 @@ export interface BridgeOptions {
   readonly ca?: string;
   /** `http://`, `https://` or `socks5://` proxy; absent: `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` as usual; null: none. */
   readonly proxy?: string | null;
+  /** The first pool's BRIDGE_TOKEN: it then judges each miner by itself and not by the site's address. No other pool is shown it. */
+  readonly token?: string;
   /** Folder of the bridge's own, for shares that no pool has answered; null and absent: none, and miners wait for the pool's answer. */
   readonly stateDir?: string | null;
   /** Miners at one time; more are refused. */

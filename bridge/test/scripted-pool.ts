@@ -1,10 +1,11 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from "node:http";
 import { once } from "node:events";
 import { WebSocketServer, type WebSocket } from "ws";
 
 /** What a pool connection looks like from the pool. */
 export interface PoolConnection {
   readonly path: string;
+  readonly headers: IncomingHttpHeaders;
   readonly socket: WebSocket;
   /** Lines that came, in order. */
   readonly lines: string[];
@@ -25,7 +26,7 @@ export class ScriptedPool {
     this.port = port;
     this.#onLine = onLine;
     this.#sockets = new WebSocketServer({ server });
-    this.#sockets.on("connection", (socket, request) => this.#onConnection(socket, request.url ?? ""));
+    this.#sockets.on("connection", (socket, request) => this.#onConnection(socket, request));
   }
 
   /** @param onLine what the pool does with each line. @param port 0 takes any. */
@@ -55,12 +56,12 @@ export class ScriptedPool {
   }
 
   /** What HTTP getwork is answered with; without it nothing is answered. */
-  onPost(reply: (body: string) => string): void {
+  onPost(reply: (body: string, headers: IncomingHttpHeaders) => string): void {
     this.#server.on("request", (request, response) => {
       let body = "";
       request.on("data", (chunk: Buffer) => (body += chunk.toString()));
       request.on("end", () => {
-        response.end(reply(body));
+        response.end(reply(body, request.headers));
         this.#wake();
       });
     });
@@ -74,8 +75,8 @@ export class ScriptedPool {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #onConnection(socket: WebSocket, path: string): void {
-    const connection: PoolConnection = { path, socket, lines: [], send: (text) => socket.send(text) };
+  #onConnection(socket: WebSocket, { url: path = "", headers }: IncomingMessage): void {
+    const connection: PoolConnection = { path, headers, socket, lines: [], send: (text) => socket.send(text) };
     this.connections.push(connection);
     let rest = "";
     socket.on("message", (data: Buffer) => {

@@ -25,6 +25,7 @@ interface Flags {
   readonly ca?: string;
   readonly allowInsecure: boolean;
   readonly proxy?: string | false;
+  readonly token?: string;
   readonly maxMiners: number;
   readonly state: string | false;
   readonly logLevel: CommandLine["logLevel"];
@@ -86,6 +87,7 @@ export function parseCommandLine(argv: readonly string[], program: Program): Com
       ...(flags.tlsCert === undefined || flags.tlsKey === undefined
         ? {}
         : { tls: { cert: readPem("tls-cert", flags.tlsCert), key: readPem("tls-key", flags.tlsKey) } }),
+      ...(flags.token === undefined ? {} : { token: flags.token }),
       ...(flags.ca === undefined ? {} : { ca: readPem("ca", flags.ca) }),
       ...(flags.proxy === undefined ? {} : { proxy: flags.proxy === false ? null : flags.proxy }),
     },
@@ -126,6 +128,12 @@ function describe({ name, version }: Program): Command {
       "http://, https:// or socks5:// proxy to the pools (default: HTTPS_PROXY, ALL_PROXY, NO_PROXY)",
     )
     .option("--no-proxy", "no proxy, whatever the environment says")
+    .addOption(
+      new Option(
+        "--token <secret>",
+        "the first pool's BRIDGE_TOKEN: it judges each miner by itself, not by this site's address",
+      ).env("EDGEPOOL_BRIDGE_TOKEN"),
+    )
     .option("--max-miners <n>", "miners at one time; silent connections make way for miners", positiveInteger, 4096)
     .option("--state <folder>", "where shares are kept that no pool has answered yet", stateFolder(process.env))
     .option(

@@ -17,6 +17,8 @@ export interface GetworkCall {
   readonly line: Exclude<MinerLine, { kind: "answer" }>;
   /** The request as it came, which is what the pool gets. */
   readonly text: string;
+  /** The miner's address on the LAN; empty where it is gone. */
+  readonly host: string;
   /** Whether the miner has gone meanwhile. */
   readonly abandoned: () => boolean;
   /** Once, for a share: why it was rejected, or null when it was accepted. */
@@ -70,7 +72,10 @@ export class GetworkForwarder {
     const text = textOf(post["text"]);
     const line = parseMinerLine(text);
     if (login === null || line === null || line.kind === "answer") return;
-    void this.#ask({ login, line, text, abandoned: () => true, onFate: nobodyAsks, untilMs: Infinity, kept }, 1);
+    void this.#ask(
+      { login, line, text, host: "", abandoned: () => true, onFate: nobodyAsks, untilMs: Infinity, kept },
+      1,
+    );
   }
 
   /** Gives up on everything that waits. */
@@ -101,11 +106,11 @@ export class GetworkForwarder {
 
   /** Asks until there is an answer. @param failures attempts that may have reached a pool before */
   async #ask(asking: Asking, failures = 0): Promise<string> {
-    const { login, text } = asking;
+    const { login, text, host } = asking;
     const avoided = new Set<number>();
     for (let failed = failures; ;) {
       const pool = this.#around.failover.choose(failed, avoided);
-      const answer = await this.#post(pool, login, text);
+      const answer = await this.#post(pool, { login, text, host });
       avoided.add(pool.rank);
       const said = answer === null ? null : this.#judge(asking, answer, failed > 0);
       if (said !== null) return said;
@@ -121,10 +126,13 @@ export class GetworkForwarder {
   }
 
   /** Null when this pool gave no answer to the request. Only where it could not be reached that says something about the pool. */
-  async #post(pool: PoolState, login: Login, text: string): Promise<{ text: string; body: JsonObject } | null> {
+  async #post(
+    pool: PoolState,
+    { login, text, host }: Pick<GetworkCall, "login" | "text" | "host">,
+  ): Promise<{ text: string; body: JsonObject } | null> {
     let reason: string;
     try {
-      const answer = await this.#around.upstream(pool).post(pool.address.getworkUrl(login), text);
+      const answer = await this.#around.upstream(pool).post(pool.address.getworkUrl(login), text, host);
       const body = parseObject(answer.text);
       if (answer.status === 200 && body === null) throw new Error("the pool's answer is no JSON-RPC");
       this.#around.failover.succeeded(pool.rank);

@@ -116,7 +116,8 @@ export class GetworkServer {
     } else if (login === null) {
       answer(response, 200, refusal(call.request.id, -1, "Invalid login"));
     } else {
-      const rig = this.#rig(request.socket.remoteAddress ?? "?", login);
+      const host = request.socket.remoteAddress ?? "?";
+      const rig = this.#rig(host, login);
       if (call.kind === "submit") rig.pendingShares += 1;
       const onFate = (rejection: string | null): void => {
         rig.pendingShares -= 1;
@@ -124,7 +125,7 @@ export class GetworkServer {
         rig.shares.count(rejection);
       };
       const abandoned = (): boolean => response.destroyed;
-      answer(response, 200, await this.#forwarder.forward({ login, line: call, text: body, abandoned, onFate }));
+      answer(response, 200, await this.#forwarder.forward({ login, line: call, text: body, host, abandoned, onFate }));
     }
   }
 

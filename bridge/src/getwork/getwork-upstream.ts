@@ -9,16 +9,25 @@ export class GetworkUpstream {
   readonly #agent: Agent;
   readonly #secure: boolean;
   readonly #timeoutMs: number;
+  readonly #vouch: (miner: string) => Readonly<Record<string, string>>;
 
   /**
    * @param secure whether the pool is reached by TLS.
    * @param proxy agent that goes through a proxy; undefined connects directly.
    * @param ca further authorities, PEM.
    * @param timeoutMs how long one request may take in all.
+   * @param vouch headers that tell the pool which miner it is
    */
-  constructor(secure: boolean, proxy: Agent | undefined, ca: string | undefined, timeoutMs: number) {
+  constructor(
+    secure: boolean,
+    proxy: Agent | undefined,
+    ca: string | undefined,
+    timeoutMs: number,
+    vouch: (miner: string) => Readonly<Record<string, string>>,
+  ) {
     this.#secure = secure;
     this.#timeoutMs = timeoutMs;
+    this.#vouch = vouch;
     const options = { keepAlive: true, maxFreeSockets: 32, scheduling: "lifo" } as const;
     const direct = secure
       ? new HttpsAgent({ ...options, ...(ca === undefined ? {} : { ca }) })
@@ -27,12 +36,17 @@ export class GetworkUpstream {
   }
 
   /**
+   * @param miner address of the miner that asks
    * @returns status and body of the answer.
    * @throws when none came, it was too long, or what stands before the pool answered in its place (5xx).
    */
-  post(url: string, body: string): Promise<{ readonly status: number; readonly text: string }> {
+  post(url: string, body: string, miner: string): Promise<{ readonly status: number; readonly text: string }> {
     return new Promise((resolve, reject) => {
-      const headers = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+      const headers = {
+        ...this.#vouch(miner),
+        "Content-Type": "application/json",
+        "Content-Length": Buffer.byteLength(body),
+      };
       const send = this.#secure ? httpsRequest : httpRequest;
       const signal = AbortSignal.timeout(this.#timeoutMs);
       const request = send(url, { method: "POST", agent: this.#agent, headers, signal }, (response) => {

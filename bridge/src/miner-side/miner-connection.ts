@@ -38,7 +38,7 @@ export class MinerConnection implements UplinkOwner {
   readonly #uplink: SessionUplink;
   readonly #writer: MinerWriter;
   readonly #lines = new LineReader(MAX_MINER_LINE_BYTES);
-  readonly #host: string;
+  readonly host: string;
   readonly #remote: string;
   readonly #connectedAtMs = Date.now();
   #overdue: NodeJS.Timeout | undefined;
@@ -53,11 +53,11 @@ export class MinerConnection implements UplinkOwner {
   constructor(socket: Socket, around: MinerSurroundings) {
     this.#socket = socket;
     this.#around = around;
-    this.#host = socket.remoteAddress ?? "?";
-    this.#remote = `${this.#host}:${socket.remotePort ?? 0}`;
+    this.host = socket.remoteAddress ?? "?";
+    this.#remote = `${this.host}:${socket.remotePort ?? 0}`;
     this.#session = new ResumableSession({
       takeClaim: (claim) => around.claims.take(claim),
-      resume: (request) => around.known.resume(request, this.#host),
+      resume: (request) => around.known.resume(request, this.host),
       granted: (request, state) => around.known.granted(request, state),
     });
     this.#uplink = new SessionUplink(this.#session, around, this);
@@ -223,7 +223,7 @@ export class MinerConnection implements UplinkOwner {
     this.#gone = true;
     this.#writer.stop();
     clearTimeout(this.#overdue);
-    this.#around.known.park(this.#session.state, this.#host);
+    this.#around.known.park(this.#session.state, this.host);
     this.#session.keepOnlyShares();
     const { accepted, rejected } = this.#shares.counts;
     if (this.#session.loggedIn) this.#around.log.info({ ...this.who(), accepted, rejected }, "miner gone");

@@ -35,6 +35,7 @@ export interface DialOptions {
   readonly timings: BridgeTimings;
   readonly agent: Agent | undefined;
   readonly ca: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** One WebSocket to one pool, with the heartbeat that finds out when it is dead but looks open. */
@@ -63,6 +64,7 @@ export class PoolConnection {
       perMessageDeflate: false,
       maxPayload: 1024 * 1024,
       followRedirects: false,
+      headers: { ...options.headers },
       ...(options.agent === undefined ? {} : { agent: options.agent }),
       ...(options.ca === undefined ? {} : { ca: options.ca }),
     });

@@ -22,13 +22,16 @@ export interface UplinkSurroundings {
   readonly timings: BridgeTimings;
   readonly log: BridgeLog;
   readonly repeats: LogRepeats;
-  dial(pool: PoolState, login: Login | null, handlers: ConnectionHandlers): PoolConnection;
+  /** @param miner its address on the LAN; empty where it is gone */
+  dial(pool: PoolState, login: Login | null, miner: string, handlers: ConnectionHandlers): PoolConnection;
 }
 
 /** Whose session it is. */
 export interface UplinkOwner {
   /** Fields that name it in the log. */
   who(): Readonly<Record<string, unknown>>;
+  /** Its address on the LAN; empty where it is gone. */
+  readonly host: string;
   toMiner(lines: readonly ToMiner[]): void;
   onFate(fate: ShareFate): void;
   /** The session cannot go on: the pool turned the miner away, or it cannot be told its new extranonce. */
@@ -132,7 +135,7 @@ export class SessionUplink {
     const id = this.#nextUpstream;
     this.#nextUpstream += 1;
     this.#dialling = id;
-    const connection = this.#around.dial(pool, this.#session.login, {
+    const connection = this.#around.dial(pool, this.#session.login, this.#owner.host, {
       onOpen: () => this.#onOpen(id),
       onLine: (line) => this.#onLine(id, line),
       onEnd: (end) => this.#onEnd(id, end),

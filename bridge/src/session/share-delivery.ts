@@ -17,6 +17,9 @@ export class ShareDelivery implements UplinkOwner {
   #lastShareAtMs: number | null = null;
   #finished = false;
 
+  /** Whose miner may be back under any address. */
+  readonly host = "";
+
   constructor(
     left: LeftSession,
     kept: KeptShares,
