@@ -54,10 +54,11 @@ async function logIn(poolUrl: string, address: string, worker: string): Promise<
   return client;
 }
 
-async function jobHeader(client: StratumClient): Promise<string> {
+/** The header of the job of now. @param not one that it is not to be: waits for newer work */
+async function jobHeader(client: StratumClient, not?: string): Promise<string> {
   for (let tries = 0; tries < 100; tries++) {
     const reply = await client.ask({ id: 5, jsonrpc: "2.0", method: "eth_getWork" });
-    if (Array.isArray(reply["result"])) return String(reply["result"][0]);
+    if (Array.isArray(reply["result"]) && reply["result"][0] !== not) return String(reply["result"][0]);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error("the pool has no work");
@@ -114,9 +115,12 @@ async function walk(poolUrl: string, rest: Rest, node: Node): Promise<void> {
     { nonce: block.nonce, height: HEIGHT },
   ]);
 
-  const after = next(shares);
-  expect(await submit(alice, "rig-1", after.nonce, after.mixDigest)).toEqual(accepted);
-  sent.push({ login: ALICE, worker: "rig-1", pow: `${after.nonce}:${header}:${after.mixDigest}`, height: HEIGHT });
+  // The open round takes shares of newer headers only.
+  const newer = await jobHeader(alice, header);
+  const newerJob = { ...job, header: newer, height: HEIGHT + 1 };
+  const after = next(solutions(kernel, newerJob, 1n, meets(SHARE, NETWORK)));
+  expect(await submit(alice, "rig-1", after.nonce, after.mixDigest, newer)).toEqual(accepted);
+  sent.push({ login: ALICE, worker: "rig-1", pow: `${after.nonce}:${newer}:${after.mixDigest}`, height: HEIGHT + 1 });
 
   const dump = await dumpLedger(rest);
   compareWithLedgerDocument(dump, sent, block.nonce, startedS);
@@ -124,30 +128,31 @@ async function walk(poolUrl: string, rest: Rest, node: Node): Promise<void> {
   expect(Number(await rest(["TTL", `eth:hashrate:${ALICE}`]))).toSatisfy(
     (ttl: number) => ttl > 10_700 && ttl <= 10_800,
   );
-  await expectNothingCredited({ alice, rest, dump, header, known: after, fresh: next(shares), submit });
+  await expectNothingCredited({ alice, rest, dump, newer, known: after, fresh: next(shares), submit });
   alice.close();
   bob.close();
 }
 
-/** Duplicate, wrong mix, unknown job: the documented replies, and not a byte in the books. */
+/** Duplicate, wrong mix, unknown job, a share of the round that is closed: the documented replies, and not a byte in the books. */
 async function expectNothingCredited(at: {
   alice: StratumClient;
   rest: Rest;
   dump: LedgerDump;
-  header: string;
+  newer: string;
   known: { nonce: string; mixDigest: string };
   fresh: { nonce: string; mixDigest: string };
   submit: (client: StratumClient, worker: string, nonce: string, mix: string, named?: string) => Promise<unknown>;
 }): Promise<void> {
-  const { alice, known, fresh, submit } = at;
+  const { alice, newer, known, fresh, submit } = at;
   const refused = { id: 40, jsonrpc: "2.0", result: false };
-  expect(await submit(alice, "rig-1", known.nonce, known.mixDigest)).toEqual({
+  expect(await submit(alice, "rig-1", known.nonce, known.mixDigest, newer)).toEqual({
     id: 40,
     jsonrpc: "2.0",
     result: null,
     error: { code: 22, message: "Duplicate share" },
   });
   expect(await submit(alice, "rig-1", fresh.nonce, `0x${"00".repeat(32)}`)).toEqual(refused);
+  expect(await submit(alice, "rig-1", fresh.nonce, fresh.mixDigest)).toEqual(refused);
   expect(await submit(alice, "rig-1", fresh.nonce, fresh.mixDigest, `0x${"11".repeat(32)}`)).toEqual(refused);
   expect(withoutNodes(await dumpLedger(at.rest))).toEqual(withoutNodes(at.dump));
 }
