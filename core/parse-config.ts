@@ -297,6 +297,8 @@ function deepFreeze<T>(value: T): T {
 
 /**
  * Turns the Worker's environment (`[vars]`, secrets, bindings) into the pool's configuration.
+ * @example
+ * parseConfig({ chain: "classic", upstream: [{ name: "main", url: "https://node.example" }] }).stratum.timeoutMs; // 120000
  * @throws ConfigError that names every wrong variable, what was found and what is allowed
  */
 export function parseConfig(env: Readonly<Record<string, unknown>>): PoolConfig {

@@ -84,6 +84,8 @@ export function classDifficulty(wanted: DifficultyClass, poolDifficulty: bigint)
  * What a proof of work with this nonce must meet, and what it is worth then, in hashes: its class's difficulty, or the network's where
  * that is less. A hash is worth 1 on average, whatever nonces are tried.
  * @param nonce hex without `0x`; its first {@link PREFIX_DIGITS} digits are enough
+ * @example
+ * shareWorth("ffffff0000000000", { poolDifficulty: 1n << 33n, classTable: 1, networkDifficulty: 1n << 50n });
  */
 export function shareWorth(nonce: string, terms: ShareTerms): bigint {
   const difficulty = classDifficulty(classOf(nonce, terms.classTable), terms.poolDifficulty);

@@ -53,7 +53,11 @@ export function loggedInSession(fresh: SessionState, dialect: DialectName, login
   return { ...fresh, dialect, login, worker: workerName(login, fresh.urlWorker) };
 }
 
-/** The stratum protocol: what one input does to a session. Pure; never throws, whatever the peer sends. */
+/**
+ * The stratum protocol: what one input does to a session. Pure; never throws, whatever the peer sends.
+ * @example
+ * const { state, effects } = handle(newSession(id, ""), { kind: "line", text: '{"id":1,"method":"eth_getWork"}' }, context, nowMs);
+ */
 export function handle(state: SessionState, input: SessionInput, context: SessionContext, nowMs: number): SessionStep {
   if (state.closed) return { state, effects: [] };
   return countErrors(react(state, input, context, nowMs), nowMs);

@@ -57,7 +57,14 @@ const ISOLATE_FLAGS: readonly string[] = ["--wasm-max-mem-pages=1536", "--max-ol
 /** How long an orderly end may take before it becomes a kill. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
-/** Bundles the Worker and starts it. Fulfilled when it answers. @throws Error that says why it did not start */
+/**
+ * Bundles the Worker and starts it. Fulfilled when it answers.
+ * @throws Error that says why it did not start
+ * @example
+ * const pool = await startPool({ stateDir, vars: { chain: "classic", upstream: [{ name: "node", url: node.url }] } });
+ * console.log(await (await fetch(`${pool.url}/health`)).json());
+ * await pool.close();
+ */
 export async function startPool(options: PoolOptions): Promise<PoolProcess> {
   const bundle = options.bundle ?? (await bundleWorker());
   const pool = new WorkerdPool(options, bundle);

@@ -20,6 +20,9 @@ export type PowVerdict =
 
 /**
  * Judges a claim: the cheap test first, then the full verification.
+ * @example
+ * const verdict = verify(ethash, { header, nonce, mixDigest, target: targetOf(difficulty) });
+ * if (!verdict.valid) console.log(verdict.reason);
  * @throws ArgumentError, KernelTrapError, and NoCacheError where the cheap test alone does not decide
  */
 export function verify(ethash: Ethash, claim: PowClaim): PowVerdict {

@@ -16,7 +16,11 @@ export interface EngineOptions {
   readonly nowMs: () => number;
 }
 
-/** Redis over SQLite: commands in, replies out. One at a time; a command that fails leaves nothing behind. */
+/**
+ * Redis over SQLite: commands in, replies out. One at a time; a command that fails leaves nothing behind.
+ * @example
+ * new EmbeddedEngine({ sql, nowMs: () => Date.now() }).execute(["HINCRBY", "eth:stats", "roundShares", "5"]); // 5
+ */
 export class EmbeddedEngine {
   readonly #options: EngineOptions;
   readonly #space: Keyspace;
