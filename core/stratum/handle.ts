@@ -298,8 +298,9 @@ function onSubmit(
     const stale = reject(state, message.id, "stale");
     return { ...stale, effects: [...stale.effects, { kind: "stale", worker }] };
   }
-  const nonce = wholeNonce(message.nonce, extranonceOf(state, job.header, context));
-  if (nonce === null) return reject(state, message.id, "malformedPow");
+  const whole = wholeNonce(message.nonce, extranonceOf(state, job.header, context));
+  if ("fault" in whole) return reject(state, message.id, whole.fault);
+  const { nonce } = whole;
   const share = {
     login,
     worker,

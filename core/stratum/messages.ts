@@ -114,7 +114,7 @@ export function loginOf(line: string): string | null {
 }
 
 const NONCE = /^[0-9a-f]{16}$/;
-const HASH = /^0x[0-9a-f]{64}$/;
+const HASH = /^[0-9a-f]{64}$/;
 
 function textOf(value: unknown): string {
   return typeof value === "string" ? value : "";
@@ -147,7 +147,7 @@ function readEthProxySubmit(request: RpcRequest): ClientMessage {
   const params = lowerParams(request, 3, 3);
   if (!params) return illFormed(request.id, "invalidParams");
   const [nonce = "", header = "", mix = ""] = params;
-  return pow(request, nonce.startsWith("0x") ? nonce.slice(2) : "", header, mix);
+  return pow(request, nonce, header, mix);
 }
 
 /** `[user, job, nonce, header, mix]` as ethminer's plain stratum mode sends it; the header names the job. */
@@ -156,15 +156,15 @@ function readStratumSubmit(request: RpcRequest): ClientMessage {
   if (!params) return illFormed(request.id, "invalidParams");
   const [, , nonce = "", header = "", mix = ""] = params;
   const worker = workerSuffix(textOf(request.params[0]));
-  return pow(request, bare(nonce), `0x${bare(header)}`, `0x${bare(mix)}`, worker);
+  return pow(request, nonce, header, mix, worker);
 }
 
+/** Each of the three with `0x` or without. */
 function pow(request: RpcRequest, nonce: string, header: string, mixDigest: string, fallback = ""): ClientMessage {
-  if (!NONCE.test(nonce) || !HASH.test(header) || !HASH.test(mixDigest)) {
-    return illFormed(request.id, "malformedPow");
-  }
+  const [digits, job, mix] = [bare(nonce), bare(header), bare(mixDigest)];
+  if (!NONCE.test(digits) || !HASH.test(job) || !HASH.test(mix)) return illFormed(request.id, "malformedPow");
   const worker = request.worker === "" ? fallback : request.worker;
-  return { method: "submit", id: request.id, job: header, nonce, mixDigest, worker };
+  return { method: "submit", id: request.id, job: `0x${job}`, nonce: digits, mixDigest: `0x${mix}`, worker };
 }
 
 function readEs1Submit(request: RpcRequest): ClientMessage {
@@ -190,13 +190,17 @@ function bare(hex: string): string {
 }
 
 /**
- * The whole nonce of a submit; null where there is none.
+ * The whole nonce of a submit, or why there is none.
  * @param digits what the miner sent: the rest of the nonce, or all of it, which must then begin with what it was given
  * @param extranonce of the job that it names; empty where the dialect has none
  */
-export function wholeNonce(digits: string, extranonce: string): string | null {
-  const nonce = digits.length === 16 && digits.startsWith(extranonce) ? digits : `${extranonce}${digits}`;
-  return NONCE.test(nonce) ? nonce : null;
+export function wholeNonce(
+  digits: string,
+  extranonce: string,
+): { readonly nonce: string } | { readonly fault: "malformedPow" | "wrongExtranonce" } {
+  if (NONCE.test(digits)) return digits.startsWith(extranonce) ? { nonce: digits } : { fault: "wrongExtranonce" };
+  const nonce = `${extranonce}${digits}`;
+  return NONCE.test(nonce) ? { nonce } : { fault: "malformedPow" };
 }
 
 /** The worker in `0xaddress.worker`. */

@@ -103,6 +103,15 @@ export const REJECTIONS = {
     disconnect: "ethProxy",
     report: "malformed",
   },
+  /** A whole nonce from outside what the session was given to search: another session may have handed the same one in. */
+  wrongExtranonce: {
+    message: "Nonce does not begin with the extranonce",
+    code: -1,
+    stratumCode: 20,
+    es2Code: 400,
+    disconnect: "ethProxy",
+    report: "malformed",
+  },
   unknownMethod: {
     message: "Method not found",
     code: -3,

@@ -58,6 +58,19 @@ describe("eth-proxy: what is granted", () => {
     ]);
   });
 
+  for (const [what, nonce, header, mix] of [
+    ["nonce", NONCE.slice(2), HEADER, MIX],
+    ["header", NONCE, HEADER.slice(2), MIX],
+    ["mix digest", NONCE, HEADER, MIX.slice(2)],
+    ["anything", NONCE.slice(2).toUpperCase(), HEADER.slice(2).toUpperCase(), MIX.slice(2)],
+  ] as const) {
+    it(`reads a submit without 0x before its ${what}`, () => {
+      const pool = loggedIn();
+      expect(pool.say(submit(4, nonce, header, mix))).toEqual(['{"id":4,"jsonrpc":"2.0","result":true}']);
+      expect(pool.shares).toMatchObject([{ nonce: NONCE, mixDigest: MIX, job: job("a") }]);
+    });
+  }
+
   it("answers true to eth_submitHashrate", () => {
     const line = `{"id":9,"method":"eth_submitHashrate","params":["0x${"0".repeat(26)}1c9c38","0xabc"],"worker":"rig"}`;
     expect(loggedIn().say(line)).toEqual(['{"id":9,"jsonrpc":"2.0","result":true}']);
@@ -138,7 +151,8 @@ describe("eth-proxy: errors", () => {
 
   for (const [what, line] of [
     ["a short nonce", submit(4, "0x0123456789abcde")],
-    ["a nonce without 0x", submit(4, "0123456789abcdef")],
+    ["a nonce with 0x twice", submit(4, "0x0x0123456789abcd")],
+    ["a short nonce without 0x", submit(4, "0123456789abcd")],
     ["a long header", submit(4, NONCE, `${HEADER}0`)],
     ["a mix that is not hex", submit(4, NONCE, HEADER, `0x${"g".repeat(64)}`)],
   ] as const) {

@@ -85,7 +85,7 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
     [
       "a nonce outside the extranonce",
       es1Submit("ffffff23456789ab"),
-      '{"id":4,"result":null,"error":[20,"Malformed PoW result",null]}',
+      '{"id":4,"result":null,"error":[20,"Nonce does not begin with the extranonce",null]}',
     ],
     ["a short nonce", es1Submit("2345"), '{"id":4,"result":null,"error":[20,"Malformed PoW result",null]}'],
     [
@@ -231,6 +231,10 @@ describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
       '{"id":40,"error":{"code":406,"message":"Invalid share"}}',
       '{"id":40,"error":{"code":404,"message":"Job not found"}}',
     ]);
+    expect(pool.say(es2Submit(JOB, "ffffff23456789ab", "rig-7"), es2Submit(JOB, "23", "rig-7"))).toEqual([
+      '{"id":40,"error":{"code":400,"message":"Nonce does not begin with the extranonce"}}',
+      '{"id":40,"error":{"code":400,"message":"Malformed PoW result"}}',
+    ]);
     expect(pool.say('{"id":41,"method":"mining.submit","params":[]}')).toEqual([
       '{"id":41,"error":{"code":400,"message":"Invalid params"}}',
     ]);
@@ -266,6 +270,14 @@ describe("plain stratum", () => {
     const submit = `{"id":40,"jsonrpc":"2.0","method":"mining.submit","params":["${LOGIN}.Rig-1","${JOB}","${NONCE}","0x${HEADER}","${MIX}"]}`;
     expect(pool.say(submit)).toEqual(['{"id":40,"result":true,"error":null}']);
     expect(pool.shares[0]).toMatchObject({ worker: "Rig-1", nonce: NONCE, mixDigest: MIX, job: job("a") });
+  });
+
+  it("reads nonce, header and mix digest with 0x or without", () => {
+    const pool = new PoolDriver();
+    pool.say(`{"id":3,"method":"mining.authorize","params":["${LOGIN}","x"]}`);
+    const submit = `{"id":40,"method":"mining.submit","params":["${LOGIN}","${JOB}","${NONCE.slice(2)}","${HEADER}","${MIX.slice(2)}"]}`;
+    expect(pool.say(submit)).toEqual(['{"id":40,"result":true,"error":null}']);
+    expect(pool.shares[0]).toMatchObject({ nonce: NONCE, mixDigest: MIX, job: job("a") });
   });
 
   it("takes authorize as the first line", () => {
