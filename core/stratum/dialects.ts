@@ -132,5 +132,5 @@ const es2: Dialect = {
   },
 };
 
-/** How a session reads and writes is chosen by its first line. */
+/** How a session reads and writes is chosen by its first lines, and fixed by its login. */
 export const DIALECTS: Readonly<Record<DialectName, Dialect>> = { ethProxy, es1, es2, stratum };

@@ -4,7 +4,7 @@ import { DIALECTS, jobId, NOTHING_TOLD, pendingBlock } from "./dialects.ts";
 import { resumedExtranonce, sessionIdWith } from "./extranonce.ts";
 import { announce, extranonceOf, toldDifficulty, workFor } from "./give-job.ts";
 import { parseLine, type RpcRequest } from "./json-rpc.ts";
-import { type ClientMessage, detectDialect, type DialectName, readMessage, wholeNonce } from "./messages.ts";
+import { type ClientMessage, dialectOf, type DialectName, readMessage, wholeNonce } from "./messages.ts";
 import { startTrack } from "./prefix-track.ts";
 import { REJECTIONS, type RejectReason } from "./rejections.ts";
 import { noteNonce, UNKNOWN_REGION } from "./roaming.ts";
@@ -102,10 +102,12 @@ function onLine(state: SessionState, text: string, context: SessionContext, nowM
   if (parsed.kind === "response") return { state, effects: [] };
   if (parsed.kind === "malformed") return reject(state, "null", "malformedRequest");
   const { request } = parsed;
-  if (state.dialect !== null) return onRequest(state, request, state.dialect, context, nowMs);
-  const dialect = detectDialect(request);
+  if (state.dialect !== null && state.login !== null) return onRequest(state, request, state.dialect, context, nowMs);
+  const dialect = dialectOf(request, state.dialect);
   if (dialect === null) return reject(state, request.id, "unknownDialect");
-  return onRequest({ ...state, dialect }, request, dialect, context, nowMs);
+  if (dialect === state.dialect) return onRequest(state, request, dialect, context, nowMs);
+  // An extranonce that it was given stays lent to it; whether it takes another is to be said anew, in the new dialect.
+  return onRequest({ ...state, dialect, canMove: false }, request, dialect, context, nowMs);
 }
 
 /** Every POST gets an answer, be it an empty one; it logs nobody in, and may ask for the pending block as the reference lets it. */

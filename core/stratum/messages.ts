@@ -34,8 +34,8 @@ export type ClientMessage =
   | { readonly method: "illFormed"; readonly id: string; readonly reason: "invalidParams" | "malformedPow" }
   | { readonly method: "unknown"; readonly id: string };
 
-/** Which dialect a connection's first request belongs to; null when none knows it. */
-export function detectDialect(request: RpcRequest): DialectName | null {
+/** Which dialect a request belongs to, were it a connection's first; null when none knows it. */
+function detectDialect(request: RpcRequest): DialectName | null {
   switch (request.method) {
     case "mining.hello":
       return "es2";
@@ -54,6 +54,19 @@ export function detectDialect(request: RpcRequest): DialectName | null {
     default:
       return null;
   }
+}
+
+/**
+ * The dialect of a request on a connection that has not logged in: until then a program may change it, as some subscribe first and log in
+ * by `eth_submitLogin` then.
+ * @param spoken what the connection speaks so far; null at its first request
+ * @returns null for a first request that no dialect knows
+ */
+export function dialectOf(request: RpcRequest, spoken: DialectName | null): DialectName | null {
+  const named = detectDialect(request);
+  if (spoken === null || named === null || named === "es1") return named ?? spoken;
+  // `mining.subscribe` and `mining.authorize` belong to three dialects, so only what the spoken one lacks tells of another.
+  return readMessage(request, spoken).method === "unknown" ? named : spoken;
 }
 
 /** Reads a request in a dialect. */

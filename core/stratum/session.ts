@@ -17,7 +17,7 @@ import type { VardiffState } from "./vardiff.ts";
 export interface SessionState {
   /** Names the session in EthereumStratum/1 and 2; ends in the extranonce that it was told first (`extranonce.ts`). */
   readonly id: string;
-  /** Null until the first request. */
+  /** Null until the first request; may change until the login. */
   readonly dialect: DialectName | null;
   /** Null until the login is granted. */
   readonly login: string | null;

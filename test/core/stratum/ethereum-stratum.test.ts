@@ -255,6 +255,51 @@ describe("EthereumStratum/2.0.0 (EIP-1571)", () => {
   });
 });
 
+describe("a dialect that changes before the login", () => {
+  const [NICEHASH, PLAIN] = [
+    '{"id":1,"method":"mining.subscribe","params":["lolMiner","EthereumStratum/1.0.0"]}',
+    '{"id":1,"method":"mining.subscribe","params":[]}',
+  ];
+  const SUBMIT_LOGIN = `{"id":2,"method":"eth_submitLogin","params":["${LOGIN}.rig","x"]}`;
+  const PUSHED = `{"id":0,"jsonrpc":"2.0","result":["0x${HEADER}","0x${SEED}","${TARGET}"]}`;
+
+  for (const [what, first] of [
+    ["plain subscription", PLAIN],
+    ["subscription of EthereumStratum/1", NICEHASH],
+  ] as const) {
+    it(`is eth-proxy once eth_submitLogin follows a ${what}, as lolMiner has it, and counts nothing`, () => {
+      const pool = new PoolDriver();
+      pool.say(first);
+      expect(pool.say(SUBMIT_LOGIN)).toEqual(['{"id":2,"jsonrpc":"2.0","result":true}', PUSHED]);
+      const nonce = "0xffffff0123456789";
+      expect(
+        pool.say(`{"id":4,"method":"eth_submitWork","params":["${nonce}","0x${HEADER}","0x${"e".repeat(64)}"]}`),
+      ).toEqual(['{"id":4,"jsonrpc":"2.0","result":true}']);
+      expect(pool.shares).toMatchObject([{ nonce, worker: "rig", shareDifficulty: DIFFICULTY }]);
+      expect([pool.reports, pool.closed]).toEqual([[], null]);
+    });
+  }
+
+  it("is EthereumStratum/1 when its subscription follows another, or a question for work", () => {
+    for (const first of [PLAIN, '{"id":0,"method":"eth_getWork"}']) {
+      const pool = new PoolDriver();
+      pool.say(first);
+      expect(pool.say(NICEHASH)[0]).toBe(
+        `{"id":1,"result":[["mining.notify","${SESSION_ID}","EthereumStratum/1.0.0"],"080c01"],"error":null}`,
+      );
+    }
+  });
+
+  it("is another no more after the login", () => {
+    const pool = new PoolDriver();
+    pool.say(PLAIN, SUBMIT_LOGIN);
+    expect(pool.say(NICEHASH)).toEqual([
+      '{"id":1,"jsonrpc":"2.0","result":null,"error":{"code":-3,"message":"Method not found"}}',
+    ]);
+    expect([pool.closed, pool.reports]).toEqual(["Method not found", ["malformed"]]);
+  });
+});
+
 describe("plain stratum", () => {
   const [NONCE, MIX] = ["0x0123456789abcdef", `0x${"e".repeat(64)}`];
 
