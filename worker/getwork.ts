@@ -1,7 +1,8 @@
 import { thrown } from "../core/log.ts";
 import type { Client } from "../core/policy/client.ts";
 import { conductOf } from "../core/policy/guard.ts";
-import { parseLogin, workerName } from "../core/policy/login.ts";
+import { namedWorker, parseLogin } from "../core/policy/login.ts";
+import { RenamedWorkers } from "../core/policy/renamed-workers.ts";
 import { answerStranger, type GetworkPost, refusePost } from "../core/session/getwork.ts";
 import { contextOf } from "../core/stratum/session.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
@@ -12,6 +13,9 @@ import { partLog } from "../durable-objects/platform/part-log.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { readText } from "./read-text.ts";
+
+/** In URLs; a log line for each and isolate. */
+const renamedWorkers = new RenamedWorkers();
 
 /**
  * HTTP getwork. Every JSON-RPC answer is status 200 with `Content-Length`: ethminer crashes on chunked bodies and reconnects
@@ -31,8 +35,9 @@ export async function answerGetwork(
   if (body === null) return plain(413, `Body over ${limitBodySize} bytes\n`);
   const parsed = parseLogin(login);
   if (!parsed) return jsonRpc(refusePost(body, "invalidLogin"));
-  const name = workerName(parsed.address, parsed.suffix, worker);
-  const post = { login: parsed.address, worker: name, ip, body };
+  const named = namedWorker(parsed.address, parsed.suffix, worker);
+  renamedWorkers.note(partLog(env, "getwork"), parsed.address, named);
+  const post = { login: parsed.address, worker: named.name, ip, body };
   try {
     const answer = (await answerNewcomer(env, post)) ?? (await env.MINER_SESSION.getByName(post.login).getwork(post));
     return jsonRpc(answer);

@@ -116,6 +116,10 @@ export class InBandLogin implements ConnectionHost {
     neverBeforeTheLogin("retarget");
   }
 
+  renamed(): void {
+    neverBeforeTheLogin("name");
+  }
+
   async report({ record }: StratumConnection, event: GuardEvent): Promise<boolean> {
     return (await this.#ports.guard.report(record.ip, null, conductOf(event))).allowed;
   }

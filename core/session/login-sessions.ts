@@ -6,6 +6,8 @@ import type { Logger } from "../log.ts";
 import type { AccessListCache } from "../policy/access-lists.ts";
 import type { Client } from "../policy/client.ts";
 import type { Guard, GuardEvent } from "../policy/guard.ts";
+import type { NamedWorker } from "../policy/login.ts";
+import { RenamedWorkers } from "../policy/renamed-workers.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ShareVerdict } from "../shares/share.ts";
@@ -91,6 +93,7 @@ export class LoginSessions implements ConnectionHost {
   readonly #classes: LastClasses;
   readonly #paused: KeptValue;
   readonly #conduct: ConductReports;
+  readonly #renamed = new RenamedWorkers();
   readonly #turnedAway = new BoundedMap<Client, { readonly untilMs: number; readonly reason: string }>(MAX_TURNED_AWAY);
   #getworkUntilMs = 0;
 
@@ -265,6 +268,10 @@ export class LoginSessions implements ConnectionHost {
 
   retargeted(worker: string, wanted: DifficultyClass): void {
     this.#classes.remember(worker, wanted);
+  }
+
+  renamed(login: string, worker: NamedWorker): void {
+    this.#renamed.note(this.log, login, worker);
   }
 
   gate({ record: { ip } }: StratumConnection): ShareGate {

@@ -3,7 +3,7 @@ import type { Verdict } from "../history/definitions.ts";
 import { tallied, type Tally } from "../history/tally.ts";
 import { type Logger, thrown } from "../log.ts";
 import type { GuardEvent } from "../policy/guard.ts";
-import { parseLogin } from "../policy/login.ts";
+import { type NamedWorker, parseLogin } from "../policy/login.ts";
 import { type DifficultyClass, shareWorth } from "../shares/difficulty-classes.ts";
 import { countedAs, type ShareVerdict } from "../shares/share.ts";
 import { handle } from "../stratum/handle.ts";
@@ -48,6 +48,8 @@ export interface ConnectionHost {
   ): Promise<string | null>;
   /** The class of a worker is another from now on, also for its next connection. */
   retargeted(worker: string, wanted: DifficultyClass): void;
+  /** A worker was named that is called otherwise here. */
+  renamed(login: string, worker: NamedWorker): void;
   /** Where the connection's shares wait until they may be verified. */
   gate(connection: StratumConnection): ShareGate;
   verify(share: PendingShare): Promise<ShareVerdict>;
@@ -223,6 +225,8 @@ export class StratumConnection {
         return await this.#host.background(this.#report(effect.event));
       case "stale":
         return this.#host.count(this, effect.worker, "stale", 0);
+      case "renamed":
+        return this.#host.renamed(effect.login, effect.worker);
       case "authenticate":
         return await this.feed({ kind: "authenticated", allowed: await this.#host.authenticate(effect.login) });
       case "allocate":

@@ -1,4 +1,4 @@
-import { parseLogin, workerName } from "../policy/login.ts";
+import { namedWorker, type NamedWorker, parseLogin, workerName } from "../policy/login.ts";
 import { classOf } from "../shares/difficulty-classes.ts";
 import { DIALECTS, jobId, NOTHING_TOLD, pendingBlock } from "./dialects.ts";
 import { resumedExtranonce, sessionIdWith } from "./extranonce.ts";
@@ -238,10 +238,10 @@ function onLogin(
   if (state.dialect !== null && DIALECTS[state.dialect].extranonce && state.extranonce === "") {
     return reject(state, id, "notSubscribed");
   }
-  const worker = workerName(address, message.worker, suffix, state.urlWorker);
+  const worker = namedWorker(address, message.worker, suffix, state.urlWorker);
   return {
-    state: { ...state, waiting: { for: "login", id, address, worker, password } },
-    effects: [{ kind: "authenticate", login: address }],
+    state: { ...state, waiting: { for: "login", id, address, worker: worker.name, password } },
+    effects: [...renamed(address, worker), { kind: "authenticate", login: address }],
   };
 }
 
@@ -295,7 +295,8 @@ function onSubmit(
     ? (header: string) => jobId(header) === message.job
     : (header: string) => header === message.job;
   const job = work.jobs.find(({ header }) => named(header));
-  const worker = message.worker === "" ? state.worker : workerName(login, message.worker, state.worker);
+  const meant = namedWorker(login, message.worker, state.worker);
+  const { name: worker } = meant;
   if (!job) {
     const stale = reject(state, message.id, "stale");
     return { ...stale, effects: [...stale.effects, { kind: "stale", worker }] };
@@ -313,7 +314,14 @@ function onSubmit(
     workHeight: work.current.height,
   };
   const region = DIALECTS[dialect].extranonce ? state.region : noteNonce(state.region, nonce, job.classTable);
-  return { state: { ...state, region }, effects: [{ kind: "verify", id: message.id, share }] };
+  return {
+    state: { ...state, region },
+    effects: [...renamed(login, meant), { kind: "verify", id: message.id, share }],
+  };
+}
+
+function renamed(login: string, worker: NamedWorker): readonly SessionEffect[] {
+  return worker.written === "" || worker.written === worker.name ? [] : [{ kind: "renamed", login, worker }];
 }
 
 function onVerdict(state: SessionState, input: Extract<SessionInput, { kind: "verdict" }>): SessionStep {

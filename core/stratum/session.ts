@@ -1,5 +1,6 @@
 import type { ChainSpec } from "../chain-spec.ts";
 import type { GuardEvent } from "../policy/guard.ts";
+import type { NamedWorker } from "../policy/login.ts";
 import type { PoolConfig, VardiffConfig } from "../pool-config.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
@@ -111,6 +112,8 @@ export type SessionEffect =
   | { readonly kind: "report"; readonly event: GuardEvent }
   /** To be counted: a submit by this worker, on a job that is gone. */
   | { readonly kind: "stale"; readonly worker: string }
+  /** A worker was named that is called otherwise here. */
+  | { readonly kind: "renamed"; readonly login: string; readonly worker: NamedWorker }
   | { readonly kind: "authenticate"; readonly login: string }
   /** @param resume the extranonce that the peer has had and should get again, if it is free */
   | { readonly kind: "allocate"; readonly class: DifficultyClass; readonly resume: string | null }

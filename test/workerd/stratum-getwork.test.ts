@@ -46,7 +46,9 @@ describe("HTTP getwork", () => {
     [`/${LOGIN}.rig-2`, "rig-2"],
     [`/${LOGIN.toUpperCase().replace("0X", "0x")}/shed`, "shed"],
     [`/${LOGIN}/eth1.0`, "0"],
-    [`/${LOGIN}/${"a".repeat(33)}`, "0"],
+    [`/${LOGIN}/${"a".repeat(33)}`, "a".repeat(32)],
+    [`/${LOGIN}/rig%207`, "rig-7"],
+    [`/${LOGIN}.rig7%2Fme@example.org`, "rig7"],
   ];
   for (const [path, worker] of workers) {
     it(`credits a share posted to ${path} to worker ${worker}`, async () => {

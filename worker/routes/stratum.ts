@@ -1,16 +1,21 @@
 import type { Context, Hono } from "hono";
 import { TOO_MANY } from "../../core/policy/client-guard.ts";
-import { parseLogin, workerName } from "../../core/policy/login.ts";
+import { namedWorker, parseLogin } from "../../core/policy/login.ts";
+import { RenamedWorkers } from "../../core/policy/renamed-workers.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { GuardClient } from "../../durable-objects/platform/guard-client.ts";
 import { handoverRequest } from "../../durable-objects/platform/session-handover.ts";
 import type { Env } from "../../durable-objects/env.ts";
+import { partLog } from "../../durable-objects/platform/part-log.ts";
 import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
 import { answerGetwork } from "../getwork.ts";
 import { clientOfRequest } from "../client-ip.ts";
 import { openInBandLogin } from "../in-band-login.ts";
 
 const WRONG_TOKEN = "The bridge token is not the pool's BRIDGE_TOKEN\n";
+
+/** In URLs; a log line for each and isolate. */
+const renamedWorkers = new RenamedWorkers();
 
 type RouteContext = Context<{ Bindings: Env }>;
 
@@ -37,7 +42,9 @@ async function connect(c: RouteContext): Promise<Response> {
   if (!allowed) return c.text(`${reason}\n`, reason === TOO_MANY ? 429 : 403);
   if (login === null) return openInBandLogin(env, config, { ip, owner: null, worker: "" });
   const owner = login.address;
-  const worker = workerName(owner, login.suffix, c.req.param("worker") ?? "");
+  const meant = namedWorker(owner, login.suffix, c.req.param("worker") ?? "");
+  renamedWorkers.note(partLog(env, "stratum"), owner, meant);
+  const worker = meant.name;
   if (!isKnown) return openInBandLogin(env, config, { ip, owner, worker });
   return await env.MINER_SESSION.getByName(owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
 }

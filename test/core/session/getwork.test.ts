@@ -66,7 +66,7 @@ describe("HTTP getwork as a session of one POST", () => {
     "suffix",
     "url",
     "band",
-    "0",
+    "rig-1",
   ];
   for (const [at, posted] of GETWORK_WORKERS.entries()) {
     it(`credits ${credited[at]} for a worker ${posted.what}`, async () => {

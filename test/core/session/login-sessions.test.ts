@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createLogger } from "../../../core/log.ts";
 import { readRecord, storedRecord } from "../../../core/session/connection-record.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import { CONFIG, FakePeer, GET_WORK, GRANTED, IP, job, LOGIN, LOGIN_LINE, SessionRig, submit } from "./session-rig.ts";
@@ -133,6 +134,26 @@ describe("counting", () => {
     rig.verdict = async () => ({ kind: "unavailable", reason: "" });
     await rig.say(await rig.loggedIn(), submit(1));
     expect(rig.sessions.history("1d").workers).toEqual([]);
+  });
+});
+
+describe("the names of workers", () => {
+  it("are told to the operator where they were cleaned, once for each, however often the rig comes back and submits", async () => {
+    const rig = new SessionRig();
+    const told: string[] = [];
+    const log = createLogger({ level: "info", sink: (line) => told.push(line), now: () => 0 });
+    rig.sessions = rig.sessionsWith({ log });
+    for (const suffix of [".rig7/me@example.org", ".rig7/me@example.org", ".rig 8", ".rig9", ""]) {
+      const peer = rig.connect();
+      await rig.say(peer, LOGIN_LINE.replace(".rig", suffix), submit(1));
+    }
+    await rig.say(rig.connect(), LOGIN_LINE.replace(".rig", ".rig9"), submit(1, "a", ',"worker":"rig 8"'));
+    await rig.clock.pass(1_000);
+    expect(told.map((line): unknown => JSON.parse(line))).toMatchObject([
+      { login: LOGIN, written: "rig7/me@example.org", worker: "rig7" },
+      { login: LOGIN, written: "rig 8", worker: "rig-8" },
+    ]);
+    expect(rig.attempts.map(({ share }) => share.worker)).toEqual(["rig7", "rig7", "rig-8", "rig9", "0", "rig-8"]);
   });
 });
 

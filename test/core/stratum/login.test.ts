@@ -1,10 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { parseLogin, workerName } from "../../../core/policy/login.ts";
+import { createLogger } from "../../../core/log.ts";
+import { namedWorker, parseLogin, workerName } from "../../../core/policy/login.ts";
+import { RenamedWorkers } from "../../../core/policy/renamed-workers.ts";
 import { LOGIN, PoolDriver } from "./pool-driver.ts";
 
 const share = (worker: string) =>
   `{"id":4,"method":"eth_submitWork","params":["0x0123456789abcdef","0x${"a".repeat(64)}","0x${"e".repeat(64)}"]${worker}}`;
 const login = (user: string, worker: string) => `{"id":1,"method":"eth_submitLogin","params":["${user}"]${worker}}`;
+
+/** What the operator is told of a login. */
+function renamedBy(user: string, more = "") {
+  const pool = new PoolDriver();
+  pool.say(login(user, more));
+  return pool.renamed;
+}
 
 describe("logins", () => {
   for (const [text, suffix] of [
@@ -40,14 +49,51 @@ describe("worker names", () => {
     ["does not take the tail of the login", ["ba91506a", "rig"], "rig"],
     ["does not take the tail of the login in capitals", ["BA91506A"], "0"],
     ["takes 32 characters, where the reference stops at 8", ["a".repeat(32)], "a".repeat(32)],
-    ["does not take 33 characters", ["a".repeat(33)], "0"],
-    ["does not take other characters", ["rig 1", "räg", "rig:1"], "0"],
+    ["cuts a longer one at 32", ["a".repeat(33)], "a".repeat(32)],
+    ["puts a hyphen for other characters", ["rig 1 (left)"], "rig-1-left"],
+    ["keeps hyphens and underscores that were written", ["--rig__1--"], "--rig__1--"],
+    ["takes the first usable part: not the mail address", ["rig7/me@example.org"], "rig7"],
+    ["takes the first usable part: whatever stands where", ["me@example.org/rig7"], "rig7"],
+    ["takes the first usable part: not the reference", ["rig#ref"], "rig"],
+    ["takes the first usable part: behind an empty one", ["/rig"], "rig"],
+    ["keeps a mail address behind a dot to itself", ["rig7.me@example.org"], "rig7"],
+    ["keeps rigs of one farm apart that are told by a second dot", ["farm.2"], "farm-2"],
+    ["does not take what has neither letter nor digit", ["@", "...", "/", "é", "rig"], "rig"],
+    ["does not take the whole login, but what follows it there", [LOGIN, `${LOGIN}.rig`], "rig"],
+    ["does not take a longer tail of the login", [LOGIN.slice(4), "rig"], "rig"],
+    ["does not take a placeholder before a mail address", ["eth1.0/me@example.org"], "0"],
     ["takes a name of one character though the login ends in it", ["a"], "a"],
     ["gives 0 where there is nothing", [], "0"],
   ];
   for (const [what, candidates, name] of cases) {
     it(what, () => expect(workerName(LOGIN, ...candidates)).toBe(name));
   }
+
+  it("are told from what was written, once where they differ", () => {
+    expect(renamedBy(`${LOGIN}.rig7/me@example.org`)).toEqual([{ name: "rig7", written: "rig7/me@example.org" }]);
+    expect(renamedBy(`${LOGIN}.@`)).toEqual([{ name: "0", written: "@" }]);
+    expect([renamedBy(LOGIN), renamedBy(`${LOGIN}.rig`), renamedBy(LOGIN, ',"worker":"eth1.0"')]).toEqual([[], [], []]);
+  });
+
+  it("cannot fill the log: of those that are cleaned 256 are told", () => {
+    const told: string[] = [];
+    const log = createLogger({ level: "info", sink: (line) => told.push(line), now: () => 0 });
+    const renamed = new RenamedWorkers();
+    for (let at = 0; at < 600; at++) renamed.note(log, LOGIN, namedWorker(LOGIN, `rig ${at >> 1}`));
+    expect(told).toHaveLength(256);
+    expect(told.at(-1)).toContain('"written":"rig 255","worker":"rig-255"');
+  });
+
+  it("of a farm that writes mail addresses behind them are each rig's own, in every dialect", () => {
+    for (const entry of [["eth_submitLogin"], ["mining.subscribe", "mining.authorize"]]) {
+      const rigs = ["rig7/me@example.org", "rig8/me@example.org"].map((suffix) => {
+        const pool = new PoolDriver();
+        for (const method of entry) pool.say(`{"id":1,"method":"${method}","params":["${LOGIN}.${suffix}","x"]}`);
+        return pool.state.worker;
+      });
+      expect(rigs).toEqual(["rig7", "rig8"]);
+    }
+  });
 
   const credited: [what: string, url: string, login: string, submit: string, name: string][] = [
     ["the login's own", "", login(LOGIN, ',"worker":"rig-1"'), share(""), "rig-1"],

@@ -1,4 +1,5 @@
 import { customChain } from "../../../core/chain-spec.ts";
+import type { NamedWorker } from "../../../core/policy/login.ts";
 import { handle, newSession } from "../../../core/stratum/handle.ts";
 import { splitLines } from "../../../core/stratum/line-splitter.ts";
 import type { PendingShare, SessionContext, SessionEffect, SessionInput } from "../../../core/stratum/session.ts";
@@ -43,6 +44,7 @@ export class PoolDriver {
   readonly sent: string[] = [];
   readonly reports: string[] = [];
   readonly shares: PendingShare[] = [];
+  readonly renamed: NamedWorker[] = [];
   closed: string | null = null;
   context: SessionContext;
   nowMs = START_MS;
@@ -105,6 +107,9 @@ export class PoolDriver {
         break;
       case "close":
         this.closed = effect.reason;
+        break;
+      case "renamed":
+        this.renamed.push(effect.worker);
         break;
       case "report":
         this.reports.push(effect.event);
