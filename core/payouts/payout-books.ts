@@ -101,7 +101,10 @@ export class PayoutBooks {
     }
   }
 
-  /** A closed round. It must have shares, and as many as its block says. */
+  /**
+   * A closed round. It must have shares, and as many as its block says. A field that is no sum of shares is in no block's total, and what its
+   * login worked is not known: the block waits until the operator has taken it out.
+   */
   async #round(block: PoolBlock): Promise<RoundResult> {
     const key = this.keys.round(block.height, block.nonce);
     const weights = new Map<string, bigint>();

@@ -182,6 +182,19 @@ describe("audit", () => {
     const findings = await auditBooks(redis, "eth");
     expect(findings.filter((finding) => !finding.ok).map((finding) => finding.check)).toContain(check);
   });
+
+  test.each(["12.5", "-12", ""])("names a field %j of a closed round, which is no part of its total", async (bad) => {
+    const key = "eth:shares:round90:0xaa";
+    await redis.command(["HSET", key, loginOf(4), bad]);
+    const findings = (await auditBooks(redis, "eth")).filter((finding) => !finding.ok);
+    expect(findings).toEqual([
+      {
+        check: "closed rounds add up to their blocks' totalShares",
+        ok: false,
+        detail: `field ${loginOf(4)} of ${key} holds "${bad}", which is no sum of shares`,
+      },
+    ]);
+  });
 });
 
 describe("export and import", () => {

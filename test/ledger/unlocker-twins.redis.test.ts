@@ -49,6 +49,8 @@ const step = fc.record({
     ["DEL", `eth:miners:${LOGINS[2]}`],
     ["HSET", "eth:shares:roundCurrent", LOGINS[3] ?? "", "9223372036854775807"],
     ["HSET", "eth:shares:roundCurrent", LOGINS[3] ?? "", "7"],
+    ["HSET", "eth:shares:roundCurrent", LOGINS[3] ?? "", "12.5"],
+    ["HSET", `eth:shares:round100:${NONCES[0]}`, LOGINS[4] ?? "", ""],
     ["SET", "eth:unlocker:owed", "x"],
     ["DEL", "eth:unlocker:owed"],
     ["HSET", "eth:unlocker:owed", `${LOGINS[5]}:immature`, "0", `${LOGINS[5]}:balance`, "-3"],

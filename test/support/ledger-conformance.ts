@@ -424,6 +424,31 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       }
     });
 
+    test.each(["12.5", "", "-5", "many"])(
+      "another login's field %j in the round stops no block: it counts for nobody and is kept; its own login's block is refused, by its name",
+      async (bad) => {
+        const [of1, of2] = [share({ login: loginOf(1) }), share({ login: loginOf(2) })];
+        await record(of1, of2);
+        await redis.command(["HSET", "eth:shares:roundCurrent", loginOf(5), bad]);
+        const before = await readBooks(redis);
+        await expect(closeRound(block({ login: loginOf(5) }))).rejects.toThrow("ERR hash value is not an integer");
+        expect(await readBooks(redis)).toEqual(before);
+        expect((await writer.explainRefusal(loginOf(5))).own).toContain(
+          `field ${loginOf(5)} of eth:shares:roundCurrent is ${bad}, `,
+        );
+        const found = block({ login: loginOf(2) });
+        expect(await closeRound(found)).toBe("recorded");
+        expect(String(await redis.command(["ZRANGE", "eth:blocks:candidates", 0, -1]))).toMatch(/:6000000000$/);
+        const round = `eth:shares:round${found.height}:${found.nonce}`;
+        expect(await redis.command(["HMGET", round, loginOf(1), loginOf(2), loginOf(5)])).toEqual([
+          "2000000000",
+          "4000000000",
+          bad,
+        ]);
+        expect(await record(share({ login: loginOf(5) }))).toEqual(["recorded"]);
+      },
+    );
+
     test.each<[Partial<ShareRecord>, string]>([
       [{ login: "0xABC" }, "login"],
       [{ worker: "a:b" }, "worker"],

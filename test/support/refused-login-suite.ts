@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import type { ShareRecord } from "../../core/ledger/contract/records.ts";
-import type { RedisCommand } from "../../core/ledger/contract/redis-port.ts";
+import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 import { Life } from "../core/shares/life.ts";
 import type { LedgerUnderTest } from "./ledger-conformance.ts";
@@ -10,6 +10,30 @@ import { loginOf, recordMaker, START_MS } from "./ledger-records.ts";
 
 const BAD = loginOf(5);
 const LOGINS = 12;
+
+/** A write path over this ledger, and the time that passes until something is so. */
+function lifeOver(redis: RedisPort) {
+  let nowMs = START_MS;
+  const timers = new Set<() => void>();
+  const clock = {
+    nowMs: () => nowMs,
+    after: (_delayMs: number, work: () => void) => {
+      timers.add(work);
+      return () => void timers.delete(work);
+    },
+  };
+  const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs: () => nowMs });
+  const life = new Life(nodeSql(), { connect: () => writer }, clock, () => 0.5);
+  const settle = async (until: () => boolean) => {
+    for (let tries = 0; !until() && tries < 200; tries++) {
+      nowMs += 5_000;
+      life.commit.wake();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(until()).toBe(true);
+  };
+  return { life, settle };
+}
 
 export function refusedLoginSuite(name: string, open: () => Promise<LedgerUnderTest>): void {
   describe(name, () => {
@@ -37,29 +61,11 @@ export function refusedLoginSuite(name: string, open: () => Promise<LedgerUnderT
       await redis.command(["FLUSHALL"]);
       await redis.command(spoil);
       const { share } = recordMaker();
-      let nowMs = START_MS;
-      const timers = new Set<() => void>();
-      const clock = {
-        nowMs: () => nowMs,
-        after: (_delayMs: number, work: () => void) => {
-          timers.add(work);
-          return () => void timers.delete(work);
-        },
-      };
-      const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs: () => nowMs });
-      const life = new Life(nodeSql(), { connect: () => writer }, clock, () => 0.5);
+      const { life, settle } = lifeOver(redis);
       const records = Array.from({ length: 120 }, (_none, at) =>
         share({ login: loginOf(at % LOGINS), timestampMs: START_MS + at }),
       );
       const commit = (record: ShareRecord) => life.commit.commit({ kind: "share", record, retry: false, heldId: null });
-      const settle = async (until: () => boolean) => {
-        for (let tries = 0; !until() && tries < 200; tries++) {
-          nowMs += 5_000;
-          life.commit.wake();
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        }
-        expect(until()).toBe(true);
-      };
       const answers = Promise.all(records.map(commit));
       await settle(() => life.outbox.recorded === 110 && life.outbox.waiting === 0);
       expect(new Set(await answers)).toEqual(new Set(["recorded"]));
@@ -75,5 +81,24 @@ export function refusedLoginSuite(name: string, open: () => Promise<LedgerUnderT
       expect(await redis.command(["HGET", "eth:stats", "roundShares"])).toBe(String(120 * 2_000_000_000));
       expect(await redis.command(["ZCARD", `eth:hashrate:${BAD}`])).toBe(10);
     });
+
+    test.each(["12.5", ""])(
+      "another login's field %j in the round keeps no block and no finder waiting",
+      async (bad) => {
+        const { redis } = ledger;
+        await redis.command(["FLUSHALL"]);
+        await redis.command(["HSET", "eth:shares:roundCurrent", BAD, bad]);
+        const { share, block } = recordMaker();
+        const { life, settle } = lifeOver(redis);
+        const found = block({ login: loginOf(2) });
+        const answer = life.commit.commit({ kind: "block", record: found, retry: false, heldId: null });
+        await settle(() => life.outbox.depth === 0 || life.outbox.setAside > 0);
+        expect([life.outbox.refusedLogins, await answer]).toEqual([[], "recorded"]);
+        const later = share({ login: loginOf(2) });
+        expect(await life.commit.commit({ kind: "share", record: later, retry: false, heldId: null })).toBe("recorded");
+        const round = `eth:shares:round${found.height}:${found.nonce}`;
+        expect(await redis.command(["HMGET", round, loginOf(2), BAD])).toEqual(["2000000000", bad]);
+      },
+    );
   });
 }

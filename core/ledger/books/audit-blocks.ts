@@ -34,6 +34,16 @@ async function listedBlocks({ redis, names }: AuditedBooks, wrong: string[]): Pr
   return blocks;
 }
 
+/** What `record-block` counts: a field that is no natural number is no part of the total, and told to `wrong`. */
+function roundTotal(key: string, round: ReadonlyMap<string, string>, wrong: string[]): bigint {
+  let total = 0n;
+  for (const [login, value] of round) {
+    if (/^\d+$/.test(value)) total += BigInt(value);
+    else wrong.push(`field ${login} of ${key} holds "${value.slice(0, 40)}", which is no sum of shares`);
+  }
+  return total;
+}
+
 /** Closed rounds against their blocks, finders against blocks and against the miners' own counts. */
 export async function auditBlocks(books: AuditedBooks): Promise<Finding[]> {
   const { redis, names, keys } = books;
@@ -50,7 +60,7 @@ export async function auditBlocks(books: AuditedBooks): Promise<Finding[]> {
     if ((round.size === 0 && block.list === "matured") || moving.has(block.member)) continue;
     if (round.size === 0) rounds.push(`the round of block ${block.height} (${block.list}) is missing: ${key}`);
     else {
-      const total = sum(round, rounds);
+      const total = roundTotal(key, round, rounds);
       if (total !== BigInt(block.totalShares))
         rounds.push(`block ${block.height} (${block.list}) says ${block.totalShares} shares, its round has ${total}`);
     }

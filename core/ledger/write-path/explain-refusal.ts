@@ -24,7 +24,7 @@ export async function explainRefusal(redis: RedisPort, keys: LedgerKeys, login: 
     summed("shared", keys.stats, "roundShares"),
     typed("own", keys.hashrateOf(login), "zset"),
     typed("own", keys.miner(login), "hash"),
-    summed("own", keys.roundCurrent, login),
+    summed("own", keys.roundCurrent, login, /^(0|[1-9]\d*)$/),
     summed("own", keys.miner(login), "blocksFound"),
   ];
   const replies = await redis.pipeline(looks.map(({ command }) => command));
@@ -47,12 +47,13 @@ function typed(whose: keyof RefusalCause, key: string, type: "hash" | "zset"): L
   };
 }
 
-function summed(whose: keyof RefusalCause, key: string, field: string): Look {
+/** @param form of a sum that is written: what is only ever added to may have been set below 0, a sum of the round may not */
+function summed(whose: keyof RefusalCause, key: string, field: string, form = /^(0|-?[1-9]\d*)$/): Look {
   return {
     whose,
     command: ["HGET", key, field],
     judge: (sum) => {
-      if (sum === null || (/^(0|-?[1-9]\d*)$/.test(sum) && BigInt(sum) < NEARLY_FULL)) return null;
+      if (sum === null || (form.test(sum) && BigInt(sum) < NEARLY_FULL)) return null;
       return `field ${field} of ${key} is ${sum.slice(0, 40)}, and must be a whole number below 2^63`;
     },
   };

@@ -280,6 +280,46 @@ export function unlockerSuite(name: string, emptyLedger: () => Promise<RedisPort
       expect(await pool.hash(`eth:miners:${B}`)).toEqual({ immature: "12.5" });
     });
 
+    test("a closed round with a field that is no sum of shares waits, named, and is credited when the field is gone", async () => {
+      const pool = await newPool();
+      const found = await pool.find(HEIGHT, { [A]: 1n });
+      const round = `eth:shares:round${HEIGHT}:${found.nonce}`;
+      await pool.redis.command(["HSET", round, B, "12.5"]);
+      pool.put(found);
+      pool.growTo(HEIGHT + 20);
+      await pool.run();
+      expect(pool.waits()).toEqual([`${round} holds "12.5" for ${B}`]);
+      expect(await pool.hash(`eth:miners:${A}`)).toEqual({});
+      await pool.redis.command(["HDEL", round, B]);
+      pool.growTo(HEIGHT + 21);
+      await pool.run();
+      expect(pool.waits()).toEqual([]);
+      expect(await pool.amount(A, "immature")).toBeGreaterThan(0n);
+      expect(await pool.amount(B, "immature")).toBe(0n);
+    });
+
+    test.each(["closed", "open"] as const)(
+      "an orphan waits for a field of the %s round that is no number, by its name",
+      async (which) => {
+        const pool = await newPool();
+        const found = await pool.find(HEIGHT, { [A]: 100n });
+        pool.growTo(HEIGHT + 20);
+        await pool.run();
+        expect(await pool.list("immature")).toHaveLength(1);
+        const round = `eth:shares:round${HEIGHT}:${found.nonce}`;
+        const key = which === "open" ? "eth:shares:roundCurrent" : round;
+        const login = which === "open" ? A : B;
+        await pool.redis.command(["HSET", key, login, "12.5"]);
+        pool.growTo(HEIGHT + 120);
+        await pool.run();
+        expect(pool.waits()).toEqual([`the ledger refused: ERR field ${login} of ${key} is no whole number`]);
+        await pool.redis.command(["HDEL", key, login]);
+        await pool.run();
+        expect(pool.waits()).toEqual([]);
+        expect(await pool.hash("eth:shares:roundCurrent")).toEqual({ [A]: "100" });
+      },
+    );
+
     test("a member that is no block is named and passed over", async () => {
       const pool = await newPool();
       await pool.redis.command(["ZADD", "eth:blocks:candidates", HEIGHT - 5, "rubbish"]);

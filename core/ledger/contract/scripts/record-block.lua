@@ -9,6 +9,8 @@
 --       13 the terms that the block is found under, JSON; empty: none are written down
 -- Output  billed commands, then the code: 0 duplicate  1 recorded, by this or (retry) by an earlier attempt
 -- Errors  Redis' own text; then nothing is written.
+-- A field of another login in the open round that is no natural number stops nobody: it is not part of the candidate's total and goes along
+-- in the closed round as it stands. The finder's own is refused, as its share is.
 -- The closed round itself is evidence too: it outlives the hashrate entry, and RENAME must never overwrite one. Where both are gone, the
 -- lists of blocks tell: they are never cut. An unlocker may have moved the block there by some heights (an uncle, by its nephew).
 -- @prelude
@@ -61,14 +63,17 @@ local function abort(reply)
   return reply
 end
 
--- The round as it will be closed: what is there and this share.
+-- The round as it will be closed: what is there and this share. What is no number counts for nobody.
 local rows = call('HGETALL', round)
 if failed(rows) then return abort(rows) end
 local total, mine = diff, diff
 for i = 1, #rows, 2 do
-  if not natural(rows[i + 1]) then return abort(NOT_INTEGER) end
-  total = add(total, rows[i + 1])
-  if rows[i] == login then mine = add(mine, rows[i + 1]) end
+  local counts = natural(rows[i + 1])
+  if counts then total = add(total, rows[i + 1]) end
+  if rows[i] == login then
+    if not counts then return abort(NOT_INTEGER) end
+    mine = add(mine, rows[i + 1])
+  end
 end
 if not fits(mine) then return abort(OVERFLOW) end
 

@@ -9,7 +9,7 @@
 --       10 Shannon that totalMined loses: 0, or the reward of a matured block   then the logins; at most 1,000
 -- Output  billed commands, then the code: 1 done  2 it was done before  0 the block is gone
 --         3 another plan is under way  4 final, but some credit or, with merge, some work is left; then the logins whose part is owed
--- Errors  Redis' own text; then nothing is written.
+-- Errors  Redis' own text, or which field of the two rounds is no natural number; then nothing is written.
 -- A login loses exactly what its entry in KEYS[3] holds, and that entry with it; its work moves with its entry in the round. One whose account
 -- cannot be written does not stop the others (see to-immature). A balance may fall below 0: it was paid out meanwhile, and coming credits fill it up.
 -- @prelude
@@ -74,7 +74,8 @@ if #logins > 0 then
     end
     local share = did and did[i]
     if share then
-      if not natural(share) or (opened[i] and not natural(opened[i])) then return NOT_INTEGER end
+      local bad_in = not natural(share) and round or opened[i] and not natural(opened[i]) and open
+      if bad_in then return { err = 'ERR field ' .. login .. ' of ' .. bad_in .. ' is no whole number' } end
       if not fits(add(share, opened[i] or '0')) then return OVERFLOW end
       takenWork[#takenWork + 1] = login
       workBack[#workBack + 1] = login

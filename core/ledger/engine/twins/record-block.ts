@@ -5,7 +5,7 @@ import { membersByScore, removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
-import { attempt, ScriptCalls } from "./script-calls.ts";
+import { attempt, isNatural, ScriptCalls } from "./script-calls.ts";
 
 const { duplicate, recorded } = OUTCOME_CODES;
 
@@ -59,15 +59,17 @@ function trace(space: Keyspace, keys: BlockKeys, block: Block): readonly [code: 
   return at === -1 ? [null, 2 + lists.length] : [recorded, 3 + at];
 }
 
-/** The sum of the round with this block's share in it. */
+/** The sum of the round with this block's share in it. Another login's field that is no natural number counts for nobody. */
 function totalShares(space: Keyspace, keys: BlockKeys, block: Block): bigint {
   const row = space.typed(keys.round, "hash");
   let total = BigInt(block.difficulty);
   let own = total;
   for (const { name, value } of row ? space.entries(row.id) : []) {
-    if (!/^\d+$/.test(String(value))) throw refuse(HASH_NOT_AN_INTEGER);
-    total += BigInt(String(value));
-    if (name === block.login) own += BigInt(String(value));
+    const counts = isNatural(String(value));
+    if (counts) total += BigInt(String(value));
+    if (name !== block.login) continue;
+    if (!counts) throw refuse(HASH_NOT_AN_INTEGER);
+    own += BigInt(String(value));
   }
   if (!fitsInt64(own)) throw refuse(OVERFLOW);
   return total;

@@ -98,7 +98,9 @@ function readChanges(
     }
     const work = did[index] ?? null;
     const now = opened[index] ?? "0";
-    if (work !== null && !(isNatural(work) && isNatural(now))) throw refuse(HASH_NOT_AN_INTEGER);
+    const badIn =
+      work === null || (isNatural(work) && isNatural(now)) ? null : isNatural(work) ? keys.open : keys.round;
+    if (badIn !== null) throw refuse(`ERR field ${login} of ${badIn} is no whole number`);
     if (work !== null && !fitsInt64(BigInt(work) + BigInt(now))) throw refuse(OVERFLOW);
     return { login, loss, ok, work };
   });
