@@ -2,6 +2,7 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { pipeline } from "node:stream/promises";
 import { Command } from "commander";
 import { Ethash } from "ethash-wasm";
 import { loadKernel } from "ethash-wasm/node";
@@ -48,14 +49,11 @@ async function exportCommand(where: string, { coin, out }: { coin: string; out?:
 }
 
 async function writeLines(path: string, lines: AsyncIterable<string>): Promise<void> {
-  const file = createWriteStream(path, { mode: 0o600 });
-  const finished = new Promise<void>((resolve, reject) => {
-    file.once("finish", resolve);
-    file.once("error", reject);
-  });
-  for await (const line of lines) file.write(`${line}\n`);
-  file.end();
-  await finished;
+  const ended = async function* () {
+    for await (const line of lines) yield `${line}\n`;
+  };
+  // A file that cannot be opened or is full ends the reading, too, and is this promise's error.
+  await pipeline(ended, createWriteStream(path, { mode: 0o600 }));
 }
 
 async function importCommand(where: string, options: { in?: string; replace?: boolean }): Promise<void> {

@@ -99,3 +99,12 @@ test("an export that fails leaves no file behind", async () => {
   expect(readdirSync(directory)).not.toContain("never.jsonl.partial");
   await redis.close();
 });
+
+test("an export into a folder that does not exist is one line, and no stack trace", async () => {
+  const out = join(directory, "nowhere", "books.jsonl");
+  expect(await ledger(["export", `unix:${plain.socketPath}`, "--out", out])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `ledger: ENOENT: no such file or directory, open '${out}.partial'\n`,
+  });
+});
