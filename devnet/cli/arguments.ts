@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
 import { parseDurationMs } from "../../core/units.ts";
 
@@ -21,8 +21,15 @@ export function hashes(text: string): bigint {
   return BigInt(text);
 }
 
-/** A command-line argument that names a chain. @throws InvalidArgumentError */
-export function chain(name: string): ChainSpec {
+/** `--chain <name>`, Ethereum without it. Its default is said in words: commander would write the whole chain as JSON. */
+export function chainOption(): Option {
+  return new Option("--chain <name>", "epoch rules: ethereum, classic, mordor or ethereum-pow")
+    .argParser(chain)
+    .default(chain("ethereum"), "ethereum");
+}
+
+/** @throws InvalidArgumentError */
+function chain(name: string): ChainSpec {
   const spec = chainByName(name);
   if (spec === undefined) throw new InvalidArgumentError("it is not a chain that is known here");
   return spec;

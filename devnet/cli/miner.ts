@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
 import type { ChainSpec } from "ethash-wasm/chain-spec";
 import { startMiner, type MinerEvent } from "../miner/miner.ts";
-import { chain, duration, wholeNumber } from "./arguments.ts";
+import { chainOption, duration, wholeNumber } from "./arguments.ts";
 
 const options = new Command("devnet-miner")
   .description("CPU miner that speaks TCP stratum")
@@ -13,7 +13,7 @@ const options = new Command("devnet-miner")
   .requiredOption("--login <address>", "0x address that is credited")
   .option("--worker <name>", "name of this rig", "devnet")
   .option("--threads <number>", "search threads", wholeNumber, Math.max(1, availableParallelism() - 1))
-  .option("--chain <name>", "epoch rules: ethereum, classic, mordor or ethereum-pow", chain, chain("ethereum"))
+  .addOption(chainOption())
   .addOption(
     new Option("--dialect <name>", "how to speak").choices(["eth-proxy", "ethereum-stratum"]).default("eth-proxy"),
   )

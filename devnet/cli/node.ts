@@ -1,17 +1,22 @@
 // A simulated node on the command line: node devnet/cli/node.ts --port 8545
 import { once } from "node:events";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { ChainSpec } from "ethash-wasm/chain-spec";
 import { DEFAULT_DIFFICULTY, startNode, type NodeEvent } from "../node/node.ts";
-import { chain, duration, hashes, wholeNumber } from "./arguments.ts";
+import { chainOption, duration, hashes, wholeNumber } from "./arguments.ts";
 
 const options = new Command("devnet-node")
   .description("Simulated Ethash node: hands out work and really checks what miners send")
   .option("--host <address>", "address to listen on", "127.0.0.1")
   .option("--port <number>", "port to listen on", wholeNumber, 8545)
-  .option("--chain <name>", "epoch rules: ethereum, classic, mordor or ethereum-pow", chain, chain("ethereum"))
+  .addOption(chainOption())
   .option("--start-height <number>", "height of the first block", wholeNumber, 1_000)
-  .option("--difficulty <hashes>", "network difficulty", hashes, DEFAULT_DIFFICULTY)
+  .addOption(
+    // Said in words: commander writes a default as JSON, which knows no bigint.
+    new Option("--difficulty <hashes>", "network difficulty")
+      .argParser(hashes)
+      .default(DEFAULT_DIFFICULTY, DEFAULT_DIFFICULTY.toString()),
+  )
   .option("--target-block-time <duration>", "let the difficulty follow the block times; 0s: it stays", duration, 0)
   .option("--block-time <duration>", "somebody else finds a block after this long, e.g. 15s; 0s: never", duration, 0)
   .option("--recommit <duration>", "new header for the same height at this interval; 0s: never", duration, 3_000)
