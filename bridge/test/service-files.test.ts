@@ -44,3 +44,8 @@ test("writes a Dockerfile that takes the file from the pool, and no other than t
   expect(file).toContain(`CMD ${JSON.stringify(PLAN.args)}`);
   expect(serviceFile("docker", { ...PLAN, sha256: null })).toContain("ADD --chmod=644 https://pool.example/bridge.mjs");
 });
+
+test("names no Node of the system it is printed on in a file for another", () => {
+  expect(serviceFile("windows", PLAN)).toContain("-Execute (Get-Command node).Source -Argument");
+  expect(serviceFile("systemd", { ...PLAN, node: "C:\\nodejs\\node.exe" })).toContain("ExecStart=/usr/bin/node /opt/");
+});

@@ -6,7 +6,7 @@ export type Service = (typeof SERVICES)[number];
 export interface ServicePlan {
   /** Arguments of the bridge, pools included, as they were typed. */
   readonly args: readonly string[];
-  /** This program's Node, absolute. */
+  /** This program's Node, absolute. A file for another system names that system's own. */
   readonly node: string;
   /** Base of the first pool, `https://pool.example`: where the bridge's file comes from. */
   readonly origin: string;
@@ -37,7 +37,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStart=${[node, "/opt/bridge.mjs", ...args, "--display", "lines"].map(systemdWord).join(" ")}
+ExecStart=${[node.startsWith("/") ? node : "/usr/bin/node", "/opt/bridge.mjs", ...args, "--display", "lines"].map(systemdWord).join(" ")}
 Restart=always
 RestartSec=2
 # Shares that no pool has answered yet are kept in its folder over restarts.
@@ -57,13 +57,14 @@ WantedBy=multi-user.target
 function windowsTask({ args, node, origin }: ServicePlan): string {
   const words = ["$folder\\bridge.mjs", ...args, "--display", "lines", "--state", "$folder"];
   const line = words.map((word) => `\`"${word.startsWith("$folder") ? word : powerShellText(word)}\`"`).join(" ");
+  const execute = /^[a-z]:\\/i.test(node) ? `"${powerShellText(node)}"` : "(Get-Command node).Source";
   return `# Windows, as administrator in PowerShell: a task that starts with the machine, without anybody logging in, and again when it ends.
 # (Windows runs as a service only what is written as one; a task needs no further program.)
 $folder = "$env:ProgramData\\edgepool-bridge"
 New-Item -ItemType Directory -Force $folder | Out-Null
 icacls $folder /grant "*S-1-5-19:(OI)(CI)M" | Out-Null
 Invoke-WebRequest -UseBasicParsing "${origin}/bridge.mjs" -OutFile "$folder\\bridge.mjs"
-$action = New-ScheduledTaskAction -Execute "${powerShellText(node)}" -Argument "${line}"
+$action = New-ScheduledTaskAction -Execute ${execute} -Argument "${line}"
 $settings = New-ScheduledTaskSettingsSet -ExecutionTimeLimit 0 -RestartCount 999 -RestartInterval (New-TimeSpan -Minutes 1) \`
   -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
 $principal = New-ScheduledTaskPrincipal -UserId "NT AUTHORITY\\LOCAL SERVICE" -LogonType ServiceAccount
