@@ -20,8 +20,8 @@ export interface BlockPathOptions {
   readonly nodes: readonly BlockNode[];
   readonly clock: Clock;
   readonly random: () => number;
-  /** The greatest height of any work seen. */
-  readonly newestHeight: () => number;
+  /** Height of the work of now, or less; it falls where nodes go back. */
+  readonly workHeight: () => number;
   /** What nodes said to an offer, for the log. */
   readonly onAnswer: (record: BlockRecord, node: string, answer: string) => void;
   /** What nodes know of a block whose fate is open, for the log; only what is new. */
@@ -48,7 +48,7 @@ export class BlockPath {
    * @param offeredBefore a node may have been offered it, and may have taken it
    */
   async fate(record: BlockRecord, offeredBefore: boolean): Promise<BlockFate> {
-    const { clock, random, nodes, newestHeight } = this.#options;
+    const { clock, random, nodes, workHeight } = this.#options;
     const said = new Map<string, string>();
     let open = [...nodes];
     let mayHaveReached = offeredBefore;
@@ -58,7 +58,7 @@ export class BlockPath {
         if (answers === "accepted") return "accepted";
         mayHaveReached ||= answers.length > 0;
         if (!mayHaveReached) return "nobody";
-        open = newestHeight() - record.height > YOUNG_HEIGHTS ? [] : answers;
+        open = workHeight() - record.height > YOUNG_HEIGHTS ? [] : answers;
       }
       if (open.length === 0 || round >= ASK_FROM_ROUND) {
         const search = await this.#searchOnce(record, said);

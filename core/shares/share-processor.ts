@@ -97,9 +97,10 @@ export class ShareProcessor {
    * duplicate without a hash and without a request to Redis. Forgetting is harmless, the ledger decides then.
    */
   readonly #recent = new BoundedMap<string, { readonly owner: string; readonly verdict: ShareVerdict }>(REMEMBERED);
-  #newestHeight = 0;
   /** Height of the work that the template gives out now. */
   #workHeight = 0;
+  /** The same, or less: a found block far below it is too old to be offered. Sessions only lower it: too long an offer costs nothing. */
+  #offerHeight = 0;
   #refuted = 0;
   /** When, in ms, for those of the last hour; at most {@link MOST_REFUTED}. */
   #refutedAtMs: readonly number[] = [];
@@ -145,7 +146,7 @@ export class ShareProcessor {
       nodes,
       clock,
       random,
-      newestHeight: () => this.#newestHeight,
+      workHeight: () => this.#offerHeight,
       onAnswer: ({ height, nonce }, node, answer) => log.info("block offered", { height, nonce, node, answer }),
       onSearch: ({ height, nonce }, node, answer) => log.info("block looked for", { height, nonce, node, answer }),
     });
@@ -178,7 +179,7 @@ export class ShareProcessor {
   /** Work at this height is being mined. */
   prepare(height: number): void {
     this.#workHeight = height;
-    this.#newestHeight = Math.max(this.#newestHeight, height);
+    this.#offerHeight = height;
     const { keeper } = this.#options;
     const epoch = this.#epochOf(height);
     if (!keeper.has(epoch)) return this.#queue.prepare(epoch);
@@ -272,7 +273,7 @@ export class ShareProcessor {
   }
 
   async #process(share: ShareSubmission, identity: string): Promise<ShareVerdict> {
-    this.#newestHeight = Math.max(this.#newestHeight, share.job.height);
+    this.#offerHeight = Math.min(this.#offerHeight, share.workHeight ?? share.job.height);
     const known = this.#known(share, identity);
     if (known) return known;
     const { outboxBound } = this.#options;

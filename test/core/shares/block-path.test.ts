@@ -4,6 +4,7 @@ import type { BlockRecord } from "../../../core/ledger/contract/records.ts";
 import type { BlockNode } from "../../../core/shares/block-path.ts";
 import type { BlockSearch } from "../../../core/work/block-search.ts";
 import type { SubmitWorkResult } from "../../../core/work/node-client.ts";
+import { makeJob, submission } from "../../support/proofs.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import { blockVerifier, foundBlock, HEIGHT } from "./found-block.ts";
 
@@ -192,6 +193,27 @@ describe("a block whose node never said what it did with it", () => {
       ["main", HEIGHT, "block 1007: the node does not have it"],
       ["main", HEIGHT, "found as uncle"],
     ]);
+  });
+});
+
+describe("a block that is found after the node went back", () => {
+  it.each([
+    ["once the template has followed", true, false],
+    ["also where the verifier was not told of the fall", false, false],
+    ["also while a session still submits for the work from before", true, true],
+  ])("is offered again when its first offer failed, %s", async (_when, isTold, hasOldSession) => {
+    const node = new ScriptedNode([lost, accepted], [absent]);
+    const world = blockVerifier({ nodes: [node] });
+    const verifier = world.start();
+    verifier.prepare(HEIGHT + 20);
+    if (isTold) verifier.prepare(HEIGHT);
+    void verifier.submit(foundBlock({ workHeight: HEIGHT }));
+    const before = { nonce: "0x0000000000000001", mixDigest: `0x${"11".repeat(32)}` };
+    if (hasOldSession) void verifier.submit(submission(makeJob(HEIGHT + 20, 64n), before, { workHeight: HEIGHT + 20 }));
+    await settled();
+    await world.clock.pass(MINUTE);
+    expect(node.offered).toBe(2);
+    expectBlock(world);
   });
 });
 
