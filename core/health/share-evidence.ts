@@ -13,7 +13,10 @@ export interface LoginVerdicts {
 const REMEMBERED = 1_024;
 /** So many logins without one right share, and more of them than of the others, are no broken rigs any more. */
 const FEWEST_LOGINS = 3;
-/** Where no login has a right share, so many invalid ones are enough. */
+/**
+ * Where no login has a right share, so many invalid ones are enough; beside others' right ones, a login that has fewer says nothing:
+ * anybody can send a little junk under many names, and much of it bans the client.
+ */
 const FEWEST_SHARES = 10;
 /** Who has been silent for so long says nothing. Longer than a ban, after which the same miners come back. */
 const FORGET_AFTER_MS = 3_600_000;
@@ -75,25 +78,29 @@ export class ShareEvidence {
   /** One problem for `/health`; null while shares are right. */
   problem({ chain, algorithm, chainId }: Mined, nowMs: number): string | null {
     if (!this.#isEvidence()) return null;
-    const all = [...this.#failing.values()];
-    const shares = all.reduce((sum, one) => sum + one.shares, 0);
+    const witnesses = this.#witnesses();
+    const all = witnesses.map(([, failing]) => failing);
     const forS = (nowMs - Math.min(...all.map(({ sinceMs }) => sinceMs))) / 1000;
-    const logins = [...this.#failing.keys()].slice(0, 3).join(", ");
-    const of =
-      this.#failing.size === 1
-        ? "the only miner's"
-        : `${this.#failing.size} of ${this.#failing.size + this.#good.size} miners'`;
+    const named = witnesses.slice(0, 3).map(([login]) => login);
+    const miners = witnesses.length + this.#good.size;
+    const of = miners === 1 ? "the only miner's" : `${witnesses.length} of ${miners} miners'`;
     const id = chainId === null ? "" : `, whose chain id is ${chainId}`;
     return (
-      `for ${duration(forS, true)} all of ${of} shares have been invalid (${shares} shares; ${logins}): they and the pool do not mine the same. ` +
+      `for ${duration(forS, true)} all of ${of} shares have been invalid (${sharesOf(witnesses)} shares; ${named.join(", ")}): they and the pool do not mine the same. ` +
       `To do: see that the nodes are on chain = "${chain}"${id} (work.upstreams below), and that the miners run ${algorithm}`
     );
   }
 
+  /** Who has nothing but invalid shares, and enough of them to say something. */
+  #witnesses(): [string, Failing][] {
+    const fewest = this.#good.size === 0 ? 1 : FEWEST_SHARES;
+    return [...this.#failing].filter(([, { shares }]) => shares >= fewest);
+  }
+
   #isEvidence(): boolean {
-    const shares = [...this.#failing.values()].reduce((sum, one) => sum + one.shares, 0);
-    const failing = this.#failing.size;
-    return this.#good.size === 0 ? shares >= FEWEST_SHARES : failing >= FEWEST_LOGINS && failing > this.#good.size;
+    const witnesses = this.#witnesses();
+    if (this.#good.size === 0) return sharesOf(witnesses) >= FEWEST_SHARES;
+    return witnesses.length >= FEWEST_LOGINS && witnesses.length > this.#good.size;
   }
 
   #keep(): void {
@@ -103,7 +110,11 @@ export class ShareEvidence {
       this.#sql.exec("DELETE FROM share_evidence");
       return;
     }
-    const value = JSON.stringify({ version: 1, logins: Object.fromEntries([...this.#failing].slice(0, 100)) });
+    const value = JSON.stringify({ version: 1, logins: Object.fromEntries(this.#witnesses().slice(0, 100)) });
     this.#sql.exec("INSERT OR REPLACE INTO share_evidence VALUES (1, ?)", value);
   }
+}
+
+function sharesOf(logins: readonly [string, Failing][]): number {
+  return logins.reduce((sum, [, { shares }]) => sum + shares, 0);
 }

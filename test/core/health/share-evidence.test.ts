@@ -5,7 +5,7 @@ import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 const CLASSIC = { chain: "classic", algorithm: "Etchash", chainId: 61 };
-const invalid = (...logins: string[]) => ({ invalid: Object.fromEntries(logins.map((l) => [l, 2])), good: [] });
+const invalid = (...logins: string[]) => ({ invalid: Object.fromEntries(logins.map((l) => [l, 10])), good: [] });
 const good = (...logins: string[]) => ({ invalid: {}, good: logins });
 
 describe("invalid shares of many miners at once", () => {
@@ -16,7 +16,7 @@ describe("invalid shares of many miners at once", () => {
     expect(evidence.problem(CLASSIC, 0)).toBeNull();
     evidence.heard(invalid("0xb", "0xc"), 5_000);
     expect(evidence.problem(CLASSIC, 65_000)).toBe(
-      "for 1 min 5 s all of 3 of 4 miners' shares have been invalid (8 shares; 0xa, 0xb, 0xc): they and the pool do not mine the same. " +
+      "for 1 min 5 s all of 3 of 4 miners' shares have been invalid (40 shares; 0xa, 0xb, 0xc): they and the pool do not mine the same. " +
         'To do: see that the nodes are on chain = "classic", whose chain id is 61 (work.upstreams below), and that the miners run Etchash',
     );
   });
@@ -28,11 +28,21 @@ describe("invalid shares of many miners at once", () => {
     expect(evidence.problem(CLASSIC, 60_000)).toBeNull();
   });
 
+  it("are none where strangers send some junk each beside a miner whose shares are right", () => {
+    const evidence = new ShareEvidence(nodeSql());
+    evidence.heard(good("0xe"), 0);
+    for (let stranger = 0; stranger < 12; stranger += 1)
+      evidence.heard({ invalid: { [`0x${stranger}`]: 9 }, good: [] }, 1_000);
+    expect(evidence.problem(CLASSIC, 1_000)).toBeNull();
+    evidence.heard(invalid("0xa", "0xb", "0xc"), 2_000);
+    expect(evidence.problem(CLASSIC, 3_000)).toMatch(/^for 1 s all of 3 of 4 .*\(30 shares; 0xa, 0xb, 0xc\)/);
+  });
+
   it("are one for the only miner as well, after ten shares", () => {
     const evidence = new ShareEvidence(nodeSql());
     for (let report = 0; report < 5; report += 1) {
       expect(evidence.problem(CLASSIC, 0)).toBeNull();
-      evidence.heard(invalid("0xa"), 0);
+      evidence.heard({ invalid: { "0xa": 2 }, good: [] }, 0);
     }
     expect(evidence.problem({ ...CLASSIC, chainId: null }, 0)).toMatch(
       /^for 0 s all of the only miner's shares .*chain = "classic" \(work/,
@@ -53,11 +63,12 @@ describe("invalid shares of many miners at once", () => {
     const clock = new VirtualClock();
     const evidence = new ShareEvidence(nodeSql());
     const reporter = new VerdictReporter(async (_counts, logins) => evidence.heard(logins, clock.nowMs()), clock);
-    for (const login of ["0xa", "0xb", "0xc"]) reporter.count({ kind: "invalid" }, 0, login);
+    for (let share = 0; share < 10; share += 1)
+      for (const login of ["0xa", "0xb", "0xc"]) reporter.count({ kind: "invalid" }, 0, login);
     reporter.count({ kind: "invalid" }, 0, "0xd");
     reporter.count({ kind: "accepted", block: false }, 0, "0xd");
     reporter.count({ kind: "invalid" }, 0, "0xd");
     await clock.pass(5_000);
-    expect(evidence.problem(CLASSIC, clock.nowMs())).toMatch(/^for 0 s all of 3 of 4 .*\(3 shares;/);
+    expect(evidence.problem(CLASSIC, clock.nowMs())).toMatch(/^for 0 s all of 3 of 4 .*\(30 shares;/);
   });
 });
