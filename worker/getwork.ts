@@ -4,6 +4,8 @@ import { conductOf } from "../core/policy/guard.ts";
 import { namedWorker, parseLogin } from "../core/policy/login.ts";
 import { RenamedWorkers } from "../core/policy/renamed-workers.ts";
 import { answerStranger, type GetworkPost, refusePost } from "../core/session/getwork.ts";
+import { DIALECTS } from "../core/stratum/dialects.ts";
+import { parseLine } from "../core/stratum/json-rpc.ts";
 import { contextOf } from "../core/stratum/session.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
 import { accessLists } from "../durable-objects/platform/access-lists.ts";
@@ -46,6 +48,14 @@ export async function answerGetwork(
     partLog(env, "getwork").warn("the session object did not answer", { login: parsed.address, error: thrown(error) });
     return jsonRpc(refusePost(body, "notReady"));
   }
+}
+
+/** Refuses a POST to a path that names no login and that nothing else takes. @returns null for one that is no JSON-RPC request */
+export async function answerNobody(env: Env, request: Request): Promise<Response | null> {
+  const body = await readText(request, loadConfig(env).getwork.limitBodySize);
+  const parsed = parseLine(body ?? "");
+  if (parsed.kind !== "request" || parsed.request.method === "") return null;
+  return jsonRpc(DIALECTS.ethProxy.rejection(parsed.request.id, "invalidLogin"));
 }
 
 /** A login that the pool has never credited has no object before it sends a share. @returns null where its object is to answer */

@@ -57,6 +57,36 @@ describe("HTTP getwork", () => {
     });
   }
 
+  const nearMisses: [path: string, worker: string][] = [
+    [`/${LOGIN}/`, "0"],
+    [`/${LOGIN}/rig/`, "rig"],
+    [`//${LOGIN}//rig`, "rig"],
+    [`/${LOGIN}/rig/me@example.org`, "rig"],
+    [`/${LOGIN}/rig?x=1`, "rig"],
+    [`/${LOGIN}/rig%zz`, "rig-zz"],
+    [`/${LOGIN.replace("0x", "0X")}/rig`, "rig"],
+    [`/${LOGIN.slice(2)}/rig`, "rig"],
+    [`/stratum/${LOGIN}/rig`, "rig"],
+    [`/stratum/${LOGIN}.rig/`, "rig"],
+  ];
+  for (const [path, worker] of nearMisses) {
+    it(`takes ${path} for what it means, and credits ${worker}`, async () => {
+      expect(await post(submit(), path)).toBe('{"id":1,"jsonrpc":"2.0","result":true}');
+      expect(world.shares).toMatchObject([{ login: LOGIN, worker }]);
+    });
+  }
+
+  for (const path of ["/", "/stratum", "/stratum/", "/stratum/rig", "/rig/getwork", "/0x", `/x${LOGIN}`]) {
+    it(`answers a POST to ${path}, which names nobody, with Invalid login and status 200`, async () => {
+      expect(await post(GET_WORK, path)).toBe(error(-1, "Invalid login"));
+    });
+  }
+
+  it("leaves what is no JSON-RPC and is posted to nobody a 404", async () => {
+    for (const body of ["{", '["PING"]', "{}", "", "x".repeat(5_000)])
+      expect((await request("/nowhere", { method: "POST", body })).status).toBe(404);
+  });
+
   it("answers new work as soon as the node has pushed it", async () => {
     await post(GET_WORK);
     nodeHas(2, 101);
@@ -165,7 +195,13 @@ describe("HTTP getwork", () => {
 
 describe("the stratum routes without a WebSocket", () => {
   it("answer 426 and how to connect", async () => {
-    for (const path of ["/stratum", `/stratum/${LOGIN}`, `/stratum/${LOGIN}/rig`]) {
+    for (const path of [
+      "/stratum",
+      "/stratum/",
+      `/stratum/${LOGIN}`,
+      `/stratum/${LOGIN}/rig`,
+      `/stratum/${LOGIN}/rig/`,
+    ]) {
       const response = await request(path);
       expect([response.status, response.headers.get("upgrade")]).toEqual([426, "websocket"]);
       const text = await response.text();

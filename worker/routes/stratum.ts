@@ -8,7 +8,7 @@ import { handoverRequest } from "../../durable-objects/platform/session-handover
 import type { Env } from "../../durable-objects/env.ts";
 import { partLog } from "../../durable-objects/platform/part-log.ts";
 import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
-import { answerGetwork } from "../getwork.ts";
+import { answerGetwork, answerNobody } from "../getwork.ts";
 import { clientOfRequest } from "../client-ip.ts";
 import { openInBandLogin } from "../in-band-login.ts";
 
@@ -21,17 +21,37 @@ type RouteContext = Context<{ Bindings: Env }>;
 
 /** Stratum over WebSockets and HTTP getwork. */
 export function stratumRoutes(app: Hono<{ Bindings: Env }>): void {
-  for (const path of ["/stratum", "/stratum/:login", "/stratum/:login/:worker"]) app.all(path, (c) => connect(c));
-  for (const path of ["/:login{0x[^/]*}", "/:login{0x[^/]*}/:worker"]) app.all(path, (c) => getwork(c));
+  for (const path of ["/stratum", "/stratum/*"]) app.all(path, (c) => connect(c));
+  for (const path of ["/:login{0[xX][^/]*}", "/:login{0[xX][^/]*}/*"]) app.all(path, (c) => getwork(c));
+  // Whatever else is posted comes from a miner whose URL is a little wrong: any status but 200 makes ethminer storm.
+  app.post("*", async (c) =>
+    parseLogin(minerOf(c).login) ? await getwork(c) : ((await answerNobody(c.env, c.req.raw)) ?? c.notFound()),
+  );
+}
+
+/** Who mines, by `/<login>[/<worker>]` with or without `/stratum` before it; slashes too many do no harm. Not checked. */
+function minerOf(c: RouteContext): { readonly login: string; readonly worker: string } {
+  const parts = new URL(c.req.url).pathname.split("/").filter((part) => part !== "");
+  const [login = "", ...worker] = (parts[0] === "stratum" ? parts.slice(1) : parts).map(decoded);
+  return { login, worker: worker.join("/") };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 async function connect(c: RouteContext): Promise<Response> {
+  if (c.req.method === "POST") return await getwork(c);
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket") return howToConnect(c);
   const { env } = c;
   const config = loadConfig(env);
-  const named = c.req.param("login");
-  const login = named === undefined ? null : parseLogin(named);
-  if (named !== undefined && login === null) return c.text("Invalid login: a 20-byte hex address is expected\n", 400);
+  const named = minerOf(c);
+  const login = parseLogin(named.login);
+  if (named.login !== "" && login === null) return c.text("Invalid login: a 20-byte hex address is expected\n", 400);
   const ip = await clientOfRequest(c.req.raw, config.policy.bridgeToken, login?.address ?? "");
   if (ip === null) return c.text(WRONG_TOKEN, 401);
   // A login that nobody knows gets its object when it is named in band, too. So does one that could not be looked up because of a
@@ -42,7 +62,7 @@ async function connect(c: RouteContext): Promise<Response> {
   if (!allowed) return c.text(`${reason}\n`, reason === TOO_MANY ? 429 : 403);
   if (login === null) return openInBandLogin(env, config, { ip, owner: null, worker: "" });
   const owner = login.address;
-  const meant = namedWorker(owner, login.suffix, c.req.param("worker") ?? "");
+  const meant = namedWorker(owner, login.suffix, named.worker);
   renamedWorkers.note(partLog(env, "stratum"), owner, meant);
   const worker = meant.name;
   if (!isKnown) return openInBandLogin(env, config, { ip, owner, worker });
@@ -72,7 +92,7 @@ Any byte pipe does as well, for one miner:
 }
 
 async function getwork(c: RouteContext): Promise<Response> {
-  const [login, worker] = [c.req.param("login") ?? "", c.req.param("worker") ?? ""];
+  const { login, worker } = minerOf(c);
   const ip = await clientOfRequest(c.req.raw, loadConfig(c.env).policy.bridgeToken, login);
   if (ip === null) return c.text(WRONG_TOKEN, 401);
   return await answerGetwork(c.env, c.req.raw, login, worker, ip);
