@@ -6,6 +6,7 @@ import type { GuardEvent } from "../policy/guard.ts";
 import { type NamedWorker, parseLogin } from "../policy/login.ts";
 import { type DifficultyClass, shareWorth } from "../shares/difficulty-classes.ts";
 import { countedAs, type ShareVerdict } from "../shares/share.ts";
+import { awaitsFirstJob } from "../stratum/give-job.ts";
 import { handle } from "../stratum/handle.ts";
 import { afterLines, joinBytes, splitLines } from "../stratum/line-splitter.ts";
 import { loginOf } from "../stratum/messages.ts";
@@ -18,6 +19,9 @@ import type { ShareGate } from "./share-gate.ts";
 const POLICY_CLOSE = 1008;
 /** The pool is at fault: the peer is to come back. */
 export const RESTART_CLOSE = 1012;
+
+/** Whoever has subscribed and says nothing for this long waits for a job. All others have logged in by then and hear nothing twice. */
+const FIRST_JOB_AFTER_MS = 2_000;
 
 const CROWDED: ShareVerdict = { kind: "unavailable", reason: "too many shares in flight" };
 
@@ -81,6 +85,7 @@ export class StratumConnection {
   #earlyLines = 0;
   #saved: ConnectionRecord | null = null;
   #onward: Onward | null = null;
+  #stopListening: () => void = () => undefined;
 
   /** @param save stores what must survive, called after every change, as hibernation gives no notice; null: nothing has to */
   constructor(
@@ -130,6 +135,7 @@ export class StratumConnection {
     this.#queuedBytes += cost;
     await this.#inOrder(() => this.#take(chunk));
     this.#queuedBytes -= cost;
+    this.#listen();
   }
 
   /** The body of a POST. Never rejects. */
@@ -209,6 +215,19 @@ export class StratumConnection {
     }
     if (oversized) await this.feed({ kind: "oversized" });
     this.#keep();
+  }
+
+  #listen(): void {
+    this.#stopListening();
+    if (this.#onward || !awaitsFirstJob(this.state)) return;
+    const onSilence = async () => {
+      if (this.#onward) return;
+      await this.#host.ready(this.#record.owner);
+      await this.feed({ kind: "silence" });
+      // There may be no work yet.
+      this.#listen();
+    };
+    this.#stopListening = this.#host.clock.after(FIRST_JOB_AFTER_MS, () => void this.#inOrder(onSilence));
   }
 
   async #splice(owner: string, bytes: Uint8Array): Promise<void> {

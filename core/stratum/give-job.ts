@@ -25,6 +25,11 @@ export function announce(state: SessionState, context: SessionContext, nowMs: nu
   return { state: { ...given.state, told }, effects: [...sends, ...given.effects] };
 }
 
+/** The peer has subscribed in EthereumStratum/1 and has no job: BzMiner 12 logs in only once it has one (docs/protocol.md, section 4). */
+export function awaitsFirstJob({ dialect, login, extranonce, waiting, job, closed }: SessionState): boolean {
+  return !closed && dialect === "es1" && login === null && extranonce !== "" && waiting === null && job === null;
+}
+
 /** The current job as an answer to `eth_getWork`, JSON text; null where there is none. */
 export function workFor(
   state: SessionState,

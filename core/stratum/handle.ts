@@ -2,7 +2,7 @@ import { namedWorker, type NamedWorker, parseLogin, workerName } from "../policy
 import { classOf } from "../shares/difficulty-classes.ts";
 import { DIALECTS, jobId, NOTHING_TOLD, pendingBlock } from "./dialects.ts";
 import { resumedExtranonce, sessionIdWith } from "./extranonce.ts";
-import { announce, extranonceOf, toldDifficulty, workFor } from "./give-job.ts";
+import { announce, awaitsFirstJob, extranonceOf, toldDifficulty, workFor } from "./give-job.ts";
 import { parseLine, type RpcRequest } from "./json-rpc.ts";
 import { type ClientMessage, dialectOf, type DialectName, readMessage, wholeNonce } from "./messages.ts";
 import { startTrack } from "./prefix-track.ts";
@@ -92,6 +92,8 @@ function react(state: SessionState, input: SessionInput, context: SessionContext
       return onVerdict(state, input);
     case "work":
       return onWork(state, context, nowMs);
+    case "silence":
+      return awaitsFirstJob(state) ? announce(state, context, nowMs) : { state, effects: [] };
   }
 }
 
@@ -253,9 +255,11 @@ function onAuthenticated(state: SessionState, allowed: boolean, context: Session
   const { id, address: login, worker, password } = waiting;
   const fixed = askedDifficulty(password);
   // Before the first login no share counts, so the difficulty of work that was asked for early binds nobody.
-  const job = state.login === null ? null : state.job;
+  const isFirst = state.login === null;
+  const job = isFirst ? null : state.job;
+  const told = isFirst ? { ...state.told, difficulty: null } : state.told;
   const pace = { sinceMs: nowMs, shares: 0 };
-  const entered = { ...answered, login, worker, job, pace, vardiff: { ...NO_VARDIFF, fixed } };
+  const entered = { ...answered, login, worker, job, told, pace, vardiff: { ...NO_VARDIFF, fixed } };
   if (!DIALECTS[dialect].extranonce) return enter(entered, id, context, nowMs);
   const { terms, vardiff, lastClass } = context;
   const wanted = fixed === null ? lastClass(worker) : askedClass(fixed, terms, vardiff);

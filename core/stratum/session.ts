@@ -99,7 +99,9 @@ export type SessionInput =
       readonly refused: boolean;
     }
   /** `context.work` is new. */
-  | { readonly kind: "work" };
+  | { readonly kind: "work" }
+  /** The peer has said nothing for a while. */
+  | { readonly kind: "silence" };
 
 /** A submit that is ready for the verifier but for what only the shell knows. */
 export type PendingShare = Omit<ShareSubmission, "timestampMs" | "retry">;

@@ -30,6 +30,21 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("extranonces on %s", (path) => 
     expect(world.shares).toMatchObject([{ nonce: `0x${extranonce}0123456789`, mixDigest: null, worker: "rig" }]);
   });
 
+  it("come with a job to a miner that waits for one before it authorizes, and its shares count from then on", async () => {
+    const { miner } = await subscribed(path);
+    await miner.ask('{"id":2,"method":"mining.extranonce.subscribe","params":[]}');
+    const job = [
+      '{"id":null,"method":"mining.set_difficulty","params":[1.999969482421882]}',
+      expect.stringContaining(`{"id":null,"method":"mining.notify","params":["${JOB}",`),
+    ];
+    expect(await miner.read(2)).toEqual(job);
+    const submit = `{"id":4,"method":"mining.submit","params":["${LOGIN}.rig","${JOB}","0123456789"]}`;
+    expect(await miner.ask(submit)).toEqual(['{"id":4,"result":null,"error":[25,"Not subscribed",null]}']);
+    expect(await miner.ask(AUTHORIZE(), 3)).toEqual(['{"id":3,"result":true,"error":null}', ...job]);
+    expect(await miner.ask(submit)).toEqual(['{"id":4,"result":true,"error":null}']);
+    expect(world.shares).toHaveLength(1);
+  });
+
   it("survive the eviction of the session's object", async () => {
     const { miner, extranonce } = await subscribed(path);
     await miner.ask(AUTHORIZE(), 3);

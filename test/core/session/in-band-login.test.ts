@@ -162,6 +162,38 @@ describe("a login in band", () => {
     expect(rig.handed).toEqual([]);
   });
 
+  it("is waited for no longer by who waits for a job first, and gets one after two seconds of silence", async () => {
+    const rig = new InBandRig();
+    rig.work = null;
+    await rig.says(SUBSCRIBE, '{"id":2,"method":"mining.extranonce.subscribe","params":[]}');
+    await rig.clock.pass(3_000);
+    expect(rig.peer.read()).toEqual([]);
+    rig.work = rig.snapshot(1, [job("c")]);
+    await rig.clock.pass(3_000);
+    await settled();
+    expect(rig.peer.read()).toEqual([
+      expect.stringContaining("mining.set_difficulty"),
+      expect.stringContaining(`"mining.notify","params":["${"c".repeat(16)}"`),
+    ]);
+    await rig.clock.pass(3_000);
+    expect([rig.peer.read(), rig.peer.closed]).toEqual([[], null]);
+    await rig.clock.pass(1_000);
+    expect(rig.peer.closed).toEqual({ code: 1008, reason: "No login" });
+  });
+
+  it("that follows at once brings the first job: none is sent before, and nothing behind its object's back", async () => {
+    const rig = new InBandRig();
+    expect(await rig.says(SUBSCRIBE, AUTHORIZE)).toHaveLength(1);
+    await rig.clock.pass(9_000);
+    expect(rig.peer.read()).toEqual([]);
+    const slow = new InBandRig();
+    expect(await slow.says(SUBSCRIBE)).toHaveLength(1);
+    await slow.clock.pass(1_900);
+    await slow.says(AUTHORIZE);
+    await slow.clock.pass(9_000);
+    expect(slow.peer.read()).toEqual([]);
+  });
+
   it("that its object does not take, or work that cannot be had, asks the miner to come back", async () => {
     const [refused, blind] = [new InBandRig(), new InBandRig()];
     refused.connecting = () => Promise.reject(new Error("overloaded"));

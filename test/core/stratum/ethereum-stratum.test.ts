@@ -13,6 +13,13 @@ const resume = (session: string) =>
 const es2Submit = (jobName: string, tail: string, token: string) =>
   `{"id":40,"method":"mining.submit","params":["${jobName}","${tail}","${token}"]}`;
 
+/** The miner says nothing for a while. @returns what the pool wrote */
+function silence(pool: PoolDriver): string[] {
+  const from = pool.sent.length;
+  pool.feed({ kind: "silence" });
+  return pool.sent.slice(from);
+}
+
 describe("EthereumStratum/1.0.0 (NiceHash)", () => {
   const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["ethminer/0.19","EthereumStratum/1.0.0"]}';
   const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
@@ -48,6 +55,40 @@ describe("EthereumStratum/1.0.0 (NiceHash)", () => {
         workHeight: 1_000,
       },
     ]);
+  });
+
+  const SILENT_LINES = [
+    `{"id":null,"method":"mining.set_difficulty","params":[${SCALED}]}`,
+    `{"id":null,"method":"mining.notify","params":["${JOB}","${SEED}","${HEADER}",true]}`,
+  ];
+
+  it("gives a job to who subscribes and is silent, as BzMiner waits for one before it authorizes; the login gives all of it again", () => {
+    const pool = new PoolDriver();
+    expect(silence(pool)).toEqual([]);
+    pool.say(SUBSCRIBE, '{"id":2,"method":"mining.extranonce.subscribe","params":[]}');
+    expect(silence(pool)).toEqual(SILENT_LINES);
+    expect([silence(pool), pool.work(snapshot(2, [job("a")]))]).toEqual([[], []]);
+    expect(pool.say(es1Submit("23456789ab"))).toEqual(['{"id":4,"result":null,"error":[25,"Not subscribed",null]}']);
+    expect(pool.shares).toEqual([]);
+    expect(pool.say(AUTHORIZE)).toEqual(['{"id":3,"result":true,"error":null}', ...SILENT_LINES]);
+    expect(pool.say(es1Submit("23456789ab"))).toEqual(['{"id":4,"result":true,"error":null}']);
+    expect(silence(pool)).toEqual([]);
+  });
+
+  it("gives no job to a silent peer in other dialects, after the login, or where there is none", () => {
+    for (const line of [
+      '{"id":1,"method":"mining.subscribe","params":[]}',
+      '{"id":1,"method":"mining.hello","params":{"proto":"EthereumStratum/2.0.0"}}',
+      '{"id":1,"method":"eth_submitHashrate"}',
+    ]) {
+      const pool = new PoolDriver();
+      pool.say(line, '{"id":2,"method":"mining.subscribe"}');
+      expect(silence(pool)).toEqual([]);
+    }
+    const idle = new PoolDriver({ work: null });
+    idle.say(SUBSCRIBE);
+    expect(silence(idle)).toEqual([]);
+    expect(silence(ready())).toEqual([]);
   });
 
   it("lets a session that lost its connection come back under its id, and refuses every other text as an id", () => {
