@@ -1,16 +1,24 @@
 /** `npm start`: the whole pool on this machine, with progress, a live summary and, if asked for, a verdict. */
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { Listr } from "listr2";
 import { createLogUpdate } from "log-update";
+import { Ending } from "./start/ending.ts";
 import { LocalSetup, PortInUseError } from "./start/local-setup.ts";
 import { blocksIn } from "./start/ledger-totals.ts";
 import { parseStartOptions, type StartOptions } from "./start/start-options.ts";
 import { renderLine, renderPanel, type Moment } from "./start/start-summary.ts";
+import { LOCK_FILES, lockState, StateFolderError } from "./start/state-lock.ts";
 
 const PANEL_EVERY_MS = 1_000;
 const LINE_EVERY_MS = 10_000;
 /** The last lines of trouble that the panel keeps on screen. */
 const TROUBLE_LINES = 5;
+
+/** The node gave no work as long as the run lasted. The message says why. */
+class NoWorkError extends Error {
+  override readonly name = "NoWorkError";
+}
 
 const interactive = process.stdout.isTTY;
 const panel = createLogUpdate(process.stdout);
@@ -24,27 +32,55 @@ function report(line: string): void {
 
 const LISTR = { fallbackRenderer: "simple", rendererOptions: { collapseErrors: false } } as const;
 
-async function startPool(pool: LocalSetup, options: StartOptions): Promise<void> {
-  const forget = async () => {
-    if (options.fresh) await rm(options.state, { recursive: true, force: true });
-  };
+async function startPool(pool: LocalSetup, options: StartOptions, ending: Ending): Promise<void> {
+  const { geth } = options;
   await new Listr(
     [
       { title: "Ports", task: () => pool.checkPorts() },
-      { title: "Begins with an empty ledger", enabled: () => options.fresh, task: forget },
-      { title: "Node", task: async (_, task) => void (task.title = `Node: ${await pool.startNode()}`) },
+      { title: "Begins with an empty ledger", enabled: () => options.fresh, task: () => emptied(options.state) },
+      {
+        title: "Node",
+        enabled: () => geth === null,
+        task: async (_, task) => void (task.title = `Node: ${await pool.startNode()}`),
+      },
       { title: "Pool (workerd)", task: async (_, task) => void (task.title = `Pool: ${await pool.startPool()}`) },
+      {
+        title: `Node: waits for work of ${geth}`,
+        enabled: () => geth !== null,
+        task: async (_, task) => {
+          ending.after(options.forMs);
+          await workOfNode(pool, ending, (reason) => (task.title = `Node: ${geth} gives no work yet: ${reason}`));
+          ending.after(null);
+          task.title = `Node: ${geth} gives work`;
+        },
+      },
       { title: "Bridge", task: async (_, task) => void (task.title = `Bridge: ${await pool.startBridge()}`) },
     ],
     LISTR,
   ).run();
 }
 
+/** The lock on the folder stays. */
+async function emptied(state: string): Promise<void> {
+  const names = (await readdir(state)).filter((name) => !LOCK_FILES.includes(name));
+  for (const name of names) await rm(join(state, name), { recursive: true, force: true });
+}
+
+/** Waits for the node as long as the run may take. @throws NoWorkError */
+async function workOfNode(pool: LocalSetup, ending: Ending, waits: (reason: string) => void): Promise<void> {
+  const reason = await pool.waitForWork(ending.signal, (text) => {
+    waits(text);
+    report(`node: no work yet: ${text}`);
+  });
+  if (reason !== null) throw new NoWorkError(`the node gave no work: ${reason}`);
+}
+
 /** The miner's first light cache takes seconds, so it is shown growing. */
-async function startMiner(pool: LocalSetup): Promise<void> {
+async function startMiner(pool: LocalSetup, begins: () => void): Promise<void> {
   const mine = (task: { title: string }) =>
     new Promise<void>((resolve) => {
       pool.startMiner((progress) => {
+        begins();
         task.title = `Miner: light cache ${Math.round(progress * 100)} %`;
         if (progress >= 1) resolve();
       });
@@ -53,26 +89,15 @@ async function startMiner(pool: LocalSetup): Promise<void> {
 }
 
 /** Shows the pool until it is told to stop. */
-async function watch(pool: LocalSetup, stop: AbortSignal): Promise<void> {
+async function watch(pool: LocalSetup, ending: Ending): Promise<void> {
   const everyMs = interactive ? PANEL_EVERY_MS : LINE_EVERY_MS;
-  while (!stop.aborted) {
-    const moment = await pool.moment();
-    if (stop.aborted) return;
+  while (!ending.signal.aborted) {
+    const moment = await Promise.race([pool.moment(), ending.requested()]);
+    if (moment === undefined || ending.signal.aborted) return;
     if (interactive) panel([renderPanel(moment, pool.addresses()), ...trouble].join("\n"));
     else process.stdout.write(`${renderLine(moment)}\n`);
-    await sleep(everyMs, stop);
+    await ending.pause(everyMs);
   }
-}
-
-function once(stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => stop.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-function sleep(ms: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    stop.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }
 
 const credited = ({ ledger }: Moment): bigint => (ledger ? ledger.roundTotal + ledger.closedTotal : 0n);
@@ -104,33 +129,56 @@ function verdictOf(before: Moment, after: Moment) {
   };
 }
 
+/** Starts everything, shows it, and ends it. @returns exit code */
+async function run(options: StartOptions, pool: LocalSetup, ending: Ending): Promise<number> {
+  const { forMs } = options;
+  await startPool(pool, options, ending);
+  const before = await pool.moment();
+  if (options.miner && !ending.signal.aborted) {
+    ending.after(forMs);
+    await Promise.race([startMiner(pool, () => ending.after(null)), ending.requested()]);
+  }
+  const { dashboard, stratum } = pool.addresses();
+  if (!interactive) process.stdout.write(`ready: dashboard ${dashboard}, miners ${stratum.join(" or ")}\n`);
+  // The time runs from the moment when everything does; the node's first work, and the miner's, may take as long before it.
+  ending.after(forMs);
+  await watch(pool, ending);
+  const after = await pool.settle(before, ending.settleMs);
+  if (interactive) panel.done();
+  const { ok, json } = verdictOf(before, after);
+  await pool.stop();
+  if (options.json) process.stdout.write(`${JSON.stringify(json)}\n`);
+  return forMs !== null && !ok ? 1 : 0;
+}
+
 async function main(): Promise<number> {
   const options = parseStartOptions(process.argv.slice(2));
   const pool = new LocalSetup(options, report);
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort());
+  const ending = new Ending();
+  let lock: { release(): void } | null = null;
   try {
-    await startPool(pool, options);
-    const before = await pool.moment();
-    if (options.miner && !stop.signal.aborted) await Promise.race([startMiner(pool), once(stop.signal)]);
-    const { dashboard, stratum } = pool.addresses();
-    if (!interactive) process.stdout.write(`ready: dashboard ${dashboard}, miners ${stratum}\n`);
-    if (options.forMs !== null) setTimeout(() => stop.abort(), options.forMs).unref();
-    await watch(pool, stop.signal);
-    const after = await pool.settle(before);
-    if (interactive) panel.done();
-    const { ok, json } = verdictOf(before, after);
-    await pool.stop();
-    if (options.json) process.stdout.write(`${JSON.stringify(json)}\n`);
-    return options.forMs !== null && !ok ? 1 : 0;
+    lock = lockState(options.state);
+    return await run(options, pool, ending);
   } catch (error) {
-    process.stderr.write(`${error instanceof PortInUseError ? error.message : describe(error)}\n`);
+    // Whoever stopped it while it was starting knows why.
+    if (error instanceof NoWorkError && options.forMs === null) return 0;
+    const reason = describe(error);
+    process.stderr.write(`npm start: ${reason}\n`);
+    await pool.stop();
+    if (options.json) process.stdout.write(`${JSON.stringify({ error: reason })}\n`);
     return 1;
   } finally {
     await pool.stop();
+    lock?.release();
   }
 }
 
-const describe = (error: unknown): string => (error instanceof Error ? (error.stack ?? error.message) : String(error));
+/** What lies with the machine or the command line in one line; a defect with its stack. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const expected = error instanceof PortInUseError || error instanceof StateFolderError || error instanceof NoWorkError;
+  const ofSystem = "syscall" in error && "code" in error;
+  return expected || ofSystem ? error.message : (error.stack ?? error.message);
+}
 
 process.exitCode = await main();

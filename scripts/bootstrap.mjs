@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -67,27 +67,40 @@ function filesBelow(path) {
     .flatMap((entry) => filesBelow(join(path, entry.name)));
 }
 
-// The child is in our process group and gets Ctrl-C itself; we only wait for it.
-const ignoreSignal = () => undefined;
+const PARENT_EVERY_MS = 500;
+/** `npm start` ends everything in less; one that is frozen itself is killed, and its workerd ends with it. */
+const KILL_START_AFTER_MS = 5_000;
+const underNpm = process.env.npm_lifecycle_event !== undefined;
 
-function run(command, args, { quiet = false } = {}) {
+function run(command, args, { quiet = false, killAfterMs = null } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
       stdio: ["inherit", quiet ? "pipe" : "inherit", quiet ? "pipe" : "inherit"],
-      env: { ...process.env, PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH}` },
+      env: { ...process.env, PATH: [join(root, "node_modules", ".bin"), process.env.PATH].join(delimiter) },
       shell: process.platform === "win32",
     });
     let output = "";
     child.stdout?.on("data", (chunk) => (output += chunk));
     child.stderr?.on("data", (chunk) => (output += chunk));
-    // SIGTERM comes to us alone and is passed on.
-
-    const pass = () => child.kill("SIGTERM");
-    process.on("SIGINT", ignoreSignal);
+    // The child is in our process group and gets Ctrl-C itself; we only wait for it.
+    // SIGTERM comes to us alone and is passed on. Where it comes to npm, npm's shell dies of it and we hear nothing.
+    let killing;
+    const told = () => {
+      if (killAfterMs !== null) killing ??= setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+    };
+    const pass = () => {
+      child.kill("SIGTERM");
+      told();
+    };
+    const parent = process.ppid;
+    const watch = setInterval(() => process.ppid !== parent && underNpm && pass(), PARENT_EVERY_MS);
+    process.on("SIGINT", told);
     process.on("SIGTERM", pass);
     const finish = (code) => {
-      process.off("SIGINT", ignoreSignal);
+      clearInterval(watch);
+      clearTimeout(killing);
+      process.off("SIGINT", told);
       process.off("SIGTERM", pass);
       resolve({ code, output });
     };
@@ -118,6 +131,8 @@ async function step(text, command, args) {
 async function upToDate(name, fingerprint, work) {
   const stamp = join(stampDir, `${name}.stamp`);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint) return;
+  // First: where nothing can be written there is no need to begin.
+  mkdirSync(stampDir, { recursive: true });
   await work();
   mkdirSync(stampDir, { recursive: true });
   writeFileSync(stamp, fingerprint);
@@ -153,8 +168,17 @@ async function main() {
   }
   const args = plan(rest);
   if (!args) return;
-  const { code } = await run(currentNode, args);
+  const { code } = await run(currentNode, args, { killAfterMs: task === "start" ? KILL_START_AFTER_MS : null });
   process.exitCode = code;
 }
 
-await main();
+// Nobody reads what we say: that is no reason to end what runs.
+process.stderr.on("error", () => undefined);
+try {
+  await main();
+} catch (error) {
+  // A folder that cannot be written, a disk that is full; anything else is a defect and shows where.
+  if (typeof error.syscall !== "string") throw error;
+  say(error.message);
+  process.exitCode = 1;
+}

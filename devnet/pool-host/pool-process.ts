@@ -55,7 +55,7 @@ export interface PoolProcess {
 const ISOLATE_FLAGS: readonly string[] = ["--wasm-max-mem-pages=1536", "--max-old-space-size=32"];
 
 /** How long an orderly end may take before it becomes a kill. */
-const CLOSE_TIMEOUT_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
  * Bundles the Worker and starts it. Fulfilled when it answers.

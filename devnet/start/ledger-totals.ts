@@ -36,6 +36,8 @@ export class LedgerReader {
       automaticDeserialization: false,
       enableAutoPipelining: false,
       enableTelemetry: false,
+      // It is read again in a second anyway, and a retry would outlive the pool.
+      retry: false,
     });
   }
 

@@ -1,10 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { createServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
 import { startBridge, type Bridge } from "../../bridge/src/bridge.ts";
-import { blocksIn, LedgerReader } from "./ledger-totals.ts";
+import { blocksIn, LedgerReader, type LedgerTotals } from "./ledger-totals.ts";
+import { healthOf, type Health } from "./pool-health.ts";
+import { inUrl, localHost, reachableHosts } from "./reachable-hosts.ts";
 import { COINBASE, everydayContents } from "../node/transactions.ts";
 import { startMiner, type Miner } from "../miner/miner.ts";
 import { startNode, type DevNode } from "../node/node.ts";
@@ -13,9 +16,10 @@ import type { StartOptions } from "./start-options.ts";
 import type { Addresses, Moment } from "./start-summary.ts";
 
 const COIN = "eth";
-const HEALTH_TIMEOUT_MS = 2_000;
-const SETTLE_MS = 5_000;
+/** A part that takes longer to say how it is counts as one that does not answer. */
+const READ_TIMEOUT_MS = 2_000;
 const SETTLE_STEP_MS = 200;
+const WORK_STEP_MS = 500;
 
 /** A port that is needed is taken. The message says which, for what, and the flag that chooses another. */
 export class PortInUseError extends Error {
@@ -54,10 +58,9 @@ export class LocalSetup {
     if (geth === null) await assertFree("127.0.0.1", nodePort, "the simulated node", "--node-port");
   }
 
-  /** Starts the simulated node; nothing to do with a real one. */
+  /** Starts the simulated node. */
   async startNode(): Promise<string> {
-    const { geth, nodePort, blockDifficulty, blockTimeMs, port, state } = this.#options;
-    if (geth !== null) return `uses ${geth}`;
+    const { nodePort, blockDifficulty, blockTimeMs, host, port, state } = this.#options;
     this.#node = await startNode({
       port: nodePort,
       spec: this.#chain,
@@ -66,7 +69,7 @@ export class LocalSetup {
       chainFile: join(state, "simulated-chain.jsonl"),
       contents: everydayContents,
       fate: fateOf,
-      notify: port === 0 ? [] : [`http://127.0.0.1:${port}/notify/${this.#secrets.NOTIFY_TOKEN}`],
+      notify: port === 0 ? [] : [`http://${inUrl(localHost(host))}:${port}/notify/${this.#secrets.NOTIFY_TOKEN}`],
       onEvent: (event) => {
         // An uncle counts too: the node took it, so the pool keeps a candidate for it.
         if (event.kind === "block") this.#blocks++;
@@ -109,6 +112,21 @@ export class LocalSetup {
     return this.#pool.url;
   }
 
+  /**
+   * Waits until the pool has work of its node.
+   * @param waits told why there is none yet, each time that the reason is another
+   * @returns null, or the last reason when `stop` came first
+   */
+  async waitForWork(stop: AbortSignal, waits: (reason: string) => void): Promise<string | null> {
+    for (let told = ""; ; await sleep(WORK_STEP_MS, undefined, { signal: stop }).catch(() => undefined)) {
+      const health = await this.#health(READ_TIMEOUT_MS);
+      if (health?.height != null) return null;
+      const reason = health?.noWork ?? "the pool does not answer";
+      if (stop.aborted) return reason;
+      if (reason !== told) waits((told = reason));
+    }
+  }
+
   async startBridge(): Promise<string> {
     const { host, stratumPort } = this.#options;
     const pool = this.#running().url.replace(/^http/, "ws");
@@ -119,14 +137,14 @@ export class LocalSetup {
       allowInsecure: true,
       proxy: null,
     });
-    return this.addresses().stratum;
+    return this.addresses().stratum[0];
   }
 
   /** Starts the built-in miner; it builds its light cache in the background. */
   startMiner(onProgress: (progress: number) => void): void {
-    const { login, threads } = this.#options;
+    const { host, login, threads } = this.#options;
     this.#miner = startMiner({
-      host: "127.0.0.1",
+      host: localHost(host),
       port: this.#stratumPort(),
       login,
       worker: "laptop",
@@ -141,24 +159,21 @@ export class LocalSetup {
   }
 
   addresses(): Addresses {
-    const { host } = this.#options;
+    const [first = "127.0.0.1", ...others] = reachableHosts(this.#options.host, networkInterfaces()).map(inUrl);
     const { port } = new URL(this.#running().url);
-    const shown = host === "0.0.0.0" ? "127.0.0.1" : host;
+    const stratum = (at: string): string => `stratum1+tcp://${at}:${this.#stratumPort()}`;
     return {
-      dashboard: `http://${shown}:${port}/`,
-      stratum: `stratum1+tcp://${shown}:${this.#stratumPort()}`,
-      websocket: `ws://${shown}:${port}/stratum/0x…/rig1`,
-      getwork: `http://${shown}:${port}/0x…/rig1`,
+      dashboard: `http://${first}:${port}/`,
+      stratum: [stratum(first), ...others.map(stratum)],
+      websocket: `ws://${first}:${port}/stratum/0x…/rig1`,
+      getwork: `http://${first}:${port}/0x…/rig1`,
       node: this.#nodeUrl(),
     };
   }
 
   /** Reads every part as it is now. A part that does not answer shows as such; nothing throws. */
-  async moment(): Promise<Moment> {
-    const [health, ledger] = await Promise.all([
-      this.#health(),
-      this.#ledger?.totals().catch(() => null) ?? Promise.resolve(null),
-    ]);
+  async moment(timeoutMs = READ_TIMEOUT_MS): Promise<Moment> {
+    const [health, ledger] = await Promise.all([this.#health(timeoutMs), this.#totals(timeoutMs)]);
     const stats = this.#miner?.stats;
     return {
       elapsedMs: Date.now() - this.#startedAtMs,
@@ -173,12 +188,13 @@ export class LocalSetup {
     };
   }
 
-  /** Ends the built-in miner and waits, a few seconds at most, until every block that the node took stands in the ledger. */
-  async settle(before: Moment): Promise<Moment> {
+  /** Ends the built-in miner and waits, so long at most, until every block that the node took stands in the ledger. */
+  async settle(before: Moment, withinMs: number): Promise<Moment> {
+    const deadlineMs = Date.now() + withinMs;
     await this.#miner?.close();
     const expected = (before.ledger ? blocksIn(before.ledger) : 0) + this.#blocks;
-    for (const deadlineMs = Date.now() + SETTLE_MS; ; await sleep(SETTLE_STEP_MS)) {
-      const moment = await this.moment();
+    for (; ; await sleep(SETTLE_STEP_MS)) {
+      const moment = await this.moment(Math.min(READ_TIMEOUT_MS, Math.max(SETTLE_STEP_MS, deadlineMs - Date.now())));
       const settled = moment.ledger !== null && blocksIn(moment.ledger) >= expected;
       if (settled || Date.now() >= deadlineMs) return moment;
     }
@@ -193,14 +209,21 @@ export class LocalSetup {
     this.#miner = this.#bridge = this.#pool = this.#node = null;
   }
 
-  async #health(): Promise<{ height: number | null; networkDifficulty: string | null } | null> {
+  async #health(timeoutMs: number): Promise<Health | null> {
     try {
-      const reply = await fetch(`${this.#running().url}/health`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) });
-      const body: unknown = await reply.json();
-      return workOf(body);
+      const reply = await fetch(`${this.#running().url}/health`, { signal: AbortSignal.timeout(timeoutMs) });
+      return healthOf(await reply.json());
     } catch {
       return null;
     }
+  }
+
+  /** The client knows no time limit: a ledger that accepts a connection and says nothing would be waited for without end. */
+  async #totals(timeoutMs: number): Promise<LedgerTotals | null> {
+    const late = new AbortController();
+    const timeout = sleep(timeoutMs, null, { signal: late.signal }).catch(() => null);
+    const totals = this.#ledger?.totals().catch(() => null) ?? null;
+    return Promise.race([totals, timeout]).finally(() => late.abort());
   }
 
   #running(): PoolProcess {
@@ -227,20 +250,6 @@ function fateOf(nth: number): "stays" | "uncle" | "lost" {
 }
 
 const token = (): string => randomBytes(24).toString("hex");
-
-function member(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-function workOf(body: unknown): { height: number | null; networkDifficulty: string | null } {
-  const work = member(body, "work");
-  const height = member(work, "height");
-  const difficulty = member(work, "networkDifficulty");
-  return {
-    height: typeof height === "number" ? height : null,
-    networkDifficulty: typeof difficulty === "string" ? difficulty : null,
-  };
-}
 
 async function assertFree(host: string, port: number, what: string, flag: string): Promise<void> {
   if (port === 0) return;

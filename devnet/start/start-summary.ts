@@ -25,7 +25,8 @@ export interface Moment {
 /** Where one's own miner, browser and tools connect. */
 export interface Addresses {
   readonly dashboard: string;
-  readonly stratum: string;
+  /** The machine's address on each of its networks, where it listens on all of them. */
+  readonly stratum: readonly [string, ...string[]];
   readonly websocket: string;
   readonly getwork: string;
   readonly node: string;
@@ -83,7 +84,8 @@ export function renderPanel(moment: Moment, addresses: Addresses): string {
   ];
   const links: [string, string][] = [
     ["dashboard", addresses.dashboard],
-    ["your miner", `${addresses.stratum}  (user: your 0x address, e.g. 0x….rig1)`],
+    ["your miner", `${addresses.stratum[0]}  (user: your 0x address, e.g. 0x….rig1)`],
+    ...addresses.stratum.slice(1).map((url): [string, string] => ["or", url]),
     ["WebSocket", addresses.websocket],
     ["getwork", addresses.getwork],
     ["node", addresses.node],

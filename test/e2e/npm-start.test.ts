@@ -1,39 +1,16 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-
-const START = join(import.meta.dirname, "..", "..", "devnet", "start.ts");
-const FREE_PORTS = ["--port", "0", "--stratum-port", "0", "--node-port", "0"];
+import { FREE_PORTS, startProgram } from "../support/npm-start.ts";
 
 let state: string;
 beforeEach(async () => (state = await mkdtemp(join(tmpdir(), "edgepool-start-"))));
 afterEach(() => rm(state, { recursive: true, force: true }));
 
-interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `npm start`'s program in a process group of its own. `during` gets every line of standard output. */
-function start(args: readonly string[], during: (line: string, pid: number) => void = () => undefined): Promise<Run> {
-  const child = spawn(process.execPath, [START, "--state", state, ...args], { detached: true, stdio: "pipe" });
-  let [stdout, stderr, rest] = ["", "", ""];
-  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString();
-    const lines = (rest + chunk.toString()).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) during(line, child.pid ?? 0);
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
-}
+const start = (args: readonly string[], during?: (line: string, pid: number) => void) =>
+  startProgram(["--state", state, ...args], during);
 
 function groupIsGone(pid: number): boolean {
   try {
