@@ -1,6 +1,7 @@
 /** What every ledger must do with both scripts: embedded (Node and workerd), a real Redis, and a Redis behind the REST gateway. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createLedgerWriter, LedgerRecordError, MAX_BATCH } from "../../core/ledger/write-path/ledger-writer.ts";
+import { LedgerRecordError } from "../../core/ledger/contract/record-check.ts";
+import { createLedgerWriter, MAX_BATCH } from "../../core/ledger/write-path/ledger-writer.ts";
 import type { BlockRecord, LedgerWriter, RefusalCause, ShareRecord } from "../../core/ledger/contract/records.ts";
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "./ledger-records.ts";

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { checkBlock, checkRecord } from "./record-check.ts";
 import type { BlockRecord, ShareRecord } from "./records.ts";
 
 const decimal = v.pipe(
@@ -25,17 +26,25 @@ export function encodeRecords(records: ShareRecord | BlockRecord | readonly Shar
   return JSON.stringify(records, (_name, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
 }
 
-/** @throws when the text is not what {@link encodeRecords} wrote for shares */
+// A record that the ledger refuses is refused when it is read: met in a write, it would hold up all those beside it.
+
+/** @throws when the text is not what {@link encodeRecords} wrote for shares, LedgerRecordError for one that must not reach the books */
 export function decodeShares(text: string): ShareRecord[] {
-  return v.parse(shares, JSON.parse(text));
+  const records = v.parse(shares, JSON.parse(text));
+  for (const record of records) checkRecord(record);
+  return records;
 }
 
-/** @throws when the text is not what {@link encodeRecords} wrote for a share or a block */
+/** The same for a share or a block. @throws as {@link decodeShares} */
 export function decodeShare(text: string): ShareRecord {
-  return v.parse(share, JSON.parse(text));
+  const record = v.parse(share, JSON.parse(text));
+  checkRecord(record);
+  return record;
 }
 
-/** @throws when the text is not what {@link encodeRecords} wrote for a block */
+/** The same for a block. @throws as {@link decodeShares} */
 export function decodeBlock(text: string): BlockRecord {
-  return v.parse(block, JSON.parse(text));
+  const record = v.parse(block, JSON.parse(text));
+  checkBlock(record);
+  return record;
 }

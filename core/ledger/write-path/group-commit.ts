@@ -1,6 +1,6 @@
 import { sleep, type Clock } from "../../clock.ts";
 import { identityOf, proofOf } from "../../share-identity.ts";
-import { checkRecord } from "./ledger-writer.ts";
+import { checkBlock, checkRecord } from "../contract/record-check.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutboxRow, OutboxStore } from "./outbox-store.ts";
 import { mayHaveExecuted, sendWrite, type LedgerWrite } from "./send-write.ts";
@@ -81,7 +81,8 @@ export class GroupCommit {
   commit(entry: CommitEntry): Promise<RecordOutcome> {
     return new Promise((resolve, reject) => {
       // Before it is among others: one record that must not reach the books would take its whole batch with it.
-      checkRecord(entry.record);
+      if (entry.kind === "block") checkBlock(entry.record);
+      else checkRecord(entry.record);
       const one = { entry, resolve, reject };
       const { outbox } = this.#options;
       if (outbox.setAside > 0 && this.#answeredByOutbox(one, new Map())) return;

@@ -1,6 +1,7 @@
 import { ledgerKeys, type LedgerKeys } from "../contract/keys.ts";
 import { evidenceMs, renewalMs } from "./evidence.ts";
 import { explainRefusal } from "./explain-refusal.ts";
+import { checkBlock, checkRecord, LedgerRecordError } from "../contract/record-check.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, RefusalCause, ShareRecord } from "../contract/records.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
 import { RECORD_BLOCK, RECORD_SHARES } from "../contract/scripts/embedded.ts";
@@ -10,13 +11,6 @@ import { OUTCOME_CODES, POW_HEIGHTS, type LedgerScript } from "../contract/scrip
 export const MAX_BATCH = 2000;
 
 const NONE_LATE: ReadonlySet<ShareRecord> = new Set();
-
-const MAX_DIFFICULTY = 2n ** 63n - 1n;
-
-/** A record that must not reach the books: the text names the field and what was found. */
-export class LedgerRecordError extends Error {
-  override readonly name = "LedgerRecordError";
-}
 
 export interface LedgerWriterOptions {
   readonly redis: RedisPort;
@@ -94,8 +88,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   }
 
   async recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome> {
-    checkRecord(block);
-    if (block.networkDifficulty < 1n) throw fault("networkDifficulty", block.networkDifficulty, "a positive integer");
+    checkBlock(block);
     const now = this.#nowMs();
     const sweepHeight = retry ? null : this.#dueSweep(block.height);
     const { keys, args } = blockCall(this.#keys, block, this.#blockTerms(block) ?? "");
@@ -227,27 +220,4 @@ function outcomeOf(code: RedisValue): RecordOutcome {
   if (code === OUTCOME_CODES.unresolved) return "unresolved";
   if (code === OUTCOME_CODES.stale) return "stale";
   throw new RedisReplyError(`the ledger script answered with an unknown code`);
-}
-
-const SHAPES = [
-  ["login", /^0x[0-9a-f]{40}$/, "a lower-case 0x address"],
-  ["worker", /^[0-9A-Za-z_-]{1,32}$/, "1 to 32 of [0-9A-Za-z-_]"],
-  ["nonce", /^0x[0-9a-f]{16}$/, "8 bytes, lower-case hex with 0x"],
-  ["header", /^0x[0-9a-f]{64}$/, "32 bytes, lower-case hex with 0x"],
-  ["mixDigest", /^0x[0-9a-f]{64}$/, "32 bytes, lower-case hex with 0x"],
-] as const;
-
-/** Members are joined with `:` and compared as text: a field of another shape would be credited to somebody else or twice. @throws LedgerRecordError */
-export function checkRecord(share: ShareRecord): void {
-  for (const [field, shape, wanted] of SHAPES) if (!shape.test(share[field])) throw fault(field, share[field], wanted);
-  for (const field of ["height", "timestampMs"] as const) {
-    const value = share[field];
-    if (!Number.isSafeInteger(value) || value < 0) throw fault(field, value, "a non-negative integer");
-  }
-  if (share.shareDifficulty < 1n || share.shareDifficulty > MAX_DIFFICULTY)
-    throw fault("shareDifficulty", share.shareDifficulty, "1 to 2^63 - 1");
-}
-
-function fault(field: string, found: string | number | bigint, wanted: string): LedgerRecordError {
-  return new LedgerRecordError(`${field}: found ${String(found).slice(0, 100)}, wanted ${wanted}`);
 }

@@ -262,6 +262,10 @@ export class OutboxStore {
         if (!last) break;
         from = Number(last["id"]);
       }
+    // A login may have been readmitted while rows of it were set aside: nobody would try them again.
+    this.#sql.exec(
+      "UPDATE outbox SET refused_login = NULL WHERE refused_login NOT IN (SELECT login FROM refused_login)",
+    );
   }
 
   #restore(source: "outbox" | "held", row: SqlRow): void {

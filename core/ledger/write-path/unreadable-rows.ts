@@ -3,7 +3,12 @@ import type { SqlPort, SqlRow } from "../../sql-port.ts";
 import { ROW_VERSION } from "./store-tables.ts";
 
 /** What `keep` has written. */
-const KEPT = v.record(v.string(), v.union([v.string(), v.number(), v.null()]));
+const KEPT = v.object({
+  id: v.number(),
+  source: v.picklist(["outbox", "held"]),
+  reason: v.string(),
+  body: v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.union([v.string(), v.number(), v.null()]))),
+});
 
 /** A durable row that this version of the pool cannot read: of a later version, or damaged. */
 export interface UnreadableRow {
@@ -40,13 +45,14 @@ export class UnreadableRows {
     this.#sql.exec("DELETE FROM unreadable WHERE id = ?", id);
   }
 
+  /** Those that may be readable by now. What a later version set aside, or was damaged since, stays where it is. */
   all(): UnreadableRow[] {
-    return this.#sql.exec("SELECT id, source, reason, body FROM unreadable ORDER BY id").map((row) => ({
-      id: Number(row["id"]),
-      source: row["source"] === "held" ? "held" : "outbox",
-      reason: String(row["reason"]),
-      row: v.parse(KEPT, JSON.parse(String(row["body"]))),
-    }));
+    return this.#sql.exec("SELECT * FROM unreadable WHERE version <= ? ORDER BY id", ROW_VERSION).flatMap((row) => {
+      const kept = v.safeParse(KEPT, row);
+      if (!kept.success) return [];
+      const { id, source, reason, body } = kept.output;
+      return [{ id, source, reason, row: body }];
+    });
   }
 
   /** How many there are, and what the first ones are. */

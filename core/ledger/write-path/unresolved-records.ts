@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { SqlPort } from "../../sql-port.ts";
+import { LedgerRecordError } from "../contract/record-check.ts";
 import { decodeBlock, decodeShare, encodeRecords } from "../contract/record-codec.ts";
 import type { BlockRecord, ShareRecord } from "../contract/records.ts";
 import { ROW_VERSION } from "./store-tables.ts";
@@ -80,17 +81,18 @@ export class UnresolvedRecords {
     }));
   }
 
-  /** The record of an entry; null where there is none, or none that can be read. */
+  /** The record of an entry; null where there is none, or none that can be read and credited. */
   find(id: number): UnresolvedRecord | null {
     const [row] = this.#sql.exec("SELECT * FROM unresolved WHERE id = ?", id);
-    if (!row) return null;
+    if (!row || Number(row["version"]) > ROW_VERSION) return null;
     const body = String(row["body"]);
     const reason = String(row["reason"]);
     try {
       if (row["kind"] === "block") return { kind: "block", record: decodeBlock(body), reason };
       return { kind: "share", record: decodeShare(body), reason };
     } catch (error) {
-      if (error instanceof v.ValiError || error instanceof SyntaxError) return null;
+      if (error instanceof v.ValiError || error instanceof SyntaxError || error instanceof LedgerRecordError)
+        return null;
       throw error;
     }
   }

@@ -1,11 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { shardProblems } from "../../../core/health/shard-health.ts";
 import { encodeRecords } from "../../../core/ledger/contract/record-codec.ts";
 import { OutboxStore, type StoreEvents } from "../../../core/ledger/write-path/outbox-store.ts";
 import type { UnreadableRow } from "../../../core/ledger/write-path/unreadable-rows.ts";
 import type { SqlPort } from "../../../core/sql-port.ts";
 import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
+import { createLedgerWriter } from "../../../core/ledger/write-path/ledger-writer.ts";
+import { embeddedLedger } from "../../support/embedded-ledger.ts";
 import { FaultyLedger } from "../../support/faulty-ledger.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
+import { blockVerifier } from "./found-block.ts";
 import { Life } from "./life.ts";
 import { makeBlock, makeRecord } from "./make-record.ts";
 
@@ -106,5 +110,132 @@ describe("rows of other versions", () => {
     open(sql);
     sql.exec("UPDATE unreadable SET body = replace(body, '\"version\":9', '\"version\":1')");
     expect(new OutboxStore(sql).entries(5, null)).toEqual([{ id: 2, kind: "shares", uncertain: true, shares: 1 }]);
+  });
+
+  it("that a later version has set aside stay as they are, are counted, and stop nothing", () => {
+    const sql = nodeSql();
+    open(sql);
+    const keep = (source: string, text: string, version: number) =>
+      sql.exec(
+        "INSERT INTO unreadable (source, reason, body, version) VALUES (?, 'later', ?, ?)",
+        source,
+        text,
+        version,
+      );
+    const row = JSON.stringify({ id: 1, kind: "shares", uncertain: 0, shares: 1, body: body(1), version: 1 });
+    keep("held", "zip:0a0b", 2);
+    keep("outbox", row, 2);
+    keep("outbox", "zip:0a0b", 1);
+    keep("settlement", row, 1);
+    const before = sql.exec("SELECT * FROM unreadable");
+    const store = new OutboxStore(sql);
+    expect(sql.exec("SELECT * FROM unreadable")).toEqual(before);
+    expect(store.unreadable.summary().count).toBe(4);
+    expect(store.entries(5, null)).toEqual([]);
+  });
+
+  it("that waited apart for a login are written after a roll-back and forward again, though the login was readmitted", async () => {
+    const sql = nodeSql();
+    const made = new OutboxStore(sql);
+    const record = makeRecord(1, 1, 1);
+    made.refuse({ login: record.login, reason: "WRONGTYPE", sinceMs: 1 });
+    made.append({ writes: [{ kind: "shares", records: [record] }], uncertain: false, refusedLogin: record.login }, []);
+    sql.exec("UPDATE outbox SET version = 9");
+    const back = life(sql);
+    await back.clock.pass(60_000);
+    expect(back.life.store.unreadable.summary().count).toBe(1);
+    expect(back.life.outbox.refusedLogins).toEqual([]);
+    back.life.kill();
+    sql.exec("UPDATE unreadable SET body = replace(body, '\"version\":9', '\"version\":1')");
+    const { clock, ledger, life: now } = life(sql);
+    await clock.pass(60_000);
+    expect(ledger.credits).toHaveLength(1);
+    expect(now.outbox.depth).toBe(0);
+    expect(now.outbox.setAside).toBe(0);
+  });
+
+  it("that waited apart for a login that is still refused wait apart again", () => {
+    const sql = nodeSql();
+    const made = new OutboxStore(sql);
+    const { login } = makeRecord(1, 1, 1);
+    made.refuse({ login, reason: "WRONGTYPE", sinceMs: 1 });
+    made.append(
+      { writes: [{ kind: "shares", records: [makeRecord(1, 1, 1)] }], uncertain: false, refusedLogin: login },
+      [],
+    );
+    sql.exec("UPDATE outbox SET version = 9");
+    open(sql);
+    sql.exec("UPDATE unreadable SET body = replace(body, '\"version\":9', '\"version\":1')");
+    const store = new OutboxStore(sql);
+    expect(store.entries(5, login)).toHaveLength(1);
+    expect(store.entries(5, null)).toEqual([]);
+  });
+});
+
+/** Records that read well and that the ledger refuses, with the field that is named. */
+const REFUSED = [
+  ["worker", { worker: "w".repeat(40) }],
+  ["nonce", { nonce: "0xABCDEF0123456789" }],
+  ["shareDifficulty", { shareDifficulty: 0n }],
+  ["height", { height: 1.5 }],
+] as const;
+
+describe("rows whose record the ledger refuses", () => {
+  it.each(REFUSED)("for its %s are set aside and named, and hold up nobody", async (field, spoilt) => {
+    const sql = nodeSql();
+    open(sql);
+    oldOutbox(sql, 1, encodeRecords([{ ...makeRecord(1, 1, 1), ...spoilt }]));
+    oldOutbox(sql, 2, encodeRecords([makeRecord(2, 2, 2)]));
+    const clock = new VirtualClock();
+    const nowMs = () => clock.nowMs();
+    const redis = embeddedLedger({ nowMs });
+    const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs });
+    const now = new Life(sql, { connect: () => writer }, clock, () => 0.5);
+    await clock.pass(60_000);
+    expect(now.outbox.depth).toBe(0);
+    expect(await redis.command(["HGETALL", "eth:shares:roundCurrent"])).toEqual([makeRecord(2, 2, 2).login, "1000"]);
+    expect(now.store.unreadable.summary()).toEqual({
+      count: 1,
+      reasons: [expect.stringContaining(`1 in outbox: ${field}: found`)],
+    });
+  });
+
+  it.each(["claimed", "foundClaimed", "found", "sealed"])(
+    "and that are held as %s are set aside and named on /health",
+    async (stage) => {
+      const world = blockVerifier({ nodes: [] });
+      open(world.sql);
+      const record = encodeRecords({ ...makeBlock(1, 1, 1), worker: "w".repeat(40) });
+      world.sql.exec("INSERT INTO held (stage, body) VALUES (?, ?)", stage, record);
+      const verifier = world.start();
+      await world.clock.pass(60_000);
+      expect(world.sql.exec("SELECT * FROM held")).toEqual([]);
+      expect(verifier.health.outboxDepth).toBe(0);
+      expect(shardProblems(verifier.health, "shard 0", world.clock.nowMs())).toEqual([
+        expect.stringContaining("1 in held: worker: found"),
+      ]);
+    },
+  );
+
+  it.each([
+    ["a share", "share", { ...makeBlock(1, 1, 1), worker: "w".repeat(40) }, 1],
+    ["a block without difficulty", "block", { ...makeBlock(1, 1, 1), networkDifficulty: 0n }, 1],
+    ["a share of a later version", "share", makeBlock(1, 1, 1), 2],
+  ])("and that wait for the operator as %s are not credited and stay until they are dropped", async (...row) => {
+    const [, kind, record, version] = row;
+    const world = blockVerifier({ nodes: [] });
+    open(world.sql);
+    world.sql.exec(
+      "INSERT INTO unresolved (reason, at, body, kind, version) VALUES ('too old', 1, ?, ?, ?)",
+      encodeRecords(record),
+      kind,
+      version,
+    );
+    const verifier = world.start();
+    expect(verifier.settle([1], "credit", "seen")).toEqual([]);
+    await world.clock.pass(60_000);
+    expect(verifier.operatorView.unresolved).toHaveLength(1);
+    expect(verifier.health.outboxDepth).toBe(0);
+    expect(verifier.settle([1], "drop", "seen")).toEqual([1]);
   });
 });
