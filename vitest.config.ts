@@ -1,7 +1,7 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
-// Tests whose name ends in .slow.test.ts take longer than one waits for at a desk: `vitest run --project slow`.
+// Tests whose name ends in .slow.test.ts take longer than one waits for: `vitest run --project slow`.
 // Tests whose name ends in .redis.test.ts or .browser.test.ts need a program that npm cannot bring (redis-server, Chromium).
 const installed = ["**/node_modules/**"];
 const further = ["**/*.slow.test.ts", "**/*.redis.test.ts", "**/*.browser.test.ts", ...installed];

@@ -145,5 +145,6 @@ const time = (ms: number): string => duration(ms / 1000, true);
 
 function describeNode({ name, lastError, failingForMs, toDo }: NodeHealth): string {
   const since = failingForMs === null ? "" : `, for ${time(failingForMs)}`;
-  return `${name}${since}: ${lastError ?? "no answer yet"}${toDo === null ? "" : `. To do: ${toDo}`}`;
+  // Platforms end some of their errors with a full stop and some not.
+  return `${name}${since}: ${lastError?.replace(/\.$/, "") ?? "no answer yet"}${toDo === null ? "" : `. To do: ${toDo}`}`;
 }

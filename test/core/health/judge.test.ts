@@ -135,7 +135,7 @@ describe("health", () => {
               ...WELL,
               name: "b",
               height: null,
-              lastError: "cannot be reached",
+              lastError: "cannot be reached.",
               failingForMs: 0,
               toDo: "see that it runs",
             },
