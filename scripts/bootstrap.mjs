@@ -41,11 +41,20 @@ const BUILDS = [
   },
 ];
 
+/** Programs of the development network, which need the current Node and the built packages like the rest. */
+const DEVNET = ["node", "miner", "upstash-gateway"];
+
 /** What a task runs once everything is in place: arguments for the current Node. */
 const TASKS = {
   build: () => null,
   start: (rest) => ["--disable-warning=ExperimentalWarning", join(root, "devnet", "start.ts"), ...rest],
   test: (rest) => [join(root, "scripts", "test.ts"), ...rest],
+  devnet: ([program = "", ...rest]) => {
+    if (DEVNET.includes(program))
+      return ["--disable-warning=ExperimentalWarning", join(root, "devnet", "cli", `${program}.ts`), ...rest];
+    say(`which one: ${DEVNET.map((name) => `npm run -s devnet -- ${name} --help`).join(", ")}`);
+    process.exit(1);
+  },
   run: (rest) => ["--disable-warning=ExperimentalWarning", ...rest],
 };
 

@@ -1,9 +1,10 @@
-// A simulated node on the command line: node devnet/cli/node.ts --port 8545
+// A simulated node on the command line: npm run -s devnet -- node --port 8545
 import { once } from "node:events";
 import { Command, Option } from "commander";
 import type { ChainSpec } from "ethash-wasm/chain-spec";
 import { DEFAULT_DIFFICULTY, startNode, type NodeEvent } from "../node/node.ts";
 import { chainOption, duration, hashes, wholeNumber } from "./arguments.ts";
+import { failed } from "./failure.ts";
 
 const options = new Command("devnet-node")
   .description("Simulated Ethash node: hands out work and really checks what miners send")
@@ -48,7 +49,7 @@ const node = await startNode({
   ...(options.notify && { notify: options.notify }),
   ...(options.seed !== undefined && { seed: options.seed }),
   onEvent: (event) => console.log(line(event)),
-});
+}).catch((error: unknown) => failed("devnet-node", error));
 console.log(`node listens on ${node.url}`);
 await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
 await node.close();

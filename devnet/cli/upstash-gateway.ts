@@ -1,8 +1,9 @@
-// An Upstash REST API in front of a real Redis: node devnet/cli/upstash-gateway.ts --redis redis://127.0.0.1:6379
+// An Upstash REST API in front of a real Redis: npm run -s devnet -- upstash-gateway --redis redis://127.0.0.1:6379
 import { once } from "node:events";
 import { Command } from "commander";
 import { startLocalUpstash, startUpstashGateway } from "../gateway/upstash-gateway.ts";
 import { wholeNumber } from "./arguments.ts";
+import { failed } from "./failure.ts";
 
 const options = new Command("devnet-upstash")
   .description("Upstash REST API in front of a Redis server")
@@ -16,8 +17,9 @@ const options = new Command("devnet-upstash")
   .opts<{ redis?: string; port: number; token: string }>();
 
 const { redis: url, ...rest } = options;
-const local = url === undefined ? await startLocalUpstash(rest) : null;
-const gateway = local?.gateway ?? (await startUpstashGateway({ redis: { url: url ?? "" }, ...rest }));
+const end = (error: unknown): never => failed("devnet-upstash", error);
+const local = url === undefined ? await startLocalUpstash(rest).catch(end) : null;
+const gateway = local?.gateway ?? (await startUpstashGateway({ redis: { url: url ?? "" }, ...rest }).catch(end));
 console.log(`UPSTASH_REDIS_REST_URL=${gateway.url}\nUPSTASH_REDIS_REST_TOKEN=${gateway.token}`);
 await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
 await (local ?? gateway).close();

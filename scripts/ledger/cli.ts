@@ -33,8 +33,7 @@ async function exportCommand(where: string, { coin, out }: { coin: string; out?:
   const ledger = await openLedger(where);
   try {
     if (out === undefined) {
-      for await (const line of exportBooks(ledger.redis, coin)) process.stdout.write(`${line}\n`);
-      return;
+      return await pipeline(exportBooks(ledger.redis, coin), withNewlines, process.stdout, { end: false });
     }
     // Under its own name only when it is whole.
     const partial = `${out}.partial`;
@@ -49,11 +48,12 @@ async function exportCommand(where: string, { coin, out }: { coin: string; out?:
 }
 
 async function writeLines(path: string, lines: AsyncIterable<string>): Promise<void> {
-  const ended = async function* () {
-    for await (const line of lines) yield `${line}\n`;
-  };
   // A file that cannot be opened or is full ends the reading, too, and is this promise's error.
-  await pipeline(ended, createWriteStream(path, { mode: 0o600 }));
+  await pipeline(lines, withNewlines, createWriteStream(path, { mode: 0o600 }));
+}
+
+async function* withNewlines(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
 }
 
 async function importCommand(where: string, options: { in?: string; replace?: boolean }): Promise<void> {

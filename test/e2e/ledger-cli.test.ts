@@ -35,6 +35,8 @@ it("writes both scripts' books over /redis, moves them out and in again, and fin
 
   const { stdout: dump, code } = await runLedgerCli(["export", ledger], { token });
   expect(code).toBe(0);
+  const nowhere = await runLedgerCli(["export", ledger, "--out", join(stateDir, "nowhere", "dump")], { token });
+  expect(nowhere).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/^ledger: ENOENT: .*\n$/) });
   await expect(redis.command(["FLUSHALL"])).rejects.toThrow("NOPERM");
   await redis.command(["DEL", ...Object.keys(before)]);
   expect(await runLedgerCli(["import", ledger], { token, input: dump })).toMatchObject({ code: 0, stderr: "" });
