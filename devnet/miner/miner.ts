@@ -67,6 +67,8 @@ export interface Miner {
 const FIRST_SUBMIT_ID = 40;
 const LONGEST_WAIT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** New work is at every miner by then. */
+const NEW_WORK_MS = 2_000;
 
 /** Starts mining; connects again by itself until it is closed. */
 export function startMiner(options: MinerOptions): Miner {
@@ -77,6 +79,12 @@ interface PendingShare {
   readonly job: MinerJob;
   readonly nonce: string;
   readonly timer: NodeJS.Timeout;
+}
+
+interface Refusal {
+  readonly job: MinerJob;
+  readonly nonce: string;
+  readonly reason: string;
 }
 
 class CpuMiner implements Miner {
@@ -92,6 +100,8 @@ class CpuMiner implements Miner {
   };
   /** Submits in flight by id; an id is used again before it is answered, answers to one id come in order. */
   readonly #pending = new Map<number, PendingShare[]>();
+  /** Refused without a reason, until it shows whether their job was the last. */
+  readonly #refusals = new Map<Refusal, NodeJS.Timeout>();
   #connection: LineConnection | null = null;
   #dialect: MinerDialect;
   #job: MinerJob | null = null;
@@ -170,6 +180,7 @@ class CpuMiner implements Miner {
     this.#connection = null;
     this.#loggedIn = false;
     this.#job = null;
+    this.#explainOld();
     this.#search.pause();
     for (const { job, nonce, timer } of [...this.#pending.values()].flat()) {
       clearTimeout(timer);
@@ -219,6 +230,7 @@ class CpuMiner implements Miner {
     if (this.#job?.id === job.id && this.#job.target === job.target) return;
     this.#job = job;
     this.#jobs++;
+    this.#explainOld();
     try {
       this.#search.mine(job);
       this.#tell({ kind: "job", header: job.header });
@@ -241,9 +253,27 @@ class CpuMiner implements Miner {
     const share = this.#pending.get(id)?.shift();
     if (share === undefined) return;
     clearTimeout(share.timer);
-    // A bare `false` does not say why. What the miner checked itself can only have come too late, unless the job is still the one.
-    const outcome = answer === "refused" ? (share.job.id === this.#job?.id ? "invalid" : "stale") : answer;
-    this.#counted(outcome, share.job, share.nonce, reason);
+    if (answer !== "refused") return this.#counted(answer, share.job, share.nonce, reason);
+    // A bare `false` does not say why. What the miner checked itself can only have come too late, unless the job stays the one: the
+    // pool may have closed its round with a block whose new work is still on the way.
+    const refusal = { job: share.job, nonce: share.nonce, reason };
+    this.#refusals.set(
+      refusal,
+      setTimeout(() => this.#explain(refusal, "invalid"), NEW_WORK_MS),
+    );
+    this.#explainOld();
+  }
+
+  #explain(refusal: Refusal, outcome: ShareOutcome): void {
+    clearTimeout(this.#refusals.get(refusal));
+    this.#refusals.delete(refusal);
+    this.#counted(outcome, refusal.job, refusal.nonce, refusal.reason);
+  }
+
+  #explainOld(): void {
+    for (const refusal of this.#refusals.keys()) {
+      if (refusal.job.id !== this.#job?.id) this.#explain(refusal, "stale");
+    }
   }
 
   #counted(outcome: ShareOutcome, job: MinerJob, nonce: string, reason: string): void {
