@@ -164,6 +164,33 @@ describe("the dashboard in Chromium, on a pool that mines", () => {
     await page.close();
   });
 
+  it("says that figures are old when the pool serves old ones, and links an account to the chain's explorer", async () => {
+    const page = await browser.newPage();
+    await page.route(`**/api/accounts/${mining.login}`, async (route) => {
+      const response = await route.fetch();
+      const minutesAgo = new Date(Date.now() - 300_000).toUTCString();
+      await route.fulfill({
+        response,
+        headers: { ...response.headers(), date: new Date().toUTCString(), "last-modified": minutesAgo },
+      });
+    });
+    await page.route("**/api/pool", async (route) => {
+      const response = await route.fetch();
+      const explorer = {
+        block: "https://x.org/b/{}",
+        transaction: "https://x.org/t/{}",
+        address: "https://x.org/a/{}",
+      };
+      const facts: object = await response.json();
+      await route.fulfill({ response, json: { ...facts, explorer } });
+    });
+    await page.goto(`${mining.pool.url}/#/account/${mining.login}`);
+    await page.getByText(/^Figures of 5 min ago: the ledger cannot be read$/).waitFor();
+    const link = await page.getByRole("link", { name: "On the chain" }).getAttribute("href");
+    expect(link?.toLowerCase()).toBe(`https://x.org/a/${mining.login}`);
+    await page.close();
+  });
+
   it("says what is wrong with an address that was typed into the search", async () => {
     const page = await open("/");
     const search = page.getByRole("search").getByRole("searchbox");

@@ -4,7 +4,7 @@ import type { Account, AccountHistory, Overview, VerdictCounts } from "../../../
 import { coins, count, hashes, hashrate, percent } from "../data/format.ts";
 import { checksummed } from "../data/address.ts";
 import { useLive, type Live } from "../data/live.ts";
-import { useLiveInterval, useTicker } from "../data/pool-facts.ts";
+import { useLiveInterval, usePoolFacts, useTicker } from "../data/pool-facts.ts";
 import { useNow, usePreference } from "../data/preferences.ts";
 import { filling } from "./overview.tsx";
 import { ACCOUNT_RANGES, AccountCharts, type Range } from "../ui/history-charts.tsx";
@@ -18,12 +18,18 @@ export function AccountPage({ login }: { login: string }) {
   const live = useLive<Account>(`/api/accounts/${login}`, useLiveInterval());
   const [range, setRange] = useState<Range>("1d");
   const history = useLive<AccountHistory>(`/api/accounts/${login}/history?range=${range}`, HISTORY_INTERVAL_MS);
+  const explorer = usePoolFacts()?.explorer?.address;
   if (live.status === 404 && live.data === null) return <UnknownAccount login={login} />;
   const account = live.data;
   return (
     <>
       <PageTitle title="Miner" live={live}>
         <RememberButton login={login} />
+        {explorer && (
+          <a class="link text-sm" href={explorer.replace("{}", checksummed(login))} rel="noreferrer" target="_blank">
+            On the chain
+          </a>
+        )}
       </PageTitle>
       <div class="mb-4">
         <CopyLine name="Address" text={checksummed(login)} />

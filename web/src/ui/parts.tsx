@@ -5,10 +5,17 @@ import { Link } from "wouter-preact";
 import { checksummed } from "../data/address.ts";
 import { ago, duration, moment, shortHex } from "../data/format.ts";
 import { isFailing, type Live } from "../data/live.ts";
+import { useLiveInterval } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
 
-/** Figures older than this are no longer called live, in ms: several times what the pool itself lets them age. */
+/** Answers whose figures are older than the pool lets them get, and this much in ms, come from a pool that cannot read its ledger. */
 const STALE_MS = 60_000;
+
+/** What a status of the API means. */
+const TROUBLES: ReadonlyMap<number, string> = new Map([
+  [429, "The pool was asked too often"],
+  [503, "The ledger cannot be read"],
+]);
 
 /** A page's title and, beside it, how old what is shown is. The title stands in the browser's tab too. */
 export function PageTitle({
@@ -34,13 +41,16 @@ export function PageTitle({
 
 function Freshness({ live }: { live: Live<unknown> }) {
   const now = useNow(1000);
+  const collectedEveryMs = useLiveInterval();
   const age = `${duration((now - live.dataAtMs) / 1000)} ago`;
   if (isFailing(live)) {
-    const trouble = live.status === 503 ? "The ledger cannot be read" : "The pool does not answer";
+    const trouble = TROUBLES.get(live.status ?? 0) ?? "The pool does not answer";
     return <Warning>{live.data === null ? `${trouble}; trying again` : `${trouble}; figures of ${age}`}</Warning>;
   }
   if (live.data === null) return null;
-  if (now - live.dataAtMs > STALE_MS) return <Warning>{`Figures of ${age}: the ledger cannot be read`}</Warning>;
+  // By their age when they came: between two requests, or in a tab that is not looked at, they age without anybody's fault.
+  const stale = live.updatedAtMs - live.dataAtMs > STALE_MS + collectedEveryMs;
+  if (stale) return <Warning>{`Figures of ${age}: the ledger cannot be read`}</Warning>;
   return (
     <span class="text-muted flex items-center gap-2 text-sm">
       <span class="status status-success" aria-hidden="true" />
