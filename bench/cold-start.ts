@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
-import { customChain } from "ethash-wasm";
+import { customChain } from "@edgepool/ethash-wasm";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { startNode } from "../devnet/node/node.ts";
 import { startPool } from "../devnet/pool-host/pool-process.ts";
@@ -31,9 +31,9 @@ async function cacheTimes(): Promise<CacheTimes[]> {
     bundle: true,
     format: "esm",
     outfile,
-    external: ["cloudflare:workers", "ethash-wasm/kernel.wasm"],
+    external: ["cloudflare:workers", "@edgepool/ethash-wasm/kernel.wasm"],
   });
-  const kernel = await readFile(new URL(import.meta.resolve("ethash-wasm/kernel.wasm")));
+  const kernel = await readFile(new URL(import.meta.resolve("@edgepool/ethash-wasm/kernel.wasm")));
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: "bench",
@@ -42,7 +42,7 @@ async function cacheTimes(): Promise<CacheTimes[]> {
       modulesRoot: directory,
       modules: [
         { type: "ESModule", path: outfile, contents: await readFile(outfile) },
-        { type: "CompiledWasm", path: join(directory, "ethash-wasm", "kernel.wasm"), contents: kernel },
+        { type: "CompiledWasm", path: join(directory, "@edgepool/ethash-wasm", "kernel.wasm"), contents: kernel },
       ],
       resourcePersistencePath: directory,
       durableObjects: { BENCH: { className: "Bench", useSQLite: true } },

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { PauseFlag } from "../core/admin/pause.ts";
-import { Ethash } from "ethash-wasm";
-import kernel from "ethash-wasm/kernel.wasm";
+import { Ethash } from "@edgepool/ethash-wasm";
+import kernel from "@edgepool/ethash-wasm/kernel.wasm";
 import type { WorkHealth } from "../core/health/judge.ts";
 import { thrown, type Logger } from "../core/log.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";

@@ -18,7 +18,7 @@ const BUILDS = [
     name: "ethash-wasm",
     inputs: ["wasm/assembly", "wasm/src", "wasm/scripts", "wasm/package.json", "wasm/tsconfig.json"],
     output: "wasm/dist",
-    args: ["run", "build", "--silent", "-w", "ethash-wasm"],
+    args: ["run", "build", "--silent", "-w", "@edgepool/ethash-wasm"],
   },
   {
     name: "Lua scripts",

@@ -1,6 +1,6 @@
-import { Ethash, meetsTarget, targetOf, toHex } from "ethash-wasm";
-import { chainByName, epochOf } from "ethash-wasm/chain-spec";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, meetsTarget, targetOf, toHex } from "@edgepool/ethash-wasm";
+import { chainByName, epochOf } from "@edgepool/ethash-wasm/chain-spec";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { WebSocket } from "ws";
 
 /** Everything that a rig can speak. */

@@ -1,7 +1,7 @@
 // Inside workerd: the light cache built in slices as the pool does it, beside the same cache read back from a Durable Object's SQLite.
 import { DurableObject } from "cloudflare:workers";
-import { customChain, Ethash } from "ethash-wasm";
-import kernel from "ethash-wasm/kernel.wasm";
+import { customChain, Ethash } from "@edgepool/ethash-wasm";
+import kernel from "@edgepool/ethash-wasm/kernel.wasm";
 import { epochOf } from "../../core/chain-spec.ts";
 import { CacheKeeper } from "../../core/shares/cache-keeper.ts";
 import type { CacheTimes } from "./cache-times.ts";

@@ -1,4 +1,11 @@
-import { MAX_BATCH, SLICE_ITEMS, type CacheBuild, type Ethash, type PowHash, type PowInput } from "ethash-wasm";
+import {
+  MAX_BATCH,
+  SLICE_ITEMS,
+  type CacheBuild,
+  type Ethash,
+  type PowHash,
+  type PowInput,
+} from "@edgepool/ethash-wasm";
 import type { Epoch } from "../chain-spec.ts";
 
 /** The part of `ethash-wasm`'s `Ethash` that the pool verifies with. After a trap the instance is a fresh one without a cache. */

@@ -1,4 +1,4 @@
-import { meetsTarget, targetOf, toHex, type PowHash } from "ethash-wasm";
+import { meetsTarget, targetOf, toHex, type PowHash } from "@edgepool/ethash-wasm";
 import type { ShareRecord } from "../ledger/contract/records.ts";
 import { shareWorth } from "./difficulty-classes.ts";
 import type { ShareSubmission, ShareVerdict } from "./share.ts";

@@ -1,4 +1,4 @@
-import { toHex, type PowHash } from "ethash-wasm";
+import { toHex, type PowHash } from "@edgepool/ethash-wasm";
 import { BoundedMap } from "../bounded-map.ts";
 import type { Epoch } from "../chain-spec.ts";
 import type { ShareRecord } from "../ledger/contract/records.ts";

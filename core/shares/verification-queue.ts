@@ -1,4 +1,4 @@
-import type { PowHash, PowInput } from "ethash-wasm";
+import type { PowHash, PowInput } from "@edgepool/ethash-wasm";
 import type { Epoch } from "../chain-spec.ts";
 import type { Clock } from "../clock.ts";
 import { BatchPace } from "./batch-pace.ts";

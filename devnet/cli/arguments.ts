@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
-import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
+import { chainByName, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { parseDurationMs } from "../../core/units.ts";
 
 /** A command-line argument such as `500ms`, `15s`, `2m` or `3h`. @returns milliseconds @throws InvalidArgumentError */

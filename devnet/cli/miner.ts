@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
-import type { ChainSpec } from "ethash-wasm/chain-spec";
+import type { ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { startMiner, type MinerEvent } from "../miner/miner.ts";
 import { chainOption, duration, wholeNumber } from "./arguments.ts";
 

@@ -1,7 +1,7 @@
 // A simulated node on the command line: npm run -s devnet -- node --port 8545
 import { once } from "node:events";
 import { Command, Option } from "commander";
-import type { ChainSpec } from "ethash-wasm/chain-spec";
+import type { ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { DEFAULT_DIFFICULTY, startNode, type NodeEvent } from "../node/node.ts";
 import { chainOption, duration, hashes, wholeNumber } from "./arguments.ts";
 import { failed } from "./failure.ts";

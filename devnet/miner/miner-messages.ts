@@ -1,4 +1,4 @@
-import type { Epoch } from "ethash-wasm/chain-spec";
+import type { Epoch } from "@edgepool/ethash-wasm/chain-spec";
 
 /** Main thread to search thread. `null` stops searching. */
 export type SearchOrder = {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import type { ChainSpec } from "ethash-wasm/chain-spec";
+import type { ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import type { MinerJob } from "./miner-dialect.ts";
 import { freeDigits } from "./ethereum-stratum-dialect.ts";
 import type { SearchOrder, SearchReport } from "./miner-messages.ts";

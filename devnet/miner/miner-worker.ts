@@ -1,8 +1,8 @@
 // One search thread of the CPU miner: takes orders, tries nonces in batches, and looks for a newer order between batches.
 import { setImmediate as breathe } from "node:timers/promises";
 import { parentPort, type MessagePort } from "node:worker_threads";
-import { Ethash, MAX_BATCH, meetsTarget, toHex } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, MAX_BATCH, meetsTarget, toHex } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import type { SearchOrder, SearchReport } from "./miner-messages.ts";
 
 /** Hashes between two looks at the order: as many as the kernel interleaves. */

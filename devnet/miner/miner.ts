@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { customChain, type ChainSpec } from "ethash-wasm/chain-spec";
+import { customChain, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { EthProxyDialect } from "./eth-proxy-dialect.ts";
 import { EthereumStratumDialect } from "./ethereum-stratum-dialect.ts";
 import { LineConnection } from "./line-connection.ts";

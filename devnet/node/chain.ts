@@ -1,5 +1,5 @@
-import { targetOf } from "ethash-wasm";
-import type { ChainSpec } from "ethash-wasm/chain-spec";
+import { targetOf } from "@edgepool/ethash-wasm";
+import type { ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import type { RewardRules } from "../../core/payouts/reward-schedule.ts";
 import { ProofOfWork } from "./proof-of-work.ts";
 import { easedDifficulty, nextDifficulty } from "./retarget.ts";

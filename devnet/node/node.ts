@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpBindings } from "@hono/node-server";
-import { customChain, type ChainSpec } from "ethash-wasm/chain-spec";
+import { customChain, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { CLASSIC_REWARDS, type RewardRules } from "../../core/payouts/reward-schedule.ts";

@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import { Ethash, fromHex, meetsTarget, toHex } from "ethash-wasm";
-import { epochOf, type ChainSpec } from "ethash-wasm/chain-spec";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, fromHex, meetsTarget, toHex } from "@edgepool/ethash-wasm";
+import { epochOf, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { BoundedMap } from "../../core/bounded-map.ts";
 
 /** A nonce for a header, as a node gets it in `eth_submitWork`. Hex strings are lower case with `0x`. */

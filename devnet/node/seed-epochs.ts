@@ -1,6 +1,6 @@
-import { Ethash, toHex } from "ethash-wasm";
-import { epochOf, type ChainSpec, type Epoch } from "ethash-wasm/chain-spec";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, toHex } from "@edgepool/ethash-wasm";
+import { epochOf, type ChainSpec, type Epoch } from "@edgepool/ethash-wasm/chain-spec";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 
 /** Blocks up to here are searched: far beyond any chain alive, and an end for a seed that no epoch has. */
 const LAST_BLOCK = 60_000_000;

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
+import { chainByName, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { startBridge, type Bridge } from "../../bridge/src/bridge.ts";
 import { blocksIn, LedgerReader, type LedgerTotals } from "./ledger-totals.ts";
 import { healthOf, type Health } from "./pool-health.ts";

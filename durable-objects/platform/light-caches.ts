@@ -1,5 +1,5 @@
-import { Ethash } from "ethash-wasm";
-import kernel from "ethash-wasm/kernel.wasm";
+import { Ethash } from "@edgepool/ethash-wasm";
+import kernel from "@edgepool/ethash-wasm/kernel.wasm";
 import { CacheKeeper } from "../../core/shares/cache-keeper.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { Ethash, meetsTarget, targetOf, toHex } from "ethash-wasm";
-import { customChain, epochOf } from "ethash-wasm/chain-spec";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, meetsTarget, targetOf, toHex } from "@edgepool/ethash-wasm";
+import { customChain, epochOf } from "@edgepool/ethash-wasm/chain-spec";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startMiner, type Miner, type MinerEvent, type MinerOptions } from "../../devnet/miner/miner.ts";
 

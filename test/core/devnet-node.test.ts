@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { Ethash, meetsTarget, toHex } from "ethash-wasm";
-import { chainByName, customChain, epochOf } from "ethash-wasm/chain-spec";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, meetsTarget, toHex } from "@edgepool/ethash-wasm";
+import { chainByName, customChain, epochOf } from "@edgepool/ethash-wasm/chain-spec";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createNodeClient } from "../../core/work/node-client.ts";
 import { startNode, type DevNode, type NodeEvent, type NodeOptions } from "../../devnet/node/node.ts";

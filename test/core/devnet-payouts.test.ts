@@ -2,9 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Ethash, meetsTarget, toHex } from "ethash-wasm";
-import { customChain, epochOf } from "ethash-wasm/chain-spec";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, meetsTarget, toHex } from "@edgepool/ethash-wasm";
+import { customChain, epochOf } from "@edgepool/ethash-wasm/chain-spec";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createChainNode } from "../../core/payouts/chain-node.ts";
 import { replay, type ReplayedBlock } from "../../core/payouts/replay.ts";

@@ -74,9 +74,13 @@ it("every file and folder that a page names exists", () => {
 const scriptsIn = (folder: string): string[] => Object.keys(JSON.parse(text(`${folder}package.json`)).scripts);
 
 it("every npm command that a page names is one", () => {
-  const known = { "": scriptsIn(""), "ethash-wasm": scriptsIn("wasm/"), "@edgepool/bridge": scriptsIn("bridge/") };
+  const known = {
+    "": scriptsIn(""),
+    "@edgepool/ethash-wasm": scriptsIn("wasm/"),
+    "@edgepool/bridge": scriptsIn("bridge/"),
+  };
   const unknown = pages.flatMap((page) =>
-    [...text(page).matchAll(/npm run (?:-s |--silent )?([\w:]+)(?: -w ([\w-]+))?/g)]
+    [...text(page).matchAll(/npm run (?:-s |--silent )?([\w:]+)(?: -w ([@\w/-]+))?/g)]
       .filter(
         ([, name = "", workspace = ""]) =>
           !Object.entries(known).some(([of, all]) => of === workspace && all.includes(name)),
@@ -84,6 +88,16 @@ it("every npm command that a page names is one", () => {
       .map(([command]) => `${page}: ${command}`),
   );
   expect(unknown).toEqual([]);
+});
+
+it("every package that could be published has a scope of its own, and no page runs one from the registry", () => {
+  const manifests = files.filter((file) => file.endsWith("package.json")).map((file) => JSON.parse(text(file)));
+  const open = manifests.filter(({ private: closed }) => closed !== true).map(({ name }) => String(name));
+  // Whoever owns an unscoped name in the registry owns the machine of each miner who types it.
+  expect(open.filter((name) => !name.startsWith("@edgepool/"))).toEqual([]);
+  expect(open.length).toBeGreaterThan(0);
+  const ours = /npx (?:--?\S+ )*(?:@edgepool|edgepool|ethash-wasm)/;
+  expect([...pages, ...sources].filter((file) => ours.test(text(file)))).toEqual([]);
 });
 
 it("every page that a source names exists, and so does the section", () => {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chainByName } from "ethash-wasm/chain-spec";
+import { chainByName } from "@edgepool/ethash-wasm/chain-spec";
 import { afterEach, expect, it } from "vitest";
 import { startBridge } from "../../bridge/src/bridge.ts";
 import { auditBooks } from "../../core/ledger/books/audit.ts";

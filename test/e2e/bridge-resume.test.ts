@@ -1,4 +1,4 @@
-import type { Ethash } from "ethash-wasm";
+import type { Ethash } from "@edgepool/ethash-wasm";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { startBridge, type Bridge } from "../../bridge/src/index.ts";
 import { elementsOf, parseObject, textOf } from "../../bridge/src/json.ts";

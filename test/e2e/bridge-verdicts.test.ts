@@ -5,7 +5,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Ethash } from "ethash-wasm";
+import type { Ethash } from "@edgepool/ethash-wasm";
 import { startBridge, type Bridge } from "../../bridge/src/index.ts";
 import { elementsOf, parseObject, textOf, type JsonObject } from "../../bridge/src/json.ts";
 import { TcpMiner } from "../../bridge/test/tcp-miner.ts";

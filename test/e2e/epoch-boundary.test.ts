@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { customChain } from "ethash-wasm";
+import { customChain } from "@edgepool/ethash-wasm";
 import { expect, it } from "vitest";
 import { startNode } from "../../devnet/node/node.ts";
 import { startPool } from "../../devnet/pool-host/pool-process.ts";

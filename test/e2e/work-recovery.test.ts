@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chainByName, type ChainSpec } from "ethash-wasm/chain-spec";
+import { chainByName, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";

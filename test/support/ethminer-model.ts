@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import type { Ethash } from "ethash-wasm";
+import type { Ethash } from "@edgepool/ethash-wasm";
 import { elementsOf, isObject, parseObject, textOf, type JsonObject } from "../../bridge/src/json.ts";
 import { meets, solutions } from "./proofs.ts";
 

@@ -1,5 +1,5 @@
-import { Ethash } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { epochOf, type ChainSpec } from "../../core/chain-spec.ts";
 
 /** In Node: a kernel with the complete cache of the epoch of a height. */

@@ -1,4 +1,4 @@
-import { customChain, meetsTarget, targetOf, toHex, type Ethash, type PowHash } from "ethash-wasm";
+import { customChain, meetsTarget, targetOf, toHex, type Ethash, type PowHash } from "@edgepool/ethash-wasm";
 import type { ChainSpec } from "../../core/chain-spec.ts";
 import type { ShareSubmission } from "../../core/shares/share.ts";
 import type { Job } from "../../core/work/job.ts";

@@ -1,5 +1,5 @@
 import { setImmediate as breathe, setTimeout as sleep } from "node:timers/promises";
-import { toHex, type Ethash } from "ethash-wasm";
+import { toHex, type Ethash } from "@edgepool/ethash-wasm";
 
 /** A share as it went out, with who sent it. */
 export interface SentShare {

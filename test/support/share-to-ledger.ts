@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chainByName } from "ethash-wasm/chain-spec";
+import { chainByName } from "@edgepool/ethash-wasm/chain-spec";
 import { expect } from "vitest";
 import { startNode } from "../../devnet/node/node.ts";
 import { startPool } from "../../devnet/pool-host/pool-process.ts";

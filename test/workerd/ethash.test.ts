@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { chainByName, epochOf, Ethash, MAX_BATCH, toHex, type Epoch } from "ethash-wasm";
-import kernel from "ethash-wasm/kernel.wasm";
+import { chainByName, epochOf, Ethash, MAX_BATCH, toHex, type Epoch } from "@edgepool/ethash-wasm";
+import kernel from "@edgepool/ethash-wasm/kernel.wasm";
 import vectors from "../vectors/ethash.json";
 
 const ethash = Ethash.instantiate(kernel);

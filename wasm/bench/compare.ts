@@ -4,13 +4,13 @@
  * lower quartiles, which on a quiet machine are the medians, and ratios are theirs. Beside them stands what the reads alone
  * cost: C that reads as many random rows of the same cache, as many at a time as the batch has chains, and does nothing else.
  *
- *   npm run bench -w ethash-wasm -- [--epoch N] [--rounds N] [--json]
+ *   npm run bench -w @edgepool/ethash-wasm -- [--epoch N] [--rounds N] [--json]
  *
  * Needs Linux; pip, a C and a C++ compiler for the native peer.
  */
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { chainByName, epochOf, type Epoch } from "ethash-wasm";
+import { chainByName, epochOf, type Epoch } from "@edgepool/ethash-wasm";
 import { BENCH_SIZES } from "../src/bench.ts";
 import type { Contender, Work } from "./contender.ts";
 import { startNative, type Native } from "./native-peer.ts";

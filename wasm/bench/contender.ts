@@ -1,4 +1,4 @@
-import type { Epoch } from "ethash-wasm";
+import type { Epoch } from "@edgepool/ethash-wasm";
 
 /** Hashes `calls` batches of `shares` consecutive nonces. */
 export interface Work {

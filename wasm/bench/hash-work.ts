@@ -1,4 +1,4 @@
-import { toHex, type Ethash } from "ethash-wasm";
+import { toHex, type Ethash } from "@edgepool/ethash-wasm";
 import type { Work } from "./contender.ts";
 
 /** Does the work and gives the last result in hex. */

@@ -1,6 +1,6 @@
 // Runs in a process of its own, for node-contender.ts.
-import { Ethash, type Epoch } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, type Epoch } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import type { Work } from "./contender.ts";
 import { hashWork } from "./hash-work.ts";
 

@@ -14,11 +14,11 @@ export async function startWorkerd(): Promise<Contender> {
     entryPoints: [here("workerd-worker.ts")],
     bundle: true,
     format: "esm",
-    external: ["ethash-wasm/kernel.wasm"],
+    external: ["@edgepool/ethash-wasm/kernel.wasm"],
     write: false,
     target: "esnext",
   });
-  const script = bundle.outputFiles[0]?.text.replaceAll("ethash-wasm/kernel.wasm", "./kernel.wasm") ?? "";
+  const script = bundle.outputFiles[0]?.text.replaceAll("@edgepool/ethash-wasm/kernel.wasm", "./kernel.wasm") ?? "";
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: "ethash-bench",

@@ -1,6 +1,6 @@
 // Runs inside workerd; workerd-contender.ts times its requests from outside.
-import { Ethash, type Epoch } from "ethash-wasm";
-import kernel from "ethash-wasm/kernel.wasm";
+import { Ethash, type Epoch } from "@edgepool/ethash-wasm";
+import kernel from "@edgepool/ethash-wasm/kernel.wasm";
 import type { Work } from "./contender.ts";
 import { hashWork } from "./hash-work.ts";
 

@@ -48,7 +48,7 @@ export class Ethash {
 
   /**
    * A verifier without a cache.
-   * @param module `ethash-wasm/kernel.wasm` in a Worker, `loadKernel()` of `ethash-wasm/node` in Node
+   * @param module `@edgepool/ethash-wasm/kernel.wasm` in a Worker, `loadKernel()` of `@edgepool/ethash-wasm/node` in Node
    * @throws ArgumentError where `maxMemoryBytes` is not a positive number
    */
   static instantiate(module: WebAssembly.Module, options: EthashOptions = {}): Ethash {

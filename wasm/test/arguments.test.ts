@@ -11,8 +11,8 @@ import {
   toHex,
   verify,
   type PowInput,
-} from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+} from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { epochWith } from "./epochs.ts";
 
 const ethash = Ethash.instantiate(loadKernel());

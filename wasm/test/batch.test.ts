@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { Ethash, MAX_BATCH, toHex, type PowHash, type PowInput } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, MAX_BATCH, toHex, type PowHash, type PowInput } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { epochWith } from "./epochs.ts";
 import { randomBytes, randomNonce, seeded } from "./random.ts";
 

@@ -1,6 +1,14 @@
 import { describe, expect, test, vi } from "vitest";
-import { BuildAbandonedError, Ethash, MemoryError, memoryFor, NoCacheError, SLICE_ITEMS, toHex } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import {
+  BuildAbandonedError,
+  Ethash,
+  MemoryError,
+  memoryFor,
+  NoCacheError,
+  SLICE_ITEMS,
+  toHex,
+} from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { epochWith } from "./epochs.ts";
 import { seeded } from "./random.ts";
 

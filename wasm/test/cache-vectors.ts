@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { Ethash, fromHex, toHex } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, fromHex, toHex } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { epochWith, useCache } from "./epochs.ts";
 import { vectors } from "./vectors.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { ArgumentError } from "ethash-wasm";
-import { CHAINS, chainByName, customChain, epochOf, MAX_EPOCH } from "ethash-wasm/chain-spec";
+import { ArgumentError } from "@edgepool/ethash-wasm";
+import { CHAINS, chainByName, customChain, epochOf, MAX_EPOCH } from "@edgepool/ethash-wasm/chain-spec";
 
 const ethereum = customChain({ name: "like ethereum" });
 const classic = chainByName("classic") ?? ethereum;

@@ -1,4 +1,4 @@
-import type { Epoch, Ethash } from "ethash-wasm";
+import type { Epoch, Ethash } from "@edgepool/ethash-wasm";
 import { cacheBytesOf, datasetBytesOf } from "../src/sizes.ts";
 
 /** An epoch by its sizes and seed alone; its blocks play no part in hashing. */

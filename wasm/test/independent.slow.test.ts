@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { chainByName, epochOf, Ethash, toHex } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { chainByName, epochOf, Ethash, toHex } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { Peer } from "./independent.ts";
 import { randomBytes, randomNonce, seeded } from "./random.ts";
 

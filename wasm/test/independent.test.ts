@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { Ethash, toHex } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, toHex } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { Peer } from "./independent.ts";
 import { Miniature } from "./miniature.ts";
 import { randomBytes, randomNonce, seeded } from "./random.ts";

@@ -1,4 +1,4 @@
-import { loadKernel } from "ethash-wasm/node";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { growTo, instantiateKernel, LAYOUT, memoryFor } from "../src/kernel.ts";
 
 interface Share {

@@ -20,9 +20,9 @@ afterAll(() => rmSync(directory, { recursive: true }));
 test("the packed package installs without the registry and hashes in Node", () => {
   writeFileSync(
     join(directory, "use.js"),
-    `import { chainByName, epochOf, Ethash, toHex } from "ethash-wasm";
-     import { epochOf as same } from "ethash-wasm/chain-spec";
-     import { loadKernel } from "ethash-wasm/node";
+    `import { chainByName, epochOf, Ethash, toHex } from "@edgepool/ethash-wasm";
+     import { epochOf as same } from "@edgepool/ethash-wasm/chain-spec";
+     import { loadKernel } from "@edgepool/ethash-wasm/node";
      const epoch = epochOf(chainByName("ethereum"), 22);
      if (epochOf !== same) throw new Error("two copies");
      const ethash = Ethash.instantiate(loadKernel());
@@ -45,7 +45,7 @@ test("its command line is installed, too", () => {
 });
 
 test("every entry has its type declarations, and the licence comes along", () => {
-  const installed = join(directory, "node_modules", "ethash-wasm");
+  const installed = join(directory, "node_modules", "@edgepool", "ethash-wasm");
   const manifest: { exports: Record<string, { types: string; default: string } | string> } = JSON.parse(
     readFileSync(join(installed, "package.json"), "utf8"),
   );
@@ -54,5 +54,5 @@ test("every entry has its type declarations, and the licence comes along", () =>
     for (const file of files) expect(readFileSync(join(installed, file)).length).toBeGreaterThan(0);
   }
   expect(readFileSync(join(installed, "LICENSE"), "utf8")).toContain("MIT License");
-  expect(readFileSync(join(installed, "README.md"), "utf8")).toContain("# ethash-wasm");
+  expect(readFileSync(join(installed, "README.md"), "utf8")).toContain("# @edgepool/ethash-wasm");
 });

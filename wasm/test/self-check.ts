@@ -1,6 +1,6 @@
 // Run by bounds-checks.test.ts in processes of its own: prints a digest of what each kernel computes.
-import { Ethash, MAX_BATCH, toHex } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, MAX_BATCH, toHex } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { epochWith } from "./epochs.ts";
 import { randomBytes, randomNonce, seeded } from "./random.ts";
 

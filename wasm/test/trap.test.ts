@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { expect, test } from "vitest";
-import { BuildAbandonedError, Ethash, KernelTrapError, NoCacheError } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { BuildAbandonedError, Ethash, KernelTrapError, NoCacheError } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { epochWith } from "./epochs.ts";
 
 const epoch = epochWith({ size_epoch: 0 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { chainByName, epochOf, Ethash, fromHex, meetsTarget, targetOf, toHex } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { chainByName, epochOf, Ethash, fromHex, meetsTarget, targetOf, toHex } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { cacheBytesOf, datasetBytesOf } from "../src/sizes.ts";
 import { epochWith, useCache } from "./epochs.ts";
 import { Miniature } from "./miniature.ts";

@@ -1,4 +1,4 @@
-import { meetsTarget, targetOf } from "ethash-wasm";
+import { meetsTarget, targetOf } from "@edgepool/ethash-wasm";
 import { shareWorth, type ShareTerms } from "../../shares/difficulty-classes.ts";
 import { complaints, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookEntries } from "./scan.ts";

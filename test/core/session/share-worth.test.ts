@@ -1,5 +1,5 @@
 import { array, assert, asyncProperty, boolean, constantFrom, type Arbitrary, nat, oneof, record } from "fast-check";
-import { meetsTarget, targetOf, toHex, type Ethash } from "ethash-wasm";
+import { meetsTarget, targetOf, toHex, type Ethash } from "@edgepool/ethash-wasm";
 import { beforeAll, expect, it, vi } from "vitest";
 import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";
 import { createLogger } from "../../../core/log.ts";

@@ -1,5 +1,5 @@
-import { Ethash, toHex, type PowHash, type PowInput } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, toHex, type PowHash, type PowInput } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { describe, expect, it, vi } from "vitest";
 import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
 import { CacheKeeper, STRAGGLER_WAIT_MS, type PowKernel } from "../../../core/shares/cache-keeper.ts";

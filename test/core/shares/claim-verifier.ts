@@ -1,4 +1,4 @@
-import { MemoryError, type PowHash, type PowInput } from "ethash-wasm";
+import { MemoryError, type PowHash, type PowInput } from "@edgepool/ethash-wasm";
 import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
 import type { LedgerWriter, RecordOutcome } from "../../../core/ledger/contract/records.ts";
 import { createLogger } from "../../../core/log.ts";

@@ -1,5 +1,5 @@
-import { Ethash } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";
 import { createLogger } from "../../../core/log.ts";

@@ -1,4 +1,4 @@
-import type { PowHash, PowInput } from "ethash-wasm";
+import type { PowHash, PowInput } from "@edgepool/ethash-wasm";
 import { epochOf, type Epoch } from "../../../core/chain-spec.ts";
 import type { SqlPort } from "../../../core/sql-port.ts";
 import { OutboxStore } from "../../../core/ledger/write-path/outbox-store.ts";

@@ -1,4 +1,4 @@
-import { fromHex } from "ethash-wasm";
+import { fromHex } from "@edgepool/ethash-wasm";
 import { describe, expect, it } from "vitest";
 import { judgeClaim, judgeProof } from "../../../core/shares/judgement.ts";
 import { makeJob, submission } from "../../support/proofs.ts";

@@ -1,5 +1,5 @@
-import { Ethash, toHex } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { Ethash, toHex } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { epochOf } from "../../../core/chain-spec.ts";
 import { CacheKeeper, type PowKernel } from "../../../core/shares/cache-keeper.ts";

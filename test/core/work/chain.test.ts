@@ -1,4 +1,4 @@
-import { chainByName, customChain, type ChainSpec } from "ethash-wasm/chain-spec";
+import { chainByName, customChain, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { afterEach, describe, expect, it } from "vitest";
 import { startNode, type DevNode, type NodeOptions } from "../../../devnet/node/node.ts";
 import { createChainCheck, type ChainMarks } from "../../../core/work/chain-identity.ts";

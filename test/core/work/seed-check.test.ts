@@ -1,4 +1,4 @@
-import { CHAINS, chainByName, customChain, type ChainSpec } from "ethash-wasm/chain-spec";
+import { CHAINS, chainByName, customChain, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { describe, expect, it } from "vitest";
 import { createSeedCheck } from "../../../core/work/seed-check.ts";
 import { keccak256 } from "./support/test-pool.ts";

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { customChain } from "ethash-wasm/chain-spec";
+import { customChain } from "@edgepool/ethash-wasm/chain-spec";
 import { startBridge } from "../../../bridge/src/index.ts";
 import { startMiner } from "../../../devnet/miner/miner.ts";
 import { startNode } from "../../../devnet/node/node.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { customChain } from "ethash-wasm/chain-spec";
-import { Ethash } from "ethash-wasm";
-import { loadKernel } from "ethash-wasm/node";
+import { customChain } from "@edgepool/ethash-wasm/chain-spec";
+import { Ethash } from "@edgepool/ethash-wasm";
+import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { httpPost } from "../../../../durable-objects/platform/http-post.ts";
 import type { ChainSpec } from "../../../../core/chain-spec.ts";
 import type { RedisPort } from "../../../../core/ledger/contract/redis-port.ts";
