@@ -227,6 +227,17 @@ const unlocker = v.strictObject({
 
 const payouts = v.strictObject({
   scheme: v.optional(v.picklist(["prop"], "prop"), "prop"),
+  pplnsWindow: v.optional(
+    decimalText(
+      "a decimal from 0.01 to 100, such as 2",
+      (text) => /^\d{1,3}(\.\d{1,2})?$/.test(text) && Number(text) >= 0.01 && Number(text) <= 100,
+    ),
+    "2",
+  ),
+  soloFee: v.optional(
+    decimalText("a percentage from 0 to 100, such as 1.0", (text) => parsePercent(text) !== null),
+    "1.0",
+  ),
 });
 
 const LUCK_WINDOWS = "a rising list of 1 to 10 block counts, each from 1 to 10000";

@@ -274,6 +274,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
       explorer: settings.explorer === undefined ? explorerOf(chain.name) : settings.explorer,
     },
     unlocker: unlockerOf(settings, problems),
+    payouts: settings.payouts,
     admin: { token: settings.ADMIN_TOKEN },
     log: settings.log,
   };

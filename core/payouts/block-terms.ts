@@ -12,9 +12,14 @@ export interface BlockTerms extends SplitTerms {
   readonly mixDigest: string | null;
   /** The login that found it; null where it was not written down. */
   readonly finder: string | null;
+  /** Under `pplns`: difficulty of the window, and what of it the shares filled, which the closed round adds up to. Decimal; null under other schemes. */
+  readonly window: string | null;
+  readonly weights: string | null;
 }
 
 const address = v.nullable(v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/)));
+
+const digits = v.optional(v.nullable(v.pipe(v.string(), v.regex(/^\d{1,40}$/))), null);
 
 const termsSchema = v.object({
   scheme: v.picklist(SCHEMES),
@@ -27,12 +32,26 @@ const termsSchema = v.object({
   keepTxFees: v.boolean(),
   mixDigest: v.nullable(v.string()),
   finder: address,
+  // Left out of terms that were written before there was pplns.
+  window: digits,
+  weights: digits,
 });
 
 /** As the ledger keeps it: JSON with the members in a fixed order. */
 export function encodeTerms(terms: BlockTerms): string {
   const { scheme, poolFee, poolFeeAddress, donateTo, keepTxFees, mixDigest, finder } = terms;
-  return JSON.stringify({ scheme, poolFee, poolFeeAddress, donateTo, keepTxFees, mixDigest, finder });
+  const { window, weights } = terms;
+  return JSON.stringify({
+    scheme,
+    poolFee,
+    poolFeeAddress,
+    donateTo,
+    keepTxFees,
+    mixDigest,
+    finder,
+    window,
+    weights,
+  });
 }
 
 /** @returns null for what {@link encodeTerms} did not write: the block waits, named, rather than being shared out by a guess */
@@ -45,10 +64,13 @@ export function decodeTerms(text: string): BlockTerms | null {
   }
 }
 
+/** Terms of the settings of now, before there is a block. */
+export type PoolTerms = Pick<BlockTerms, "scheme" | keyof SplitTerms>;
+
 /** What a block is found under now, as `record-block` writes it. */
 export function termsOf(
-  terms: Omit<BlockTerms, "mixDigest" | "finder">,
+  terms: PoolTerms,
   { mixDigest, login }: { readonly mixDigest: string; readonly login: string },
 ): string {
-  return encodeTerms({ ...terms, mixDigest, finder: login });
+  return encodeTerms({ ...terms, mixDigest, finder: login, window: null, weights: null });
 }

@@ -2,6 +2,16 @@
 export const SCHEMES = ["prop", "pplns", "solo"] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
+/** Whom the pool's blocks belong to. */
+export interface PayoutsConfig {
+  /** Of common work; work of a solo upstream is its finder's, whatever stands here. */
+  readonly scheme: Scheme;
+  /** Under `pplns`: how many times the network difficulty of shares a block pays, decimal text. */
+  readonly pplnsWindow: string;
+  /** Under `solo`, in the place of `unlocker.poolFee`: decimal percent. */
+  readonly soloFee: string;
+}
+
 /** Shares that were committed to the ledger together: difficulty by login. */
 export type ShareGroup = ReadonlyMap<string, bigint>;
 

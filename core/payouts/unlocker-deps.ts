@@ -1,5 +1,5 @@
 import type { Logger } from "../log.ts";
-import type { BlockTerms } from "./block-terms.ts";
+import type { PoolTerms } from "./block-terms.ts";
 import type { ChainNode, NodeStatus } from "./chain-node.ts";
 import type { PayoutBooks } from "./payout-books.ts";
 import type { RewardRules } from "./reward-schedule.ts";
@@ -18,7 +18,7 @@ export interface UnlockerSettings {
   /** `merge`: an orphan's round goes back into the open round. */
   readonly orphanedRounds: "merge" | "drop";
   /** For blocks that are seen for the first time and were found without terms of their own. */
-  readonly terms: Omit<BlockTerms, "mixDigest" | "finder">;
+  readonly terms: PoolTerms;
 }
 
 export interface UnlockerDeps {

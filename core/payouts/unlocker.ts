@@ -142,7 +142,7 @@ export class BlockUnlocker {
   async #advance(block: PoolBlock, well: readonly WellNode[]): Promise<Outcome> {
     const { books, settings } = this.#deps;
     const mixDigest = block.list === "candidates" ? block.mixDigest : null;
-    const terms = await books.terms(block, { ...settings.terms, mixDigest, finder: null });
+    const terms = await books.terms(block, { ...settings.terms, mixDigest, finder: null, window: null, weights: null });
     if (terms === null) return refused(`its terms in ${books.keys.blockTerms} cannot be read`);
     const strict = block.list === "immature";
     const deep = well.filter(
@@ -283,7 +283,13 @@ export class BlockUnlocker {
 
   async #weights(move: BlockMove) {
     const { books, settings } = this.#deps;
-    const terms = await books.terms(move.block, { ...settings.terms, mixDigest: null, finder: null });
+    const terms = await books.terms(move.block, {
+      ...settings.terms,
+      mixDigest: null,
+      finder: null,
+      window: null,
+      weights: null,
+    });
     if (terms === null) return { ok: false, reason: `its terms in ${books.keys.blockTerms} cannot be read` } as const;
     return await books.weights(move.block, terms);
   }
