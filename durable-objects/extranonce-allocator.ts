@@ -33,4 +33,12 @@ export class ExtranonceAllocator extends DurableObject<Env> implements Extranonc
   async transfer(from: string, to: string, first: number): Promise<number | null> {
     return this.#lender.transfer(from, to, first);
   }
+
+  async resume(session: string, extranonce: number): Promise<boolean> {
+    return this.#lender.resume(session, extranonce);
+  }
+
+  async forget(session: string): Promise<void> {
+    this.#lender.forget(session);
+  }
 }

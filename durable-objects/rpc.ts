@@ -118,6 +118,10 @@ export interface ExtranonceAllocatorRpc {
   release(holder: string, firsts: readonly number[]): Promise<void>;
   /** Makes a block another holder's. @returns until when, Unix time in ms; null where it is not `from`'s */
   transfer(from: string, to: string, first: number): Promise<number | null>;
+  /** Whether a session that has not logged in again may have its extranonce back. */
+  resume(session: string, extranonce: number): Promise<boolean>;
+  /** A session gets nothing back by its id any more. */
+  forget(session: string): Promise<void>;
 }
 
 /** One object per client, `idFromName(client)`; every call says whose it is, since an object does not reliably know its name. */

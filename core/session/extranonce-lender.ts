@@ -1,4 +1,4 @@
-import { extranoncesOf, type DifficultyClass } from "../shares/difficulty-classes.ts";
+import { classOfPrefix, extranoncesOf, type DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { SqlPort } from "../sql-port.ts";
 
 /** A block is its holder's for so long; a holder that lives renews it at half of it. ms */
@@ -27,6 +27,9 @@ export interface LeasedBlock {
   readonly untilMs: number;
 }
 
+/** How long it is known whose a session of an in-band login became, ms. */
+const ORIGIN_MS = 2 * 24 * 3_600_000;
+
 /** Expired rows are swept when so many blocks of a class have been lent since. */
 const SWEEP_EVERY = 1_024;
 
@@ -47,6 +50,9 @@ export class ExtranonceLender {
       "CREATE TABLE IF NOT EXISTS block (first INTEGER PRIMARY KEY, holder TEXT NOT NULL, until_ms INTEGER NOT NULL)",
     );
     sql.exec("CREATE TABLE IF NOT EXISTS turn (class INTEGER PRIMARY KEY, lent INTEGER NOT NULL)");
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS origin (session TEXT PRIMARY KEY, holder TEXT NOT NULL, since_ms INTEGER NOT NULL)",
+    );
   }
 
   /** @returns as many blocks as there are, up to `count` */
@@ -61,7 +67,7 @@ export class ExtranonceLender {
       const lent: LeasedBlock[] = [];
       while (lent.length < count && free > 0) {
         const first = base + (turn % blocks) * step;
-        if (turn % SWEEP_EVERY === 0) this.#sql.exec("DELETE FROM block WHERE until_ms < ?", nowMs);
+        if (turn % SWEEP_EVERY === 0) this.#sweep(nowMs);
         turn += 1;
         if (this.#heldUntil(first) >= nowMs) continue;
         this.#sql.exec("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", first, holder, untilMs);
@@ -73,12 +79,12 @@ export class ExtranonceLender {
     });
   }
 
-  /** @returns the blocks of these that are the holder's no more; the others are for another {@link LEASE_MS} */
   /** Blocks that are lent now. */
   count(): number {
     return Number(this.#sql.exec("SELECT count(*) AS n FROM block WHERE until_ms > ?", this.#nowMs())[0]?.["n"] ?? 0);
   }
 
+  /** @returns the blocks of these that are the holder's no more; the others are for another {@link LEASE_MS} */
   renew(holder: string, firsts: readonly number[]): number[] {
     return this.#hold(holder, firsts, this.#nowMs() + LEASE_MS);
   }
@@ -88,17 +94,44 @@ export class ExtranonceLender {
     this.#hold(holder, firsts, this.#nowMs() + RESUME_MS);
   }
 
-  /** Makes a block another holder's. @returns null where it is not `from`'s to give */
+  /** Makes a block another holder's: a session's its login's, by which the session may come back. @returns null where it is not `from`'s to give */
   transfer(from: string, to: string, first: number): number | null {
-    const untilMs = this.#nowMs() + LEASE_MS;
-    const changed = this.#sql.exec(
-      "UPDATE block SET holder = ?, until_ms = ? WHERE first = ? AND holder = ? RETURNING first",
-      to,
-      untilMs,
-      first,
-      from,
-    );
-    return changed.length === 0 ? null : untilMs;
+    const nowMs = this.#nowMs();
+    const untilMs = nowMs + LEASE_MS;
+    return this.#sql.transaction(() => {
+      const changed = this.#sql.exec(
+        "UPDATE block SET holder = ?, until_ms = ? WHERE first = ? AND holder = ? RETURNING first",
+        to,
+        untilMs,
+        first,
+        from,
+      );
+      if (changed.length === 0) return null;
+      this.#sql.exec("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", from, to, nowMs);
+      return untilMs;
+    });
+  }
+
+  /**
+   * Whether a session that comes back before its login may have an extranonce: it is lent to the session itself or to the login that the
+   * session became. If so, it stays theirs for {@link RESUME_MS} at least.
+   */
+  resume(session: string, extranonce: number): boolean {
+    if (!Number.isInteger(extranonce)) return false;
+    const first = blockOf(extranonce);
+    const [block] = this.#sql.exec("SELECT holder, until_ms FROM block WHERE first = ?", first);
+    if (!block) return false;
+    const [origin] = this.#sql.exec("SELECT holder FROM origin WHERE session = ?", session);
+    const holder = String(block["holder"]);
+    if (holder !== session && holder !== origin?.["holder"]) return false;
+    const untilMs = Math.max(Number(block["until_ms"]), this.#nowMs() + RESUME_MS);
+    this.#sql.exec("UPDATE block SET until_ms = ? WHERE first = ?", untilMs, first);
+    return true;
+  }
+
+  /** A session gets nothing back by its id any more. */
+  forget(session: string): void {
+    this.#sql.exec("DELETE FROM origin WHERE session = ?", session);
   }
 
   #hold(holder: string, firsts: readonly number[], untilMs: number): number[] {
@@ -111,6 +144,11 @@ export class ExtranonceLender {
       );
       return changed.length === 0;
     });
+  }
+
+  #sweep(nowMs: number): void {
+    this.#sql.exec("DELETE FROM block WHERE until_ms < ?", nowMs);
+    this.#sql.exec("DELETE FROM origin WHERE since_ms < ?", nowMs - ORIGIN_MS);
   }
 
   #turn(wanted: DifficultyClass): number {
@@ -129,4 +167,10 @@ export class ExtranonceLender {
     const [row] = this.#sql.exec("SELECT until_ms FROM block WHERE first = ?", first);
     return Number(row?.["until_ms"] ?? -Infinity);
   }
+}
+
+/** The first extranonce of the block that one is in. */
+function blockOf(extranonce: number): number {
+  const of = classOfPrefix(extranonce, 1);
+  return extranonce - ((extranonce - extranoncesOf(of).first) % blockSize(of));
 }

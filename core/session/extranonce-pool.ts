@@ -13,6 +13,9 @@ export interface LenderPort {
   release(holder: string, firsts: readonly number[]): Promise<void>;
   /** @returns until when the block is `to`'s, Unix time in ms; null where it could not be had */
   transfer(from: string, to: string, first: number): Promise<number | null>;
+  /** @returns whether a session may have the extranonce back; false when there was no answer */
+  resume(session: string, extranonce: number): Promise<boolean>;
+  forget(session: string): Promise<void>;
 }
 
 /** A value of the login's that outlives its memory; each write is a billed row. */
@@ -20,6 +23,8 @@ export interface KeptValue {
   get(): unknown;
   set(value: unknown): void;
 }
+
+type Given = (extranonce: string) => void;
 
 const blocksSchema = v.array(
   v.object({ class: v.picklist([-6, -4, -2, 0, 2, 4, 6, 8]), first: v.number(), untilMs: v.number() }),
@@ -34,10 +39,12 @@ export class ExtranoncePool {
   readonly #lender: LenderPort;
   readonly #kept: KeptValue;
   readonly #clock: Clock;
-  /** Extranonces that a live session has. */
+  /** Extranonces that a live session has or is given in this moment. */
   readonly #inUse: () => ReadonlySet<string>;
-  /** Given to a session that is not live yet, or kept for one that has gone: until when, Unix time in ms. */
+  /** Kept for a session that has gone: until when, Unix time in ms. */
   readonly #reserved = new Map<string, number>();
+  /** Of sessions that have just come from in front of their login. */
+  readonly #adopting = new Set<string>();
   #blocks: readonly LeasedBlock[];
 
   constructor(holder: string, lender: LenderPort, kept: KeptValue, clock: Clock, inUse: () => ReadonlySet<string>) {
@@ -52,25 +59,45 @@ export class ExtranoncePool {
   /**
    * An extranonce of a class, or where there is none left, of the nearest class on the way to the pool's own.
    * @param resume hex of the one that the session has had; it gets it again where it is the login's and no live session's
+   * @param given is called in the same turn in which an extranonce is chosen, so that two who ask at once do not get one
    * @returns hex; null when none can be had
    */
-  async take(wanted: DifficultyClass, resume: string | null): Promise<string | null> {
+  async take(wanted: DifficultyClass, resume: string | null, given: Given): Promise<string | null> {
     await this.#renewOld();
-    if (resume !== null && this.#blockOf(resume) && !this.#inUse().has(resume)) return this.#give(resume);
+    if (resume !== null && this.#blockOf(resume) && !this.#inUse().has(resume)) return this.#give(resume, given);
     for (let tried: DifficultyClass = wanted; ; tried = towardsPool(tried)) {
       const free = this.#free(tried) ?? (await this.#borrow(tried));
-      if (free !== null) return this.#give(free);
+      if (free !== null) return this.#give(free, given);
       if (tried === 0) return null;
     }
   }
 
-  /** Makes the block of an extranonce the login's that its session got before it had logged in. @param session its id then */
-  async adopt(extranonce: string, session: string): Promise<void> {
-    if (this.#blockOf(extranonce)) return;
+  /**
+   * Makes the block of an extranonce the login's that its session got before it had logged in.
+   * @param session its name; where the extranonce is not its own, it gets nothing back by it any more
+   * @param isTaken another live session has the extranonce
+   * @param given as in {@link take}; null where the session takes no other extranonce
+   * @returns the extranonce that it may have; null where there is none
+   */
+  async adopt(extranonce: string, session: string, isTaken: boolean, given: Given | null): Promise<string | null> {
+    this.#adopting.add(extranonce);
+    try {
+      if (!isTaken && (await this.#own(extranonce, session))) return extranonce;
+      await this.#lender.forget(session);
+      return given && (await this.take(classOfPrefix(extranonceValue(extranonce), 1), null, given));
+    } finally {
+      this.#adopting.delete(extranonce);
+    }
+  }
+
+  async #own(extranonce: string, session: string): Promise<boolean> {
+    await this.#renewOld();
+    if (this.#blockOf(extranonce)) return true;
     const prefix = extranonceValue(extranonce);
     const untilMs = await this.#lender.transfer(session, this.#holder, prefix);
-    if (untilMs === null) return;
+    if (untilMs === null) return false;
     this.#keep([...this.#blocks, { class: classOfPrefix(prefix, 1), first: prefix, untilMs }]);
+    return true;
   }
 
   /** A session is gone; for a while its extranonce is nobody else's. With the last one all blocks are given back. */
@@ -83,28 +110,27 @@ export class ExtranoncePool {
     await this.#lender.release(this.#holder, firsts);
   }
 
-  /** Keeps the leases of live sessions. @returns extranonces that are another login's by now */
+  /** Keeps the leases of live sessions. @returns extranonces that are another login's by now, or never were this one's */
   async renew(): Promise<ReadonlySet<string>> {
-    const lost = await this.#renewOld();
-    const using = [...this.#inUse()];
-    return new Set(using.filter((hex) => lost.some((block) => covers(block, hex))));
+    await this.#renewOld();
+    const using = [...this.#inUse()].filter((hex) => hex !== "" && !this.#adopting.has(hex));
+    return new Set(using.filter((hex) => !this.#blockOf(hex)));
   }
 
-  /** @returns blocks that are another's by now */
-  async #renewOld(): Promise<readonly LeasedBlock[]> {
+  /** Gives up the blocks that are another's by now. */
+  async #renewOld(): Promise<void> {
     const nowMs = this.#clock.nowMs();
     const old = this.#blocks.filter(({ untilMs }) => untilMs - nowMs < LEASE_MS / 2);
-    if (old.length === 0) return [];
+    if (old.length === 0) return;
     const gone = await this.#lender.renew(
       this.#holder,
       old.map(({ first }) => first),
     );
     // Without an answer a lease holds as long as it was given for.
-    const lost = old.filter(({ first, untilMs }) => (gone === null ? untilMs <= nowMs : gone.includes(first)));
-    const kept = this.#blocks.filter((block) => !lost.includes(block));
+    const lost = new Set(old.filter(({ first, untilMs }) => (gone === null ? untilMs <= nowMs : gone.includes(first))));
+    const kept = this.#blocks.filter((block) => !lost.has(block));
     const untilMs = nowMs + LEASE_MS;
     this.#keep(kept.map((block) => (gone && old.includes(block) ? until(block, untilMs) : block)));
-    return lost;
   }
 
   /** More blocks at a time, the more there are. */
@@ -130,8 +156,9 @@ export class ExtranoncePool {
     return null;
   }
 
-  #give(extranonce: string): string {
+  #give(extranonce: string, given: Given): string {
     this.#reserved.set(extranonce, this.#clock.nowMs() + RESUME_MS);
+    given(extranonce);
     return extranonce;
   }
 

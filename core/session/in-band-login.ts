@@ -96,13 +96,16 @@ export class InBandLogin implements ConnectionHost {
     this.#work ??= await this.#ports.work();
   }
 
-  /** A block of its own; the login takes it over. One that is resumed is the login's already, if it is anyone's. */
+  /** A block of its own; the login takes it over. Anybody can name an extranonce: a session gets back what was lent to it or to the login that it became. */
   async allocateExtranonce(
-    _connection: StratumConnection,
+    { state: { waiting } }: StratumConnection,
     wanted: DifficultyClass,
     resume: string | null,
   ): Promise<string | null> {
-    if (resume !== null) return resume;
+    if (resume !== null && waiting?.for === "extranonce" && waiting.resume !== null) {
+      const session = sessionName(waiting.resume);
+      if (await this.#ports.lender.resume(session, extranonceValue(resume))) return resume;
+    }
     const name = sessionName(this.#ownId);
     const [block] = await this.#ports.lender.lend(name, wanted, 1);
     if (!block) return null;

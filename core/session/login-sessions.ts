@@ -90,6 +90,8 @@ export class LoginSessions implements ConnectionHost {
   readonly #gates = new BoundedMap<string, ShareGate>(REMEMBERED_CLIENTS);
   readonly #unfinished = new Set<StratumConnection>();
   readonly #extranonces: ExtranoncePool;
+  /** What each connection was given last; its state says so a moment later. */
+  readonly #given = new WeakMap<StratumConnection, string>();
   readonly #classes: LastClasses;
   readonly #paused: KeptValue;
   readonly #conduct: ConductReports;
@@ -106,8 +108,8 @@ export class LoginSessions implements ConnectionHost {
     this.#feed = new WorkFeed(config.work, ports.subscribe, log);
     this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit, ports.submitAll);
     this.#tallies = new SubmitTallies(ports.history, clock, log);
-    const inUse = () => new Set(this.live().map(({ state }) => state.extranonce));
-    this.#extranonces = new ExtranoncePool(ports.name, ports.lender, ports.kept("extranonces"), clock, inUse);
+    const { name, lender } = ports;
+    this.#extranonces = new ExtranoncePool(name, lender, ports.kept("extranonces"), clock, () => this.#inUse(null));
     this.#classes = new LastClasses(ports.kept("classes"));
     this.#paused = ports.kept("paused");
     this.#conduct = new ConductReports(ports.guard, clock);
@@ -120,16 +122,27 @@ export class LoginSessions implements ConnectionHost {
     peer.serializeAttachment(storedRecord(record));
     const begun = this.#carry(peer, record);
     this.#begin(begun);
-    const { id: session, extranonce } = record.state;
-    if (extranonce !== "") {
-      this.#endEarlier(begun, session);
-      // Named before its login, where nobody could look: it may be another session's.
-      const isTaken = this.live().some((other) => other !== begun && other.state.extranonce === extranonce);
-      if (isTaken) begun.close("Extranonce in use");
-      this.background(this.#extranonces.adopt(extranonce, sessionName(session)));
-    }
+    if (record.state.extranonce !== "") this.background(this.#adopt(begun));
     this.#turnAway(begun, nowMs);
     return nowMs + this.#config.stratum.loginTimeoutMs;
+  }
+
+  /** What a session was given before its login, where nobody could look whether it is another's: if it is, the session gets one of its own. */
+  async #adopt(begun: StratumConnection): Promise<void> {
+    const { id, extranonce, canMove } = begun.state;
+    this.#endEarlier(begun, id);
+    const isTaken = this.#inUse(begun).has(extranonce);
+    const given = canMove ? (other: string) => void this.#given.set(begun, other) : null;
+    await begun.first(async () => {
+      const own = await this.#extranonces.adopt(extranonce, sessionName(id), isTaken, given);
+      if (own === null) return begun.close("Extranonce in use", RESTART_CLOSE);
+      if (own !== extranonce) await begun.feed({ kind: "extranonce", value: own });
+    });
+  }
+
+  #inUse(except: StratumConnection | null): ReadonlySet<string> {
+    const using = this.live().filter((one) => one !== except);
+    return new Set(using.flatMap((one) => [one.state.extranonce, this.#given.get(one) ?? ""]));
   }
 
   /** Closes who was let in before its ban and comes after it. */
@@ -160,12 +173,10 @@ export class LoginSessions implements ConnectionHost {
     this.#unfinished.delete(connection);
     this.#tallies.settleLast(connection);
     const { ip, state } = connection.record;
-    const others = () => this.live().filter((other) => other !== connection);
     // A session that came back on another socket before this one was known to be dead keeps its extranonce.
     const { extranonce } = state;
-    const isFree = extranonce !== "" && !others().some((other) => other.state.extranonce === extranonce);
-    if (isFree) await this.#extranonces.left(extranonce);
-    const same = others().filter(({ record }) => record.ip === ip);
+    if (extranonce !== "" && !this.#inUse(connection).has(extranonce)) await this.#extranonces.left(extranonce);
+    const same = this.live().filter((other) => other !== connection && other.record.ip === ip);
     const conduct = this.#conduct.leave(connection, same);
     if (same.length > 0 && !this.#config.policy.limits.enabled) return;
     await this.#ports.guard.left(ip, connection.record.owner, same.length, conduct);
@@ -263,7 +274,7 @@ export class LoginSessions implements ConnectionHost {
   ): Promise<string | null> {
     const { waiting } = connection.state;
     if (waiting?.for === "extranonce" && waiting.resume !== null) this.#endEarlier(connection, waiting.resume);
-    return await this.#extranonces.take(wanted, resume);
+    return await this.#extranonces.take(wanted, resume, (given) => void this.#given.set(connection, given));
   }
 
   retargeted(worker: string, wanted: DifficultyClass): void {

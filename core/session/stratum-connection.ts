@@ -138,6 +138,11 @@ export class StratumConnection {
     this.#listen();
   }
 
+  /** Does something before the peer's next line. Never rejects. */
+  async first(task: () => Promise<void>): Promise<void> {
+    await this.#inOrder(task);
+  }
+
   /** The body of a POST. Never rejects. */
   async post(text: string): Promise<void> {
     await this.#inOrder(async () => {

@@ -31,6 +31,14 @@ export class ExtranonceClient implements LenderPort {
     return await this.#orElse(null, "transferred", () => this.#stub().transfer(from, to, first));
   }
 
+  async resume(session: string, extranonce: number): Promise<boolean> {
+    return await this.#orElse(false, "resumed", () => this.#stub().resume(session, extranonce));
+  }
+
+  async forget(session: string): Promise<void> {
+    await this.#orElse(undefined, "forgotten", () => this.#stub().forget(session));
+  }
+
   async #orElse<T>(otherwise: T, what: string, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();

@@ -37,6 +37,36 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("a session that comes back on %
   });
 });
 
+describe("an extranonce that another login's live session has", () => {
+  const other = `0x${"c0ffee0123".repeat(4)}`;
+  const AUTHORIZE_OTHER = AUTHORIZE.replace(LOGIN, other);
+  const EXTRANONCE_SUBSCRIBE = '{"id":2,"method":"mining.extranonce.subscribe","params":[]}';
+
+  it("is not had before the login by a session id that ends in it", async () => {
+    const victim = await StratumClient.connect("/stratum");
+    const [id = "", mine] = told((await victim.ask(SUBSCRIBE))[0]);
+    await victim.ask(AUTHORIZE, 3);
+    const thief = await StratumClient.connect("/stratum", "192.0.2.9");
+    const [, forged] = told((await thief.ask(resume(`11111111${id.slice(8)}`)))[0]);
+    expect([forged === mine, forged?.length]).toEqual([false, 6]);
+  });
+
+  it("is not kept by its own session under another login: that one gets a fresh one with its first job, or is to come back and gets it then", async () => {
+    const victim = await StratumClient.connect("/stratum");
+    const [id = "", mine] = told((await victim.ask(SUBSCRIBE))[0]);
+    await victim.ask(AUTHORIZE, 3);
+    const moves = await StratumClient.connect("/stratum", "192.0.2.9");
+    expect(told((await moves.ask(resume(id)))[0])).toEqual([id, mine]);
+    await moves.ask(EXTRANONCE_SUBSCRIBE);
+    const [, set = ""] = await moves.ask(AUTHORIZE_OTHER, 4);
+    const fresh = /"mining.set_extranonce","params":\["([0-9a-f]{6})"/.exec(set)?.[1];
+    expect([fresh?.length, fresh === mine]).toEqual([6, false]);
+    const stays = await StratumClient.connect("/stratum", "192.0.2.10");
+    expect(told((await stays.ask(resume(id)))[0])[1]).not.toBe(mine);
+    expect(await victim.ask(EXTRANONCE_SUBSCRIBE)).toHaveLength(1);
+  });
+});
+
 /** Blocks that somebody holds for longer than one is kept for a session that may return. */
 async function lent(): Promise<number> {
   return await runInDurableObject(env.EXTRANONCE_ALLOCATOR.getByName("main"), (_object, { storage }) => {

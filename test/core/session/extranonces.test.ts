@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { blockSize, ExtranonceLender, LEASE_MS, RESUME_MS } from "../../../core/session/extranonce-lender.ts";
 import { ExtranoncePool } from "../../../core/session/extranonce-pool.ts";
@@ -86,6 +87,8 @@ function pool() {
         renew: async (holder, firsts) => (calls.renew++, open.renew(holder, firsts)),
         release: async (holder, firsts) => open.release(holder, firsts),
         transfer: async (from, to, first) => open.transfer(from, to, first),
+        resume: async (session, extranonce) => open.resume(session, extranonce),
+        forget: async (session) => open.forget(session),
       },
       { get: () => structuredClone(kept), set: (value) => void (kept = structuredClone(value)) },
       clock,
@@ -102,7 +105,7 @@ describe("the extranonces of a login", () => {
   it("are all different, and two thousand rigs need few questions", async () => {
     const { calls, inUse, make } = pool();
     const extranonces = make();
-    for (let rig = 0; rig < 2_000; rig++) inUse.add((await extranonces.take(0, null)) ?? "");
+    for (let rig = 0; rig < 2_000; rig++) inUse.add((await extranonces.take(0, null, () => undefined)) ?? "");
     expect(inUse.size).toBe(2_000);
     expect(calls.lend).toBeLessThan(15);
   });
@@ -110,12 +113,12 @@ describe("the extranonces of a login", () => {
   it("are served without a question to anyone after the object was restarted", async () => {
     const { calls, inUse, make, pass } = pool();
     const before = make();
-    for (let rig = 0; rig < 100; rig++) inUse.add((await before.take(0, null)) ?? "");
+    for (let rig = 0; rig < 100; rig++) inUse.add((await before.take(0, null, () => undefined)) ?? "");
     calls.lend = 0;
     inUse.clear();
     await pass(3_600_000);
     const again = make();
-    for (let rig = 0; rig < 100; rig++) inUse.add((await again.take(0, null)) ?? "");
+    for (let rig = 0; rig < 100; rig++) inUse.add((await again.take(0, null, () => undefined)) ?? "");
     expect([inUse.size, calls.lend, calls.renew]).toEqual([100, 0, 0]);
   });
 
@@ -124,37 +127,37 @@ describe("the extranonces of a login", () => {
     open.lend("others", 8, 2_000);
     open.lend("others", -6, 3_000);
     const extranonces = make();
-    expect(classOf((await extranonces.take(8, null)) ?? "", 1)).toBe(6);
-    expect(classOf((await extranonces.take(-6, null)) ?? "", 1)).toBe(-4);
+    expect(classOf((await extranonces.take(8, null, () => undefined)) ?? "", 1)).toBe(6);
+    expect(classOf((await extranonces.take(-6, null, () => undefined)) ?? "", 1)).toBe(-4);
   });
 
   it("return to a session that comes back, and to no other before two minutes are over", async () => {
     const { inUse, make, pass } = pool();
     const extranonces = make();
-    const mine = (await extranonces.take(0, null)) ?? "";
-    inUse.add(mine).add((await extranonces.take(0, null)) ?? "");
+    const mine = (await extranonces.take(0, null, () => undefined)) ?? "";
+    inUse.add(mine).add((await extranonces.take(0, null, () => undefined)) ?? "");
     inUse.delete(mine);
     await extranonces.left(mine);
-    expect(await extranonces.take(0, null)).not.toBe(mine);
-    expect(await extranonces.take(0, mine)).toBe(mine);
+    expect(await extranonces.take(0, null, () => undefined)).not.toBe(mine);
+    expect(await extranonces.take(0, mine, () => undefined)).toBe(mine);
     inUse.add(mine);
-    expect(await extranonces.take(0, mine)).not.toBe(mine);
-    expect(await extranonces.take(0, "ffffff")).not.toBe("ffffff");
+    expect(await extranonces.take(0, mine, () => undefined)).not.toBe(mine);
+    expect(await extranonces.take(0, "ffffff", () => undefined)).not.toBe("ffffff");
     inUse.delete(mine);
     await extranonces.left(mine);
     await pass(RESUME_MS + 1);
-    expect(await extranonces.take(0, null)).toBe(mine);
+    expect(await extranonces.take(0, null, () => undefined)).toBe(mine);
   });
 
   it("are given back with the last session, and had again when it returns", async () => {
     const { open, inUse, make, pass } = pool();
     const extranonces = make();
-    const mine = (await extranonces.take(8, null)) ?? "";
+    const mine = (await extranonces.take(8, null, () => undefined)) ?? "";
     inUse.add(mine);
     inUse.delete(mine);
     await extranonces.left(mine);
     await pass(RESUME_MS / 2);
-    expect(await extranonces.take(8, mine)).toBe(mine);
+    expect(await extranonces.take(8, mine, () => undefined)).toBe(mine);
     await extranonces.left(mine);
     await pass(RESUME_MS + 1);
     expect(open.lend("others", 8, 2_000)).toHaveLength(1_024);
@@ -163,7 +166,7 @@ describe("the extranonces of a login", () => {
   it("are told to be another's only when the lender says so", async () => {
     const { world, open, inUse, make, pass } = pool();
     const extranonces = make();
-    const mine = (await extranonces.take(8, null)) ?? "";
+    const mine = (await extranonces.take(8, null, () => undefined)) ?? "";
     inUse.add(mine);
     expect(await extranonces.renew()).toEqual(new Set());
     await pass(4 * 3_600_000);
@@ -178,6 +181,45 @@ describe("the extranonces of a login", () => {
 });
 
 describe("sessions and their extranonces", () => {
+  it("no two live connections have one, whatever they resume, at once or not, and however slow the lender is", async () => {
+    const step = fc.record({
+      peer: fc.nat({ max: 5 }),
+      act: fc.constantFrom("come", "resume", "begun", "leave", "wait"),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.scheduler(), async (steps, scheduler) => {
+        const rig = new SessionRig();
+        const ports = rig.ports();
+        const slow = (call: (...args: never[]) => Promise<unknown>) => scheduler.scheduleFunction(call);
+        const slowLender = Object.fromEntries(Object.entries(ports.lender).map(([name, call]) => [name, slow(call)]));
+        rig.sessions = rig.sessionsWith({ ...ports, lender: { ...ports.lender, ...slowLender } });
+        const ids: string[] = [];
+        for (const { peer, act } of steps) {
+          const id = ids[peer % Math.max(1, ids.length)] ?? "00000000-0000-4000-8000-000000800000";
+          if (act === "wait") {
+            await settled();
+            await scheduler.waitIdle();
+          } else if (act === "leave") {
+            const gone = rig.peers[peer];
+            if (gone) void rig.leave(gone);
+          } else {
+            const begun = { id, dialect: "es1", extranonce: id.slice(-6), canMove: true } as const;
+            const now = rig.connect(act === "begun" ? { begun } : {});
+            void rig.frame(now, `${act === "come" ? SUBSCRIBE : resume(id)}\n${AUTHORIZE}\n`);
+          }
+          if (act === "wait" || act === "leave") await settled();
+          for (const { lines } of rig.peers) ids.push(...lines.map((line) => told(line).session).filter(Boolean));
+        }
+        await scheduler.waitIdle();
+        await settled();
+        await scheduler.waitIdle();
+        const using = rig.sessions.live().map(({ state }) => state.extranonce);
+        expect(new Set(using).size).toBe(using.length);
+      }),
+      { seed: 20261126, numRuns: 200 },
+    );
+  });
+
   it("one live connection has an extranonce: six that resume one session end each other, and the last has it", async () => {
     const rig = new SessionRig();
     const first = rig.connect();
@@ -212,7 +254,33 @@ describe("sessions and their extranonces", () => {
     const { session, extranonce } = told((await rig.say(mine, SUBSCRIBE, AUTHORIZE))[0]);
     const id = `11111111${session.slice(8)}`;
     const forger = rig.connect({ begun: { id, dialect: "es1", extranonce, canMove: true } });
-    expect([mine.closed, forger.closed?.reason]).toEqual([null, "Extranonce in use"]);
+    const [granted, moved = "", , notify] = await rig.say(forger, AUTHORIZE);
+    expect([granted, notify]).toEqual([expect.stringContaining("true"), expect.stringContaining("mining.notify")]);
+    const other = /"mining.set_extranonce","params":\["([0-9a-f]{6})"/.exec(moved)?.[1];
+    expect([mine.closed, forger.closed, other === undefined || other === extranonce]).toEqual([null, null, false]);
+    expect(new Set(rig.sessions.live().map(({ state }) => state.extranonce))).toEqual(new Set([extranonce, other]));
+  });
+
+  it("an extranonce of another login's is not kept: who takes no other is to come back, and gets a fresh one then", async () => {
+    const rig = new SessionRig();
+    const [block] = rig.lender?.lend("another login", 0, 1) ?? [];
+    const extranonce = block?.first.toString(16) ?? "";
+    const id = `11111111-0000-4000-8000-000000${extranonce}`;
+    const [stays, moves] = [false, true].map((canMove) =>
+      rig.connect({ begun: { id: canMove ? `2${id.slice(1)}` : id, dialect: "es1", extranonce, canMove } }),
+    );
+    expect(stays && (await rig.say(stays, AUTHORIZE))).toEqual([]);
+    expect(stays?.closed).toEqual({ code: 1012, reason: "Extranonce in use" });
+    expect(moves && (await rig.say(moves, AUTHORIZE))[1]).toContain("mining.set_extranonce");
+    expect(rig.sessions.live().some(({ state }) => state.extranonce === extranonce)).toBe(false);
+  });
+
+  it("a session that was never given what it searches, as its object ended before it could look, is closed", async () => {
+    const rig = new SessionRig();
+    const peer = rig.connect({ begun: { id: "x800000", dialect: "es1", extranonce: "800000", canMove: true } });
+    rig.hibernate();
+    await rig.sessions.sweep();
+    expect(peer.closed).toEqual({ code: 1008, reason: "Extranonce lost" });
   });
 
   it("a session comes back with its extranonce after the object lost its memory", async () => {

@@ -4,6 +4,7 @@ import type { GuardEvent } from "../../../core/policy/guard.ts";
 import type { BegunSession } from "../../../core/session/connection-record.ts";
 import { InBandLogin, type InBandPeer } from "../../../core/session/in-band-login.ts";
 import type { Onward } from "../../../core/session/stratum-connection.ts";
+import { sessionName } from "../../../core/stratum/extranonce.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import {
   CONFIG,
@@ -23,6 +24,10 @@ const ID = "00000000-0000-4000-8000-00000000000a";
 const BEGUN_ID = "00000000-0000-4000-8000-000000800000";
 const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["m/1","EthereumStratum/1.0.0"]}';
 const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
+const OLD = "11111111-0000-4000-8000-000000800000";
+const resume = (id: string) => SUBSCRIBE.replace('1.0.0"', `1.0.0","${id}"`);
+/** The extranonce in the answer to a subscribe. */
+const given = (line = "") => /\],"([0-9a-f]{6})"/.exec(line)?.[1];
 const encode = (text: string) => new TextEncoder().encode(text);
 
 /** A peer on `/stratum` and what was handed on to the login's object. */
@@ -250,12 +255,41 @@ describe("the extranonce of a peer that leaves before its login", () => {
 
   it("is not given back when it is that of a resumed session, or when the login's object has it by now", async () => {
     const [resumed, spliced] = [new InBandRig(), new InBandRig()];
-    const old = "11111111-0000-4000-8000-00000000000b";
-    await resumed.says(SUBSCRIBE.replace('1.0.0"', `1.0.0","${old}"`));
+    resumed.lender?.lend(sessionName(OLD), 0, 1);
+    expect(await resumed.says(resume(OLD))).toEqual([expect.stringContaining(`"${OLD}","EthereumStratum/1.0.0"]`)]);
     await spliced.says(SUBSCRIBE, AUTHORIZE);
     for (const rig of [resumed, spliced]) {
       await rig.login.gone();
       expect(rig.released).toEqual([]);
     }
+  });
+});
+
+describe("the extranonce that a session's id names before the login", () => {
+  it("is had again by the session that it was lent to, and by the one that became the login's which has it now", async () => {
+    const rig = new InBandRig();
+    const [block] = rig.lender?.lend(sessionName(OLD), 0, 1) ?? [];
+    expect(given((await rig.says(resume(OLD)))[0])).toBe("800000");
+    rig.lender?.transfer(sessionName(OLD), LOGIN, block?.first ?? 0);
+    const again = new InBandRig();
+    again.lender = rig.lender;
+    // Another one of the login's block, after a change of class.
+    expect(given((await again.says(resume(`${sessionName(OLD)}80001f`)))[0])).toBe("80001f");
+  });
+
+  it("is not had by anybody else, nor by the session once it has become another's: it gets a fresh one", async () => {
+    const rig = new InBandRig();
+    const [block] = rig.lender?.lend(sessionName(OLD), 0, 1) ?? [];
+    expect(given((await rig.says(resume(`22222222${OLD.slice(8)}`)))[0])).toBe("800020");
+    for (const junk of ["8000zz", "ffffff", "000000"]) {
+      const other = new InBandRig();
+      other.lender = rig.lender;
+      expect(given((await other.says(resume(`${sessionName(OLD)}${junk}`)))[0])).toMatch(/^8000[2-9a-f]0$/);
+    }
+    rig.lender?.transfer(sessionName(OLD), LOGIN, block?.first ?? 0);
+    rig.lender?.transfer(LOGIN, "another login", block?.first ?? 0);
+    const late = new InBandRig();
+    late.lender = rig.lender;
+    expect(given((await late.says(resume(OLD)))[0])).not.toBe("800000");
   });
 });

@@ -173,6 +173,8 @@ export class SessionRig {
           this.lender?.release(holder, firsts);
         },
         transfer: async (from, to, first) => this.lender?.transfer(from, to, first) ?? null,
+        resume: async (session, extranonce) => this.lender?.resume(session, extranonce) ?? false,
+        forget: async (session) => this.lender?.forget(session),
       },
       kept: (name) => ({
         get: () => structuredClone(this.kept.get(name)),
