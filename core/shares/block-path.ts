@@ -68,6 +68,17 @@ export class BlockPath {
     }
   }
 
+  /** Whether the block is in the chain. Takes as long as it takes until that is certain. */
+  async confirm(record: BlockRecord): Promise<Exclude<BlockFate, "accepted">> {
+    const { clock, random } = this.#options;
+    const said = new Map<string, string>();
+    for (let round = 1; ; round++) {
+      const search = await this.#searchOnce(record, said);
+      if (search !== "error") return search === "found" ? "inChain" : "nobody";
+      await sleep(clock, backOffMs(round, random()));
+    }
+  }
+
   /** To all of `nodes` at once. @returns as soon as one accepts; else which of them may still accept it */
   #offerOnce(record: BlockRecord, nodes: readonly BlockNode[]): Promise<"accepted" | BlockNode[]> {
     return new Promise((resolve) => {

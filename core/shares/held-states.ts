@@ -1,7 +1,7 @@
 import type { HeldStage } from "../ledger/write-path/outbox-store.ts";
 
 /** What is to be done next with a held submission. */
-export type HeldTask = "offer" | "prove" | "recordShare" | "recordBlock";
+export type HeldTask = "offer" | "prove" | "recordShare" | "recordBlock" | "confirm" | "recordConfirmed";
 
 /** What each task can come to. A task that throws has come to nothing: see {@link interrupted}. */
 export const HELD_EVENTS = {
@@ -11,14 +11,18 @@ export const HELD_EVENTS = {
   prove: ["proven", "refuted"],
   /** The ledger or the outbox has the record, or somebody else's of the same proof of work. */
   recordShare: ["recorded"],
-  recordBlock: ["recorded"],
+  /** `rival`: the ledger has another nonce for the same header as a block, and nothing of this one. */
+  recordBlock: ["recorded", "rival"],
+  /** A node's chain has the block; no node's chain has it, and none ever will. */
+  confirm: ["inChain", "nobody"],
+  recordConfirmed: ["recorded"],
 } as const satisfies Record<HeldTask, readonly string[]>;
 
 type EventOf<T extends HeldTask> = (typeof HELD_EVENTS)[T][number];
 export type HeldEvent = EventOf<HeldTask>;
 
 /**
- * The states of a held submission. The first four are the stages that the store knows, which is where a new life begins; `share` and
+ * The states of a held submission. They are the stages that the store knows, which is where a new life begins; `share` and
  * `untaken` are only known to the life that came to them. `done` and `refuted` are ends, the second one uncredited.
  */
 export type HeldState = HeldStage | "share" | "untaken";
@@ -40,7 +44,7 @@ type Row = { [T in HeldTask]: RowOf<T> }[HeldTask];
 
 /**
  * Who is paid, and for what: the whole way of a submission that was made durable before its fate was known. The ledger is written
- * as a share from the stage `claimed` and as a block from `sealed` only, so that what was decided is never decided otherwise later.
+ * as a share from the stage `claimed` and as a block from `sealed` and `confirmed` only, so that what was decided is never decided otherwise later.
  */
 export const HELD_STATES = {
   /** Passed the cheap test for a share. */
@@ -64,7 +68,11 @@ export const HELD_STATES = {
     mayReach: "nodes",
   },
   /** A block that a node took or has in its chain. */
-  sealed: { stage: "sealed", task: "recordBlock", on: { recorded: "done" }, mayReach: "ledger" },
+  sealed: { stage: "sealed", task: "recordBlock", on: { recorded: "done", rival: "rival" }, mayReach: "ledger" },
+  /** A second nonce for the header of a recorded block (docs/decisions/0047-rival-nonces.md). Nodes say true to both, and a chain has one of them, or the other as an uncle. */
+  rival: { stage: "rival", task: "confirm", on: { inChain: "confirmed", nobody: "share" }, mayReach: "nodes" },
+  /** A rival that the chain has. */
+  confirmed: { stage: "confirmed", task: "recordConfirmed", on: { recorded: "done" }, mayReach: "ledger" },
 } as const satisfies Record<HeldState, Row>;
 
 /** Where a held submission is. */

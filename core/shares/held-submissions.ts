@@ -53,8 +53,12 @@ export class HeldSubmissions {
 
   /** Goes on with what an earlier life left. */
   resume(): void {
-    for (const held of this.#options.store.held())
-      void this.#carry(held, interrupted(held.stage, opened(held.stage, held.retry).reached));
+    for (const held of this.#options.store.held()) this.takeUp(held);
+  }
+
+  /** Goes on with what is in the store already. */
+  takeUp(held: HeldSubmission): void {
+    void this.#carry(held, interrupted(held.stage, opened(held.stage, held.retry).reached));
   }
 
   /**
@@ -85,7 +89,7 @@ export class HeldSubmissions {
         if (next === "refuted") store.dropHeld(id);
         if (next === "refuted" || next === "done") {
           const end: HeldOutcome = outcome
-            ? { kind: "recorded", outcome, block: at.state === "sealed" }
+            ? { kind: "recorded", outcome, block: HELD_STATES[at.state].task !== "recordShare" }
             : { kind: "refuted" };
           this.#open.delete(claimKey(record));
           onEnd(record, end);
@@ -93,7 +97,8 @@ export class HeldSubmissions {
         }
         const { stage } = HELD_STATES[next];
         if (stage !== held.stage) store.setStage(held, stage);
-        at = { state: next, reached: at.reached };
+        // The ledger has just said that it has nothing of a rival.
+        at = { state: next, reached: event === "rival" ? "nodes" : at.reached };
         // A chain that has the block has gone on from it, and its work has been given out by now.
         if (event === "accepted") onAccepted();
       } catch (error) {
@@ -119,8 +124,16 @@ export class HeldSubmissions {
         return { event: (await proves(record)) ? "proven" : "refuted" };
       case "recordShare":
         return { event: "recorded", outcome: await commit.commit({ kind: "share", record, retry, heldId }) };
-      case "recordBlock":
-        return { event: "recorded", outcome: await commit.commit({ kind: "block", record, retry, heldId }) };
+      case "recordBlock": {
+        const outcome = await commit.commit({ kind: "block", record, retry, heldId });
+        return outcome === "rival" ? { event: outcome } : { event: "recorded", outcome };
+      }
+      case "confirm":
+        return { event: await blocks.confirm(record) };
+      case "recordConfirmed": {
+        const confirmed = { ...record, inChain: true };
+        return { event: "recorded", outcome: await commit.commit({ kind: "block", record: confirmed, retry, heldId }) };
+      }
     }
   }
 }

@@ -5,13 +5,8 @@ import { NAMED, type ShardHealth } from "../health/shard-health.ts";
 import { GroupCommit } from "../ledger/write-path/group-commit.ts";
 import { Outbox } from "../ledger/write-path/outbox.ts";
 import type { HeldStage, OutboxStore } from "../ledger/write-path/outbox-store.ts";
-import type { LedgerWrite } from "../ledger/write-path/send-write.ts";
-import type {
-  SettledEntry,
-  Settlement,
-  UnresolvedEntry,
-  UnresolvedRecord,
-} from "../ledger/write-path/unresolved-records.ts";
+import { writeOf } from "../ledger/write-path/send-write.ts";
+import type { SettledEntry, Settlement, UnresolvedEntry } from "../ledger/write-path/unresolved-records.ts";
 import type { BlockRecord, LedgerWriter, ShareRecord } from "../ledger/contract/records.ts";
 import type { Logger } from "../log.ts";
 import { identityOf, proofOf } from "../share-identity.ts";
@@ -119,7 +114,7 @@ export class ShareProcessor {
     });
     this.#copies = new Copies({ clock, judgedWithinMs: options.queueTimeoutMs, endedWithinMs: ANSWER_WITHIN_MS });
     this.#checks = new ProofChecks(this.#queue, this.#epochOf);
-    this.#outbox = new Outbox(store, options.writer, clock, random);
+    this.#outbox = new Outbox(store, options.writer, clock, random, (held) => this.#held.takeUp(held));
     this.#commit = this.#openCommit();
     this.#held = this.#openHeld();
     this.#held.resume();
@@ -338,7 +333,7 @@ export class ShareProcessor {
     // A claim that is under way is judged with its copies.
     if (owner !== identity)
       return held?.stage === "claimed" && this.#copies.has(proofOf(proof)) ? undefined : DUPLICATE;
-    return { kind: "accepted", block: held !== undefined && held.stage !== "claimed" };
+    return { kind: "accepted", block: held !== undefined && held.stage !== "claimed" && held.stage !== "rival" };
   }
 
   /** The cheap test; null where the miner claims no mix digest. */
@@ -351,7 +346,8 @@ export class ShareProcessor {
   /** A found block: durable first, then to the nodes; the miner need not wait longer than it can. */
   async #found(stage: HeldStage, share: ShareSubmission, record: ShareRecord): Promise<Decision> {
     const end = this.#hold(stage, share, record).then(endVerdict);
-    return { answer: await within(this.#options.clock, ANSWER_WITHIN_MS, end, { kind: "accepted", block: true }), end };
+    const answer = await within(this.#options.clock, ANSWER_WITHIN_MS, end, null);
+    return { answer: answer ?? { kind: "accepted", block: this.#held.find(record)?.stage !== "rival" }, end };
   }
 
   /** @param judged a full verification that is under way */
@@ -388,10 +384,6 @@ export class ShareProcessor {
     this.#lastError = reason;
     return reason;
   }
-}
-
-function writeOf(one: UnresolvedRecord): LedgerWrite {
-  return one.kind === "block" ? { kind: "block", record: one.record } : { kind: "shares", records: [one.record] };
 }
 
 function endVerdict(end: HeldOutcome): ShareVerdict {

@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FATE_HEIGHTS } from "../../core/work/block-search.ts";
 import { chainByName, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { startBridge, type Bridge } from "../../bridge/src/bridge.ts";
 import { blocksIn, LedgerReader, type LedgerTotals } from "./ledger-totals.ts";
@@ -188,14 +189,20 @@ export class LocalSetup {
     };
   }
 
-  /** Ends the built-in miner and waits, so long at most, until every block that the node took stands in the ledger. */
+  /**
+   * Ends the built-in miner and waits, so long at most, until every block that the node took stands in the ledger and nothing is on its way
+   * there. The simulated chain goes on meanwhile, so that it says what became of second nonces for one header.
+   */
   async settle(before: Moment, withinMs: number): Promise<Moment> {
     const deadlineMs = Date.now() + withinMs;
     await this.#miner?.close();
+    for (let height = 0; height < FATE_HEIGHTS + 1; height++) this.#node?.advance();
     const expected = (before.ledger ? blocksIn(before.ledger) : 0) + this.#blocks;
     for (; ; await sleep(SETTLE_STEP_MS)) {
-      const moment = await this.moment(Math.min(READ_TIMEOUT_MS, Math.max(SETTLE_STEP_MS, deadlineMs - Date.now())));
-      const settled = moment.ledger !== null && blocksIn(moment.ledger) >= expected;
+      const leftMs = Math.min(READ_TIMEOUT_MS, Math.max(SETTLE_STEP_MS, deadlineMs - Date.now()));
+      const nothingWaits = (await this.#health(leftMs))?.waiting === 0;
+      const moment = await this.moment(leftMs);
+      const settled = nothingWaits && moment.ledger !== null && blocksIn(moment.ledger) >= expected;
       if (settled || Date.now() >= deadlineMs) return moment;
     }
   }

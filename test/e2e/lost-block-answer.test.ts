@@ -76,9 +76,13 @@ async function jobOf(miner: StratumClient): Promise<string> {
 }
 
 /** Finds the block of a job and submits it. */
-async function findBlock(miner: StratumClient, header: string): Promise<{ nonce: string; mixDigest: string }> {
+async function findBlock(
+  miner: StratumClient,
+  header: string,
+  from = 0n,
+): Promise<{ nonce: string; mixDigest: string }> {
   const job = { header, seed: "", height: HEIGHT, networkDifficulty: NETWORK };
-  const { value } = solutions(kernelAt(LONG_CHAIN, HEIGHT), job, 0n, meets(NETWORK)).next();
+  const { value } = solutions(kernelAt(LONG_CHAIN, HEIGHT), job, from, meets(NETWORK)).next();
   if (!value) throw new Error("solutions never end");
   const params = [value.nonce, header, value.mixDigest];
   const reply = await miner.ask({ id: 3, jsonrpc: "2.0", method: "eth_submitWork", params });
@@ -91,14 +95,14 @@ function advance(node: DevNode, heights: number): void {
 }
 
 /** Whether the books have this block once and nothing else of it, and go on having it. */
-async function expectBooks(pool: PoolProcess, blocks: number): Promise<void> {
+async function expectBooks(pool: PoolProcess, blocks: number, shares = 1): Promise<void> {
   const rest = restReader({ url: `${pool.url}/redis`, token: TOKEN });
   const books = async () => ({
     candidates: await rest(["ZCARD", "eth:blocks:candidates"]),
     found: await rest(["ZSCORE", "eth:finders", LOGIN]),
     shares: await rest(["ZCARD", "eth:hashrate"]),
   });
-  const wanted = { candidates: blocks, found: blocks === 0 ? null : String(blocks), shares: 1 };
+  const wanted = { candidates: blocks, found: blocks === 0 ? null : String(blocks), shares };
   await vi.waitFor(async () => expect(await books()).toEqual(wanted), WAIT);
   await sleep(2_000);
   expect(await books()).toEqual(wanted);
@@ -171,4 +175,19 @@ it("credits a share when the node never had it, and only once the chain says so"
   advance(node, 1);
   await expectBooks(pool, 0);
   expect(node.chain.accepted).toEqual([]);
+});
+
+it("writes one candidate for two nonces of one header that the node said true to, and a share for the second", async () => {
+  const node = await newNode();
+  const pool = await newPool(node);
+  const miner = await newMiner(pool);
+  const header = await jobOf(miner);
+  const { nonce } = await findBlock(miner, header);
+  await findBlock(miner, header, BigInt(nonce) + 1n);
+  const rest = restReader({ url: `${pool.url}/redis`, token: TOKEN });
+  await vi.waitFor(async () => expect(await rest(["ZCARD", "eth:blocks:candidates"])).toBe(1), WAIT);
+  advance(node, 8);
+  await expectBooks(pool, 1, 2);
+  expect(node.chain.accepted.map((block) => block.nonce)).toEqual([nonce]);
+  expect(await rest(["HLEN", "eth:shares:roundCurrent"])).toBe(1);
 });

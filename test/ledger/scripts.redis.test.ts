@@ -133,6 +133,10 @@ const step: fc.Arbitrary<Step> = fc.record({
         ["ZADD", "eth:finders", "2", loginOf(3)],
         ["SET", "eth:blocks:terms", "x"],
         ["DEL", "eth:blocks:terms"],
+        ["ZADD", "eth:blocks:immature", "9", `0:0:0x${"0".repeat(15)}9:0xab:1:2:3:4`],
+        ["ZADD", "eth:blocks:matured", "12", `8:0:0x${"0".repeat(15)}9:0xab:1:2:3:4`],
+        ["SET", "eth:blocks:matured", "x"],
+        ["DEL", "eth:blocks:immature"],
       ),
     },
   ),
@@ -151,6 +155,9 @@ test("the native twins answer and write what the scripts do, whatever comes", { 
           height: 3 + (i % 13),
           shareDifficulty: i % 7 === 0 ? 2n ** 53n + BigInt(i) : 2_000_000_000n,
           ...(i % 4 === 3 ? { nonce: `0x${"0".repeat(15)}1` } : {}),
+          // Two nonces for one header.
+          ...(i % 3 === 0 ? { header: `0x${(i % 13).toString(16).padStart(64, "0")}` } : {}),
+          ...(i % 10 === 9 ? { inChain: true } : {}),
         }),
       );
       const sides = [redis, embeddedLedger()].map((port) => {

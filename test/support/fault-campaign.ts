@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FATE_HEIGHTS } from "../../core/work/block-search.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
@@ -132,6 +133,8 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     await mining;
     line.length = 0;
     node.faults.loseSubmitReplies = 0;
+    // The chain goes on: it has the last word about second nonces for one header.
+    for (let height = 0; height < FATE_HEIGHTS + 1; height++) node.advance();
 
     const endpoint = upstash ? upstash.gateway : { url: `${pool.url}/redis`, token: TOKEN };
     const audit = new LedgerAudit(endpoint);

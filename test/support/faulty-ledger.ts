@@ -112,6 +112,8 @@ export class FaultyLedger {
 
   #block(block: BlockRecord, retry: boolean): RecordOutcome {
     const known = this.candidates.includes(powKey(block));
+    const rivalled = this.candidates.some((other) => other.split(":")[1] === block.header && other !== powKey(block));
+    if (rivalled && block.inChain !== true && !(retry && this.#evidence.has(identityOf(block)))) return "rival";
     const outcome = this.#share(block, retry);
     if (outcome === "recorded" && !known) {
       this.candidates.push(powKey(block));

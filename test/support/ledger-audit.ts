@@ -89,8 +89,14 @@ export class LedgerAudit {
       expect(`total of the round that ${nonce} closed`, total, sum([round]));
       rounds.push(round);
       if (!sent.has(`${nonce}:${header}:${mixDigest}`)) findings.push(`candidate that nobody submitted: ${nonce}`);
-      // geth says true to a second nonce for a header that it has sealed; which one is in the chain, the unlocker finds out.
       if (!blocks.some((block) => block.header === header)) findings.push(`candidate that no node accepted: ${nonce}`);
+    }
+    // A node says true to a second nonce for a header that it has sealed. Where that one comes to the ledger first, the chain's own follows it,
+    // and the unlocker finds out about the other; any further one is a share.
+    for (const { header } of blocks) {
+      const found = candidates.filter((one) => one.header === header);
+      if (found.length > 2)
+        findings.push(`candidates of header ${header}: ${found.map(({ nonce }) => nonce).join(" ")}`);
     }
     for (const [login, count] of logins) {
       expect(

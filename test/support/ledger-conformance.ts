@@ -14,6 +14,9 @@ export interface LedgerUnderTest {
 
 const HOUR_MS = 3_600_000;
 
+/** A block's member of the lists of an unlocker. */
+const listed = (uncle: number, nonce: string) => `${uncle}:0:${nonce}:0x${"ab".repeat(32)}:1795334386:5:7:9`;
+
 /** A share's member of `eth:pow`. */
 const pow = (share: ShareRecord) => `${share.nonce}:${share.header}:${share.mixDigest}`;
 
@@ -246,6 +249,63 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       ]);
       expect(await closeRound(block())).toBe("recorded");
       expect(await redis.command(["ZSCORE", "eth:finders", found.login])).toBe("2");
+    });
+
+    describe("a second nonce for the header of a recorded block", () => {
+      const first = block({ height: 101 });
+      const second = block({ height: 101, header: first.header });
+
+      test("is a rival: it closes no round of one, writes nothing, and may be a share afterwards", async () => {
+        await closeRound(first);
+        await record(share());
+        const before = await readBooks(redis);
+        expect(await closeRound(second)).toBe("rival");
+        expect(await newWriter().recordBlock(second, true)).toBe("rival");
+        nowMs += 4 * HOUR_MS;
+        expect(await newWriter().recordBlock(second, true)).toBe("rival");
+        nowMs -= 4 * HOUR_MS;
+        expect(await readBooks(redis)).toEqual(before);
+        expect(await record(second)).toEqual(["recorded"]);
+        expect(await redis.command(["HGET", "eth:shares:roundCurrent", second.login])).toBe("4000000000");
+      });
+
+      test("is a block where the chain has it, once", async () => {
+        await closeRound(first);
+        await record(share());
+        const confirmed = { ...second, inChain: true };
+        expect(await closeRound(confirmed)).toBe("recorded");
+        const before = await readBooks(redis);
+        expect(before["eth:blocks:candidates"]?.contents).toHaveLength(4);
+        expect(before[`eth:shares:round101:${second.nonce}`]?.contents).toEqual([second.login, "4000000000"]);
+        expect(await newWriter().recordBlock(confirmed, true)).toBe("recorded");
+        // The first one again, as after a failover: it has its own trace.
+        expect(await newWriter().recordBlock(first, true)).toBe("recorded");
+        expect(await readBooks(redis)).toEqual(before);
+      });
+
+      test("is one as well where an unlocker has the first, whose header is in no list any more", async () => {
+        for (const [list, score, member] of [
+          ["eth:blocks:immature", 101, listed(0, first.nonce)],
+          ["eth:blocks:matured", 101, listed(0, first.nonce)],
+          ["eth:blocks:immature", 104, listed(101, first.nonce)],
+        ] as const) {
+          await redis.command(["ZADD", list, String(score), member]);
+          expect(await closeRound(second)).toBe("rival");
+          await redis.command(["ZREM", list, member]);
+        }
+        // Of other heights.
+        await redis.command(["ZADD", "eth:blocks:immature", "104", listed(0, first.nonce)]);
+        await redis.command(["ZADD", "eth:blocks:immature", "105", listed(100, first.nonce)]);
+        // Nobody's block is refused for a list that it does not need.
+        await redis.command(["SET", "eth:blocks:matured", "not what it should be"]);
+        expect(await closeRound(second)).toBe("recorded");
+      });
+
+      test("leaves another header of the height alone: that may be an uncle", async () => {
+        await closeRound(first);
+        expect(await closeRound(block({ height: 101 }))).toBe("recorded");
+        expect(await redis.command(["ZCARD", "eth:blocks:candidates"])).toBe(2);
+      });
     });
 
     describe("once a block is recorded", () => {

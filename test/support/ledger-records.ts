@@ -11,7 +11,7 @@ export function loginOf(index: number): string {
   return `0x${index.toString(16).padStart(40, "0")}`;
 }
 
-/** Makes records of which no two are the same submission. */
+/** Makes records of which no two are the same submission, and no two blocks have one header. */
 export function recordMaker() {
   let serial = 0;
   const share = (over: Partial<ShareRecord> = {}): ShareRecord => {
@@ -29,7 +29,7 @@ export function recordMaker() {
     };
   };
   const block = (over: Partial<BlockRecord> = {}): BlockRecord => ({
-    ...share(over),
+    ...share({ header: `0x${(serial + 1).toString(16).padStart(64, "0")}`, ...over }),
     networkDifficulty: 10n ** 19n,
     ...over,
   });

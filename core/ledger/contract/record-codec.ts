@@ -18,7 +18,9 @@ const share = v.object({
   shareDifficulty: decimal,
   timestampMs: v.number(),
 });
-const block = v.object({ ...share.entries, networkDifficulty: decimal });
+/** Added later; where it is left out, the member is not there. */
+const inChain = v.exactOptional(v.boolean());
+const block = v.object({ ...share.entries, networkDifficulty: decimal, inChain });
 const shares = v.array(share);
 
 /** Records as text for durable storage; difficulties are decimal strings, because JSON numbers stop being exact at 2^53. */

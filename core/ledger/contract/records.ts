@@ -20,15 +20,18 @@ export interface ShareRecord {
 export interface BlockRecord extends ShareRecord {
   /** The block's network difficulty (`roundDiff`). */
   readonly networkDifficulty: bigint;
+  /** A node's chain has it, so that another nonce for its header that is recorded as a block does not stand in its way. */
+  readonly inChain?: boolean;
 }
 
 /**
  * Per record, in the order given. On a retry a record that the earlier attempt wrote is `recorded`. `unresolved`, on a retry of shares only: the
  * record is so old that every trace of the earlier attempt may have expired; nothing was written, because crediting twice would be worse,
  * and the caller keeps the record for the operator (docs/decisions/0001-exactly-once-by-evidence.md). `stale`, of a late share only: a block
- * of the pool's at its height or above has closed the round that it was found in; nothing was written.
+ * of the pool's at its height or above has closed the round that it was found in; nothing was written. `rival`, of a block that is not known
+ * to be in the chain only: another nonce for its header is recorded, or may be; nothing was written, and the chain has to say which it has.
  */
-export type RecordOutcome = "recorded" | "duplicate" | "unresolved" | "stale";
+export type RecordOutcome = "recorded" | "duplicate" | "unresolved" | "stale" | "rival";
 
 /** Which key stands in the way of a write that Redis refused, in words for the operator; null where that is in order. */
 export interface RefusalCause {

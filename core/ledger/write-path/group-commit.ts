@@ -3,7 +3,7 @@ import { identityOf, proofOf } from "../../share-identity.ts";
 import { checkBlock, checkRecord } from "../contract/record-check.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutboxRow, OutboxStore } from "./outbox-store.ts";
-import { mayHaveExecuted, sendWrite, type LedgerWrite } from "./send-write.ts";
+import { mayHaveExecuted, sendWrite, writeOf, type LedgerWrite } from "./send-write.ts";
 import { TOO_OLD, type UnresolvedRecord } from "./unresolved-records.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
 
@@ -11,7 +11,7 @@ import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../c
 export type CommitEntry = {
   /** An earlier attempt at it may have been executed. */
   readonly retry: boolean;
-  /** The durable row that holds it meanwhile; it goes when the ledger or the outbox has the record. */
+  /** The durable row that holds it meanwhile; it goes when the ledger or the outbox has the record, and stays with a rival. */
   readonly heldId: number | null;
 } &
   /** `late`: on older work than the newest, and nobody was told yet that it counts. */
@@ -179,7 +179,8 @@ export class GroupCommit {
       const outcome = outcomes[at] ?? "unresolved";
       if (entry.heldId !== null && outcome === "unresolved")
         store.resolveHeld(entry.heldId, unresolved(entry), clock.nowMs());
-      else if (entry.heldId !== null) store.dropHeld(entry.heldId);
+      // A rival goes on from what holds it.
+      else if (entry.heldId !== null && outcome !== "rival") store.dropHeld(entry.heldId);
       resolve(outcome);
     });
   }
@@ -222,9 +223,7 @@ export class GroupCommit {
   /** A record of a login that Redis refuses: it becomes durable and is acknowledged, and nobody else waits for it. */
   #setAside(one: Waiting): void {
     const { record, retry } = one.entry;
-    const write: LedgerWrite =
-      one.entry.kind === "block" ? { kind: "block", record: one.entry.record } : { kind: "shares", records: [record] };
-    const batch: Batch = { write, retry, waiting: [one], rows: null };
+    const batch: Batch = { write: writeOf(one.entry), retry, waiting: [one], rows: null };
     try {
       this.#park(batch, retry, record.login);
     } catch (error) {

@@ -202,6 +202,7 @@ function blockCall(names: LedgerKeys, block: BlockRecord, terms: string) {
     seconds(block),
     String(block.networkDifficulty),
     terms,
+    block.inChain === true ? "1" : "0",
   ];
   return { keys, args };
 }
@@ -219,5 +220,6 @@ function outcomeOf(code: RedisValue): RecordOutcome {
   if (code === OUTCOME_CODES.duplicate) return "duplicate";
   if (code === OUTCOME_CODES.unresolved) return "unresolved";
   if (code === OUTCOME_CODES.stale) return "stale";
+  if (code === OUTCOME_CODES.rival) return "rival";
   throw new RedisReplyError(`the ledger script answered with an unknown code`);
 }

@@ -47,10 +47,12 @@ export interface RefusedLogin {
  * How far a submission is that was made durable before its fate was known.
  * `claimed`: passed the cheap test, the full verification is to come; or a block that turned out to be a share only.
  * `foundClaimed`: passed the cheap test, and it would be a block. `found`: a verified block that no node has accepted yet.
- * `sealed`: a node accepted it or has it in its chain, the ledger does not have it yet. The ledger is written from `claimed` and
- * `sealed` only.
+ * `sealed`: a node accepted it or has it in its chain, the ledger does not have it yet. `rival`: the ledger has another nonce for its header;
+ * the chain has to say which of them it has. `confirmed`: it has this one. The ledger is written from `claimed`, `sealed` and `confirmed`
+ * only.
  */
-export type HeldStage = "claimed" | "foundClaimed" | "found" | "sealed";
+const HELD_STAGES = ["claimed", "foundClaimed", "found", "sealed", "rival", "confirmed"] as const;
+export type HeldStage = (typeof HELD_STAGES)[number];
 
 /** A submission that is durable before its fate is known. */
 export interface HeldSubmission {
@@ -172,11 +174,19 @@ export class OutboxStore {
     return this.#sql.transaction(work);
   }
 
-  /** The write of these rows is settled: they go, and what could not be resolved is kept for the operator. */
-  settle(ids: readonly number[], unresolved: readonly UnresolvedRecord[], nowMs: number): void {
-    this.#sql.transaction(() => {
+  /**
+   * The write of these rows is settled: they go. What could not be resolved is kept for the operator; rivals are held, as what an attempt
+   * before has been made at. @returns what is held
+   */
+  settle(
+    ids: readonly number[],
+    open: { readonly unresolved: readonly UnresolvedRecord[]; readonly rivals: readonly BlockRecord[] },
+    nowMs: number,
+  ): HeldSubmission[] {
+    return this.#sql.transaction(() => {
       for (const id of ids) this.#sql.exec("DELETE FROM outbox WHERE id = ?", id);
-      this.unresolved.keep(unresolved, nowMs);
+      this.unresolved.keep(open.unresolved, nowMs);
+      return open.rivals.map((record) => this.hold("rival", record, true));
     });
   }
 
@@ -322,6 +332,7 @@ function heldOf(row: SqlRow): HeldSubmission {
 }
 
 function stageOf(value: SqlValue | undefined): HeldStage {
-  if (value === "claimed" || value === "foundClaimed" || value === "found" || value === "sealed") return value;
+  const stage = HELD_STAGES.find((one) => one === value);
+  if (stage) return stage;
   throw new Error(`unknown stage ${String(value)}`);
 }

@@ -2,11 +2,12 @@ import type { Clock } from "../../clock.ts";
 import { backOffMs, type BackOffLimits } from "../../back-off.ts";
 import { identityOf } from "../../share-identity.ts";
 import { mayBeOneLogins, narrowDown, type Narrowed } from "./narrow.ts";
-import type { OutboxEntry, OutboxRow, OutboxStore, RefusedLogin } from "./outbox-store.ts";
+import type { HeldSubmission, OutboxEntry, OutboxRow, OutboxStore, RefusedLogin } from "./outbox-store.ts";
 import { RecentWrites } from "./recent-writes.ts";
 import { RefusedLogins } from "./refused-logins.ts";
 import { mayHaveExecuted, recordsOf, sendWrite, type LedgerWrite } from "./send-write.ts";
-import { FORGOTTEN, TOO_OLD, type UnresolvedRecord } from "./unresolved-records.ts";
+import { FORGOTTEN } from "./unresolved-records.ts";
+import { merge, pick, rivalsOf, split, unresolvedOf } from "./write-parts.ts";
 import type { LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
 import { RedisUnreachableError, type RedisReplyError } from "../contract/redis-port.ts";
 
@@ -15,9 +16,6 @@ const LARGEST_WRITE = 1000;
 
 /** No write is cut down further: where so few shares do not get through, it is not for their number. */
 const LEAST_WRITE = 200;
-
-/** The most shares of one row. */
-const LARGEST_ROW = 50;
 
 /** So that the pool is back to one write a share within five seconds of the ledger's recovery. */
 const BACK_OFF: BackOffLimits = { firstMs: 250, longestMs: 4_000 };
@@ -32,6 +30,7 @@ export class Outbox {
   readonly #writer: LedgerWriter;
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #onRival: (held: HeldSubmission) => void;
   /** Header -> nonce -> row. */
   readonly #index = new Map<string, Map<string, number>>();
   readonly #refused: RefusedLogins;
@@ -46,11 +45,19 @@ export class Outbox {
   #recorded = 0;
   #serverChanges: number;
 
-  constructor(store: OutboxStore, writer: LedgerWriter, clock: Clock, random: () => number) {
+  /** @param onRival a block from here is a rival of one that is recorded: it is held now, and its fate is open */
+  constructor(
+    store: OutboxStore,
+    writer: LedgerWriter,
+    clock: Clock,
+    random: () => number,
+    onRival: (held: HeldSubmission) => void = () => undefined,
+  ) {
     this.#store = store;
     this.#writer = writer;
     this.#clock = clock;
     this.#random = random;
+    this.#onRival = onRival;
     this.#attemptedUpTo = store.attemptedUpTo();
     this.#refused = new RefusedLogins(store, random);
     this.#serverChanges = writer.serverChanges;
@@ -174,11 +181,12 @@ export class Outbox {
   settled(rows: readonly OutboxRow[], outcomes: readonly RecordOutcome[]): void {
     const write = merge(rows);
     const records = recordsOf(write);
-    this.#store.settle(
+    const rivals = this.#store.settle(
       rows.map((row) => row.id),
-      unresolvedOf(write, outcomes),
+      { unresolved: unresolvedOf(write, outcomes), rivals: rivalsOf(write, outcomes) },
       this.#clock.nowMs(),
     );
+    for (const held of rivals) this.#onRival(held);
     this.#duplicates += outcomes.filter((outcome) => outcome === "duplicate").length;
     this.#leave(records, rows[0]?.refusedLogin ?? null);
     this.written(write, outcomes);
@@ -212,7 +220,8 @@ export class Outbox {
     const nowMs = this.#clock.nowMs();
     try {
       const outcomes = await sendWrite(this.#writer, write, true);
-      this.#store.unresolved.keep(unresolvedOf(write, outcomes, FORGOTTEN), nowMs);
+      const open = { unresolved: unresolvedOf(write, outcomes, FORGOTTEN), rivals: rivalsOf(write, outcomes) };
+      for (const held of this.#store.settle([], open, nowMs)) this.#onRival(held);
       this.#recent.reconciled(parts, nowMs);
       this.#succeeded();
       return null;
@@ -287,7 +296,8 @@ export class Outbox {
   async #narrow(rows: readonly OutboxRow[], uncertain: boolean, error: RedisReplyError): Promise<unknown> {
     const found = await narrowDown(this.#writer, merge(rows), uncertain, error);
     const nowMs = this.#clock.nowMs();
-    const moved = this.#store.atomically(() => this.#sortOut(rows, found, uncertain, nowMs));
+    const { moved, rivals } = this.#store.atomically(() => this.#sortOut(rows, found, uncertain, nowMs));
+    for (const held of rivals) this.#onRival(held);
     for (const row of rows) this.#leave(recordsOf(row.write), null);
     for (const row of moved) this.#enter(row);
     const written = [...found.outcomes].filter(([, outcome]) => outcome !== "unresolved");
@@ -303,9 +313,10 @@ export class Outbox {
     this.#recent.add({ kind: "shares", records: [record] }, [outcome], nowMs);
   }
 
-  /** @returns what of the rows is still here, as it is now */
-  #sortOut(rows: readonly OutboxRow[], found: Narrowed, uncertain: boolean, nowMs: number): OutboxRow[] {
+  /** @returns what of the rows is still here, as it is now, and what is held now */
+  #sortOut(rows: readonly OutboxRow[], found: Narrowed, uncertain: boolean, nowMs: number) {
     const kept: OutboxRow[] = [];
+    const rivals: HeldSubmission[] = [];
     const settledOnes = (record: ShareRecord) => found.outcomes.has(record) || found.refused.has(record.login);
     for (const { id, write } of rows) {
       const records = recordsOf(write);
@@ -314,14 +325,15 @@ export class Outbox {
       this.#store.rewrite(id, rest, mayBeThere);
       if (rest) kept.push({ id, write: rest, refusedLogin: null });
       const outcomes = records.map((record) => found.outcomes.get(record) ?? "recorded");
-      this.#store.unresolved.keep(unresolvedOf(write, outcomes), nowMs);
+      const open = { unresolved: unresolvedOf(write, outcomes), rivals: rivalsOf(write, outcomes) };
+      rivals.push(...this.#store.settle([], open, nowMs));
     }
     for (const [login, reason] of found.refused) {
       this.#refused.refused(login, reason, nowMs);
       const writes = rows.flatMap(({ write }) => pick(write, (record) => record.login === login) ?? []);
       kept.push(...this.#store.append({ writes, uncertain, refusedLogin: login }, []));
     }
-    return kept;
+    return { moved: kept, rivals };
   }
 
   /** One block, or as many of the oldest share writes as are equally certain and fit one request. */
@@ -363,34 +375,4 @@ export class Outbox {
       if (nonces?.size === 0) this.#index.delete(header);
     }
   }
-}
-
-/** A write in the pieces that become rows: what a row holds is sent as a whole or not at all. */
-function split(write: LedgerWrite): LedgerWrite[] {
-  if (write.kind === "block") return [write];
-  const pieces: LedgerWrite[] = [];
-  for (let at = 0; at < write.records.length; at += LARGEST_ROW)
-    pieces.push({ kind: "shares", records: write.records.slice(at, at + LARGEST_ROW) });
-  return pieces;
-}
-
-/** Share writes as one; a block stands alone. */
-function merge(rows: readonly OutboxRow[]): LedgerWrite {
-  const first = rows[0]?.write;
-  return first?.kind === "block" ? first : { kind: "shares", records: rows.flatMap((row) => recordsOf(row.write)) };
-}
-
-/** The part of a write that `keep` chooses; null when it chooses nothing. */
-function pick(write: LedgerWrite, keep: (record: ShareRecord) => boolean): LedgerWrite | null {
-  if (write.kind === "block") return keep(write.record) ? write : null;
-  const records = write.records.filter(keep);
-  return records.length > 0 ? { kind: "shares", records } : null;
-}
-
-function unresolvedOf(write: LedgerWrite, outcomes: readonly RecordOutcome[], reason = TOO_OLD): UnresolvedRecord[] {
-  if (write.kind === "block")
-    return outcomes[0] === "unresolved" ? [{ kind: "block", record: write.record, reason }] : [];
-  return write.records.flatMap((record, at) =>
-    outcomes[at] === "unresolved" ? [{ kind: "share", record, reason }] : [],
-  );
 }

@@ -11,6 +11,15 @@ export function recordsOf(write: LedgerWrite): readonly ShareRecord[] {
   return write.kind === "shares" ? write.records : [write.record];
 }
 
+/** The write of one record. */
+export function writeOf(
+  one:
+    | { readonly kind: "block"; readonly record: BlockRecord }
+    | { readonly kind: "share"; readonly record: ShareRecord },
+): LedgerWrite {
+  return one.kind === "block" ? { kind: "block", record: one.record } : { kind: "shares", records: [one.record] };
+}
+
 /** Whether a write that ended in `error` may have been executed. Only a refusal in Redis' own words or a request that never left is certain. */
 export function mayHaveExecuted(error: unknown): boolean {
   if (error instanceof RedisUnreachableError) return error.executed === "unknown";

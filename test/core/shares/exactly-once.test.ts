@@ -56,10 +56,10 @@ it("credits every acknowledged share exactly once, and nothing else, whatever fa
       let life = new Life(sql, ledger, clock, () => 0.5);
       const submit = (one: Sent, retry: boolean) => {
         const mine = life;
-        const entry = one.block
-          ? { kind: "block" as const, record: { ...makeBlock(0, 0, 0), ...one.record }, retry, heldId: null }
-          : { kind: "share" as const, record: one.record, retry, heldId: null };
-        mine.commit.commit(entry).then(
+        const committed = one.block
+          ? mine.commitBlock({ ...makeBlock(0, 0, 0), ...one.record }, retry)
+          : mine.commit.commit({ kind: "share", record: one.record, retry, heldId: null });
+        committed.then(
           (outcome) => mine === life && (one.answer ??= outcome),
           () => mine === life && (one.answer ??= "failed"),
         );
@@ -88,6 +88,7 @@ it("credits every acknowledged share exactly once, and nothing else, whatever fa
           life.kill();
           killedAtMs = clock.nowMs();
           life = new Life(sql, ledger, clock, () => 0.5);
+          life.resumeBlocks();
           for (const one of sent) if (one.answer === null) submit(one, true);
         } else {
           const record = makeRecord(action.miner, at, action.proof);
@@ -103,6 +104,7 @@ it("credits every acknowledged share exactly once, and nothing else, whatever fa
 
       expect(life.outbox.depth).toBe(0);
       expect(life.store.unresolved.count).toBe(0);
+      expect(life.store.held()).toEqual([]);
       const known = new Set(sent.map((one) => identityOf(one.record)));
       for (const owner of ledger.credits) expect(known.has(owner)).toBe(true);
       for (const one of sent) {

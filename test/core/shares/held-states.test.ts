@@ -23,6 +23,10 @@ const ROWS = [
   ["found", "found", "offer", "inChain", "sealed"],
   ["found", "found", "offer", "nobody", "share"],
   ["sealed", "sealed", "recordBlock", "recorded", "done"],
+  ["sealed", "sealed", "recordBlock", "rival", "rival"],
+  ["rival", "rival", "confirm", "inChain", "confirmed"],
+  ["rival", "rival", "confirm", "nobody", "share"],
+  ["confirmed", "confirmed", "recordConfirmed", "recorded", "done"],
 ] as const;
 
 /** Where a submission goes on after a failure or in a new life, by what was known before of earlier attempts. */
@@ -39,6 +43,9 @@ const INTERRUPTIONS = [
   ["sealed", "nowhere", "ledger"],
   ["sealed", "nodes", "ledger"],
   ["sealed", "ledger", "ledger"],
+  ["rival", "nowhere", "nodes"],
+  ["rival", "ledger", "ledger"],
+  ["confirmed", "nowhere", "ledger"],
 ] as const;
 
 const states = Object.keys(HELD_STATES) as HeldState[];
@@ -77,11 +84,12 @@ describe("the states of a held submission", () => {
       const { stage, task } = HELD_STATES[state];
       if (task === "recordShare") expect(stage).toBe("claimed");
       if (task === "recordBlock") expect(stage).toBe("sealed");
+      if (task === "recordConfirmed") expect(stage).toBe("confirmed");
       if (task.startsWith("record")) expect(interrupted(stage, "nowhere").reached).toBe("ledger");
     }
   });
 
-  it("never turn a block into a share once it is sealed, nor a share into a block", () => {
+  it("never turn a block into a share once it is sealed, but for a rival that the chain lacks, nor a share into a block", () => {
     const after = (state: string, seen = new Set<string>()): Set<string> => {
       if (seen.has(state) || !(state in HELD_STATES)) return seen;
       seen.add(state);
@@ -89,7 +97,8 @@ describe("the states of a held submission", () => {
       for (const next of [stage, ...Object.values(on)]) after(next, seen);
       return seen;
     };
-    expect([...after("sealed")]).toEqual(["sealed"]);
+    expect([...after("sealed")]).toEqual(["sealed", "rival", "confirmed", "share", "claimed"]);
+    expect([...after("confirmed")]).toEqual(["confirmed"]);
     expect([...after("claimed")].toSorted()).toEqual(["claimed", "share"]);
   });
 });

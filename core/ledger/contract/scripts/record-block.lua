@@ -7,7 +7,10 @@
 --       3 expiration of <coin>:hashrate:<login>, seconds   4 evidence since, Unix ms (see record-shares)
 --       5 login  6 nonce:powHash:mixDigest  7 height  8 share difficulty  9 worker  10 ms  11 ts  12 network difficulty of the block
 --       13 the terms that the block is found under, JSON; empty: none are written down
+--       14 inChain: 1 when a node's chain has it, so that no rival matters; else 0
 -- Output  billed commands, then the code: 0 duplicate  1 recorded, by this or (retry) by an earlier attempt
+--         4 rival: another nonce for its header is recorded, or for another block of its height whose header is in no list any more;
+--           which of them is in the chain only the chain can say; nothing written
 -- Errors  Redis' own text; then nothing is written.
 -- A field of another login in the open round that is no natural number stops nobody: it is not part of the candidate's total and goes along
 -- in the closed round as it stands. The finder's own is refused, as its share is.
@@ -16,8 +19,8 @@
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
 local pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed, immature, matured = unpack(KEYS)
-local login, member, height, diff, worker, ms, ts, networkDiff, terms = unpack(ARGV, 5)
-local DUPLICATE, RECORDED = 0, 1
+local login, member, height, diff, worker, ms, ts, networkDiff, terms, inChain = unpack(ARGV, 5)
+local DUPLICATE, RECORDED, RIVAL = 0, 1, 4
 local NEPHEWS = 16
 local evidence = diff .. ':' .. worker .. ':' .. ms
 
@@ -26,13 +29,32 @@ if sweep ~= '' then
   if failed(swept) then return swept end
 end
 
+local nonce, last = string.sub(member, 1, 18), string.format('%.0f', tonumber(height) + NEPHEWS)
 local function listed()
-  local nonce, last = string.sub(member, 1, 18), string.format('%.0f', tonumber(height) + NEPHEWS)
   for _, list in ipairs({ candidates, immature, matured }) do
     local found = call('ZRANGEBYSCORE', list, height, last)
     if failed(found) then return found end
     for _, entry in ipairs(found) do
       if string.find(entry, nonce, 1, true) then return true end
+    end
+  end
+  return false
+end
+
+-- The lists of an unlocker have no headers: there any other block that was mined at the height may be one. A block is not refused because
+-- one of them cannot be read.
+local function rivalled()
+  local found = call('ZRANGEBYSCORE', candidates, height, height)
+  if failed(found) then return found end
+  for _, entry in ipairs(found) do
+    if string.sub(entry, 1, 18) ~= nonce and string.sub(entry, 19, 85) == string.sub(member, 19, 85) then return true end
+  end
+  for _, list in ipairs({ immature, matured }) do
+    found = call('ZRANGEBYSCORE', list, height, last, 'WITHSCORES')
+    for i = 1, failed(found) and 0 or #found, 2 do
+      local uncle, other = string.match(found[i], '^(%d+):[01]:(0x%x+):')
+      local mined = uncle == '0' and found[i + 1] or uncle
+      if other and other ~= nonce and tonumber(mined) == tonumber(height) then return true end
     end
   end
   return false
@@ -53,6 +75,12 @@ if retry then
     if failed(known) then return known end
     if known then return { billed, RECORDED } end
   end
+end
+
+if inChain ~= '1' then
+  local other = rivalled()
+  if failed(other) then return other end
+  if other then return { billed, RIVAL } end
 end
 
 local added = call('ZADD', pow, 'NX', height, member)

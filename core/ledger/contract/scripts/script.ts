@@ -8,7 +8,7 @@ export interface LedgerScript {
 }
 
 /** What became of one record; the scripts answer with these codes. */
-export const OUTCOME_CODES = { duplicate: 0, recorded: 1, unresolved: 2, stale: 3 } as const;
+export const OUTCOME_CODES = { duplicate: 0, recorded: 1, unresolved: 2, stale: 3, rival: 4 } as const;
 
 /** Members of `pow` older than this many heights are swept. Signed arithmetic: below height 8 nothing is old (defect 6). */
 export const POW_HEIGHTS = 8;

@@ -149,11 +149,18 @@ export function rangeByScore(order: Order) {
   };
 }
 
-/** Members whose score is in the range, both ends included, for the twins. */
-export function membersByScore(space: Keyspace, key: string, from: number, to: number): string[] {
+/** Members with their scores, where those are in the range, both ends included; for the twins. */
+export function entriesByScore(
+  space: Keyspace,
+  key: string,
+  from: number,
+  to: number,
+): (readonly [member: string, score: number])[] {
   const row = space.typed(key, "zset");
   if (!row) return [];
-  return listed(space.sql.exec(select("value >= ? AND value <= ?", "ASC"), row.id, from, to, -1, 0), false);
+  return space.sql
+    .exec(select("value >= ? AND value <= ?", "ASC"), row.id, from, to, -1, 0)
+    .map(({ name, value }) => [String(name), Number(value)]);
 }
 
 export function zcount({ space, args: [key = "", min = "", max = ""] }: Call): Reply {

@@ -1,13 +1,13 @@
 import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
 import type { Reply } from "../command.ts";
 import { incrementField } from "../commands/hashes-and-sets.ts";
-import { membersByScore, removeByScore } from "../commands/zsets.ts";
+import { entriesByScore, removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
 import { attempt, isNatural, ScriptCalls } from "./script-calls.ts";
 
-const { duplicate, recorded } = OUTCOME_CODES;
+const { duplicate, recorded, rival } = OUTCOME_CODES;
 
 /** An uncle is listed under its nephew's height. */
 const NEPHEWS = 16;
@@ -21,7 +21,7 @@ type BlockKeys = ReturnType<typeof parseKeys>;
 
 function parseArguments(argv: readonly string[]) {
   const [retry, sweep = "", expiration, since, login = "", member = "", height] = argv;
-  const [difficulty = "", worker = "", ms = "", ts = "", networkDifficulty = "", terms = ""] = argv.slice(7);
+  const [difficulty = "", worker = "", ms = "", ts = "", networkDifficulty = "", terms = "", inChain] = argv.slice(7);
   return {
     retry: retry === "1",
     sweep,
@@ -36,6 +36,7 @@ function parseArguments(argv: readonly string[]) {
     ts,
     networkDifficulty,
     terms,
+    inChain: inChain === "1",
   };
 }
 type Block = ReturnType<typeof parseArguments>;
@@ -54,9 +55,30 @@ function trace(space: Keyspace, keys: BlockKeys, block: Block): readonly [code: 
   const nonce = block.member.slice(0, 18);
   const lists = [keys.candidates, keys.immature, keys.matured];
   const at = lists.findIndex((list) =>
-    membersByScore(space, list, block.height, block.height + NEPHEWS).some((entry) => entry.includes(nonce)),
+    entriesByScore(space, list, block.height, block.height + NEPHEWS).some(([entry]) => entry.includes(nonce)),
   );
   return at === -1 ? [null, 2 + lists.length] : [recorded, 3 + at];
+}
+
+/**
+ * Whether another nonce for the block's header is recorded, or may be: the lists of an unlocker have no headers, and one that cannot be
+ * read is no hindrance.
+ * @returns the answer, and commands billed
+ */
+function rivalled(space: Keyspace, keys: BlockKeys, block: Block): readonly [rivalled: boolean, billed: number] {
+  const nonce = block.member.slice(0, 18);
+  const header = block.member.slice(18, 85);
+  const candidates = entriesByScore(space, keys.candidates, block.height, block.height);
+  if (candidates.some(([entry]) => entry.slice(0, 18) !== nonce && entry.slice(18, 85) === header)) return [true, 1];
+  for (const [at, list] of [keys.immature, keys.matured].entries()) {
+    const entries = attempt(() => entriesByScore(space, list, block.height, block.height + NEPHEWS)) ?? [];
+    const isOther = ([name, score]: readonly [string, number]): boolean => {
+      const [, uncle = "", other] = /^(\d+):[01]:(0x[0-9a-fA-F]+):/.exec(name) ?? [];
+      return other !== undefined && other !== nonce && (uncle === "0" ? score : Number(uncle)) === block.height;
+    };
+    if (entries.some(isOther)) return [true, 2 + at];
+  }
+  return [false, 3];
 }
 
 /** The sum of the round with this block's share in it. Another login's field that is no natural number counts for nobody. */
@@ -112,6 +134,11 @@ export function recordBlock(space: Keyspace, names: readonly string[], argv: rea
     const [known, asked] = trace(space, keys, block);
     billed += asked;
     if (known !== null) return [billed, known];
+  }
+  if (!block.inChain) {
+    const [other, asked] = rivalled(space, keys, block);
+    billed += asked;
+    if (other) return [billed, rival];
   }
   if (has(space, keys.pow, block.member)) return [billed + 1, duplicate];
   space.sql.transaction(() => closeRound(space, keys, block));
