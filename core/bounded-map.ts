@@ -16,3 +16,17 @@ export class BoundedMap<K, V> extends Map<K, V> {
     return this;
   }
 }
+
+/** A map that keeps at most `capacity` entries: the one that was read or set longest ago makes way. */
+export class RecentMap<K, V> extends BoundedMap<K, V> {
+  override get(key: K): V | undefined {
+    const value = super.get(key);
+    if (value !== undefined) this.set(key, value);
+    return value;
+  }
+
+  override set(key: K, value: V): this {
+    this.delete(key);
+    return super.set(key, value);
+  }
+}

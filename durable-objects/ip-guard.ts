@@ -1,8 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { AlarmBell } from "../core/alarm-bell.ts";
-import { thrown } from "../core/log.ts";
 import type { Client } from "../core/policy/client.ts";
-import { ClientGuard, type GuardOverview } from "../core/policy/client-guard.ts";
+import type { ClientGuard, GuardOverview } from "../core/policy/client-guard.ts";
+import { ClientGuards } from "../core/policy/client-guards.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "../core/policy/guard.ts";
 import { StandingStore } from "../core/policy/standing-store.ts";
 import type { Env } from "./env.ts";
@@ -12,14 +12,22 @@ import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { IpGuardRpc } from "./rpc.ts";
 
-/** What one client has done (`idFromName(client)`), and where its connections are. What is decided is decided in `core/policy`. */
+/**
+ * What the clients of one of the guards have done (`guardNameOf(client)`), and where their connections are. What is decided is decided in
+ * `core/policy`.
+ */
 export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
-  readonly #bell: AlarmBell;
-  #guard: ClientGuard | null = null;
+  #bell: AlarmBell;
+  #guards: ClientGuards | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
+    const set = (atMs: number) => void ctx.storage.setAlarm(atMs);
+    this.#bell = new AlarmBell(set);
+    // The one that an instance before this one has set.
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#bell = new AlarmBell(set, (await ctx.storage.getAlarm()) ?? undefined);
+    });
   }
 
   async admit(client: Client, login: string | null, opening: Opening): Promise<Admission> {
@@ -48,24 +56,33 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
 
   override async alarm(): Promise<void> {
     this.#bell.rang();
-    const client = this.#guard?.client ?? this.#store().client()?.client;
-    const guard = client === undefined ? null : this.#of(client);
-    if (guard !== null && (await guard.wakeAndForget())) return;
-    // Nothing is left to remember. Whoever comes meanwhile waits, and finds a guard that knows nothing.
+    if (await this.#all.wake()) return;
+    // No row is left, or they are those of a version that had an object for every client. Whoever comes meanwhile waits.
     await this.ctx.blockConcurrencyWhile(async () => {
-      this.#guard = null;
+      this.#guards = null;
       await this.ctx.storage.deleteAll();
     });
   }
 
   #of(client: Client): ClientGuard {
-    if (this.#guard) return this.#guard;
+    return this.#all.of(client);
+  }
+
+  get #all(): ClientGuards {
+    this.#guards ??= this.#created();
+    return this.#guards;
+  }
+
+  #created(): ClientGuards {
     const { env, ctx } = this;
     const session = (login: string) => env.MINER_SESSION.getByName(login);
     const log = partLog(env, "guard");
-    const guard = new ClientGuard(client, {
+    const store = new StandingStore(sqlPort(ctx.storage), (key) =>
+      log.error("a row of another version counts for nothing", { key }),
+    );
+    return new ClientGuards({
       policy: loadConfig(env).policy,
-      store: this.#store(),
+      store,
       nowMs: () => Date.now(),
       log,
       lists: () => accessLists(env, Date.now()),
@@ -77,18 +94,5 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
       wakeAt: (atMs) => this.#bell.ringAt(atMs),
       background: (task) => ctx.waitUntil(task),
     });
-    this.#guard = guard;
-    // What an instance before this one has begun is ended, and the alarm is set anew: the bell does not know the old one.
-    ctx.waitUntil(
-      guard.wake().catch((error: unknown) => log.warn("waking up failed", { client, error: thrown(error) })),
-    );
-    return guard;
-  }
-
-  #store(): StandingStore {
-    const log = partLog(this.env, "guard");
-    return new StandingStore(sqlPort(this.ctx.storage), (key) =>
-      log.error("a row of another version counts for nothing", { key }),
-    );
   }
 }

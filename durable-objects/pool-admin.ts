@@ -14,7 +14,7 @@ import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { partLog } from "./platform/part-log.ts";
-import { verifierShard } from "./platform/peers.ts";
+import { guardOf, verifierShard } from "./platform/peers.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { PoolAdminRpc } from "./rpc.ts";
 
@@ -32,8 +32,8 @@ export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
       redis: ledgerClient(env, config),
       coin: config.coin,
       parts: () => partsOf(env),
-      ban: (client, login, untilMs, reason) => env.IP_GUARD.getByName(client).ban(client, login, untilMs, reason),
-      lift: (client, login) => env.IP_GUARD.getByName(client).lift(client, login),
+      ban: (client, login, untilMs, reason) => guardOf(env, client).ban(client, login, untilMs, reason),
+      lift: (client, login) => guardOf(env, client).lift(client, login),
       async closeAll(login, reason) {
         await env.MINER_SESSION.getByName(login).closeAll(reason);
       },

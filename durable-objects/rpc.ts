@@ -124,7 +124,7 @@ export interface ExtranonceAllocatorRpc {
   forget(session: string): Promise<void>;
 }
 
-/** One object per client, `idFromName(client)`; every call says whose it is, since an object does not reliably know its name. */
+/** A few objects for all clients, `idFromName(guardNameOf(client))`; every call says whose it is. */
 export interface IpGuardRpc {
   /** @param login null where it comes in band and has not come yet */
   admit(client: Client, login: string | null, opening: Opening): Promise<Admission>;

@@ -1,4 +1,4 @@
-import { BoundedMap } from "../bounded-map.ts";
+import type { RecentMap } from "../bounded-map.ts";
 import { type Logger, thrown } from "../log.ts";
 import type { AccessLists } from "./access-lists.ts";
 import { addressOf, type Client } from "./client.ts";
@@ -17,10 +17,12 @@ import {
 } from "./conduct.ts";
 import { ConnectionCount } from "./connection-count.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "./guard.ts";
-import type { ClientRow, StandingStore } from "./standing-store.ts";
+import type { ClientRow, ClientStore } from "./standing-store.ts";
 
-/** Logins of one client that are remembered apart; beyond, strangers are only counted together. */
+/** Rows of one client's logins; beyond, strangers are only counted together. */
 const MAX_LOGINS = 1_000;
+/** A login's object is asked after this long whether it has connections of the client still. */
+const HOLDS_MS = 24 * 3_600_000;
 /** After a failure to close connections it is tried again. */
 const AGAIN_MS = 5_000;
 /** A login's object that says goodbye may have another connection of the client on its way. */
@@ -38,6 +40,16 @@ export interface BanNotice {
   readonly ban: Pick<Ban, "untilMs" | "reason" | "byHand"> | null;
 }
 
+/** A login whose object has, or had, connections of the client. */
+interface Holder {
+  /** When the last one was let in, Unix time in ms. */
+  readonly atMs: number;
+  /** There is a row. */
+  readonly kept: boolean;
+  /** The last one has gone. */
+  readonly gone: boolean;
+}
+
 /** For the operator. */
 export interface GuardOverview {
   readonly client: ClientRow;
@@ -49,7 +61,9 @@ export interface GuardOverview {
 
 export interface ClientGuardPorts {
   readonly policy: GuardPolicy;
-  readonly store: StandingStore;
+  readonly store: ClientStore;
+  /** Standings of logins at clients of late, by client and login: one memory for all clients of an object. */
+  readonly logins: RecentMap<string, Standing>;
   readonly nowMs: () => number;
   readonly log: Logger;
   /** The operator's lists, as new as can be had. */
@@ -60,18 +74,19 @@ export interface ClientGuardPorts {
   connections(login: string, client: Client): Promise<number>;
   /** Tells the operator's list. */
   notice(notice: BanNotice): Promise<void>;
-  /** Has {@link ClientGuard.wake} called at that time or before. */
+  /** Has {@link ClientGuard.settle} called at that time or soon after. */
   wakeAt(atMs: number): void;
   /** Work that must be outlived. */
   background(task: Promise<void>): void;
 }
 
-/** What one client has done, whether it may come, and where its connections are. */
+/**
+ * What one client has done, whether it may come, and where its connections are. Bans, proofs of logins and the logins that have connections
+ * are rows; what is counted towards a ban is in memory only, so that an attacker's address costs none until it is banned.
+ */
 export class ClientGuard {
   readonly #ports: ClientGuardPorts;
-  readonly #logins = new BoundedMap<string, Standing>(MAX_LOGINS);
-  readonly #admittedMs = new BoundedMap<string, number>(MAX_LOGINS);
-  readonly #holders: Set<string>;
+  readonly #holders = new Map<string, Holder>();
   readonly #count: ConnectionCount;
   #row: ClientRow;
   #enforcing: Promise<void> | null = null;
@@ -79,17 +94,17 @@ export class ClientGuard {
   constructor(client: Client, ports: ClientGuardPorts) {
     this.#ports = ports;
     const { store, nowMs } = ports;
-    this.#row = store.client() ?? { client, seenMs: nowMs(), standing: CLEAN };
-    this.#holders = new Set(store.holders());
+    let seenMs = nowMs();
+    for (const [login, atMs] of store.holders()) {
+      seenMs = Math.min(seenMs, atMs);
+      this.#holders.set(login, { atMs, kept: true, gone: false });
+    }
+    this.#row = store.client() ?? { client, seenMs, standing: CLEAN };
     this.#count = new ConnectionCount(
       nowMs,
-      () => [...this.#holders],
+      () => this.#holding(),
       (login) => ports.connections(login, client),
     );
-  }
-
-  get client(): Client {
-    return this.#row.client;
   }
 
   /**
@@ -109,7 +124,7 @@ export class ClientGuard {
     if (opening === "login") this.#count.unfinishedGone();
     const owner = opening === "unfinished" ? null : login;
     if (!(await this.#count.enter(owner, welcome ? Infinity : this.#allowed()))) return refuse(TOO_MANY);
-    if (owner !== null) this.#hold(owner);
+    if (owner !== null) this.#hold(owner, opening === "connection");
     return ALLOWED;
   }
 
@@ -124,12 +139,13 @@ export class ClientGuard {
     const before = login === null ? null : this.#standingOf(login);
     const judged = judge(this.#row.standing, before, counted, policy, nowMs());
     const proved = judged.login?.provenUntilMs !== before?.provenUntilMs;
-    const keep = !welcome && against;
     const { earned, provenUntilMs } = this.#row.standing;
     this.#row = { ...this.#row, standing: judged.client };
     const earning = policy.limits.enabled && judged.client.earned !== earned;
-    if (keep || earning || judged.client.provenUntilMs !== provenUntilMs) this.#keepClient();
-    if (login !== null && judged.login !== null) this.#setLogin(login, judged.login, keep || proved);
+    const isProof = judged.client.provenUntilMs !== provenUntilMs;
+    if (judged.banned === "client" || earning || isProof) this.#keepClient();
+    if (login !== null && judged.login !== null)
+      this.#setLogin(login, judged.login, judged.banned === "login" || proved);
     if (judged.banned !== null) this.#onBan(judged.banned === "login" ? login : null);
     const ban = welcome ? null : this.#refusal(login);
     return { allowed: ban === null, reason: ban?.reason ?? "", reportAt: judged.reportAt };
@@ -140,9 +156,8 @@ export class ClientGuard {
     if (Object.keys(conduct).length > 0) await this.report(login, conduct);
     if (login === null) return this.#count.unfinishedGone();
     this.#count.set(login, remaining);
-    if (remaining > 0) return;
-    if (this.#isOnItsWay(login)) this.#ports.wakeAt(this.#ports.nowMs() + ON_ITS_WAY_MS);
-    else this.#release(login);
+    // Its row stays for a day: most come back, and each change of it would cost one.
+    if (remaining === 0 && !this.#isOnItsWay(login)) this.#gone(login);
   }
 
   /** By the operator's hand. @returns why not; null when it is done */
@@ -178,45 +193,66 @@ export class ClientGuard {
 
   /** For the operator. */
   overview(): GuardOverview {
-    return { client: this.#row, logins: this.#ports.store.logins(), holders: [...this.#holders] };
+    return { client: this.#row, logins: this.#ports.store.logins(), holders: this.#holding() };
   }
 
-  /** Ends what was begun before a restart, and has itself woken for what is to come. */
-  async wake(): Promise<void> {
-    const { store, policy } = this.#ports;
-    await this.#enforce();
-    const kept = [...store.logins().values(), this.#row.standing].filter((standing) => standing !== CLEAN);
-    if (kept.length > 0) this.#ports.wakeAt(Math.min(...kept.map((standing) => staleAtMs(standing, policy))));
+  /** Ends what was begun and forgets what is over: standings, and logins whose objects have no connection of the client any more. */
+  async settle(): Promise<void> {
+    await this.#settle();
+    // What this version cannot read may be another's: it stays, and is looked at once a day.
+    const { store, nowMs } = this.#ports;
+    store.postpone(nowMs(), nowMs() + HOLDS_MS);
   }
 
-  /**
-   * Forgets what is over: standings, and logins whose objects have no connection of the client any more.
-   * @returns false when nothing is left to remember
-   */
-  async wakeAndForget(): Promise<boolean> {
+  async #settle(): Promise<void> {
     const { store, policy, nowMs } = this.#ports;
     await this.#enforce();
-    await this.#count.recount();
-    for (const login of this.#holders) {
-      if (!this.#count.has(login) && !this.#isOnItsWay(login)) this.#release(login);
-    }
-    for (const [login, standing] of store.logins()) {
-      if (!isForgettable(standing, policy, nowMs())) continue;
+    await this.#settleHolders();
+    for (const login of store.logins().keys()) {
+      const standing = this.#standingOf(login);
+      if (!isForgettable(standing, policy, nowMs())) {
+        this.#setLogin(login, standing, true);
+        continue;
+      }
       store.forgetLogin(login);
-      this.#logins.delete(login);
+      this.#ports.logins.delete(this.#keyOf(login));
     }
-    const rest = [...store.logins().values(), this.#row.standing].filter((it) => !isForgettable(it, policy, nowMs()));
-    if (rest.length > 0) this.#ports.wakeAt(Math.min(...rest.map((standing) => staleAtMs(standing, policy))));
-    return rest.length > 0 || this.#holders.size > 0;
+    if (store.client() === null) return;
+    if (isForgettable(this.#row.standing, policy, nowMs())) store.forgetClient();
+    else this.#keepClient();
+  }
+
+  async #settleHolders(): Promise<void> {
+    const { store, nowMs } = this.#ports;
+    const old = [...store.holders()].filter(([, atMs]) => atMs + HOLDS_MS <= nowMs());
+    for (const [login] of old) {
+      const count = await this.#ports.connections(login, this.#row.client).catch(() => null);
+      if (count === 0) store.forgetHolder(login);
+      const { atMs } = this.#holders.get(login) ?? { atMs: nowMs() };
+      this.#holders.set(login, { atMs, kept: false, gone: false });
+      if (count !== 0) this.#keepHolder(login);
+      else if (!this.#isOnItsWay(login)) this.#gone(login);
+    }
+  }
+
+  /** Logins whose objects may have connections. */
+  #holding(): string[] {
+    return [...this.#holders].flatMap(([login, { gone }]) => (gone ? [] : [login]));
+  }
+
+  #gone(login: string): void {
+    const holder = this.#holders.get(login);
+    if (holder?.kept) this.#holders.set(login, { ...holder, gone: true });
+    else this.#holders.delete(login);
   }
 
   /** A connection of the login may have been let in and not be there yet. */
   #isOnItsWay(login: string): boolean {
-    return this.#ports.nowMs() - (this.#admittedMs.get(login) ?? -Infinity) < ON_ITS_WAY_MS;
+    return this.#ports.nowMs() - (this.#holders.get(login)?.atMs ?? -Infinity) < ON_ITS_WAY_MS;
   }
 
-  #release(login: string): void {
-    if (this.#holders.delete(login)) this.#ports.store.removeHolder(login);
+  #keyOf(login: string): string {
+    return `${this.#row.client} ${login}`;
   }
 
   #refusal(login: string | null): Ban | null {
@@ -225,35 +261,52 @@ export class ClientGuard {
   }
 
   #standingOf(login: string): Standing {
-    return this.#logins.get(login) ?? this.#ports.store.login(login) ?? CLEAN;
+    return this.#ports.logins.get(this.#keyOf(login)) ?? this.#ports.store.login(login) ?? CLEAN;
   }
 
   #setLogin(login: string, standing: Standing, keep: boolean): void {
-    const { store, policy } = this.#ports;
-    this.#logins.set(login, standing);
+    const { store, logins } = this.#ports;
+    logins.set(this.#keyOf(login), standing);
     if (!keep || (store.login(login) === null && store.countLogins() >= MAX_LOGINS)) return;
-    store.keepLogin(login, standing);
-    this.#ports.wakeAt(staleAtMs(standing, policy));
+    store.keepLogin(login, standing, this.#dueOf(standing));
   }
 
   #keepClient(): void {
-    this.#ports.store.keepClient(this.#row);
-    this.#ports.wakeAt(staleAtMs(this.#row.standing, this.#ports.policy));
+    this.#ports.store.keepClient(this.#row, this.#dueOf(this.#row.standing));
   }
 
-  #hold(login: string): void {
-    this.#admittedMs.set(login, this.#ports.nowMs());
-    if (this.#holders.has(login)) return;
-    this.#holders.add(login);
-    this.#ports.store.addHolder(login);
+  /** Writes down that a login's object has connections. */
+  #keepHolder(login: string): void {
+    const { store, nowMs } = this.#ports;
+    const holder = this.#holders.get(login);
+    const kept = [...this.#holders.values()].reduce((sum, other) => sum + Number(other.kept), 0);
+    if (holder === undefined || holder.kept || kept >= MAX_LOGINS) return;
+    this.#holders.set(login, { ...holder, kept: true });
+    store.keepHolder(login, nowMs(), this.#due(nowMs() + HOLDS_MS));
+  }
+
+  /** When a standing's row has to be looked at again: at once, while there are connections that its ban has not ended. */
+  #dueOf(standing: Standing): number {
+    const { policy, nowMs } = this.#ports;
+    return this.#due(standing.ban?.enforced === false ? nowMs() + AGAIN_MS : staleAtMs(standing, policy));
+  }
+
+  #due(atMs: number): number {
+    this.#ports.wakeAt(atMs);
+    return atMs;
+  }
+
+  /** @param known the pool has credited the login before: only such ones may cost a row */
+  #hold(login: string, known: boolean): void {
+    const kept = this.#holders.get(login)?.kept === true;
+    this.#holders.set(login, { atMs: this.#ports.nowMs(), kept, gone: false });
+    if (known) this.#keepHolder(login);
   }
 
   /** Connections that may be open at once. */
   #allowed(): number {
-    const { policy, nowMs, store } = this.#ports;
+    const { policy, nowMs } = this.#ports;
     const { standing, seenMs } = this.#row;
-    // When it came first must outlive this object, or every nap of it would begin the time of grace anew.
-    if (policy.limits.enabled && store.client() === null) this.#keepClient();
     return connectionsAllowed(current(standing, policy, nowMs()), seenMs, policy, nowMs());
   }
 
@@ -261,8 +314,8 @@ export class ClientGuard {
     const { client, standing } = this.#row;
     const { reason } = (login === null ? standing : this.#standingOf(login)).ban ?? { reason: "" };
     this.#ports.log.info("banned", { client, login, reason });
-    // Should this object end before it has closed them: the row is written, and the alarm brings it back.
-    this.#ports.wakeAt(this.#ports.nowMs() + AGAIN_MS);
+    // Should this object end before it has closed them: the rows are written, and the alarm brings it back.
+    if (login === null) for (const holder of this.#holding()) this.#keepHolder(holder);
     this.#ports.background(this.#enforce());
   }
 
@@ -286,7 +339,7 @@ export class ClientGuard {
       }
       const { ban } = this.#row.standing;
       if (ban === null || ban.enforced) return;
-      const closed = [...this.#holders].filter((login) => {
+      const closed = this.#holding().filter((login) => {
         const spared = isProven(this.#standingOf(login), nowMs()) && !ban.byHand;
         return !spared && !lists.isWhitelisted(login);
       });

@@ -14,7 +14,7 @@ const standing = v.object({
   provenUntilMs: v.number(),
   ban: v.nullable(v.object({ untilMs: v.number(), reason: v.string(), byHand: v.boolean(), enforced: v.boolean() })),
 });
-const client = v.object({ client: v.string(), seenMs: v.number(), standing });
+const clientRow = v.object({ client: v.string(), seenMs: v.number(), standing });
 
 /** What a guard keeps of its client. */
 export interface ClientRow {
@@ -24,79 +24,158 @@ export interface ClientRow {
   readonly standing: Standing;
 }
 
+/** The own row of a client, beside those of its logins. */
+const OWN = "";
+
 /**
- * What a guard knows, over restarts: one row for its client, one a login that was judged there, one a login whose object has
- * connections of it. Rows carry a version; one that cannot be read is named and counts for nothing.
+ * What an object of guards knows, over restarts: a row for each client, one for each login that was judged at a client, one for each login
+ * that may have connections of it. Counts are in none of them for their own sake: a row is written for what must outlast memory. Rows carry a
+ * version; one that cannot be read is named and counts for nothing. Each says when it has to be looked at again.
  */
 export class StandingStore {
   readonly #sql: SqlPort;
   readonly #unreadable: (key: string) => void;
 
-  /** @param unreadable told of a row of another version, by its key */
+  /** @param unreadable told of a row of another version, by its client and login */
   constructor(sql: SqlPort, unreadable: (key: string) => void) {
     this.#sql = sql;
     this.#unreadable = unreadable;
-    // Without row ids, so that the key is no second row to pay for. The client's own row has the empty key.
-    sql.exec("CREATE TABLE IF NOT EXISTS standing (key TEXT PRIMARY KEY, version INTEGER, value TEXT) WITHOUT ROWID");
-    sql.exec("CREATE TABLE IF NOT EXISTS holder (login TEXT PRIMARY KEY) WITHOUT ROWID");
+    // Without row ids, so that the key is no second row to pay for.
+    sql.exec(`CREATE TABLE IF NOT EXISTS client_standing (client TEXT, login TEXT, version INTEGER, due_ms INTEGER, value TEXT,
+      PRIMARY KEY (client, login)) WITHOUT ROWID`);
+    sql.exec(`CREATE TABLE IF NOT EXISTS client_login (client TEXT, login TEXT, since_ms INTEGER, due_ms INTEGER,
+      PRIMARY KEY (client, login)) WITHOUT ROWID`);
+  }
+
+  /** The rows of one client. */
+  of(client: Client): ClientStore {
+    return new ClientStore(this.#sql, client, this.#unreadable);
+  }
+
+  /** Clients with a row that is due. */
+  due(nowMs: number): Client[] {
+    const due = this.#sql.exec(
+      "SELECT client FROM client_standing WHERE due_ms <= ?1 UNION SELECT client FROM client_login WHERE due_ms <= ?1",
+      nowMs,
+    );
+    return due.map((row) => String(row["client"]));
+  }
+
+  /** When the next row is due, Unix time in ms; null where there are no rows. */
+  nextDueMs(): number | null {
+    const [row] = this.#sql.exec(
+      "SELECT min(due_ms) AS due FROM (SELECT due_ms FROM client_standing UNION ALL SELECT due_ms FROM client_login)",
+    );
+    return typeof row?.["due"] === "number" ? row["due"] : null;
+  }
+}
+
+/** The rows of one client. `dueMs`: when a row has to be looked at again, Unix time in ms. */
+export class ClientStore {
+  readonly #sql: SqlPort;
+  readonly #client: Client;
+  readonly #unreadable: (key: string) => void;
+
+  constructor(sql: SqlPort, client: Client, unreadable: (key: string) => void) {
+    this.#sql = sql;
+    this.#client = client;
+    this.#unreadable = unreadable;
   }
 
   client(): ClientRow | null {
-    const [row] = this.#sql.exec("SELECT version, value FROM standing WHERE key = ''");
-    return row === undefined ? null : this.#read("", row["version"], row["value"], client);
+    return this.#find(OWN, clientRow);
   }
 
-  keepClient(row: ClientRow): void {
-    this.#write("", row);
+  keepClient(row: ClientRow, dueMs: number): void {
+    this.#write(OWN, row, dueMs);
+  }
+
+  forgetClient(): void {
+    this.forgetLogin(OWN);
   }
 
   login(login: string): Standing | null {
-    const [row] = this.#sql.exec("SELECT version, value FROM standing WHERE key = ?", login);
-    return row === undefined ? null : this.#read(login, row["version"], row["value"], standing);
+    return this.#find(login, standing);
   }
 
-  keepLogin(login: string, kept: Standing): void {
-    this.#write(login, kept);
+  keepLogin(login: string, kept: Standing, dueMs: number): void {
+    this.#write(login, kept, dueMs);
   }
 
   /** Every login with a standing of its own. */
   logins(): Map<string, Standing> {
     const found = new Map<string, Standing>();
-    for (const { key, version, value } of this.#sql.exec("SELECT key, version, value FROM standing WHERE key <> ''")) {
-      const read = this.#read(String(key), version, value, standing);
-      if (read !== null) found.set(String(key), read);
+    const rows = this.#sql.exec(
+      "SELECT login, version, value FROM client_standing WHERE client = ? AND login <> ''",
+      this.#client,
+    );
+    for (const { login, version, value } of rows) {
+      const read = this.#read(String(login), version, value, standing);
+      if (read !== null) found.set(String(login), read);
     }
     return found;
   }
 
   countLogins(): number {
-    return Number(this.#sql.exec("SELECT count(*) AS n FROM standing WHERE key <> ''")[0]?.["n"] ?? 0);
+    return Number(
+      this.#sql.exec("SELECT count(*) AS n FROM client_standing WHERE client = ? AND login <> ''", this.#client)[0]?.[
+        "n"
+      ],
+    );
   }
 
   forgetLogin(login: string): void {
-    this.#sql.exec("DELETE FROM standing WHERE key = ?", login);
+    this.#sql.exec("DELETE FROM client_standing WHERE client = ? AND login = ?", this.#client, login);
   }
 
-  holders(): string[] {
-    return this.#sql.exec("SELECT login FROM holder").map(({ login }) => String(login));
+  /** Logins whose objects may have connections of the client, and since when. */
+  holders(): Map<string, number> {
+    const rows = this.#sql.exec("SELECT login, since_ms FROM client_login WHERE client = ?", this.#client);
+    return new Map(rows.map((row) => [String(row["login"]), Number(row["since_ms"])]));
   }
 
-  addHolder(login: string): void {
-    this.#sql.exec("INSERT OR IGNORE INTO holder VALUES (?)", login);
+  keepHolder(login: string, sinceMs: number, dueMs: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO client_login VALUES (?, ?, ?, ?)", this.#client, login, sinceMs, dueMs);
   }
 
-  removeHolder(login: string): void {
-    this.#sql.exec("DELETE FROM holder WHERE login = ?", login);
+  forgetHolder(login: string): void {
+    this.#sql.exec("DELETE FROM client_login WHERE client = ? AND login = ?", this.#client, login);
   }
 
-  #write(key: string, value: ClientRow | Standing): void {
-    this.#sql.exec("INSERT OR REPLACE INTO standing VALUES (?, ?, ?)", key, VERSION, JSON.stringify(value));
+  /** Rows that are due are so at another time. */
+  postpone(nowMs: number, dueMs: number): void {
+    this.#sql.exec(
+      "UPDATE client_standing SET due_ms = ? WHERE client = ? AND due_ms <= ?",
+      dueMs,
+      this.#client,
+      nowMs,
+    );
   }
 
-  #read<T>(key: string, version: unknown, value: unknown, schema: v.GenericSchema<unknown, T>): T | null {
+  #find<T>(login: string, schema: v.GenericSchema<unknown, T>): T | null {
+    const [row] = this.#sql.exec(
+      "SELECT version, value FROM client_standing WHERE client = ? AND login = ?",
+      this.#client,
+      login,
+    );
+    return row === undefined ? null : this.#read(login, row["version"], row["value"], schema);
+  }
+
+  #write(login: string, value: ClientRow | Standing, dueMs: number): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO client_standing VALUES (?, ?, ?, ?, ?)",
+      this.#client,
+      login,
+      VERSION,
+      dueMs,
+      JSON.stringify(value),
+    );
+  }
+
+  #read<T>(login: string, version: unknown, value: unknown, schema: v.GenericSchema<unknown, T>): T | null {
     const result = version === VERSION ? v.safeParse(schema, parsed(value)) : null;
     if (result?.success) return result.output;
-    this.#unreadable(key);
+    this.#unreadable(`${this.#client} ${login}`.trim());
     return null;
   }
 }

@@ -3,6 +3,7 @@ import type { Client } from "../../core/policy/client.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "../../core/policy/guard.ts";
 import type { SessionGuard } from "../../core/session/login-sessions.ts";
 import type { Env } from "../env.ts";
+import { guardOf } from "./peers.ts";
 
 /** An HTTP miner asks twice a second; its guard is not asked again before this. */
 const ADMISSION_MS = 10_000;
@@ -13,7 +14,7 @@ const ADMITTED: Admission = { allowed: true, reason: "" };
 /** Valid shares that wait until a guard that was away is told again. */
 const CONTENT: GuardVerdict = { allowed: true, reason: "", reportAt: 256 };
 
-/** The guard as sessions see it: one object per client behind it. A guard that cannot be reached refuses nobody. */
+/** The guard as sessions see it: a few objects for all clients behind it. A guard that cannot be reached refuses nobody. */
 export class GuardClient implements SessionGuard {
   readonly #env: Env;
   readonly #requests = new BoundedMap<Client, { readonly untilMs: number; readonly admission: Admission }>(
@@ -37,7 +38,7 @@ export class GuardClient implements SessionGuard {
 
   async report(client: Client, login: string | null, conduct: Conduct): Promise<GuardVerdict> {
     try {
-      return await this.#env.IP_GUARD.getByName(client).report(client, login, conduct);
+      return await guardOf(this.#env, client).report(client, login, conduct);
     } catch {
       return CONTENT;
     }
@@ -45,7 +46,7 @@ export class GuardClient implements SessionGuard {
 
   async left(client: Client, login: string | null, remaining: number, conduct: Conduct): Promise<void> {
     try {
-      await this.#env.IP_GUARD.getByName(client).left(client, login, remaining, conduct);
+      await guardOf(this.#env, client).left(client, login, remaining, conduct);
     } catch {
       // It counts the connections itself before it refuses anybody.
     }
@@ -57,7 +58,7 @@ export class GuardClient implements SessionGuard {
 
   async #ask(client: Client, login: string | null, opening: Opening): Promise<Admission> {
     try {
-      return await this.#env.IP_GUARD.getByName(client).admit(client, login, opening);
+      return await guardOf(this.#env, client).admit(client, login, opening);
     } catch {
       return ADMITTED;
     }

@@ -1,8 +1,10 @@
+import type { Client } from "../../core/policy/client.ts";
+import { guardNameOf } from "../../core/policy/client-guards.ts";
 import type { WorkSnapshot } from "../../core/work/job.ts";
 import { verifierName } from "../../core/shares/shards.ts";
 import { isRelayName } from "../../core/work/template-tree.ts";
 import type { Env } from "../env.ts";
-import type { ShareVerifierRpc } from "../rpc.ts";
+import type { IpGuardRpc, ShareVerifierRpc } from "../rpc.ts";
 
 /** Brings work to a relay, or to the session of a login. @returns connections behind it */
 export async function pushTo(env: Env, target: string, work: WorkSnapshot): Promise<number> {
@@ -20,4 +22,9 @@ export function verifierShard(env: Env, shard: number): Shard {
 /** Every verifier. @param count as configured */
 export function verifierShards(env: Env, count: number): Shard[] {
   return Array.from({ length: count }, (_, shard) => verifierShard(env, shard));
+}
+
+/** The guard of a client. */
+export function guardOf(env: Env, client: Client): IpGuardRpc {
+  return env.IP_GUARD.getByName(guardNameOf(client));
 }

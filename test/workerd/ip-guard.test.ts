@@ -1,6 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
+import { guardNameOf } from "../../core/policy/client-guards.ts";
 import { IpGuard } from "../../durable-objects/ip-guard.ts";
 import { request, StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, useStratumPool, world } from "./stratum-pool.ts";
@@ -46,7 +47,9 @@ const knock = async (ip: string, headers = {}, settings = {}) =>
     )
   ).status;
 
-const overview = () => env.IP_GUARD.getByName(IP).overview(IP);
+/** The object that guards a client, as a stub of which tests may ask everything. */
+const guardObject = (client: string) => env.IP_GUARD.getByName(guardNameOf(client));
+const overview = () => guardObject(IP).overview(IP);
 
 describe("a banned client", () => {
   it("loses its connections at every login's object, in band ones too, and gets none until the ban ends", async () => {
@@ -61,7 +64,7 @@ describe("a banned client", () => {
       expect(await client.closed()).toEqual({ code: 1008, reason: "Too many malformed requests" });
     }
     expect(await elsewhere.ask(hashrate(7))).toEqual([granted(7)]);
-    await evictDurableObject(env.IP_GUARD.getByName(IP));
+    await evictDurableObject(guardObject(IP));
     expect([await knock(IP), await knock("192.0.2.2")]).toEqual([403, 101]);
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 1_800_001 });
     expect(await knock(IP)).toBe(101);
@@ -112,10 +115,10 @@ describe("a banned client", () => {
 
   it("leaves nothing behind for good: its guard forgets it after the ban, to the last row", async () => {
     await misbehave();
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 4 * 3_600_000 });
-    await runDurableObjectAlarm(env.IP_GUARD.getByName(IP));
-    const rows = await runInDurableObject(env.IP_GUARD.getByName(IP), (_, { storage }) =>
-      storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'standing'").toArray(),
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 25 * 3_600_000 });
+    await runDurableObjectAlarm(guardObject(IP));
+    const rows = await runInDurableObject(guardObject(IP), (_, { storage }) =>
+      storage.sql.exec("SELECT name FROM sqlite_master WHERE name LIKE 'client_%'").toArray(),
     );
     expect(rows).toEqual([]);
     expect(await knock(IP)).toBe(101);
@@ -197,7 +200,7 @@ describe("the whitelist", () => {
   it("keeps logins and addresses from every ban, from the moment that the lists are read", async () => {
     const friend = await miner(OTHER_LOGIN);
     await env.EMBEDDED_REDIS.getByName("main").rest("", ["SADD", "eth:whitelist", "192.0.2.9", OTHER_LOGIN]);
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 24 * 3_600_000 });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 48 * 3_600_000 });
     await misbehave("192.0.2.9");
     await misbehave();
     expect([await knock("192.0.2.9"), await knock(IP)]).toEqual([101, 403]);
@@ -226,7 +229,7 @@ describe("a bridge with the pool's token", () => {
     const path = `/stratum/${LOGIN}?bridgeToken=${settings.BRIDGE_TOKEN}&miner=attic`;
     const client = await StratumClient.connect(path, IP, {}, settings);
     expect(await client.ask(hashrate(5))).toHaveLength(1);
-    expect((await env.IP_GUARD.getByName(`${IP}#attic`).overview(`${IP}#attic`)).holders).toEqual([LOGIN]);
+    expect((await guardObject(`${IP}#attic`).overview(`${IP}#attic`)).holders).toEqual([LOGIN]);
   });
 
   it("is refused with a token that is wrong, rather than have its miners judged as one", async () => {

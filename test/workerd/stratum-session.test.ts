@@ -1,6 +1,7 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
+import { guardNameOf } from "../../core/policy/client-guards.ts";
 import type { ShareVerdict } from "../../core/shares/share.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
@@ -39,7 +40,7 @@ function clockGoesOn(ms: number): void {
 /** Its guard has closed everything that the ban of the default IP ends, and closes nothing that comes later. */
 async function enforced(ip = "192.0.2.1"): Promise<void> {
   await vi.waitFor(async () =>
-    expect((await env.IP_GUARD.getByName(ip).overview(ip)).client.standing.ban?.enforced).toBe(true),
+    expect((await env.IP_GUARD.getByName(guardNameOf(ip)).overview(ip)).client.standing.ban?.enforced).toBe(true),
   );
 }
 

@@ -4,6 +4,8 @@ import { CLIENT, GuardRig } from "./guard-rig.ts";
 
 const [A, B, C] = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`) as [string, string, string];
 
+const address = (n: number) => `203.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;
+
 describe("a ban of a client", () => {
   it("closes the connections of every login there but those that have earned something, and refuses new ones until it ends", async () => {
     const rig = new GuardRig();
@@ -35,9 +37,11 @@ describe("a ban of a client", () => {
     rig.restart();
     expect(await rig.connect(B)).toBe("Banned for what it sent");
     rig.deaf.clear();
-    expect(await rig.guard.wakeAndForget()).toBe(true);
+    rig.nowMs += 5_000;
+    expect(await rig.guards.wake()).toBe(true);
     expect(rig.closed).toEqual([B]);
-    await rig.guard.wake();
+    rig.nowMs += 5_000;
+    await rig.guards.wake();
     expect(rig.closed).toEqual([B]);
   });
 
@@ -103,12 +107,26 @@ describe("a login's invalid shares", () => {
     expect([names, rig.closed, await rig.connect(B)]).toEqual([6, [], ""]);
   });
 
+  it("cost no row before there is a ban", async () => {
+    const rig = new GuardRig();
+    for (let name = 0; name < 5; name++) {
+      await rig.guard.report(`0x${String(name).padStart(40, "0")}`, { invalid: 29, malformed: 1 - Math.sign(name) });
+      await rig.guard.admit(`0x${String(name).padStart(40, "0")}`, "login");
+    }
+    expect([rig.rows(), rig.alarms]).toEqual([0, []]);
+    await rig.guard.report(`0x${"5".padStart(40, "0")}`, { invalid: 5 });
+    await rig.settle();
+    expect((await rig.guard.admit(A, "login")).reason).toBe("High rate of invalid shares");
+    // The client's, and one for each login whose connections are to be closed whatever happens.
+    expect(rig.rows()).toBe(6);
+  });
+
   it("under more names than are remembered cost no further rows", async () => {
     const rig = new GuardRig({
       banning: { enabled: true, timeoutMs: 1, invalidPercent: 100, checkThreshold: 1_000_000, malformedLimit: 5 },
     });
     for (let name = 0; name < 1_050; name++) {
-      await rig.guard.report(`0x${String(name).padStart(40, "0")}`, { invalid: 1 });
+      await rig.guard.report(`0x${String(name).padStart(40, "0")}`, { valid: 1 });
     }
     expect(rig.rows()).toBe(1_001);
   });
@@ -206,34 +224,46 @@ describe("what is kept", () => {
     const rig = new GuardRig();
     await rig.connect(A);
     await rig.guard.report(A, { valid: 1 });
-    await rig.guard.report(B, { invalid: 1 });
+    await rig.guard.report(B, { ban: true });
+    await rig.settle();
     rig.nowMs += 60_000;
     await rig.disconnect(A);
     rig.nowMs += 3_600_000;
-    expect(await rig.guard.wakeAndForget()).toBe(true);
-    expect(rig.alarms.at(-1)).toBeGreaterThan(rig.nowMs);
-    rig.nowMs = rig.alarms.at(-1) ?? 0;
-    expect(await rig.guard.wakeAndForget()).toBe(false);
+    expect(await rig.guards.wake()).toBe(true);
+    for (let times = 0; times < 3; times++) {
+      expect(rig.alarms.at(-1)).toBeGreaterThan(rig.nowMs);
+      rig.nowMs = rig.alarms.at(-1) ?? 0;
+      if (!(await rig.guards.wake())) break;
+    }
+    expect(rig.rows()).toBe(0);
   });
 
   it("is named and counts for nothing where another version of the pool wrote it", async () => {
     const rig = new GuardRig();
     await rig.guard.report(A, { ban: true });
     await rig.settle();
-    rig.sql.exec("UPDATE standing SET version = 9");
+    rig.sql.exec("UPDATE client_standing SET version = 9");
     rig.restart();
     expect(await rig.connect(A)).toBe("");
-    expect(rig.logged).toContain("unreadable ");
-    expect(rig.sql.exec("SELECT key FROM standing WHERE version = 9")).toHaveLength(2);
+    expect(rig.logged).toContain(`unreadable ${CLIENT}`);
+    rig.nowMs += 24 * 3_600_000;
+    await rig.guards.wake();
+    expect(rig.sql.exec("SELECT login FROM client_standing WHERE version = 9")).toHaveLength(1);
+    expect(rig.alarms.at(-1)).toBeGreaterThan(rig.nowMs + 3_600_000);
   });
 
-  it("is forgotten also of a login whose connection was there for a moment only", async () => {
+  it("is a row a day of a login that comes and goes, and no row of one that the pool has never credited", async () => {
     const rig = new GuardRig();
-    await rig.connect(A);
-    await rig.disconnect(A);
-    expect([rig.rows(), rig.alarms]).toEqual([1, [rig.nowMs + 60_000]]);
-    rig.nowMs += 60_000;
-    expect(await rig.guard.wakeAndForget()).toBe(false);
+    for (let time = 0; time < 20; time++) {
+      await rig.connect(A);
+      await rig.guard.admit(B, "login");
+      await rig.guard.left(B, 0, {});
+      rig.nowMs += 3_600_000;
+      await rig.disconnect(A);
+    }
+    expect([rig.rows(), rig.alarms.length]).toEqual([1, 1]);
+    rig.nowMs = rig.alarms[0] ?? 0;
+    expect(await rig.guards.wake()).toBe(false);
     expect(rig.rows()).toBe(0);
   });
 
@@ -246,5 +276,50 @@ describe("what is kept", () => {
     await rig.guard.report(B, { ban: true });
     await rig.settle();
     expect(rig.closed).toEqual([A]);
+  });
+});
+
+describe("many clients", () => {
+  it("share one guard's memory: who was seen longest ago makes way, with bans and proofs in rows", async () => {
+    const rig = new GuardRig();
+    const [banned, proven] = [rig.guards.of("192.0.2.66"), rig.guards.of("192.0.2.67")];
+    await banned.report(A, { ban: true });
+    await proven.report(A, { valid: 1 });
+    await rig.settle();
+    const before = rig.guards.of("192.0.2.68");
+    for (let n = 0; n < 5_000; n++) await rig.guards.of(address(n)).report(null, { malformed: 1 });
+    expect(rig.guards.of("192.0.2.68")).not.toBe(before);
+    expect(rig.guards.of("192.0.2.66")).not.toBe(banned);
+    expect((await rig.guards.of("192.0.2.66").admit(A, "connection")).reason).toBe("Banned for what it sent");
+    await rig.guards.of("192.0.2.67").report(null, { malformed: 5 });
+    expect([
+      (await rig.guards.of("192.0.2.67").admit(A, "connection")).allowed,
+      (await rig.guards.of("192.0.2.67").admit(B, "connection")).allowed,
+    ]).toEqual([true, false]);
+  });
+
+  it("count on while they are at it, however many others there are", async () => {
+    const rig = new GuardRig();
+    for (let n = 0; n < 4_000; n++) {
+      await rig.guards.of(address(n)).report(null, { malformed: 1 });
+      if (n % 1_000 === 0) await rig.guard.report(null, { malformed: 1 });
+      rig.guards.of(CLIENT);
+    }
+    await rig.guard.report(null, { malformed: 1 });
+    expect((await rig.guard.admit(null, "unfinished")).allowed).toBe(false);
+  });
+
+  it("are of one guard while its connections are being closed, also where it has made way", async () => {
+    const rig = new GuardRig();
+    const { guard } = rig;
+    await rig.connect(B);
+    const closing = Promise.withResolvers<void>();
+    rig.closing = closing.promise;
+    await guard.report(A, { ban: true });
+    for (let n = 0; n < 2_000; n++) rig.guards.of(address(n));
+    expect(rig.guard).toBe(guard);
+    closing.resolve();
+    await rig.settle();
+    expect(rig.closed).toEqual([B]);
   });
 });

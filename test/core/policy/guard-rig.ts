@@ -1,5 +1,6 @@
 import { createLogger } from "../../../core/log.ts";
-import { type BanNotice, ClientGuard, type ClientGuardPorts } from "../../../core/policy/client-guard.ts";
+import type { BanNotice, ClientGuard } from "../../../core/policy/client-guard.ts";
+import { ClientGuards, type ClientGuardsPorts } from "../../../core/policy/client-guards.ts";
 import type { GuardPolicy } from "../../../core/policy/conduct.ts";
 import { StandingStore } from "../../../core/policy/standing-store.ts";
 import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
@@ -19,6 +20,8 @@ export class GuardRig {
   readonly blacklist = new Set<string>();
   asked = 0;
   nowMs = 1_795_000_000_000;
+  /** Closing connections waits for it. */
+  closing: Promise<void> | null = null;
   /** Objects that do not answer. */
   readonly deaf = new Set<string>();
   policy: GuardPolicy = {
@@ -26,16 +29,20 @@ export class GuardRig {
     banning: { enabled: true, timeoutMs: 1_800_000, invalidPercent: 30, checkThreshold: 30, malformedLimit: 5 },
     limits: { enabled: false, limit: 3, graceMs: 0, limitJump: 2 },
   };
-  guard: ClientGuard;
+  guards: ClientGuards;
 
   constructor(policy: Partial<GuardPolicy> = {}) {
     this.policy = { ...this.policy, ...policy };
-    this.guard = new ClientGuard(CLIENT, this.#ports());
+    this.guards = new ClientGuards(this.#ports());
+  }
+
+  get guard(): ClientGuard {
+    return this.guards.of(CLIENT);
   }
 
   /** The object is lost with its memory; the storage stays. */
   restart(): void {
-    this.guard = new ClientGuard(CLIENT, this.#ports());
+    this.guards = new ClientGuards(this.#ports());
   }
 
   /** A connection comes and, once admitted, is held by the object of its login. @returns why not, empty when it is in */
@@ -53,14 +60,14 @@ export class GuardRig {
 
   rows(): number {
     const count = (table: string) => Number(this.sql.exec(`SELECT count(*) AS n FROM ${table}`)[0]?.["n"]);
-    return count("standing") + count("holder");
+    return count("client_standing") + count("client_login");
   }
 
   async settle(): Promise<void> {
     for (let turn = 0; turn < 3; turn++) await settled();
   }
 
-  #ports(): ClientGuardPorts {
+  #ports(): ClientGuardsPorts {
     return {
       policy: this.policy,
       store: new StandingStore(this.sql, (key) => this.logged.push(`unreadable ${key}`)),
@@ -72,6 +79,7 @@ export class GuardRig {
       }),
       disconnect: async (login) => {
         if (this.deaf.has(login)) throw new Error("no answer");
+        await this.closing;
         this.open.delete(login);
         this.closed.push(login);
       },

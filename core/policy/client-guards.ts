@@ -1,0 +1,74 @@
+import { RecentMap } from "../bounded-map.ts";
+import { shardOf } from "../shares/shards.ts";
+import type { Client } from "./client.ts";
+import { ClientGuard, type ClientGuardPorts } from "./client-guard.ts";
+import type { Standing } from "./conduct.ts";
+import type { StandingStore } from "./standing-store.ts";
+
+/** Objects that guard all clients among them, however many those are. Another number would forget every ban. */
+const GUARDS = 16;
+/** Clients that one object has in memory, and logins at them. One that makes way comes back with its rows, and its counts begin anew. */
+const IN_MEMORY = { clients: 1_024, logins: 4_096 } as const;
+/** Rows are looked after together, so that many bans that end at different moments wake the object few times. */
+const TOGETHER_MS = 600_000;
+
+/** Name of the object that guards a client. */
+export function guardNameOf(client: Client): string {
+  return `guard-${shardOf(client, GUARDS)}`;
+}
+
+/** What all guards of an object share; see {@link ClientGuardPorts}. */
+export type ClientGuardsPorts = Omit<ClientGuardPorts, "store" | "logins"> & { readonly store: StandingStore };
+
+/** The guards of the clients of one object: bounded in memory by what was seen last, in rows by what was earned or banned. */
+export class ClientGuards {
+  readonly #ports: ClientGuardsPorts;
+  readonly #clients = new RecentMap<Client, ClientGuard>(IN_MEMORY.clients);
+  readonly #logins = new RecentMap<string, Standing>(IN_MEMORY.logins);
+  /** Those that are at something: of one client there are never two, even where the first has made way. */
+  readonly #busy = new Map<Client, ClientGuard>();
+
+  constructor(ports: ClientGuardsPorts) {
+    this.#ports = ports;
+  }
+
+  of(client: Client): ClientGuard {
+    const guard = this.#clients.get(client) ?? this.#busy.get(client) ?? this.#created(client);
+    this.#clients.set(client, guard);
+    return guard;
+  }
+
+  /** Looks after every row that is due. @returns false when there are no rows left */
+  async wake(): Promise<boolean> {
+    const { store, nowMs } = this.#ports;
+    for (const client of store.due(nowMs())) {
+      // One that is not in memory is not to push out another that is.
+      const guard = this.#clients.has(client) ? this.of(client) : (this.#busy.get(client) ?? this.#created(client));
+      await this.#whileBusy(client, guard, guard.settle());
+    }
+    const nextMs = store.nextDueMs();
+    if (nextMs !== null) this.#wakeAt(nextMs);
+    return nextMs !== null;
+  }
+
+  #created(client: Client): ClientGuard {
+    const guard: ClientGuard = new ClientGuard(client, {
+      ...this.#ports,
+      store: this.#ports.store.of(client),
+      logins: this.#logins,
+      wakeAt: (atMs) => this.#wakeAt(atMs),
+      background: (task) => this.#ports.background(this.#whileBusy(client, guard, task)),
+    });
+    return guard;
+  }
+
+  async #whileBusy(client: Client, guard: ClientGuard, task: Promise<void>): Promise<void> {
+    this.#busy.set(client, guard);
+    await task.finally(() => this.#busy.delete(client));
+  }
+
+  #wakeAt(atMs: number): void {
+    const soon = atMs - this.#ports.nowMs() < TOGETHER_MS;
+    this.#ports.wakeAt(soon ? atMs : Math.ceil(atMs / TOGETHER_MS) * TOGETHER_MS);
+  }
+}
