@@ -1,4 +1,4 @@
-import { shardProblems, type ShardHealth } from "./shard-health.ts";
+import { refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
 import { duration } from "../units.ts";
 import { unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
 
@@ -49,10 +49,11 @@ export interface HealthParts {
   readonly nowMs: number;
 }
 
-/** The body of `/health`: `healthy` decides between 200 and 503, `problems` says why in words. */
+/** The body of `/health`: `healthy` decides between 200 and 503, `problems` says why in words; `notices` can wait for the morning. */
 export interface HealthReport {
   readonly healthy: boolean;
   readonly problems: readonly string[];
+  readonly notices: readonly string[];
   readonly work: WorkHealth | null;
   readonly ledger: { readonly state: "ok" | "sick"; readonly error: string | null };
   /** Over all shards, the former ones included. */
@@ -78,6 +79,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     health: typeof health === "string" ? null : health,
   }));
   const alive = [...shards, ...former.map(({ health }) => health)].filter((shard) => shard !== null);
+  const refuted = refutedNotice(alive);
   const problems = [
     ...(typeof parts.work === "string"
       ? [`the template does not answer: ${parts.work}`]
@@ -95,6 +97,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
   return {
     healthy: problems.length === 0,
     problems,
+    notices: refuted === null ? [] : [refuted],
     work,
     ledger: { state: sick ? "sick" : "ok", error: parts.ledgerError },
     outbox: { depth: sum((shard) => shard.outboxDepth), bound: sum((shard) => shard.outboxBound) },

@@ -27,8 +27,8 @@ export interface ShardHealth {
   readonly unresolvedShares: number;
   /** Shares that were accepted while there was no light cache, and whose mix digest was wrong: not credited. Since the object started. */
   readonly refutedShares: number;
-  /** Those of them that were refuted within the last hour. */
-  readonly recentlyRefutedShares: number;
+  /** Those of them that were refuted within the last hour, and whose they were, at most {@link NAMED}. */
+  readonly recentlyRefuted: { readonly shares: number; readonly logins: readonly string[] };
   /** Logins whose records wait apart, the oldest first, at most {@link NAMED}; and of all of them, how many records. */
   readonly refusedLogins: readonly RefusedLoginHealth[];
   readonly setAsideShares: number;
@@ -81,11 +81,19 @@ function operatorProblems(shard: ShardHealth, name: string): string[] {
     problems.push(
       `${name} keeps ${shard.unreadableRows} rows that this version of the pool cannot read (${shard.unreadableReasons.join("; ")}). They are shares or blocks that miners were told true for. Nothing is lost: deploy the version that wrote them or a later one, and they are taken up`,
     );
-  if (shard.recentlyRefutedShares > 0)
-    problems.push(
-      `${name} accepted ${shard.recentlyRefutedShares} shares within the last hour, while it had no light cache, that proved wrong: they are not credited. The log names each ("claimed mix digest refuted"). From one login: it cheats or its rig is broken, put it on the blacklist. From many: the node or the chain setting is wrong`,
-    );
   return problems;
+}
+
+/**
+ * For the morning: shares that were told true on a claim that proved wrong, over all shards. Anybody can send such while a light cache is being
+ * built; that many miners have nothing else is found where invalid shares are counted (`share-evidence.ts`). Null where there are none.
+ */
+export function refutedNotice(shards: readonly ShardHealth[]): string | null {
+  const shares = shards.reduce((sum, shard) => sum + shard.recentlyRefuted.shares, 0);
+  if (shares === 0) return null;
+  const logins = [...new Set(shards.flatMap((shard) => shard.recentlyRefuted.logins))];
+  const whose = `${logins.slice(0, NAMED).join(", ")}${logins.length > NAMED ? " and others" : ""}`;
+  return `within the last hour ${shares} ${shares === 1 ? "share" : "shares"} of ${whose} proved wrong that had been answered true while there was no light cache: they are not credited. The log names each ("claimed mix digest refuted"). A rig is broken, or somebody cheats: put a login that goes on so on the blacklist`;
 }
 
 /** In whole minutes, or hours: nobody needs it finer. */

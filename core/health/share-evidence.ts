@@ -63,6 +63,8 @@ export class ShareEvidence {
     for (const [login, shares] of Object.entries(invalid)) {
       const known = this.#failing.get(login) ?? { shares: 0, sinceMs: nowMs, lastMs: nowMs };
       this.#failing.set(login, { ...known, shares: known.shares + shares, lastMs: nowMs });
+      // What made it good was told true on its claim and proved wrong, or is long past.
+      if (known.shares + shares >= FEWEST_SHARES) this.#good.delete(login);
     }
     for (const login of good) {
       this.#failing.delete(login);

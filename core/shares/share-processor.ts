@@ -16,6 +16,7 @@ import { Copies, type Decision } from "./copies.ts";
 import { HeldSubmissions, type HeldOutcome } from "./held-submissions.ts";
 import { isGood, judgeClaim, type GoodJudgement, type Judgement } from "./judgement.ts";
 import { ProofChecks } from "./proof-checks.ts";
+import { RefutedClaims } from "./refuted-claims.ts";
 import { verdictOf, unavailable, type ShareSubmission, type ShareVerdict } from "./share.ts";
 import { VerificationQueue } from "./verification-queue.ts";
 
@@ -27,10 +28,6 @@ const ANSWER_WITHIN_MS = 1_000;
 
 /** So many blocks before its first one the next epoch's cache is prepared, where it fits beside the current one. */
 const LOOK_AHEAD_BLOCKS = 100;
-
-/** How long a refuted share is a problem on `/health`, and how many are counted. */
-const REFUTED_FOR_MS = 3_600_000;
-const MOST_REFUTED = 1_000;
 
 /** Most answers that are remembered: about 1 MB. */
 const REMEMBERED = 8_192;
@@ -96,9 +93,7 @@ export class ShareProcessor {
   #workHeight = 0;
   /** The same, or less: a found block far below it is too old to be offered. Sessions only lower it: too long an offer costs nothing. */
   #offerHeight = 0;
-  #refuted = 0;
-  /** When, in ms, for those of the last hour; at most {@link MOST_REFUTED}. */
-  #refutedAtMs: readonly number[] = [];
+  readonly #refuted = new RefutedClaims();
   #lastError: string | null = null;
 
   /** Takes up whatever an earlier life of this object left in the store. */
@@ -114,6 +109,7 @@ export class ShareProcessor {
     });
     this.#copies = new Copies({ clock, judgedWithinMs: options.queueTimeoutMs, endedWithinMs: ANSWER_WITHIN_MS });
     this.#checks = new ProofChecks(this.#queue, this.#epochOf);
+    this.#workAt(0);
     this.#outbox = new Outbox(store, options.writer, clock, random, (held) => this.#held.takeUp(held));
     this.#commit = this.#openCommit();
     this.#held = this.#openHeld();
@@ -174,12 +170,17 @@ export class ShareProcessor {
   /** Work at this height is being mined. */
   prepare(height: number): void {
     this.#workHeight = height;
-    this.#offerHeight = height;
+    this.#workAt(height);
     const { keeper } = this.#options;
     const epoch = this.#epochOf(height);
     if (!keeper.has(epoch)) return this.#queue.prepare(epoch);
     const next = this.#epochOf(height + LOOK_AHEAD_BLOCKS);
     if (next.firstBlock !== epoch.firstBlock && keeper.fitsBeside(next)) this.#queue.prepare(next);
+  }
+
+  #workAt(height: number): void {
+    this.#offerHeight = height;
+    this.#options.writer.workAt(height);
   }
 
   /** Goes on with what waits in durable storage, and asks to be woken again while something does. */
@@ -196,7 +197,7 @@ export class ShareProcessor {
       outboxDepth: this.#outbox.depth + this.#held.size,
       waitingShares: this.#queue.size + this.#commit.pending,
       recordedShares: this.#outbox.recorded,
-      refutedClaims: this.#refuted,
+      refutedClaims: this.#refuted.count,
       unresolved: this.#options.store.unresolved.count,
       ledgerSick: this.#outbox.failing,
       lastError: this.#lastError,
@@ -210,6 +211,7 @@ export class ShareProcessor {
     const unreadable = this.#options.store.unreadable.summary();
     const { epoch: cacheEpoch, progress: cacheProgress, error: cacheError } = keeper.status;
     const ledger = ledgerSick ? "sick" : "ok";
+    const refuted = this.#refuted.recent(clock.nowMs());
     return {
       ...rest,
       outboxBound,
@@ -219,7 +221,7 @@ export class ShareProcessor {
       billedCommands: writer.billedCommands,
       unresolvedShares,
       refutedShares,
-      recentlyRefutedShares: this.#refutedAtMs.filter((atMs) => atMs > clock.nowMs() - REFUTED_FOR_MS).length,
+      recentlyRefuted: { shares: refuted.shares, logins: refuted.logins.slice(0, NAMED) },
       refusedLogins: this.#outbox.refusedLogins.slice(0, NAMED),
       setAsideShares: this.#outbox.setAside,
       unreadableRows: unreadable.count,
@@ -268,7 +270,7 @@ export class ShareProcessor {
   }
 
   async #process(share: ShareSubmission, identity: string): Promise<ShareVerdict> {
-    this.#offerHeight = Math.min(this.#offerHeight, share.workHeight ?? share.job.height);
+    this.#workAt(Math.min(this.#offerHeight, share.workHeight ?? share.job.height));
     const known = this.#known(share, identity);
     if (known) return known;
     const { outboxBound } = this.#options;
@@ -363,8 +365,7 @@ export class ShareProcessor {
     this.#clients.delete(identity);
     if (end.kind === "recorded") return this.#remember(record, endVerdict(end));
     // Accepted on the strength of its claim, and the mix digest was wrong.
-    this.#refuted += 1;
-    this.#refutedAtMs = [...this.#refutedAtMs, this.#options.clock.nowMs()].slice(-MOST_REFUTED);
+    this.#refuted.add(record.login, this.#options.clock.nowMs());
     const { login, worker, height } = record;
     this.#options.log.warn("claimed mix digest refuted", { login, worker, height });
     this.#options.onRefuted(record, client);

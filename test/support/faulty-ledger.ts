@@ -60,7 +60,9 @@ export class FaultyLedger {
 
   /** A connection; what is sent over it after `alive()` has become false never comes back, but may be executed. */
   connect(alive: () => boolean = () => true): LedgerWriter {
+    let workHeight = Infinity;
     return {
+      workAt: (height) => void (workHeight = height),
       billedCommands: 0,
       serverChanges: 0,
       explainRefusal: async (login) => ({
@@ -73,7 +75,7 @@ export class FaultyLedger {
       recordShares: (batch, retry, late) =>
         this.#send(alive, batch.length, () => {
           this.#refuse(batch);
-          if (!retry) this.sweep(Math.min(...batch.map((share) => share.height)));
+          if (!retry) this.sweep(Math.min(workHeight, ...batch.map((share) => share.height)));
           return batch.map((share) => this.#share(share, retry, late?.has(share)));
         }),
       recordBlock: (block, retry) =>

@@ -351,6 +351,19 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       });
     });
 
+    test("what is mined on now is not swept by the write of a higher height: the chain may have gone back", async () => {
+      const now = share({ height: 985 });
+      await record(now);
+      const other = newWriter();
+      other.workAt(985);
+      await other.recordShares([share({ height: 1_000 })], false);
+      await other.recordBlock(block({ height: 1_000 }), false);
+      expect(await record({ ...now, login: loginOf(2) })).toEqual(["duplicate"]);
+      other.workAt(994);
+      await other.recordShares([share({ height: 1_000 })], false);
+      expect(await redis.command(["ZSCORE", "eth:pow", pow(now)])).toBeNull();
+    });
+
     test("a block whose share was there before is a duplicate and closes nothing", async () => {
       const one = share();
       await record(one);

@@ -53,6 +53,11 @@ export interface LedgerWriter {
     retry: boolean,
     late?: ReadonlySet<ShareRecord>,
   ): Promise<RecordOutcome[]>;
+  /**
+   * Height of the work that is mined now, or less; infinite until it is told. What shares of that work must be compared with stays in `pow`,
+   * however much higher the shares are that are written: a chain may have gone back.
+   */
+  workAt(height: number): void;
   /** Writes a block, closes the round and adds the candidate, in one atomic step. */
   recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome>;
   /** After a refusal: looks at the keys that a write of this login needs. @throws RedisUnreachableError */

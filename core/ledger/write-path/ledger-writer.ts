@@ -41,6 +41,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   readonly #expirationMs: number;
   readonly #refreshMs: number;
   readonly #evidenceMs: number;
+  #workHeight = Infinity;
   /** Height up to which `pow` has been swept by this writer. */
   #sweptHeight = -1;
   /** Login -> when its hashrate key's expiration was last renewed. */
@@ -112,8 +113,16 @@ class ScriptedLedgerWriter implements LedgerWriter {
     ];
   }
 
-  /** One sweep per height is enough; the lowest height of a batch decides, so that no share loses what it must be compared with. */
-  #dueSweep(height: number): number | null {
+  workAt(height: number): void {
+    this.#workHeight = height;
+  }
+
+  /**
+   * One sweep per height is enough; the lowest height of a batch and of the work of now decides, so that no share loses what it must be
+   * compared with.
+   */
+  #dueSweep(lowest: number): number | null {
+    const height = Math.min(lowest, this.#workHeight);
     return height > this.#sweptHeight ? height : null;
   }
 

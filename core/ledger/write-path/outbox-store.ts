@@ -253,20 +253,27 @@ export class OutboxStore {
   /** Takes up what an earlier version could not read and this one can; sets aside what this one cannot. Every other method may trust the rows. */
   #sortOut(): void {
     for (const { id, source, row } of this.unreadable.all()) {
-      if (!readable(source, row)) continue;
+      const { good, bad } = divide(source, row);
+      if (good === null) continue;
       this.unreadable.drop(id);
-      this.#restore(source, row);
+      this.#restore(source, good);
+      for (const one of bad) this.unreadable.keep(source, one.row, one.reason);
     }
     // Only what may be unreadable is read twice: a full outbox is large.
     for (const source of ["outbox", "held"] as const)
       for (let from = -1; ;) {
         const rows = this.#sql.exec(`SELECT * FROM ${source} WHERE id > ? ORDER BY id LIMIT 100`, from);
         for (const row of rows) {
-          const reason = unreadableFor(source, row);
-          if (reason === null) continue;
+          const { good, bad } = divide(source, row);
+          if (bad.length === 0) continue;
           const attempted = source === "outbox" && Number(row["id"]) <= this.attemptedUpTo();
-          this.unreadable.keep(source, attempted ? { ...row, uncertain: 1 } : row, reason);
-          this.#sql.exec(`DELETE FROM ${source} WHERE id = ?`, row["id"] ?? null);
+          for (const one of bad)
+            this.unreadable.keep(source, attempted ? { ...one.row, uncertain: 1 } : one.row, one.reason);
+          if (good === null) this.#sql.exec(`DELETE FROM ${source} WHERE id = ?`, row["id"] ?? null);
+          else {
+            const { id, write } = outboxRowOf(good);
+            this.rewrite(id, write, row["uncertain"] === 1);
+          }
         }
         const last = rows.at(-1);
         if (!last) break;
@@ -301,6 +308,11 @@ function bodyOf(write: LedgerWrite): string {
   return encodeRecords(write.kind === "shares" ? write.records : write.record);
 }
 
+interface Divided {
+  readonly good: SqlRow | null;
+  readonly bad: readonly { readonly row: SqlRow; readonly reason: string }[];
+}
+
 /** @returns why a row cannot be read, null when it can */
 function unreadableFor(source: "outbox" | "held", row: SqlRow): string | null {
   if (Number(row["version"]) > ROW_VERSION) return `version ${row["version"]}, and this pool knows ${ROW_VERSION}`;
@@ -313,7 +325,37 @@ function unreadableFor(source: "outbox" | "held", row: SqlRow): string | null {
   }
 }
 
-const readable = (source: "outbox" | "held", row: SqlRow): boolean => unreadableFor(source, row) === null;
+/** What of a row can be read, and what cannot, share by share: one that cannot keeps no other with it. */
+function divide(source: "outbox" | "held", row: SqlRow): Divided {
+  const reason = unreadableFor(source, row);
+  if (reason === null) return { good: row, bad: [] };
+  const shares = sharesIn(source, row);
+  const good = shares.filter((share) => unreadableFor(source, rowOf(row, [share])) === null);
+  if (good.length === 0) return { good: null, bad: [{ row, reason }] };
+  const bad = shares.flatMap((share) => {
+    const one = rowOf(row, [share]);
+    const why = unreadableFor(source, one);
+    return why === null ? [] : [{ row: one, reason: why }];
+  });
+  return { good: rowOf(row, good), bad };
+}
+
+/** The shares that a row of this version holds, unchecked. */
+function sharesIn(source: "outbox" | "held", row: SqlRow): readonly unknown[] {
+  if (source === "held" || row["kind"] !== "shares") return [];
+  try {
+    const shares: unknown = JSON.parse(String(row["body"]));
+    return Array.isArray(shares) ? shares : [];
+  } catch {
+    return [];
+  }
+}
+
+const rowOf = (row: SqlRow, shares: readonly unknown[]): SqlRow => ({
+  ...row,
+  shares: shares.length,
+  body: JSON.stringify(shares),
+});
 
 function outboxRowOf(row: SqlRow): OutboxRow {
   const body = String(row["body"]);

@@ -26,6 +26,8 @@ const PARTS: HealthParts = {
   invalidShares: null,
   nowMs: NOW_MS,
 };
+/** A shard with claims of these logins that proved wrong. */
+const refutedBy = (shares: number, ...logins: string[]) => ({ ...SHARD, recentlyRefuted: { shares, logins } });
 /** An unlocker that came through a minute ago, changed by what is given. */
 const unlocker = (over: Partial<UnlockerStatus> = {}): HealthParts["unlocker"] => ({
   intervalMs: 600_000,
@@ -83,6 +85,7 @@ describe("health", () => {
     ).toEqual({
       healthy: true,
       problems: [],
+      notices: [],
       work: WORK,
       ledger: { state: "ok", error: null },
       outbox: { depth: 3, bound: 200 },
@@ -194,11 +197,6 @@ describe("health", () => {
       "shard 0 keeps 3 rows that this version of the pool cannot read (3 in held: version 2, and this pool knows 1). They are shares or blocks that miners were told true for. Nothing is lost: deploy the version that wrote them or a later one, and they are taken up",
     ],
     [
-      "shares that were answered true proved wrong",
-      { shards: [{ ...SHARD, refutedShares: 9, recentlyRefutedShares: 4 }] },
-      'shard 0 accepted 4 shares within the last hour, while it had no light cache, that proved wrong: they are not credited. The log names each ("claimed mix digest refuted"). From one login: it cheats or its rig is broken, put it on the blacklist. From many: the node or the chain setting is wrong',
-    ],
-    [
       "a former shard is silent",
       { formerShards: [[6, "gone"]] as const },
       "shard 6, which is no longer configured, does not answer: gone",
@@ -207,6 +205,26 @@ describe("health", () => {
   ])("is bad when %s, and says so", (_case, parts, text) => {
     expect(problems(parts)).toEqual([text]);
     expect(judgeHealth({ ...PARTS, ...parts }).healthy).toBe(false);
+  });
+
+  it.each([
+    ["one share of one login", [refutedBy(1, "0xa")], "1 share of 0xa"],
+    [
+      "shares of several logins at several shards",
+      [refutedBy(900, "0xa", "0xb"), refutedBy(9, "0xa")],
+      "909 shares of 0xa, 0xb",
+    ],
+    [
+      "shares of many logins",
+      [refutedBy(9, "1", "2", "3"), refutedBy(9, "4", "5", "6")],
+      "18 shares of 1, 2, 3, 4, 5 and others",
+    ],
+  ])("is good and says so in a notice when %s proved wrong after the answer true", (_case, shards, whose) => {
+    const { healthy, problems: found, notices } = judgeHealth({ ...PARTS, shards });
+    expect([healthy, found]).toEqual([true, []]);
+    expect(notices).toEqual([
+      `within the last hour ${whose} proved wrong that had been answered true while there was no light cache: they are not credited. The log names each ("claimed mix digest refuted"). A rig is broken, or somebody cheats: put a login that goes on so on the blacklist`,
+    ]);
   });
 
   // Case A11: the depth was 0 while 109 waited.

@@ -49,6 +49,14 @@ describe("invalid shares of many miners at once", () => {
     );
   });
 
+  it("are one although each was told true before on claims that proved wrong (a wrong chain, and no cache yet)", () => {
+    const evidence = new ShareEvidence(nodeSql());
+    evidence.heard(good("0xa", "0xb", "0xc"), 0);
+    for (let atMs = 5_000; atMs <= 20_000; atMs += 5_000)
+      evidence.heard({ invalid: { "0xa": 3, "0xb": 3, "0xc": 3 }, good: [] }, atMs);
+    expect(evidence.problem(CLASSIC, 20_000)).toMatch(/^for 15 s all of 3 of 3 miners' shares/);
+  });
+
   it("stay known over a restart and while bans keep the witnesses out, until shares are right again", () => {
     const sql = nodeSql();
     new ShareEvidence(sql).heard(invalid("0xa", "0xb", "0xc", "0xd", "0xe"), 0);

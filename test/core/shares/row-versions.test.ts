@@ -172,6 +172,45 @@ describe("rows of other versions", () => {
   });
 });
 
+/** Two shares of a row and between them one that no ledger may have. */
+const mixed = () =>
+  encodeRecords([makeRecord(1, 1, 1), { ...makeRecord(2, 2, 2), worker: "w".repeat(40) }, makeRecord(3, 3, 3)]);
+
+describe("rows of several shares, some of which cannot be read", () => {
+  it("keep those back, each by itself and named, and the others are written where they were", async () => {
+    const sql = nodeSql();
+    open(sql);
+    oldOutbox(sql, 1, mixed());
+    oldOutbox(sql, 2, body(4));
+    sql.exec("INSERT INTO outbox_state VALUES ('attempted', 1)");
+    const { clock, ledger, life: now } = life(sql);
+    expect(now.store.entries(5, null)).toMatchObject([
+      { id: 1, shares: 2 },
+      { id: 2, shares: 1 },
+    ]);
+    await clock.pass(60_000);
+    expect(ledger.credits).toHaveLength(3);
+    expect(now.store.unreadable.summary().reasons).toEqual([expect.stringContaining("1 in outbox: worker: found www")]);
+    const [kept] = now.store.unreadable.all();
+    expect(kept?.row).toMatchObject({ shares: 1, uncertain: 1 });
+    expect(String(kept?.row["body"])).toContain("wwww");
+    expect(now.outbox.depth).toBe(0);
+  });
+
+  it("are taken up share by share when the version that can read them is back", async () => {
+    const sql = nodeSql();
+    open(sql);
+    oldOutbox(sql, 1, mixed());
+    sql.exec("UPDATE outbox SET version = 9");
+    open(sql);
+    sql.exec("UPDATE unreadable SET body = replace(body, '\"version\":9', '\"version\":1')");
+    const { clock, ledger, life: now } = life(sql);
+    await clock.pass(60_000);
+    expect(ledger.credits).toHaveLength(2);
+    expect(now.store.unreadable.summary().count).toBe(1);
+  });
+});
+
 /** Records that read well and that the ledger refuses, with the field that is named. */
 const REFUSED = [
   ["worker", { worker: "w".repeat(40) }],

@@ -126,6 +126,18 @@ describe("the way of a share", () => {
     expect(ledger.credits).toHaveLength(2);
   });
 
+  it("lets the ledger forget nothing of the work of now, also when the chain has gone back or nobody has said what it is", async () => {
+    const { clock, ledger, start } = setUp();
+    const heights: number[] = [];
+    const verifier = start({ writer: { ...ledger.connect(), workAt: (height) => void heights.push(height) } });
+    const [first] = shares;
+    if (!first) throw new Error("a share is needed");
+    for (const height of [1_000, 985]) verifier.prepare(height);
+    await verdictsOf(clock, [verifier.submit(submission(job, first, { workHeight: 984 }))]);
+    verifier.prepare(986);
+    expect(heights).toEqual([0, 1_000, 985, 984, 986]);
+  });
+
   it("takes a late share that comes after the pool's block of its height for stale, and one in time for what it is", async () => {
     const { clock, ledger, start } = setUp();
     const verifier = start();
