@@ -8,6 +8,7 @@ import { parseShare } from "../core/api/hashrate-buckets.ts";
 import { encodeJson } from "../core/api/json.ts";
 import { EncodedRoutes, type PoolRoute } from "../core/api/pool-routes.ts";
 import { PoolStats } from "../core/api/pool-stats.ts";
+import { UNKNOWN_NETWORK } from "../core/api/network.ts";
 import { asScored } from "../core/api/replies.ts";
 import { ledgerKeys } from "../core/ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort } from "../core/ledger/contract/redis-port.ts";
@@ -24,6 +25,7 @@ const START_S = 1_700_000_000;
 const KEYS = ledgerKeys("eth");
 const FARM = loginOf(0);
 const FARM_WORKERS = 100;
+const SURROUNDINGS = { network: UNKNOWN_NETWORK, poolCharts: [] };
 const ROUTES: readonly PoolRoute[] = ["stats", "miners", "blocks", "payments"];
 const CONFIG: ApiConfig = {
   coin: "eth",
@@ -155,8 +157,8 @@ async function measure(shares: number): Promise<void> {
   const all = await timed(() => readAll(redis, START_S + STEPS * STEP_S));
   report(shares, cold.ms, first, readings, accounts, all.ms);
   for (const route of ROUTES) {
-    const encoded = await timed(() => new EncodedRoutes(snapshot).body(route));
-    const cached = new EncodedRoutes(snapshot);
+    const encoded = await timed(() => new EncodedRoutes(snapshot, SURROUNDINGS).body(route));
+    const cached = new EncodedRoutes(snapshot, SURROUNDINGS);
     cached.body(route);
     const again = await timed(() => cached.body(route));
     const kilobytes = (encoded.value.length / 1000).toFixed(1).padStart(7);

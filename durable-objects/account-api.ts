@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { AccountView } from "../core/api/account-view.ts";
+import { AccountView, type AccountRoute } from "../core/api/account-view.ts";
 import type { DatedBody } from "../core/api/pool-routes.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
@@ -10,15 +10,27 @@ import type { AccountApiRpc } from "./rpc.ts";
 /** A page that is open asks again within this time and finds the window folded. */
 const AWAKE_MS = 60_000;
 
-/** One login's account: see `core/api/account-view.ts`. One object a login, `idFromName(login)`; it stores nothing. */
+/**
+ * One login's account: see `core/api/account-view.ts`. One object a login, `idFromName(login)`; it stores which credits it has looked up,
+ * in one row that may be lost.
+ */
 export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
   #view: AccountView | null = null;
   readonly #awake = new StayAwake(AWAKE_MS);
 
-  async body(login: string): Promise<DatedBody | null> {
-    const config = loadConfig(this.env);
-    this.#view ??= new AccountView(config, ledgerClient(this.env, config), login);
+  async body(login: string, route: AccountRoute = "account"): Promise<DatedBody | null> {
+    this.#view ??= this.#open(login);
     this.#awake.renew();
-    return await this.#view.body(Date.now());
+    return await this.#view.body(Date.now(), route);
+  }
+
+  #open(login: string): AccountView {
+    const config = loadConfig(this.env);
+    const { kv } = this.ctx.storage;
+    return new AccountView(config, login, {
+      redis: ledgerClient(this.env, config),
+      store: { read: () => kv.get("credits"), write: (kept) => kv.put("credits", kept) },
+      session: () => this.env.MINER_SESSION.getByName(login).figures(),
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { accountHistory } from "../core/api/account-history.ts";
+import { accountHistory, sessionFigures, type SessionFigures } from "../core/api/account-history.ts";
 import type { Range } from "../core/history/definitions.ts";
 import { LoginHistory } from "../core/history/login-history.ts";
 import { LoginSessions } from "../core/session/login-sessions.ts";
@@ -102,8 +102,12 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     return this.#sessions.connectionsFrom(ip);
   }
 
-  async history(range: Range): Promise<string> {
-    return accountHistory(range, this.#sessions.history(range), Math.floor(Date.now() / 1000));
+  async history(range: Range, worker?: string): Promise<string> {
+    return accountHistory(range, this.#sessions.history(range, worker), Math.floor(Date.now() / 1000));
+  }
+
+  async figures(): Promise<SessionFigures> {
+    return sessionFigures(this.#sessions.figures(), Math.floor(Date.now() / 1000));
   }
 
   async getwork(request: GetworkRequest): Promise<string> {

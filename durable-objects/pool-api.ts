@@ -46,6 +46,10 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
     return await this.#view.body(route);
   }
 
+  async credits(height: number, hash: string): Promise<DatedBody | null> {
+    return await this.#view.credits(height, hash);
+  }
+
   async totals(): Promise<PoolFigures> {
     return await this.#view.figures();
   }

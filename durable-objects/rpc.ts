@@ -2,6 +2,8 @@
  * The calls between the Durable Objects. Plain data only: what crosses here is structured-cloned, and during a deploy
  * both sides may run different versions, so fields are added, never renamed.
  */
+import type { SessionFigures } from "../core/api/account-history.ts";
+import type { AccountRoute } from "../core/api/account-view.ts";
 import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport, WorkHealth } from "../core/health/judge.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
@@ -61,8 +63,10 @@ export interface MinerSessionRpc {
   connectionsFrom(ip: Client): Promise<number>;
   /** One HTTP getwork request of this login. @returns the JSON-RPC answer, always to be sent with status 200. */
   getwork(request: GetworkRequest): Promise<string>;
-  /** JSON text: the login's series over a range, and its workers' verdicts over the last day. */
-  history(range: Range): Promise<string>;
+  /** JSON text: the login's series over a range, and its workers' verdicts over the last day. @param worker of one worker alone, over a day at most */
+  history(range: Range, worker?: string): Promise<string>;
+  /** For the account: the last day, and the hashrates that workers report. */
+  figures(): Promise<SessionFigures>;
 }
 
 export interface GetworkRequest {
@@ -143,6 +147,8 @@ export interface IpGuardRpc {
 export interface PoolApiRpc {
   /** A route: the last figures while the ledger cannot be read, null where it never could. */
   body(route: PoolRoute): Promise<DatedBody | null>;
+  /** Who was credited what for a block; null for one that the lists do not show. Rejects while the ledger cannot be asked. */
+  credits(height: number, hash: string): Promise<DatedBody | null>;
   /** JSON text: the pool's series over a range. */
   history(range: Range): Promise<string>;
   /** For `/metrics`. */
@@ -159,8 +165,8 @@ export interface PoolApiRpc {
 
 /** One object a login, `idFromName(login)`: the account as the API shows it. */
 export interface AccountApiRpc {
-  /** `/api/accounts/<login>`; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
-  body(login: string): Promise<DatedBody | null>;
+  /** `/api/accounts/<login>` and what is below it; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
+  body(login: string, route?: AccountRoute): Promise<DatedBody | null>;
 }
 
 /** One object, `idFromName("main")`: takes found blocks from candidate to balance. */

@@ -8,7 +8,7 @@ import { countingPort, type MinerEntry } from "./pool-stats.ts";
 import { asCount, asHash, asScored, asStatistics, asText } from "./replies.ts";
 
 /** A worker in `/api/accounts/<login>`. */
-interface WorkerEntry extends MinerEntry {
+export interface WorkerEntry extends MinerEntry {
   /** Hashes per second over the large window. */
   readonly hr2: number;
 }

@@ -1,7 +1,7 @@
-import type { AccountSnapshot } from "./account-stats.ts";
+import type { AccountBody } from "./account-view.ts";
 import type { BlockEntry, PaymentEntry } from "./entries.ts";
 import type { Parsed } from "./json.ts";
-import type { PoolRoute, poolRoutes } from "./pool-routes.ts";
+import type { JsonRoute, poolRoutes } from "./pool-routes.ts";
 
 export type { AccountHistory } from "./account-history.ts";
 export type { Luck } from "./entries.ts";
@@ -10,7 +10,7 @@ export type { PoolHistory } from "./pool-view.ts";
 export type { VerdictCounts } from "../history/definitions.ts";
 
 /** The API's answers as whoever parses them has them. The pool's own page imports its types from here. */
-type Answer<Route extends PoolRoute> = Parsed<ReturnType<(typeof poolRoutes)[Route]>>;
+type Answer<Route extends JsonRoute> = Parsed<ReturnType<(typeof poolRoutes)[Route]>>;
 
 /** `/api/overview`. */
 export type Overview = Answer<"overview">;
@@ -21,7 +21,7 @@ export type Miners = Answer<"miners">;
 /** `/api/payments`. */
 export type Payments = Answer<"payments">;
 /** `/api/accounts/<login>`. */
-export type Account = Parsed<AccountSnapshot>;
+export type Account = Parsed<AccountBody>;
 /** A block of `/api/blocks`. */
 export type Block = Parsed<BlockEntry>;
 /** A payment of `/api/payments` or of an account. */

@@ -1,7 +1,9 @@
+import { blockId } from "../payouts/block-members.ts";
+import type { BlockTerms } from "../payouts/block-terms.ts";
 import { parseInteger } from "./json.ts";
 import type { Scored } from "./replies.ts";
 
-/** A block in the shape of the reference. */
+/** A block in the shape of the reference, and from `effort` on what this pool says beyond it. */
 export interface BlockEntry {
   readonly height: number;
   /** Unix time in seconds. */
@@ -16,7 +18,17 @@ export interface BlockEntry {
   readonly hash: string;
   /** Wei, decimal; empty for a candidate. */
   readonly reward: string;
+  /** Work of the round over the difficulty: 1 is average, less is luckier. */
+  readonly effort: number;
+  /** Percent, decimal: what the pool keeps, as agreed when the block was found; null, as the two that follow, where nothing was written down. */
+  readonly fee: string | null;
+  readonly scheme: string | null;
+  /** Login that found it. */
+  readonly finder: string | null;
 }
+
+/** What a block was found under, by the id of {@link blockId}. */
+export type TermsById = ReadonlyMap<string, Pick<BlockTerms, "poolFee" | "scheme" | "finder">>;
 
 /** A payment in the shape of the reference; `address` only in the pool's own list. */
 export interface PaymentEntry {
@@ -38,9 +50,29 @@ function parsed<T>(entries: readonly Scored[], fields: number, make: (fields: st
   });
 }
 
+/** Ids of the blocks of a list, for what they were found under. @param at where the time stands in a member, @param nonceAt and the nonce */
+function idsOf(entries: readonly Scored[], fields: number, nonceAt: number, at: number): string[] {
+  return parsed(entries, fields, (parts) => blockId({ nonce: parts[nonceAt] ?? "", ts: parts[at] ?? "" }));
+}
+
+/** Of candidates. */
+export const candidateIds = (entries: readonly Scored[]): string[] => idsOf(entries, 6, 0, 3);
+/** Of immature or matured blocks. */
+export const blockIds = (entries: readonly Scored[]): string[] => idsOf(entries, 8, 2, 4);
+
+function agreed(terms: TermsById, nonce: string | undefined, ts: string | undefined) {
+  const known = terms.get(blockId({ nonce: nonce ?? "", ts: ts ?? "" }));
+  return { fee: known?.poolFee ?? null, scheme: known?.scheme ?? null, finder: known?.finder ?? null };
+}
+
+/** A block that someone wrote without difficulty must not make the figure infinite, which JSON cannot say. */
+export function effortOf(shares: number | bigint, difficulty: number | bigint): number {
+  return Number(difficulty) > 0 ? Number(shares) / Number(difficulty) : 0;
+}
+
 /** `nonce:powHash:mixDigest:ts:roundDiff:totalShares`, score height. */
-export function candidateEntries(entries: readonly Scored[]): BlockEntry[] {
-  return parsed(entries, 6, ([, , , timestamp, difficulty, shares], height) => ({
+export function candidateEntries(entries: readonly Scored[], terms: TermsById = new Map()): BlockEntry[] {
+  return parsed(entries, 6, ([nonce, , , timestamp, difficulty, shares], height) => ({
     height,
     timestamp: integer(timestamp),
     difficulty: integer(difficulty),
@@ -50,12 +82,14 @@ export function candidateEntries(entries: readonly Scored[]): BlockEntry[] {
     orphan: false,
     hash: "",
     reward: "",
+    effort: effortOf(integer(shares), integer(difficulty)),
+    ...agreed(terms, nonce, timestamp),
   }));
 }
 
 /** `uncleHeight:orphan:nonce:blockHash:ts:diff:totalShares:rewardWei`, score height. */
-export function blockEntries(entries: readonly Scored[]): BlockEntry[] {
-  return parsed(entries, 8, ([uncleHeight, orphan, , hash, timestamp, difficulty, shares, reward], height) => ({
+export function blockEntries(entries: readonly Scored[], terms: TermsById = new Map()): BlockEntry[] {
+  return parsed(entries, 8, ([uncleHeight, orphan, nonce, hash, timestamp, difficulty, shares, reward], height) => ({
     height,
     timestamp: integer(timestamp),
     difficulty: integer(difficulty),
@@ -65,6 +99,8 @@ export function blockEntries(entries: readonly Scored[]): BlockEntry[] {
     orphan: orphan === "1",
     hash: hash ?? "",
     reward: reward ?? "",
+    effort: effortOf(integer(shares), integer(difficulty)),
+    ...agreed(terms, nonce, timestamp),
   }));
 }
 
@@ -116,8 +152,7 @@ export function luckWindows(blocks: readonly BlockEntry[], windows: readonly num
     const mean = (of: (block: BlockEntry) => number) =>
       covered.length === 0 ? 0 : covered.reduce((sum, block) => sum + of(block), 0) / covered.length;
     result[String(covered.length)] = {
-      // A block that someone wrote without difficulty must not make the whole figure infinite, which JSON cannot say.
-      luck: mean((block) => (Number(block.difficulty) > 0 ? Number(block.shares) / Number(block.difficulty) : 0)),
+      luck: mean(({ effort }) => effort),
       orphanRate: mean((block) => (block.orphan ? 1 : 0)),
       uncleRate: mean((block) => (block.uncle ? 1 : 0)),
     };

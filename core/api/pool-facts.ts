@@ -13,6 +13,11 @@ export interface PoolFacts {
   readonly statsCollectInterval: number;
   readonly hashrateWindow: number;
   readonly hashrateLargeWindow: number;
+  /** Percent that the pool keeps of blocks found from now on, decimal; null where this pool credits nobody, as is the scheme then. */
+  readonly poolFee: string | null;
+  readonly scheme: string | null;
+  /** Under `pplns`: how many times the network difficulty of shares a block pays, decimal; else null. */
+  readonly pplnsWindow: string | null;
   readonly explorer: Explorer | null;
   /** Blocks an epoch, and the first block whose epochs are twice as long; null where there is none. */
   readonly epochLength: number;
@@ -20,7 +25,7 @@ export interface PoolFacts {
 }
 
 /** The body of `/api/pool`. */
-export function poolFacts({ name, coin, chain, stratum, api }: PoolConfig): PoolFacts {
+export function poolFacts({ name, coin, chain, stratum, api, unlocker, payouts }: PoolConfig): PoolFacts {
   return {
     name,
     coin,
@@ -30,6 +35,9 @@ export function poolFacts({ name, coin, chain, stratum, api }: PoolConfig): Pool
     statsCollectInterval: api.statsCollectIntervalMs / 1000,
     hashrateWindow: api.hashrateWindowMs / 1000,
     hashrateLargeWindow: api.hashrateLargeWindowMs / 1000,
+    poolFee: unlocker?.settings.terms.poolFee ?? null,
+    scheme: unlocker && payouts.scheme,
+    pplnsWindow: unlocker && payouts.scheme === "pplns" ? payouts.pplnsWindow : null,
     explorer: api.explorer,
     epochLength: chain.epochLength,
     ecip1099Block: chain.ecip1099Block,

@@ -1,20 +1,24 @@
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
 import { hashrate, isOffline, seconds, type ApiConfig } from "./api-config.ts";
+import { decodeTerms, type BlockTerms } from "../payouts/block-terms.ts";
 import {
   blockEntries,
+  blockIds,
   candidateEntries,
+  candidateIds,
   luckWindows,
   nodeEntries,
   paymentEntries,
   type BlockEntry,
   type Luck,
   type PaymentEntry,
+  type TermsById,
 } from "./entries.ts";
 import type { Activity } from "./hashrate-buckets.ts";
 import { HashrateWindow } from "./hashrate-window.ts";
 import { emptyRecord } from "./json.ts";
-import { asCount, asHash, asScored, asStatistics } from "./replies.ts";
+import { asCount, asHash, asList, asScored, asStatistics } from "./replies.ts";
 
 /** A login in `/api/miners`. */
 export interface MinerEntry {
@@ -88,7 +92,7 @@ export const EMPTY_SNAPSHOT: PoolSnapshot = {
 };
 
 /**
- * Reads the pool's statistics from the ledger. A reading costs 8 or 9 commands (at most 4 more after a block or payment), whatever the
+ * Reads the pool's statistics from the ledger. A reading costs 8 or 9 commands (at most 5 more after a block or payment), whatever the
  * number of miners, of shares kept and of blocks: the hashrate window is kept folded (see {@link HashrateWindow}), and the lists of
  * blocks and payments are read again only when their sizes changed. Every move of a block changes a size, as matured blocks only grow.
  */
@@ -156,10 +160,16 @@ export class PoolStats {
       newest(keys.matured, maturedCount),
       newest(keys.payments, payments),
     ]);
-    const immature = blockEntries(asScored(immatureList));
-    const matured = blockEntries(asScored(maturedList));
+    const lists = [asScored(candidateList), asScored(immatureList), asScored(maturedList)] as const;
+    const terms = await this.#readTerms(redis, [
+      ...candidateIds(lists[0]),
+      ...blockIds(lists[1]),
+      ...blockIds(lists[2].slice(0, blocks)),
+    ]);
+    const immature = blockEntries(lists[1], terms);
+    const matured = blockEntries(lists[2], terms);
     this.#books = {
-      candidates: candidateEntries(asScored(candidateList)),
+      candidates: candidateEntries(lists[0], terms),
       immature,
       matured: matured.slice(0, blocks),
       payments: paymentEntries(asScored(paymentList)),
@@ -167,6 +177,19 @@ export class PoolStats {
     };
     this.#booksSizes = sizes;
     this.#booksReadAtMs = nowMs;
+  }
+
+  /** What the blocks that are shown were found under; one command, and none without a block. */
+  async #readTerms(redis: RedisPort, ids: readonly string[]): Promise<TermsById> {
+    const found = new Map<string, BlockTerms>();
+    const [first, ...others] = ids;
+    if (first === undefined) return found;
+    const [reply] = await redis.pipeline([["HMGET", this.#keys.blockTerms, first, ...others]]);
+    for (const [i, text] of asList(reply).entries()) {
+      const terms = typeof text === "string" ? decodeTerms(text) : null;
+      if (terms !== null) found.set(ids[i] ?? "", terms);
+    }
+    return found;
   }
 
   #miners(nowS: number): Pick<PoolSnapshot, keyof ReturnType<typeof minersOf>> {

@@ -20,7 +20,12 @@ import type { SqlPort } from "../sql-port.ts";
 import { chainIdOf } from "../work/chain-identity.ts";
 import { seconds } from "./api-config.ts";
 import { Cached } from "./cached.ts";
-import { EncodedRoutes, type DatedBody, type PoolRoute } from "./pool-routes.ts";
+import type { BlockEntry } from "./entries.ts";
+import { BoundedMap } from "../bounded-map.ts";
+import { readCredits, type BlockCredits } from "./block-credits.ts";
+import { encodeJson } from "./json.ts";
+import { NetworkWatch } from "./network.ts";
+import { EncodedRoutes, type DatedBody, type PoolRoute, type PoolSurroundings } from "./pool-routes.ts";
 import { EMPTY_SNAPSHOT, PoolStats, type PoolSnapshot } from "./pool-stats.ts";
 
 /** How long a judgement of the pool's health is good: whoever asks for it all the time must not cost more. */
@@ -29,6 +34,15 @@ const HEALTH_MAX_AGE_MS = 5000;
 /** Hashrate entries that one reading may catch up with: a viewer must not wait long, cron may work longer. */
 const VIEWER_BUDGET = 40_000;
 const CRON_BUDGET = 240_000;
+
+/** open-etc-pool's `poolCharts` has a point every ten minutes for a day; its newest is as old as this at most. */
+const CHARTS_MAX_AGE_MS = 60_000;
+const CHART_STEP_S = 600;
+const CHART_SPAN_S = 86_400;
+
+/** Credits of blocks that are kept in memory, and for how long: those of an immature block go when it matures. */
+const REMEMBERED_CREDITS = 32;
+const CREDITS_MAX_AGE_MS = 60_000;
 
 /** `/api/history`: one array a column, all of one length. */
 export interface PoolHistory extends VerdictColumns {
@@ -77,6 +91,9 @@ export class PoolView {
   readonly #readings: Cached<Reading>;
   readonly #health: Cached<HealthReport>;
   readonly #series: Series;
+  readonly #network: NetworkWatch;
+  readonly #charts: Cached<PoolSurroundings["poolCharts"]>;
+  readonly #credits = new BoundedMap<string, Cached<BlockCredits>>(REMEMBERED_CREDITS);
   readonly #former: FormerShards;
   readonly #evidence: ShareEvidence;
   /** Submits since the last tick, and since this view began. */
@@ -89,6 +106,8 @@ export class PoolView {
     this.#readings = new Cached((nowMs) => this.#read(nowMs, VIEWER_BUDGET), deps.config.api.statsCollectIntervalMs);
     this.#health = new Cached(() => this.#judge(), HEALTH_MAX_AGE_MS);
     this.#series = new Series(deps.sql, POOL_SERIES);
+    this.#network = new NetworkWatch(deps.config.chain.name, deps.config.unlocker?.rules ?? null);
+    this.#charts = new Cached(async (nowMs) => this.#chart(seconds(nowMs)), CHARTS_MAX_AGE_MS);
     this.#evidence = new ShareEvidence(deps.sql);
     this.#former = new FormerShards(deps.sql, deps.config.verifier.shards, deps.nowMs());
   }
@@ -102,6 +121,27 @@ export class PoolView {
   async body(route: PoolRoute): Promise<DatedBody | null> {
     const latest = await this.#latest();
     return latest && { body: latest.encoded.body(route), atMs: latest.pool.takenAtMs };
+  }
+
+  /**
+   * Who was credited what for a block; null for one that is not in the lists of `/api/blocks`: a stranger's numbers cost no command.
+   * @throws RedisUnreachableError
+   */
+  async credits(height: number, hash: string): Promise<DatedBody | null> {
+    const latest = await this.#latest();
+    if (latest === null) return null;
+    const { immature, matured, takenAtMs } = latest.pool;
+    const isIt = (block: BlockEntry) => block.height === height && block.hash === hash && !block.orphan;
+    const block = immature.find(isIt) ?? matured.find(isIt);
+    if (block === undefined) return null;
+    const isImmature = immature.includes(block);
+    const key = `${isImmature}:${height}:${hash}`;
+    const { redis, config } = this.#deps;
+    const credits =
+      this.#credits.get(key) ??
+      new Cached(() => readCredits(redis, config.coin, block, isImmature), CREDITS_MAX_AGE_MS);
+    this.#credits.set(key, credits);
+    return { body: encodeJson(await credits.get(this.#deps.nowMs())), atMs: takenAtMs };
   }
 
   /** For `/metrics`. */
@@ -228,7 +268,16 @@ export class PoolView {
     const { redis, log } = this.#deps;
     const pool = await this.#stats.read(redis, nowMs, budget);
     log.debug("statistics read", { commands: pool.commands, miners: pool.minersTotal });
-    return { pool, encoded: new EncodedRoutes(pool) };
+    const network = this.#network.figures(pool.nodes, nowMs);
+    return { pool, encoded: new EncodedRoutes(pool, { network, poolCharts: await this.#charts.get(nowMs) }) };
+  }
+
+  #chart(nowS: number): PoolSurroundings["poolCharts"] {
+    return this.#series.points(CHART_STEP_S, nowS - CHART_SPAN_S, nowS + 1).map(({ at, values }) => ({
+      x: at,
+      hashrate: Math.round(values["hashrate"] ?? 0),
+      minersOnline: Math.round(values["miners"] ?? 0),
+    }));
   }
 }
 

@@ -11,7 +11,8 @@ export interface Scored {
   readonly score: number;
 }
 
-function asList(reply: PipelineReply): readonly RedisValue[] {
+/** A reply of many values; empty for any other. */
+export function asList(reply: PipelineReply): readonly RedisValue[] {
   return Array.isArray(reply) ? (reply as readonly RedisValue[]) : [];
 }
 

@@ -1,7 +1,16 @@
 import { LOGIN_SERIES, RANGES, VERDICTS, type Range } from "./definitions.ts";
 import type { SqlPort } from "../sql-port.ts";
 import { Series, type Point } from "./series.ts";
-import { addUp, fittedRows, parseRows, rowsOf, type Tally, type TallyRow, type WorkerCounts } from "./tally.ts";
+import {
+  addUp,
+  fittedRows,
+  parseRows,
+  PERIOD_S,
+  rowsOf,
+  type Tally,
+  type TallyRow,
+  type WorkerCounts,
+} from "./tally.ts";
 
 const DAY_S = 86_400;
 /**
@@ -46,13 +55,40 @@ export class LoginHistory {
 
   /** @param open tallies that are not settled yet: they belong to the picture, too */
   report(range: Range, nowS: number, open: readonly Tally[]): LoginHistoryReport {
-    const { spanS, loginResolutionS } = RANGES[range];
-    const kept = this.#series.points(loginResolutionS, nowS - spanS, nowS + 1);
     const days = this.#series.details(nowS - DAY_S, nowS + 1).flatMap(({ detail }) => parseRows(detail));
     const all = rowsOf(addUp([...days, ...open.flatMap((tally) => tally.workers)]));
     const workers = fittedRows(all, MAX_ANSWER_LENGTH);
-    return { resolution: loginResolutionS, points: withOpen(kept, open, loginResolutionS), workers };
+    return { resolution: RANGES[range].loginResolutionS, points: this.points(range, nowS, open), workers };
   }
+
+  /** The series alone. */
+  points(range: Range, nowS: number, open: readonly Tally[]): Point[] {
+    const { spanS, loginResolutionS } = RANGES[range];
+    return withOpen(this.#series.points(loginResolutionS, nowS - spanS, nowS + 1), open, loginResolutionS);
+  }
+
+  /** One worker's part of {@link report}: workers are told apart in the finest periods only, so over a day at most. */
+  reportOf(worker: string, range: Range, nowS: number, open: readonly Tally[]): LoginHistoryReport {
+    const fromS = nowS - Math.min(RANGES[range].spanS, DAY_S);
+    const periods = new Map<number, TallyRow[]>();
+    for (const { at, detail } of this.#series.details(fromS, nowS + 1)) periods.set(at, parseRows(detail));
+    for (const { periodS, workers } of open) {
+      if (periodS >= fromS) periods.set(periodS, [...(periods.get(periodS) ?? []), ...workers]);
+    }
+    const rows = [...periods.values()].flat().filter(([name]) => name === worker);
+    const inOrder = [...periods].toSorted(([a], [b]) => a - b);
+    return { resolution: PERIOD_S, points: pointsOf(worker, inOrder), workers: rowsOf(addUp(rows)) };
+  }
+}
+
+/** Points of one worker, of periods as long as the finest ones. */
+function pointsOf(worker: string, periods: Iterable<readonly [periodS: number, rows: readonly TallyRow[]]>): Point[] {
+  const points: Point[] = [];
+  for (const [at, rows] of periods) {
+    const counts = addUp(rows).get(worker);
+    if (counts !== undefined) points.push({ at, values: { ...counts } });
+  }
+  return points;
 }
 
 function sumOf(workers: ReadonlyMap<string, WorkerCounts>): Record<string, number> {

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import type { Tally } from "../history/tally.ts";
 import type { Client } from "../policy/client.ts";
 import { NOTHING_TOLD } from "../stratum/dialects.ts";
+import type { ReportedRow } from "./reported-hashrates.ts";
 import { newSession } from "../stratum/handle.ts";
 import type { SessionState } from "../stratum/session.ts";
 
@@ -27,6 +28,8 @@ export interface ConnectionRecord {
   readonly tally?: Tally | null | undefined;
   /** A share of the connection's was valid. Left out until then. */
   readonly proven?: boolean | undefined;
+  /** Hashrates that the workers say they have. Left out before the first. */
+  readonly reported?: readonly ReportedRow[] | undefined;
   /** What the guard has not been told yet. Left out before the first share. */
   readonly unreported?: Unreported | undefined;
 }
@@ -99,6 +102,7 @@ const schema = v.object({
   unreported: v.optional(v.object({ valid: count, reportAt: count, reportedAtMs: count })),
   tally: v.optional(v.nullable(v.object({ periodS: v.number(), workers: v.array(tallyRow) }))),
   proven: v.optional(v.boolean()),
+  reported: v.optional(v.array(v.tuple([v.string(), count, count]))),
 });
 
 /** A connection that has sent nothing yet. @param id unique name of the session, unless it has begun already */

@@ -119,6 +119,10 @@ export class InBandLogin implements ConnectionHost {
     neverBeforeTheLogin("retarget");
   }
 
+  reportedHashrate(): void {
+    neverBeforeTheLogin("hashrate");
+  }
+
   renamed(): void {
     neverBeforeTheLogin("name");
   }

@@ -2,6 +2,7 @@ import { BoundedMap } from "../bounded-map.ts";
 import type { Clock } from "../clock.ts";
 import type { Range, Verdict } from "../history/definitions.ts";
 import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
+import type { Point } from "../history/series.ts";
 import type { Logger } from "../log.ts";
 import type { AccessListCache } from "../policy/access-lists.ts";
 import type { Client } from "../policy/client.ts";
@@ -20,20 +21,18 @@ import { newRecord, type NewConnection, readRecord, storedRecord } from "./conne
 import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-pool.ts";
 import { answerPost, type GetworkPost, refusePost } from "./getwork.ts";
 import { LastClasses } from "./last-classes.ts";
-import { ShareGate } from "./share-gate.ts";
+import { ReportedHashrates, type ReportedRow } from "./reported-hashrates.ts";
+import { type ShareGate, ShareGates } from "./share-gate.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
 import { type ConnectionHost, type Peer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
 import { SubmitTallies } from "./submit-tallies.ts";
+import { UnfinishedLogins } from "./unfinished-logins.ts";
 import { type Subscribe, WorkFeed } from "./work-feed.ts";
 
 /** An HTTP miner polls every half second; one that has not come back for this long has left. */
 const GETWORK_LISTENS_MS = 30_000;
 
-/** Clients of a login whose shares are told apart; of more of them the first ones begin anew. */
-const REMEMBERED_CLIENTS = 4_096;
-/** Connections of a login that have not logged in yet: beyond, the oldest makes way for the newest. */
-const MOST_UNFINISHED = 1_024;
 /** A connection that the guard let in just before it banned the client may only now arrive. */
 const ON_ITS_WAY_MS = 10_000;
 const MAX_TURNED_AWAY = 256;
@@ -87,8 +86,9 @@ export class LoginSessions implements ConnectionHost {
   readonly #feed: WorkFeed;
   readonly #submitter: ShareSubmitter;
   readonly #tallies: SubmitTallies;
-  readonly #gates = new BoundedMap<string, ShareGate>(REMEMBERED_CLIENTS);
-  readonly #unfinished = new Set<StratumConnection>();
+  readonly #gates: ShareGates;
+  readonly #unfinished = new UnfinishedLogins();
+  readonly #reported = new ReportedHashrates();
   readonly #extranonces: ExtranoncePool;
   /** What each connection was given last; its state says so a moment later. */
   readonly #given = new WeakMap<StratumConnection, string>();
@@ -112,6 +112,7 @@ export class LoginSessions implements ConnectionHost {
     this.#extranonces = new ExtranoncePool(name, lender, ports.kept("extranonces"), clock, () => this.#inUse(null));
     this.#classes = new LastClasses(ports.kept("classes"));
     this.#paused = ports.kept("paused");
+    this.#gates = new ShareGates(clock);
     this.#conduct = new ConductReports(ports.guard, clock);
   }
 
@@ -121,7 +122,7 @@ export class LoginSessions implements ConnectionHost {
     const record = newRecord(connection, id, nowMs);
     peer.serializeAttachment(storedRecord(record));
     const begun = this.#carry(peer, record);
-    this.#begin(begun);
+    this.#unfinished.add(begun);
     if (record.state.extranonce !== "") this.background(this.#adopt(begun));
     this.#turnAway(begun, nowMs);
     return nowMs + this.#config.stratum.loginTimeoutMs;
@@ -229,9 +230,16 @@ export class LoginSessions implements ConnectionHost {
     return this.live().filter(({ record }) => record.ip === ip).length;
   }
 
-  /** The login's series and its workers' verdicts. */
-  history(range: Range): LoginHistoryReport {
-    return this.#tallies.report(range, this.clock.nowMs(), this.live());
+  /** The login's series and its workers' verdicts. @param worker of one worker alone, over a day at most */
+  history(range: Range, worker?: string): LoginHistoryReport {
+    return this.#tallies.report(range, this.clock.nowMs(), this.live(), worker);
+  }
+
+  /** The last day, and what workers say they do: those of connections that have shown that they mine. */
+  figures(): { readonly points: readonly Point[]; readonly reported: readonly ReportedRow[] } {
+    const [nowMs, live] = [this.clock.nowMs(), this.live()];
+    const proven = live.filter(({ record }) => record.proven === true).map(({ record }) => record.reported ?? []);
+    return { points: this.#tallies.points(nowMs, live), reported: this.#reported.sums(proven, nowMs) };
   }
 
   /** One POST of HTTP getwork. @returns the JSON-RPC answer */
@@ -281,20 +289,17 @@ export class LoginSessions implements ConnectionHost {
     this.#classes.remember(worker, wanted);
   }
 
+  reportedHashrate(connection: StratumConnection, worker: string, rate: number): void {
+    if (connection.lasts) connection.noteHashrate(worker, rate);
+    else if (this.gate(connection).proven) this.#reported.noteLoose(worker, rate, this.clock.nowMs());
+  }
+
   renamed(login: string, worker: NamedWorker): void {
     this.#renamed.note(this.log, login, worker);
   }
 
   gate({ record: { ip } }: StratumConnection): ShareGate {
-    let gate = this.#gates.get(ip);
-    if (!gate) {
-      gate = new ShareGate(
-        this.clock,
-        this.live().some(({ record }) => record.ip === ip && record.proven === true),
-      );
-      this.#gates.set(ip, gate);
-    }
-    return gate;
+    return this.#gates.of(ip, () => this.live().some(({ record }) => record.ip === ip && record.proven === true));
   }
 
   async verify(share: PendingShare): Promise<ShareVerdict> {
@@ -339,17 +344,6 @@ export class LoginSessions implements ConnectionHost {
       .map((peer) => this.connection(peer))
       .filter((connection) => connection !== null)
       .filter(({ state }) => !state.closed);
-  }
-
-  /** A login costs nothing, so that anybody may keep sockets to it open. */
-  #begin(connection: StratumConnection): void {
-    this.#unfinished.add(connection);
-    if (this.#unfinished.size <= MOST_UNFINISHED) return;
-    for (const other of this.#unfinished)
-      if (other.state.login !== null || other.state.closed) this.#unfinished.delete(other);
-    if (this.#unfinished.size <= MOST_UNFINISHED) return;
-    // One that is at it, waiting for an answer of ours, is no idler.
-    [...this.#unfinished].find(({ state }) => state.waiting === null)?.close("No login");
   }
 
   /** A session that comes back ends the connection that it had before: of two with one extranonce, one would search for nothing. */

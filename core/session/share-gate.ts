@@ -1,3 +1,4 @@
+import { BoundedMap } from "../bounded-map.ts";
 import type { Clock } from "../clock.ts";
 
 /** Shares that one client of a login may have in flight: few until one of them was valid. */
@@ -72,5 +73,27 @@ export class ShareGate {
       this.#inFlight += 1;
       next();
     }
+  }
+}
+
+/** Clients of a login whose shares are told apart; of more of them the first ones begin anew. */
+const REMEMBERED_CLIENTS = 4_096;
+
+/** The gates of a login's clients. */
+export class ShareGates {
+  readonly #clock: Clock;
+  readonly #gates = new BoundedMap<string, ShareGate>(REMEMBERED_CLIENTS);
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** @param isProven asked for a client that is not remembered: whether it has had a valid share */
+  of(client: string, isProven: () => boolean): ShareGate {
+    const known = this.#gates.get(client);
+    if (known) return known;
+    const gate = new ShareGate(this.#clock, isProven());
+    this.#gates.set(client, gate);
+    return gate;
   }
 }

@@ -13,6 +13,7 @@ import { loginOf } from "../stratum/messages.ts";
 import type { PendingShare, SessionContext, SessionEffect, SessionInput, SessionState } from "../stratum/session.ts";
 import type { ConnectionRecord, Unreported } from "./connection-record.ts";
 import { frameProblem, INPUT_BOUNDS, InputPace } from "./input-bounds.ts";
+import { withReport } from "./reported-hashrates.ts";
 import type { ShareGate } from "./share-gate.ts";
 
 /** Close code of a connection that the pool ends: a policy was violated, or the peer was silent. */
@@ -52,6 +53,8 @@ export interface ConnectionHost {
   ): Promise<string | null>;
   /** The class of a worker is another from now on, also for its next connection. */
   retargeted(worker: string, wanted: DifficultyClass): void;
+  /** A worker says what it does. @param rate hashes a second */
+  reportedHashrate(connection: StratumConnection, worker: string, rate: number): void;
   /** A worker was named that is called otherwise here. */
   renamed(login: string, worker: NamedWorker): void;
   /** Where the connection's shares wait until they may be verified. */
@@ -165,6 +168,12 @@ export class StratumConnection {
     this.#record = { ...this.#record, tally };
   }
 
+  /** Takes a worker's word for its hashrate. Whoever calls keeps the record. */
+  noteHashrate(worker: string, rate: number): void {
+    const reported = withReport(this.#record.reported, worker, rate, this.#host.clock.nowMs());
+    this.#record = { ...this.#record, reported };
+  }
+
   /** What was counted is in the history. */
   clearTally(): void {
     this.#record = { ...this.#record, tally: null };
@@ -249,6 +258,8 @@ export class StratumConnection {
         return await this.#host.background(this.#report(effect.event));
       case "stale":
         return this.#host.count(this, effect.worker, "stale", 0);
+      case "hashrate":
+        return this.#host.reportedHashrate(this, effect.worker, effect.rate);
       case "renamed":
         return this.#host.renamed(effect.login, effect.worker);
       case "authenticate":

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { Range, Verdict } from "../history/definitions.ts";
 import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
+import type { Point } from "../history/series.ts";
 import { type Logger, thrown } from "../log.ts";
 import { PERIOD_S, periodAt, tallied, type Tally } from "../history/tally.ts";
 
@@ -67,8 +68,21 @@ export class SubmitTallies {
     }
   }
 
-  report(range: Range, nowMs: number, keepers: readonly TallyKeeper[]): LoginHistoryReport {
-    const open = [...keepers.map(({ tally }) => tally), this.#loose].filter((tally) => tally !== null);
-    return this.#history.report(range, Math.floor(nowMs / 1000), open);
+  /** @param worker of one worker alone, over a day at most */
+  report(range: Range, nowMs: number, keepers: readonly TallyKeeper[], worker?: string): LoginHistoryReport {
+    const open = this.#open(keepers);
+    const nowS = Math.floor(nowMs / 1000);
+    return worker === undefined
+      ? this.#history.report(range, nowS, open)
+      : this.#history.reportOf(worker, range, nowS, open);
+  }
+
+  /** The last day, without the workers. */
+  points(nowMs: number, keepers: readonly TallyKeeper[]): Point[] {
+    return this.#history.points("1d", Math.floor(nowMs / 1000), this.#open(keepers));
+  }
+
+  #open(keepers: readonly TallyKeeper[]): Tally[] {
+    return [...keepers.map(({ tally }) => tally), this.#loose].filter((tally) => tally !== null);
   }
 }

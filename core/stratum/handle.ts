@@ -156,6 +156,7 @@ function onMessage(
     case "submit":
       return onSubmit(state, message, context);
     case "hashrate":
+      return onHashrate(state, message, dialect.granted(message.id));
     case "noop":
       return reply(state, dialect.granted(message.id));
     case "extranonceSubscribe":
@@ -171,6 +172,18 @@ function onMessage(
     case "unknown":
       return reject(state, message.id, "unknownMethod");
   }
+}
+
+/** Believed by nobody: it is shown beside what was measured, once the connection has shown that it mines. */
+function onHashrate(
+  state: SessionState,
+  { rate, worker }: Extract<ClientMessage, { method: "hashrate" }>,
+  granted: string,
+): SessionStep {
+  const step = reply(state, granted);
+  if (state.login === null || rate === null) return step;
+  const { name } = namedWorker(state.login, worker, state.worker);
+  return { ...step, effects: [...step.effects, { kind: "hashrate", worker: name, rate }] };
 }
 
 function onHello(state: SessionState, id: string, protocol: string, context: SessionContext): SessionStep {

@@ -1,3 +1,4 @@
+import { readHashrate } from "./hashrate-claim.ts";
 import { parseLine, type RpcRequest } from "./json-rpc.ts";
 
 /** The dialects that a session can speak, as its first line told. */
@@ -23,7 +24,8 @@ export type ClientMessage =
       readonly mixDigest: string | null;
       readonly worker: string;
     }
-  | { readonly method: "hashrate"; readonly id: string }
+  /** `rate`: what the miner says it does, hashes a second; null where that cannot be read, which is answered all the same. */
+  | { readonly method: "hashrate"; readonly id: string; readonly rate: number | null; readonly worker: string }
   | { readonly method: "hello"; readonly id: string; readonly protocol: string }
   /** `resume`: id of an earlier session of the peer's whose nonces it wants to keep; null for a new one. */
   | { readonly method: "subscribe"; readonly id: string; readonly resume: string | null }
@@ -73,7 +75,8 @@ export function dialectOf(request: RpcRequest, spoken: DialectName | null): Dial
 export function readMessage(request: RpcRequest, dialect: DialectName): ClientMessage {
   const { id } = request;
   const unknown = { method: "unknown", id } as const;
-  if (request.method === "eth_submithashrate") return { method: "hashrate", id };
+  if (request.method === "eth_submithashrate")
+    return { method: "hashrate", id, rate: readHashrate(request.params[0]), worker: request.worker };
   if (dialect === "ethProxy") {
     switch (request.method) {
       case "eth_submitlogin":
@@ -102,7 +105,7 @@ export function readMessage(request: RpcRequest, dialect: DialectName): ClientMe
       if (dialect === "es1") return readEs1Submit(request);
       return dialect === "es2" ? readEs2Submit(request) : readStratumSubmit(request);
     case "mining.hashrate":
-      return { method: "hashrate", id };
+      return { method: "hashrate", id, rate: readHashrate(request.params[0]), worker: rateOwner(request, dialect) };
     case "mining.noop":
     case "mining.ping":
       return { method: "noop", id };
@@ -144,6 +147,11 @@ function lowerParams(request: RpcRequest, atLeast: number, atMost: number): stri
   if (params.length < atLeast || params.length > atMost) return null;
   const texts = params.filter((param) => typeof param === "string").map((param) => param.toLowerCase());
   return texts.length === params.length ? texts : null;
+}
+
+/** In EthereumStratum/2 the second param of `mining.hashrate` is the worker's token, which is its name here; elsewhere a program's own id. */
+function rateOwner(request: RpcRequest, dialect: DialectName): string {
+  return dialect === "es2" ? textOf(request.params[1]) : request.worker;
 }
 
 function illFormed(id: string, reason: "invalidParams" | "malformedPow"): ClientMessage {

@@ -114,6 +114,8 @@ export type SessionEffect =
   | { readonly kind: "report"; readonly event: GuardEvent }
   /** To be counted: a submit by this worker, on a job that is gone. */
   | { readonly kind: "stale"; readonly worker: string }
+  /** A worker says how many hashes a second it does. */
+  | { readonly kind: "hashrate"; readonly worker: string; readonly rate: number }
   /** A worker was named that is called otherwise here. */
   | { readonly kind: "renamed"; readonly login: string; readonly worker: NamedWorker }
   | { readonly kind: "authenticate"; readonly login: string }

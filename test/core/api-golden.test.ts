@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AccountStats } from "../../core/api/account-stats.ts";
 import { EncodedRoutes } from "../../core/api/pool-routes.ts";
+import { UNKNOWN_NETWORK } from "../../core/api/network.ts";
 import { PoolStats } from "../../core/api/pool-stats.ts";
 import { answersFrom } from "../support/api-golden.ts";
 import { API_CONFIG, B, FIXED_LEDGER, GOLDEN, NOW_MS } from "../support/api-ledger.ts";
@@ -13,9 +14,9 @@ describe("the API", () => {
 
   it("gives empty structures from an empty ledger", async () => {
     const pool = await new PoolStats(API_CONFIG).read(new MemoryRedis(), NOW_MS, 1000);
-    const routes = new EncodedRoutes(pool);
+    const routes = new EncodedRoutes(pool, { network: UNKNOWN_NETWORK, poolCharts: [] });
     expect(routes.body("stats")).toBe(
-      '{"candidatesTotal":0,"hashrate":0,"immatureTotal":0,"maturedTotal":0,"minersTotal":0,"nodes":[],"now":1700000000500,"stats":{}}',
+      '{"candidatesTotal":0,"hashrate":0,"immatureTotal":0,"maturedTotal":0,"minersTotal":0,"nodes":[],"now":1700000000500,"stats":{},"poolCharts":[]}',
     );
     expect(routes.body("miners")).toBe('{"hashrate":0,"miners":{},"minersTotal":0,"now":1700000000500}');
     expect(routes.body("blocks")).toBe(
@@ -47,7 +48,7 @@ describe("the API", () => {
     const redis = new MemoryRedis();
     await redis.pipeline(FIXED_LEDGER);
     const stats = new PoolStats(API_CONFIG);
-    expect((await stats.read(redis, NOW_MS, 1000)).commands).toBe(11);
+    expect((await stats.read(redis, NOW_MS, 1000)).commands).toBe(12);
     expect((await stats.read(redis, NOW_MS + 5000, 1000)).commands).toBe(9);
     await redis.command(["ZADD", "eth:blocks:candidates", 107, "0x9:0x9:0x9:9:9:9"]);
     const after = await stats.read(redis, NOW_MS + 10_000, 1000);

@@ -64,6 +64,76 @@ describe("what the pool shows", () => {
     expect(await view.figures()).toMatchObject({ miners: 0, submits: { accepted: 0, blocks: 0 } });
   });
 
+  it("gives open-etc-pool's charts in its statistics, and network and effort to its own page", async () => {
+    const { view, state, memory } = open({ ...IDLE, subscribers: 1, networkDifficulty: "5000" });
+    await memory.pipeline([
+      ["HSET", "eth:nodes", "main:name", "main", "main:height", "23500000", "main:difficulty", "4000"],
+      ["HSET", "eth:stats", "roundShares", "6000"],
+      ["ZADD", "eth:hashrate", NOW_MS / 1000 - 10, `600:0x${"a".repeat(40)}:rig:1`],
+    ]);
+    await view.tick();
+    state.nowMs += 60_000;
+    const at = NOW_MS / 1000 - ((NOW_MS / 1000) % 600);
+    expect(JSON.parse((await view.body("stats"))?.body ?? "").poolCharts).toEqual([
+      { x: at, hashrate: 1, minersOnline: 1 },
+    ]);
+    const overview = JSON.parse((await view.body("overview"))?.body ?? "");
+    expect(overview).toMatchObject({ effort: 1.5, network: { height: 23_500_000, blockTime: 13, hashrate: 308 } });
+    expect(overview).not.toHaveProperty("poolCharts");
+  });
+
+  it("says who was credited what for a block that it lists, and asks nothing for any other", async () => {
+    const { view, state, memory } = open();
+    const hash = `0x${"4".repeat(64)}`;
+    await memory.pipeline([
+      ["ZADD", "eth:blocks:immature", 104, `0:0:0x02:${hash}:1699999600:2000:1000:5000000000000000000`],
+      ["ZADD", "eth:blocks:matured", 99, `0:1:0x02:${hash}:1699999600:2000:1000:0`],
+      ["HSET", `eth:credits:immature:104:${hash}`, "0xb", "10", "0xa", "4000000000"],
+    ]);
+    expect(JSON.parse((await view.credits(104, hash))?.body ?? "")).toMatchObject({
+      height: 104,
+      immature: true,
+      effort: 0.5,
+      reward: "5000000000000000000",
+      creditsTotal: 2,
+      credits: [
+        { login: "0xa", amount: 4_000_000_000 },
+        { login: "0xb", amount: 10 },
+      ],
+    });
+    const before = state.commands();
+    await view.credits(104, hash);
+    for (const [height, other] of [
+      [105, hash],
+      [104, `0x${"5".repeat(64)}`],
+      [99, hash],
+    ] as const)
+      expect(await view.credits(height, other)).toBeNull();
+    expect(state.commands()).toBe(before);
+    // It matures: the same block has other credits from now on.
+    await memory.command(["ZREMRANGEBYSCORE", "eth:blocks:immature", 104, 104]);
+    await memory.pipeline([
+      ["ZADD", "eth:blocks:matured", 104, `0:0:0x02:${hash}:1699999600:2000:1000:5000000000000000000`],
+      ["HSET", `eth:credits:104:${hash}`, "0xa", "4000000001"],
+    ]);
+    state.nowMs += 5000;
+    expect(JSON.parse((await view.credits(104, hash))?.body ?? "")).toMatchObject({
+      immature: false,
+      credits: [{ amount: 4_000_000_001 }],
+    });
+  });
+
+  it("gives its lists as tables too", async () => {
+    const { view, memory } = open();
+    await memory.command(["ZADD", "eth:blocks:candidates", 105, "0x01:0x2:0x3:1700000000:2000:1000"]);
+    expect((await view.body("blocks.csv"))?.body.split("\r\n")).toEqual([
+      "height,state,uncleHeight,found,difficulty,shares,effort,rewardWei,fee,scheme,finder,hash",
+      "105,candidate,0,2023-11-14T22:13:20Z,2000,1000,0.5,,,,,",
+      "",
+    ]);
+    expect((await view.body("payments.csv"))?.body).toBe("paid,address,amountShannon,tx\r\n");
+  });
+
   it("asks an idle pool's ledger nothing and writes nothing", async () => {
     const { view, state } = open();
     await view.tick();

@@ -64,6 +64,12 @@ export const FIXED_LEDGER: readonly RedisCommand[] = [
   ["HSET", "eth:shares:roundCurrent", A, "123000000000", B, "1"],
   ["ZADD", "eth:blocks:candidates", 105, `0x01:${hash("1")}:${hash("2")}:${NOW_S - 10}:10000000000000001:777`],
   ["ZADD", "eth:blocks:candidates", 106, "not a candidate"],
+  [
+    "HSET",
+    "eth:blocks:terms",
+    `0x02:${NOW_S - 400}`,
+    `{"scheme":"prop","poolFee":"0.5","poolFeeAddress":null,"donateTo":null,"keepTxFees":false,"mixDigest":null,"finder":"${B}"}`,
+  ],
   ["ZADD", "eth:blocks:immature", 104, `0:0:0x02:${hash("4")}:${NOW_S - 400}:2000:1000:5000000000000000000`],
   ["ZADD", "eth:blocks:matured", 103, `101:0:0x03:${hash("5")}:${NOW_S - 500}:1000:1500:1750000000000000000`],
   ["ZADD", "eth:blocks:matured", 102, `0:1:0x04:${hash("6")}:${NOW_S - 600}:1000:3000:0`],
@@ -75,14 +81,19 @@ export const FIXED_LEDGER: readonly RedisCommand[] = [
   ["ZADD", `eth:payments:${A}`, NOW_S - 10, `${hash("a")}:700000000`],
 ];
 
-/** What the reference answers from {@link FIXED_LEDGER}, worked out by hand; exact text, as 64-bit integers must survive. */
+/** What the history of that pool holds. */
+export const POOL_CHARTS = [{ x: NOW_S - 800, hashrate: 30_666_665, minersOnline: 4 }];
+
+/** What the reference answers from {@link FIXED_LEDGER}, worked out by hand; exact text, as 64-bit integers must survive.
+ * `poolCharts` is open-etc-pool's; in a block `effort` and what follows it are this pool's own. */
 export const GOLDEN = {
   // A: (4+4+8)e9 / 1800 s. B: 8e9 / 600 s (ten-minute floor). C: 4e9 / 1000 s. D: 4e9 / 900 s. Whole numbers, then summed.
   stats:
     '{"candidatesTotal":2,"hashrate":30666665,"immatureTotal":1,"maturedTotal":3,"minersTotal":4,' +
     '"nodes":[{"height":"18999999","name":"backup"},' +
     '{"difficulty":"3000000000000000","height":"19000000","lastBeat":"1699999997","name":"main"}],' +
-    '"now":1700000000500,"stats":{"lastBlockFound":1699996000,"roundShares":9007199254740993}}',
+    '"now":1700000000500,"stats":{"lastBlockFound":1699996000,"roundShares":9007199254740993},' +
+    '"poolCharts":[{"x":1699999200,"hashrate":30666665,"minersOnline":4}]}',
   miners:
     '{"hashrate":30666665,"miners":{' +
     `"${A}":{"lastBeat":1699999950,"hr":8888888,"offline":false},` +
@@ -92,16 +103,17 @@ export const GOLDEN = {
   // Luck: 1000/2000; mean of it, 1500/1000 and 3000/1000; then of all four with 1000/4000.
   blocks:
     '{"candidates":[{"height":105,"timestamp":1699999990,"difficulty":10000000000000001,"shares":777,"uncle":false,' +
-    '"uncleHeight":0,"orphan":false,"hash":"","reward":""}],"candidatesTotal":2,' +
+    '"uncleHeight":0,"orphan":false,"hash":"","reward":"","effort":7.77e-14,"fee":null,"scheme":null,"finder":null}],"candidatesTotal":2,' +
     '"immature":[{"height":104,"timestamp":1699999600,"difficulty":2000,"shares":1000,"uncle":false,"uncleHeight":0,' +
-    `"orphan":false,"hash":"${hash("4")}","reward":"5000000000000000000"}],"immatureTotal":1,` +
+    `"orphan":false,"hash":"${hash("4")}","reward":"5000000000000000000","effort":0.5,` +
+    `"fee":"0.5","scheme":"prop","finder":"${B}"}],"immatureTotal":1,` +
     '"luck":{"1":{"luck":0.5,"orphanRate":0,"uncleRate":0},' +
     '"3":{"luck":1.6666666666666667,"orphanRate":0.3333333333333333,"uncleRate":0.3333333333333333},' +
     '"4":{"luck":1.3125,"orphanRate":0.25,"uncleRate":0.25}},' +
     '"matured":[{"height":103,"timestamp":1699999500,"difficulty":1000,"shares":1500,"uncle":true,"uncleHeight":101,' +
-    `"orphan":false,"hash":"${hash("5")}","reward":"1750000000000000000"},` +
+    `"orphan":false,"hash":"${hash("5")}","reward":"1750000000000000000","effort":1.5,"fee":null,"scheme":null,"finder":null},` +
     '{"height":102,"timestamp":1699999400,"difficulty":1000,"shares":3000,"uncle":false,"uncleHeight":0,' +
-    `"orphan":true,"hash":"${hash("6")}","reward":"0"}],"maturedTotal":3}`,
+    `"orphan":true,"hash":"${hash("6")}","reward":"0","effort":3,"fee":null,"scheme":null,"finder":null}],"maturedTotal":3}`,
   payments:
     `{"payments":[{"address":"${A}","amount":700000000,"timestamp":1699999990,"tx":"${hash("a")}"},` +
     `{"address":"${B}","amount":600000000,"timestamp":1699999980,"tx":"${hash("9")}"}],"paymentsTotal":3}`,

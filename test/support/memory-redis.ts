@@ -39,6 +39,12 @@ export class MemoryRedis implements RedisPort {
       }
       case "HGET":
         return this.#hashes.get(key)?.get(rest[0] ?? "") ?? null;
+      case "HMGET":
+        return rest.map((field) => this.#hashes.get(key)?.get(field) ?? null);
+      case "HLEN":
+        return this.#hashes.get(key)?.size ?? 0;
+      case "HSCAN":
+        return ["0", [...(this.#hashes.get(key) ?? [])].flat()];
       case "HGETALL":
         if (this.#sets.has(key)) return new RedisReplyError("WRONGTYPE Operation against a key of the wrong kind");
         return [...(this.#hashes.get(key) ?? [])].flat();

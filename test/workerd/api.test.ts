@@ -11,6 +11,8 @@ afterEach(async () => {
   await reset();
 });
 
+/** A new stub each time: that of a lost object stays broken. */
+const accountObject = () => env.ACCOUNT_API.getByName(A);
 const ledger = () => ledgerClient(env, loadConfig(env));
 
 async function get(path: string, init?: RequestInit) {
@@ -104,10 +106,78 @@ describe("the API", () => {
       "statsCollectInterval",
       "hashrateWindow",
       "hashrateLargeWindow",
+      "poolFee",
+      "scheme",
+      "pplnsWindow",
       "explorer",
       "epochLength",
       "ecip1099Block",
     ]);
+  });
+});
+
+describe("what the API says beyond the reference", () => {
+  const hash = `0x${"4".repeat(64)}`;
+
+  it("gives a block's credits, and 404 for what is no block of the lists", async () => {
+    await ledger().pipeline([
+      ["ZADD", "eth:blocks:matured", 104, `0:0:0x02:${hash}:1699999600:2000:1000:5000000000000000000`],
+      ["HSET", `eth:credits:104:${hash}`, A, "4950000000"],
+    ]);
+    const { status, text } = await get(`/api/blocks/104/${hash}`);
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toMatchObject({ creditsTotal: 1, credits: [{ login: A, amount: 4_950_000_000 }] });
+    for (const path of [
+      `105/${hash}`,
+      `104/0x${"5".repeat(64)}`,
+      "104/0x12",
+      `1e2/${hash}`,
+      `${"9".repeat(40)}/${hash}`,
+    ])
+      expect((await get(`/api/blocks/${path}`)).status, path).toBe(404);
+  });
+
+  it("gives an account's rewards, charts and tables, and none of them to a stranger", async () => {
+    const nowS = await seedLiveLedger();
+    await ledger().pipeline([
+      ["ZADD", "eth:blocks:matured", 104, `0:0:0x02:${hash}:${nowS - 100}:2000:1000:5000000000000000000`],
+      ["HSET", `eth:credits:104:${hash}`, A, "4950000000"],
+      ["ZADD", `eth:payments:${A}`, nowS, `${hash}:500000000`],
+    ]);
+    const { text } = await get(`/api/accounts/${A}`);
+    expect(JSON.parse(text)).toMatchObject({ rewards: { "24h": 4_950_000_000 }, charts: [], reportedHashrate: null });
+    expect(JSON.parse((await get(`/api/accounts/${A}/rewards`)).text)).toMatchObject({ blocks: [{ height: 104 }] });
+    for (const table of [`accounts/${A}/rewards.csv`, `accounts/${A}/payments.csv`, "blocks.csv", "payments.csv"]) {
+      const { status, headers, text: lines } = await get(`/api/${table}`);
+      expect([status, headers.get("content-type")], table).toEqual([200, "text/csv; charset=utf-8"]);
+      expect(lines, table).toMatch(/^[\w,]+\r\n/);
+    }
+    for (const route of ["rewards", "rewards.csv", "payments.csv"])
+      expect((await get(`/api/accounts/${B}/${route}`)).status, route).toBe(404);
+  });
+
+  it("keeps what it looked up of an account over the loss of its object", async () => {
+    const nowS = await seedLiveLedger();
+    await ledger().pipeline([
+      ["ZADD", "eth:blocks:matured", 104, `0:0:0x02:${hash}:${nowS - 100}:2000:1000:5000000000000000000`],
+      ["HSET", `eth:credits:104:${hash}`, A, "4950000000"],
+    ]);
+    await get(`/api/accounts/${A}`);
+    await runInDurableObject(accountObject(), (_instance, state) => state.abort("test")).catch(() => undefined);
+    expect(await runInDurableObject(accountObject(), (_instance, { storage }) => storage.kv.get("credits"))).toEqual({
+      v: 1,
+      credits: [["m1044444444444", "4950000000"]],
+    });
+    expect(JSON.parse((await get(`/api/accounts/${A}`)).text)).toMatchObject({ rewards: { "7d": 4_950_000_000 } });
+  });
+
+  it("tells one worker's history apart, for a day", async () => {
+    await seedLiveLedger();
+    const { status, text } = await get(`/api/accounts/${A}/history?range=1d&worker=rig1`);
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toMatchObject({ range: "1d", resolution: 600, at: [], workers: {} });
+    for (const query of ["range=7d&worker=rig1", `range=1d&worker=${"w".repeat(33)}`])
+      expect((await get(`/api/accounts/${A}/history?${query}`)).status, query).toBe(404);
   });
 });
 

@@ -59,11 +59,6 @@ function idText(request: MinerRequest): string {
   return JSON.stringify(request.id ?? null);
 }
 
-/** Hex digits, zero-padded to 32 by ethminer. */
-export function readRate(value: unknown): number | null {
-  return typeof value === "string" && /^0x[0-9a-f]{1,64}$/i.test(value) ? Number(BigInt(value)) : null;
-}
-
 export function pollKey(tracked: Tracked): string {
   return `${tracked.parsed.request.method} ${idKeyOf(tracked.parsed.request.id)}`;
 }

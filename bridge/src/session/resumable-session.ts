@@ -1,4 +1,5 @@
 import { readAnswer, type Answer } from "../../../core/stratum/answers.ts";
+import { readHashrate } from "../../../core/stratum/hashrate-claim.ts";
 import { REJECTIONS } from "../../../core/stratum/rejections.ts";
 import type { JsonObject } from "../json.ts";
 import { parseMinerLine, type Login, type MinerRequest } from "../miner-side/miner-line.ts";
@@ -16,7 +17,6 @@ import {
   isWorkPoll,
   pollKey,
   pushOf,
-  readRate,
   refused,
   withId,
   type Tracked,
@@ -118,7 +118,7 @@ export class ResumableSession {
     }
     if (parsed.kind === "login") this.#state.login = parsed.login ?? this.#state.login;
     if (parsed.request.method === "eth_submithashrate")
-      this.#hashrate = readRate(parsed.request.params[0]) ?? this.#hashrate;
+      this.#hashrate = readHashrate(parsed.request.params[0]) ?? this.#hashrate;
     this.#sequence += 1;
     const extranonce = this.#state.nonces.extranonceOf(parsed.request);
     const said = { sequence: this.#sequence, line, parsed, extranonce, saidAtMs: nowMs, waited: this.#active === null };

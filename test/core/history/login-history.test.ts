@@ -99,3 +99,22 @@ describe("a login's history", () => {
     expect(workers.reduce((sum, [, accepted]) => sum + accepted, 0)).toBe(9_300);
   });
 });
+
+describe("one worker's history", () => {
+  it("has the periods in which the worker submitted something, what is still open among them", () => {
+    const history = new LoginHistory(nodeSql());
+    const before = NOW_MS - 600_000;
+    history.settle([tallied(tallied(null, before, "a", "accepted", 6000), before, "b", "accepted", 3000)]);
+    const { resolution, points, workers } = history.reportOf("a", "1d", NOW_S, [
+      tally(["a", "stale", 0], ["b", "accepted", 1]),
+      tally(["a", "accepted", 500]),
+    ]);
+    expect(resolution).toBe(600);
+    expect(points).toEqual([
+      { at: periodAt(before), values: { accepted: 1, duplicate: 0, invalid: 0, stale: 0, work: 6000 } },
+      { at: periodAt(NOW_MS), values: { accepted: 1, duplicate: 0, invalid: 0, stale: 1, work: 500 } },
+    ]);
+    expect(workers).toEqual([["a", 2, 0, 0, 1, 6500]]);
+    expect(history.reportOf("nobody", "1d", NOW_S, []).points).toEqual([]);
+  });
+});
