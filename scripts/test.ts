@@ -25,7 +25,7 @@ const further = [
     "npm",
     "the largest light caches, real epochs against an independent implementation, the packed ethash-wasm",
   ],
-  ["strangers", "go", "rewards on a chain that go-ethereum's own code has made"],
+  ["strangers", "go", "go-ethereum and Go's Redis client against the pool"],
   ["redis", "redis-server", "the ledger against a real Redis, fault injection"],
   ["browser", "chromium", "the dashboard in a real browser"],
 ] as const;

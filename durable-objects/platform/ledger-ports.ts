@@ -1,6 +1,6 @@
 /** The two ways to the books, each as core's port. Also used by the command line and the tests: no `cloudflare:` import here. */
 import { Redis } from "@upstash/redis/cloudflare";
-import { RedisUnreachableError, type RedisPort } from "../../core/ledger/contract/redis-port.ts";
+import { RedisUnreachableError, type TransactionPort } from "../../core/ledger/contract/redis-port.ts";
 import { parseExactJson, restPort, type RawSend } from "../../core/ledger/contract/rest-port.ts";
 import type { EmbeddedRedisRpc } from "../rpc.ts";
 
@@ -18,7 +18,7 @@ class RawUpstash extends Redis {
 }
 
 /** The port to an Upstash database or to any other server of its REST protocol (the pool's own `/redis`). Works in Workers and in Node. */
-export function upstashPort({ url, token, timeoutMs }: UpstashOptions): RedisPort {
+export function upstashPort({ url, token, timeoutMs }: UpstashOptions): TransactionPort {
   let latest = new AbortController();
   const client = new RawUpstash({
     url,
@@ -47,7 +47,7 @@ export function upstashPort({ url, token, timeoutMs }: UpstashOptions): RedisPor
 }
 
 /** The port to the embedded ledger's object. @param timeoutMs after which an answer is given up; the object may still be at it */
-export function embeddedPort(object: Pick<EmbeddedRedisRpc, "rest">, timeoutMs: number): RedisPort {
+export function embeddedPort(object: Pick<EmbeddedRedisRpc, "rest">, timeoutMs: number): TransactionPort {
   return restPort(async (path, body) => {
     const answer = await within(timeoutMs, object.rest(path.join("/"), body));
     return parseExactJson(answer.body);

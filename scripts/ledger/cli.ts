@@ -1,4 +1,4 @@
-/** `npm run -s ledger -- export|import|audit|unresolved|reconcile`: moves the books between ledgers, checks them, settles what is open. */
+/** `npm run -s ledger -- export|import|audit|serve|unresolved|reconcile`: moves the books, checks them, opens them to others, settles what is open. */
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -12,6 +12,7 @@ import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.t
 import { importBooks } from "../../core/ledger/books/import.ts";
 import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
 import { openLedger } from "./open-ledger.ts";
+import { serveLedger } from "./serve/serve.ts";
 import { listUnresolved, reconcile, settleUnresolved } from "./unresolved.ts";
 
 const HELP = `
@@ -27,7 +28,8 @@ Examples
   npm run -s ledger -- import redis://127.0.0.1:6379 --in books.jsonl
   ADMIN_TOKEN=… npm run -s ledger -- unresolved list https://pool.example
   ADMIN_TOKEN=… npm run -s ledger -- unresolved credit https://pool.example 2:7 --note "outage of the 3rd"
-  npm run -s ledger -- audit redis://127.0.0.1:6379      exit code 1 when something does not add up`;
+  npm run -s ledger -- audit redis://127.0.0.1:6379      exit code 1 when something does not add up
+  LEDGER_TOKEN=… npm run -s ledger -- serve https://pool.example/redis --port 6379 --write`;
 
 async function exportCommand(where: string, { coin, out }: { coin: string; out?: string }): Promise<void> {
   const ledger = await openLedger(where);
@@ -130,6 +132,17 @@ program
   .option("--in <file>", "file to read; standard input without it")
   .option("--replace", "delete what the ledger holds of the coin first")
   .action(importCommand);
+program
+  .command("serve <ledger>")
+  .description("a Redis on a port of this machine over a ledger, for open-ethereum-pool's API, unlocker and payouts")
+  .option("--port <port>", "port to listen on; 0: any free one", "6379")
+  .option("--host <address>", "a loopback address", "127.0.0.1")
+  .option(
+    "--write",
+    "take commands that write; the API of open-ethereum-pool needs it as well, because it purges",
+    false,
+  )
+  .action(serveLedger);
 const unresolved = program
   .command("unresolved")
   .description("records that an outage left to you: may be missing from the ledger");

@@ -4,12 +4,12 @@ import {
   RedisReplyError,
   RedisUnreachableError,
   type RedisCommand,
-  type RedisPort,
+  type TransactionPort,
   type RedisValue,
 } from "../../core/ledger/contract/redis-port.ts";
 
 /** A port that holds a connection open. */
-export interface RedisConnection extends RedisPort {
+export interface RedisConnection extends TransactionPort {
   close(): Promise<void>;
 }
 
@@ -38,14 +38,16 @@ export async function connectRedis(url: string): Promise<RedisConnection> {
   } catch (error) {
     throw new RedisUnreachableError("redis: connection failed", "no", { cause: error });
   }
-  const send = async (command: RedisCommand): Promise<RedisValue | RedisReplyError> => {
+  /** The reply as the library gives it, or the error in its place. */
+  const ask = async (command: RedisCommand): Promise<unknown> => {
     try {
-      return exact(await client.sendCommand(command.map(String)));
+      return await client.sendCommand(command.map(String));
     } catch (error) {
-      if (error instanceof ErrorReply) return new RedisReplyError(error.message);
+      if (error instanceof ErrorReply) return error;
       throw new RedisUnreachableError("redis: the connection broke", "unknown", { cause: error });
     }
   };
+  const send = async (command: RedisCommand): Promise<RedisValue | RedisReplyError> => outcome(await ask(command));
   return {
     async command(command) {
       const reply = await send(command);
@@ -53,8 +55,20 @@ export async function connectRedis(url: string): Promise<RedisConnection> {
       return reply;
     },
     pipeline: (commands) => Promise.all(commands.map(send)),
+    async transaction(commands) {
+      // Queued in one tick they follow each other on the connection; the library's own multi() rounds integers.
+      const all: RedisCommand[] = [["MULTI"], ...commands, ["EXEC"]];
+      const replies: unknown = (await Promise.all(all.map(ask))).at(-1);
+      if (replies instanceof ErrorReply) throw new RedisReplyError(replies.message);
+      if (!Array.isArray(replies)) throw new RedisUnreachableError("redis: the answer to EXEC is no list", "unknown");
+      return replies.map(outcome);
+    },
     close: () => client.close(),
   };
+}
+
+function outcome(reply: unknown): RedisValue | RedisReplyError {
+  return reply instanceof ErrorReply ? new RedisReplyError(reply.message) : exact(reply);
 }
 
 function exact(reply: unknown): RedisValue {

@@ -7,16 +7,22 @@ import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { encodeRecords } from "../../core/ledger/contract/record-codec.ts";
 import { onVerifiers } from "../support/verifier-rows.ts";
-import { runLedgerCli } from "../support/ledger-cli.ts";
+import { connectRedis } from "../../scripts/ledger/node-redis.ts";
+import { runLedgerCli, servingLedgerCli as serving } from "../support/ledger-cli.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 
 const token = "books-of-this-test-only";
+const readToken = "reader-of-this-test-only";
 const admin = "operator-of-this-test-only";
 let stateDir: string;
 let pool: PoolProcess;
 beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), "edgepool-test-"));
-  pool = await startPool({ stateDir, cron: false, secrets: { REDIS_TOKEN: token, ADMIN_TOKEN: admin } });
+  pool = await startPool({
+    stateDir,
+    cron: false,
+    secrets: { REDIS_TOKEN: token, REDIS_READ_TOKEN: readToken, ADMIN_TOKEN: admin },
+  });
 }, 120_000);
 afterAll(async () => {
   await pool.close();
@@ -48,6 +54,54 @@ it("writes both scripts' books over /redis, moves them out and in again, and fin
   expect(await runLedgerCli(["audit", ledger], { token })).toMatchObject({
     code: 1,
     stdout: expect.stringContaining("WRONG open round: "),
+  });
+});
+
+const serve = (more: string[], secret = token) =>
+  serving(["serve", `${pool.url}/redis`, "--port", "0", ...more], secret);
+
+it("serves the books as a Redis: to read by the token that reads, to write with --write", async () => {
+  const reader = await serve([], readToken);
+  expect(reader.said).toMatch(/^redis:\/\/127\.0\.0\.1:\d+ {2}to read; --write lets clients write; no password/);
+  const redis = await connectRedis(reader.url);
+  expect(await redis.command(["TYPE", "eth:stats"])).toBe("hash");
+  expect(await redis.transaction([["EXISTS", "eth:stats"]])).toEqual([1]);
+  await expect(redis.command(["SET", "eth:x", "1"])).rejects.toThrow("NOPERM this port only reads");
+  await redis.close();
+  await reader.stop();
+  const writer = await serve(["--write"]);
+  const other = await connectRedis(writer.url);
+  expect(await other.command(["SET", "eth:x", "1"])).toBe("OK");
+  expect(await other.command(["DEL", "eth:x"])).toBe(1);
+  await other.close();
+  await writer.stop();
+  // The token that reads cannot write, whatever the port was told.
+  const wrong = await serve(["--write"], readToken);
+  const third = await connectRedis(wrong.url);
+  await expect(third.command(["SET", "eth:x", "1"])).rejects.toThrow("NOPERM");
+  await third.close();
+  await wrong.stop();
+});
+
+it.each<[what: string, args: (url: string) => string[], said: RegExp]>([
+  ["a wrong token", (url) => ["serve", `${url}/redis`], /^ledger: WRONGPASS invalid or missing auth token\n$/],
+  [
+    "a host of the network",
+    (url) => ["serve", `${url}/redis`, "--host", "0.0.0.0"],
+    /^ledger: "0\.0\.0\.0" is no loopback address: /,
+  ],
+  ["no port", (url) => ["serve", `${url}/redis`, "--port", "x"], /^ledger: "x" is no port\n$/],
+  [
+    "a miner's URL",
+    (url) => ["audit", `${url}/0x0123/rig1`],
+    /^ledger: "\S+\/0x0123\/rig1" is an address of a pool, but not of its ledger: that is http:\/\/127\.0\.0\.1:\d+\/redis\n$/,
+  ],
+  ["a pool's URL", (url) => ["audit", url], /^ledger: .*; a pool's ledger is http:\/\/127\.0\.0\.1:\d+\/redis\n$/],
+])("%s in the place of a ledger is told in one line, with what is right", async (_, args, said) => {
+  expect(await runLedgerCli(args(pool.url), { token: "some-other-token-of-nobody" })).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(said),
   });
 });
 

@@ -96,6 +96,23 @@ describe("audit", () => {
     expect((await auditBooks(embeddedLedger(), "eth")).every((finding) => finding.ok)).toBe(true);
   });
 
+  test("books of open-etc-pool-friends are called by their name, and nothing else is said of them", async () => {
+    const books = embeddedLedger();
+    const matured = ["0", "0", "0xaa", "0xbb", "1", "2", "3", "4"].join(":");
+    await books.command(["ZADD", "eth:blocks:matured", 7, matured]);
+    const [own] = await auditBooks(books, "eth");
+    expect(own).toMatchObject({ check: "format of the books", ok: true });
+    await books.command(["ZADD", "eth:blocks:matured", 8, `${matured}:0xlogin:5:rig`]);
+    expect(await auditBooks(books, "eth")).toMatchObject([
+      {
+        check: "format of the books",
+        ok: false,
+        detail: expect.stringMatching(/^open-etc-pool-friends: blocks:matured has members of 11 parts instead of 8/),
+      },
+      { check: "every key has its type", ok: true },
+    ]);
+  });
+
   test.each<[what: string, check: string, RedisCommand]>([
     ["a share too much in the open round", "open round", ["HINCRBY", "eth:shares:roundCurrent", loginOf(1), 1]],
     ["a roundShares that lost a share", "open round", ["HINCRBY", "eth:stats", "roundShares", -2_000_000_000]],

@@ -15,9 +15,9 @@ import { replay, type ReplayedBlock } from "../../core/payouts/replay.ts";
 import { CLASSIC_REWARDS, rewardRulesOf, type RewardRules } from "../../core/payouts/reward-schedule.ts";
 import { createNodeRpc } from "../../core/work/node-rpc.ts";
 import { httpPost } from "../../durable-objects/platform/http-post.ts";
+import { buildGo } from "./support/programs.ts";
 
 const BLOCKS = 1_500;
-const SOURCE = join(import.meta.dirname, "private-chain");
 
 let folder = "";
 let geth: ChildProcess | undefined;
@@ -31,20 +31,9 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** @throws Error with what the program wrote, when it ends badly */
-async function run(program: string, args: readonly string[], cwd: string): Promise<void> {
-  const child = spawn(program, args, { cwd, stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  const [code] = (await once(child, "exit")) as [number | null];
-  if (code !== 0) throw new Error(`${program} ${args.join(" ")}: ${said}`);
-}
-
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "edgepool-geth-"));
-  const program = join(folder, "private-chain");
-  // A dependency reaches into Go's runtime, which newer linkers refuse without this.
-  await run("go", ["build", "-ldflags=-checklinkname=0", "-o", program, "."], SOURCE);
+  const program = await buildGo("private-chain");
   geth = spawn(program, [String(BLOCKS), String(await freePort())], {
     cwd: folder,
     stdio: ["ignore", "pipe", "ignore"],

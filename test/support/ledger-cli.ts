@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 
 /** Runs `npm run ledger -- <args>` without npm, in an environment with nothing but what is given here. */
 export function runLedgerCli(
@@ -19,4 +21,22 @@ export function runLedgerCli(
   return new Promise((resolve) => {
     child.once("close", (code) => resolve({ code, ...output }));
   });
+}
+
+/** Starts `npm run ledger -- serve …` and waits until it says where it listens. */
+export async function servingLedgerCli(
+  args: readonly string[],
+  token: string,
+): Promise<{ said: string; url: string; stop: () => Promise<void> }> {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "scripts/ledger/cli.ts", ...args], {
+    env: { PATH: process.env["PATH"], LEDGER_TOKEN: token },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  const [said] = (await Promise.race([once(createInterface(child.stdout), "line"), ended])) as unknown[];
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  return { said: String(said), url: /^\S+/.exec(String(said))?.[0] ?? "", stop };
 }

@@ -2,6 +2,7 @@ import { ledgerKeys, typeOfKey } from "../contract/keys.ts";
 import type { RedisPort } from "../contract/redis-port.ts";
 import { auditBlocks } from "./audit-blocks.ts";
 import { auditCredits } from "./audit-credits.ts";
+import { auditFormat } from "./audit-format.ts";
 import { auditPayouts } from "./audit-payouts.ts";
 import { auditHashrate, auditPow } from "./audit-shares.ts";
 import { auditWorth, type WorthTerms } from "./audit-worth.ts";
@@ -19,7 +20,11 @@ export async function auditBooks(redis: RedisPort, coin: string, terms: WorthTer
   const wrongTypes = await auditTypes(books);
   // With a key of a wrong type no sum can be had.
   if (wrongTypes.some((finding) => !finding.ok)) return wrongTypes;
+  const format = await auditFormat(books);
+  // Of another pool's books each sum would be wrong in its own way.
+  if (!format.ok) return [format, ...wrongTypes];
   return [
+    format,
     ...wrongTypes,
     ...(await auditRound(books)),
     ...(await auditBlocks(books)),

@@ -29,3 +29,12 @@ export interface RedisPort {
   /** Runs commands in order in one request, not atomically; a failed one gives its error in its place. @throws RedisUnreachableError */
   pipeline(commands: readonly RedisCommand[]): Promise<(RedisValue | RedisReplyError)[]>;
 }
+
+/** A port that also takes several commands as one step. */
+export interface TransactionPort extends RedisPort {
+  /**
+   * MULTI … EXEC: nobody else's command comes in between; a command that fails while it runs gives its error in its place.
+   * @throws RedisReplyError when nothing was run @throws RedisUnreachableError
+   */
+  transaction(commands: readonly RedisCommand[]): Promise<(RedisValue | RedisReplyError)[]>;
+}

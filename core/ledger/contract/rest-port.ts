@@ -2,7 +2,7 @@ import {
   RedisReplyError,
   RedisUnreachableError,
   type RedisCommand,
-  type RedisPort,
+  type TransactionPort,
   type RedisValue,
 } from "./redis-port.ts";
 
@@ -12,14 +12,29 @@ interface RawReply {
   readonly error?: unknown;
 }
 
-/** Sends a command (path empty) or several (path `pipeline`) and gives the untouched reply. */
+/** Sends a command (path empty) or several (paths `pipeline` and `multi-exec`) and gives the untouched reply. */
 export type RawSend = (path: string[], body: string[] | string[][]) => Promise<unknown>;
 
 /**
  * A port over whatever sends requests of the Upstash REST protocol: `@upstash/redis` below its commands, or the embedded ledger's object.
  * Nothing of a token, a command or its arguments gets into an error.
  */
-export function restPort(send: RawSend): RedisPort {
+export function restPort(send: RawSend): TransactionPort {
+  const several = async (
+    path: string,
+    commands: readonly RedisCommand[],
+  ): Promise<(RedisValue | RedisReplyError)[]> => {
+    if (commands.length === 0) return [];
+    const body = commands.map((command) => command.map(String));
+    const replies = await send([path], body).catch((error: unknown) => {
+      throw failure(error, body);
+    });
+    // A transaction that is refused as a whole has one error and not one for each command.
+    const refusal = path === "multi-exec" && isRawReply(replies) ? valueOf(replies) : null;
+    if (refusal instanceof RedisReplyError) throw refusal;
+    if (!Array.isArray(replies) || replies.length !== commands.length) throw unexpected();
+    return replies.map(valueOf);
+  };
   return {
     async command(command) {
       const body = command.map(String);
@@ -30,15 +45,8 @@ export function restPort(send: RawSend): RedisPort {
       if (value instanceof RedisReplyError) throw value;
       return value;
     },
-    async pipeline(commands: readonly RedisCommand[]) {
-      if (commands.length === 0) return [];
-      const body = commands.map((command) => command.map(String));
-      const replies = await send(["pipeline"], body).catch((error: unknown) => {
-        throw failure(error, body);
-      });
-      if (!Array.isArray(replies) || replies.length !== commands.length) throw unexpected();
-      return replies.map(valueOf);
-    },
+    pipeline: (commands) => several("pipeline", commands),
+    transaction: (commands) => several("multi-exec", commands),
   };
 }
 

@@ -10,6 +10,8 @@ export interface Call {
   readonly name: string;
   /** What follows the name, well-formed Unicode. */
   readonly args: readonly string[];
+  /** Runs another command within this one, with the permissions of who may write from outside. @throws RedisReplyError */
+  readonly run: (command: readonly string[]) => Reply;
 }
 
 export interface Command {

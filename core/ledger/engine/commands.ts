@@ -1,4 +1,6 @@
+import { type Access, checkAccess } from "./access.ts";
 import { read, write, type Command } from "./command.ts";
+import { refuse, wrongArity } from "./errors.ts";
 import {
   hdel,
   hget,
@@ -31,7 +33,7 @@ import {
  * Every command of the embedded ledger by lower-case name, and who sends it; whatever else is asked for answers as Redis answers a
  * command that it does not know. MULTI and EXEC are the path `multi-exec` of the REST protocol.
  *
- * writer: the shards' ledger writer. scripts: what the Lua texts call inside; the twins do it natively, other programs may send it.
+ * writer: the shards' ledger writer, the unlocker, `ledger serve`. scripts: what the Lua texts call inside; the twins do it natively, other programs may send it.
  * api: the pool's API, its lists and health. books: `ledger export|import|audit`. operator: by hand, through `/redis`.
  * reference: the api, unlocker and payouts modules of open-ethereum-pool and open-etc-pool (their storage/redis.go).
  */
@@ -91,3 +93,21 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     ping: read(-1, keys.ping), // api: health; reference
   }),
 );
+
+/**
+ * The command that is called, if it is one, the caller may and the number of its arguments is right.
+ * @param command name and arguments
+ * @throws RedisReplyError in Redis' words
+ */
+export function findCommand(command: readonly string[], access: Access): Command {
+  const [name = "", ...args] = command;
+  const found = COMMANDS.get(name.toLowerCase());
+  checkAccess(access, name.toLowerCase(), found?.writes ?? false);
+  if (!found) {
+    const beginning = args.map((arg) => `'${arg.slice(0, 128)}' `).join("");
+    throw refuse(`ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${beginning.slice(0, 128)}`);
+  }
+  const wrong = found.arity > 0 ? command.length !== found.arity : command.length < -found.arity;
+  if (wrong) throw wrongArity(name.toLowerCase());
+  return found;
+}

@@ -1,9 +1,9 @@
 import { RedisReplyError } from "../contract/redis-port.ts";
 import type { SqlPort } from "../../sql-port.ts";
-import { type Access, checkAccess } from "./access.ts";
+import type { Access } from "./access.ts";
 import type { Command, Reply } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
-import { EXEC_ABORT, refuse, wrongArity } from "./errors.ts";
+import { findCommand } from "./commands.ts";
+import { EXEC_ABORT, refuse } from "./errors.ts";
 import { Keyspace } from "./keyspace.ts";
 
 /** How often keys that expired and that nobody asks for are removed, and how many at once. */
@@ -33,7 +33,7 @@ export class EmbeddedEngine {
 
   /** @param command name and arguments @throws RedisReplyError with Redis' text */
   execute(command: readonly string[], access: Access = "all"): Reply {
-    const found = lookUp(command, access);
+    const found = findCommand(command, access);
     this.#tick();
     return this.#run(found, command);
   }
@@ -42,14 +42,14 @@ export class EmbeddedEngine {
   multi(commands: readonly (readonly string[])[], access: Access = "all"): (Reply | RedisReplyError)[] {
     let found: Command[];
     try {
-      found = commands.map((command) => lookUp(command, access));
+      found = commands.map((command) => findCommand(command, access));
     } catch (error) {
       throw error instanceof RedisReplyError ? refuse(EXEC_ABORT) : error;
     }
     this.#tick();
     return commands.map((command, i) => {
       try {
-        return this.#run(found[i] ?? lookUp(command, access), command);
+        return this.#run(found[i] ?? findCommand(command, access), command);
       } catch (error) {
         if (error instanceof RedisReplyError) return error;
         throw error;
@@ -66,20 +66,8 @@ export class EmbeddedEngine {
   }
 
   #run(command: Command, [name = "", ...args]: readonly string[]): Reply {
-    const call = { space: this.#space, name: name.toLowerCase(), args };
+    const run = (inner: readonly string[]): Reply => this.#run(findCommand(inner, "script"), inner);
+    const call = { space: this.#space, name: name.toLowerCase(), args, run };
     return command.writes ? this.#options.sql.transaction(() => command.run(call)) : command.run(call);
   }
-}
-
-function lookUp(command: readonly string[], access: Access): Command {
-  const [name = "", ...args] = command;
-  const found = COMMANDS.get(name.toLowerCase());
-  checkAccess(access, name.toLowerCase(), found?.writes ?? false);
-  if (!found) {
-    const beginning = args.map((arg) => `'${arg.slice(0, 128)}' `).join("");
-    throw refuse(`ERR unknown command '${name.slice(0, 128)}', with args beginning with: ${beginning.slice(0, 128)}`);
-  }
-  const wrong = found.arity > 0 ? command.length !== found.arity : command.length < -found.arity;
-  if (wrong) throw wrongArity(name.toLowerCase());
-  return found;
 }
