@@ -52,9 +52,11 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
     const loginByMs = this.#sessions.enter(server, readHandover(request), crypto.randomUUID());
-    // An earlier alarm stays: every run looks at all connections.
-    const set = await this.ctx.storage.getAlarm();
-    if (set === null || set > loginByMs) await this.ctx.storage.setAlarm(loginByMs);
+    if (loginByMs !== null) {
+      // An earlier alarm stays: every run looks at all connections.
+      const set = await this.ctx.storage.getAlarm();
+      if (set === null || set > loginByMs) await this.ctx.storage.setAlarm(loginByMs);
+    }
     return new Response(null, { status: 101, webSocket: client });
   }
 

@@ -13,11 +13,11 @@ import type { PoolConfig } from "../pool-config.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ShareVerdict } from "../shares/share.ts";
 import { sessionName } from "../stratum/extranonce.ts";
-import { patienceMs } from "../stratum/patience.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
 import type { WorkSnapshot } from "../work/job.ts";
 import { ConductReports } from "./conduct-reports.ts";
 import { newRecord, type NewConnection, readRecord, storedRecord } from "./connection-record.ts";
+import { Deadlines } from "./deadlines.ts";
 import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-pool.ts";
 import { answerPost, type GetworkPost, refusePost } from "./getwork.ts";
 import { LastClasses } from "./last-classes.ts";
@@ -93,6 +93,7 @@ export class LoginSessions implements ConnectionHost {
   /** What each connection was given last; its state says so a moment later. */
   readonly #given = new WeakMap<StratumConnection, string>();
   readonly #classes: LastClasses;
+  readonly #deadlines: Deadlines;
   readonly #paused: KeptValue;
   readonly #conduct: ConductReports;
   readonly #renamed = new RenamedWorkers();
@@ -111,13 +112,18 @@ export class LoginSessions implements ConnectionHost {
     const { name, lender } = ports;
     this.#extranonces = new ExtranoncePool(name, lender, ports.kept("extranonces"), clock, () => this.#inUse(null));
     this.#classes = new LastClasses(ports.kept("classes"));
+    this.#deadlines = new Deadlines(config.stratum);
     this.#paused = ports.kept("paused");
     this.#gates = new ShareGates(clock);
     this.#conduct = new ConductReports(ports.guard, clock);
   }
 
-  /** Takes a new peer in. @param id unique name of its session, unless it has begun one. @returns when it must have logged in */
-  enter(peer: LastingPeer, connection: NewConnection, id: string): number {
+  /**
+   * Takes a new peer in.
+   * @param id unique name of its session, unless it has begun one
+   * @returns when an alarm must ring, because it must have logged in by then; null where pushes come anyway
+   */
+  enter(peer: LastingPeer, connection: NewConnection, id: string): number | null {
     const nowMs = this.clock.nowMs();
     const record = newRecord(connection, id, nowMs);
     peer.serializeAttachment(storedRecord(record));
@@ -125,7 +131,7 @@ export class LoginSessions implements ConnectionHost {
     this.#unfinished.add(begun);
     if (record.state.extranonce !== "") this.background(this.#adopt(begun));
     this.#turnAway(begun, nowMs);
-    return nowMs + this.#config.stratum.loginTimeoutMs;
+    return this.#deadlines.ofEntry(nowMs);
   }
 
   /** What a session was given before its login, where nobody could look whether it is another's: if it is, the session gets one of its own. */
@@ -184,24 +190,20 @@ export class LoginSessions implements ConnectionHost {
   }
 
   /**
-   * Closes who has been silent for too long or has not logged in, and renews extranonces; called at every deadline.
-   * @returns the next deadline, null when nobody is left
+   * Closes who has been silent for too long or has not logged in, and renews extranonces; called with every push, and by an alarm where none come.
+   * @returns when the alarm must ring next; null when nobody is left, or pushes come anyway
    */
   async sweep(): Promise<number | null> {
-    const nowMs = this.clock.nowMs();
-    let next: number | null = null;
-    for (const connection of this.live()) {
-      const deadlineMs = this.#deadlineOf(connection);
-      if (deadlineMs > nowMs) next = Math.min(next ?? deadlineMs, deadlineMs);
-      else connection.close(connection.state.login === null ? "No login" : "Silent for too long");
-    }
+    const next = this.#deadlines.sweep(this.live(), this.clock.nowMs());
     await this.#renewExtranonces();
     return next;
   }
 
   /** Work pushed by the template. @returns how many want the next: connections, logged in or not yet, and miners that poll */
   async push(work: WorkSnapshot): Promise<number> {
+    this.#deadlines.pushed(this.clock.nowMs());
     if (this.#feed.offer(work)) await this.#announce();
+    this.background(this.sweep().then(() => undefined));
     return this.live().length + (this.clock.nowMs() < this.#getworkUntilMs ? 1 : 0);
   }
 
@@ -382,12 +384,5 @@ export class LoginSessions implements ConnectionHost {
   /** Gives the new job to every connection that wants it. */
   async #announce(): Promise<void> {
     for (const connection of this.live()) await connection.feed({ kind: "work" });
-  }
-
-  #deadlineOf({ record, state }: StratumConnection): number {
-    const { timeoutMs, loginTimeoutMs } = this.#config.stratum;
-    return state.login === null
-      ? record.openedAtMs + loginTimeoutMs
-      : record.heardAtMs + patienceMs(state, timeoutMs, record.heardAtMs);
   }
 }

@@ -48,6 +48,17 @@ async function ringAlarm(): Promise<void> {
   expect(await runDurableObjectAlarm(session())).toBe(true);
 }
 
+async function alarmOf(): Promise<number | null> {
+  return await runInDurableObject(session(), async (_object, state) => await state.storage.getAlarm());
+}
+
+/** The template's push of a job. @returns how many want the next */
+async function push(variant: number): Promise<number> {
+  const terms = { networkDifficulty: 1n << 50n, poolDifficulty: 1n << 33n, classTable: 1 } as const;
+  const job = { header: headerOf(variant), seed: SEED, height: 99 + variant, ...terms };
+  return await session().pushWork({ sequence: variant, current: job, jobs: [job], confirmedAtMs: Date.now() });
+}
+
 /** Ten times what a rig of 1 MH/s needs for a share of 2^33 hashes. */
 const PATIENCE_MS = (10 * 2 ** 33) / 1_000;
 
@@ -126,25 +137,48 @@ describe("deadlines", () => {
     expect(await miner.closed()).toEqual({ code: 1008, reason: "No login" });
   });
 
-  it("do not close one that has, and are set again for it", async () => {
+  it("do not close one that has, and cost no further alarm while pushes come", async () => {
     const miner = await loggedIn();
+    await push(2);
+    expect(await miner.read(1)).toHaveLength(1);
     clockGoesOn(10_001);
     await ringAlarm();
-    expect(await miner.ask(GET_WORK)).toEqual([WORK(1)]);
-    const alarm = await runInDurableObject(session(), async (_object, state) => await state.storage.getAlarm());
-    expect(alarm).not.toBeNull();
+    expect(await miner.ask(GET_WORK)).toEqual([WORK(2)]);
+    expect(await alarmOf()).toBeNull();
+    // Nor does whoever comes next.
+    await loggedIn();
+    expect(await alarmOf()).toBeNull();
+  });
+
+  it("are set again where no push has come for a minute, and for whoever comes then", async () => {
+    await loggedIn();
+    await push(2);
+    clockGoesOn(61_000);
+    await ringAlarm();
+    expect(await alarmOf()).not.toBeNull();
+  });
+
+  it("are looked after by a push, without an alarm", async () => {
+    const miner = await loggedIn();
+    const silent = await StratumClient.connect(PATH);
+    clockGoesOn(10_001);
+    await push(2);
+    expect(await silent.closed()).toEqual({ code: 1008, reason: "No login" });
+    clockGoesOn(PATIENCE_MS);
+    await push(3);
+    await miner.read(2);
+    expect(await miner.closed()).toEqual({ code: 1008, reason: "Silent for too long" });
   });
 
   it("close a peer whose silence no share rate explains, though jobs were pushed to it, and not one that may be slow", async () => {
     const miner = await loggedIn();
     clockGoesOn(PATIENCE_MS - 1_000);
     await ringAlarm();
-    const terms = { networkDifficulty: 1n << 50n, poolDifficulty: 1n << 33n, classTable: 1 } as const;
-    const job = { header: headerOf(2), seed: SEED, height: 101, ...terms };
-    expect(await session().pushWork({ sequence: 2, current: job, jobs: [job], confirmedAtMs: Date.now() })).toBe(1);
+    expect(await push(2)).toBe(1);
     expect(await miner.read(1)).toEqual([`{"id":0,"jsonrpc":"2.0","result":${workOf(2)}}`]);
     clockGoesOn(2_000);
-    await ringAlarm();
+    await push(3);
+    await miner.read(1);
     expect(await miner.closed()).toEqual({ code: 1008, reason: "Silent for too long" });
   });
 
@@ -162,8 +196,7 @@ describe("deadlines", () => {
     miner.close();
     await miner.closed();
     await ringAlarm();
-    const alarm = await runInDurableObject(session(), async (_object, state) => await state.storage.getAlarm());
-    expect(alarm).toBeNull();
+    expect(await alarmOf()).toBeNull();
   });
 });
 
