@@ -250,6 +250,7 @@ export const settingsSchema = v.object({
   difficulty: v.optional(difficultyValue, "2000000000"),
   hashrateExpiration: duration("3h", "1m"),
   blockRefreshInterval: duration("1s", "100ms", "5m"),
+  recommitInterval: duration("13s", "0s", "60s"),
   stateUpdateInterval: duration("3s", "100ms", "10m"),
   upstreamCheckInterval: duration("5s", "100ms", "1m"),
   workMaxAge: duration("60s", "1s", "1h"),
@@ -280,7 +281,7 @@ export const settingsSchema = v.object({
   ),
   verifier: v.optional(
     v.strictObject({
-      shards: count(4, 1, 256),
+      shards: count(1, 1, 256),
       queueLimit: count(2_000, 1, 20_000),
       queueTimeout: duration("30s", "100ms", "5m"),
     }),

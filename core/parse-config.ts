@@ -212,6 +212,7 @@ function workOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["work
     terms: { poolDifficulty: settings.difficulty, classTable: settings.stratum.vardiff ? 1 : 0 },
     upstreams: upstreamsOf(settings, problems),
     blockRefreshIntervalMs: settings.blockRefreshInterval,
+    recommitIntervalMs: settings.recommitInterval,
     upstreamCheckIntervalMs: settings.upstreamCheckInterval,
     stateUpdateIntervalMs: settings.stateUpdateInterval,
     maxAgeMs: settings.workMaxAge,

@@ -32,6 +32,8 @@ export interface PoolConfig {
     readonly terms: HeaderTerms;
     readonly upstreams: readonly UpstreamConfig[];
     readonly blockRefreshIntervalMs: number;
+    /** Sessions are pushed another header of the same height no more often. */
+    readonly recommitIntervalMs: number;
     readonly upstreamCheckIntervalMs: number;
     readonly stateUpdateIntervalMs: number;
     /** Work that no node has confirmed for this long is not handed out. */

@@ -4,23 +4,17 @@ import type { DatedBody } from "../core/api/pool-routes.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
-import { StayAwake } from "./platform/stay-awake.ts";
 import type { AccountApiRpc } from "./rpc.ts";
-
-/** A page that is open asks again within this time and finds the window folded. */
-const AWAKE_MS = 60_000;
 
 /**
  * One login's account: see `core/api/account-view.ts`. One object a login, `idFromName(login)`; it stores which credits it has looked up,
- * in one row that may be lost.
+ * in one row that may be lost. A page that is open asks every five seconds and finds the window folded, as an object leaves memory after ten.
  */
 export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
   #view: AccountView | null = null;
-  readonly #awake = new StayAwake(AWAKE_MS);
 
   async body(login: string, route: AccountRoute = "account"): Promise<DatedBody | null> {
     this.#view ??= this.#open(login);
-    this.#awake.renew();
     return await this.#view.body(Date.now(), route);
   }
 

@@ -16,6 +16,7 @@ import { nodeClients } from "./platform/node-clients.ts";
 import { pauseFlag } from "./platform/pause-flag.ts";
 import { partLog } from "./platform/part-log.ts";
 import { pushTo, verifierShards } from "./platform/peers.ts";
+import { systemClock } from "./platform/system-clock.ts";
 import { createTemplateStore } from "./platform/template-store.ts";
 import type { BlockTemplateRpc } from "./rpc.ts";
 
@@ -107,8 +108,7 @@ function portsOf(storage: DurableObjectStorage, env: Env, log: Logger): Template
       get: () => storage.getAlarm(),
     },
     log,
-    nowMs: Date.now,
-    wait: (ms) => new Promise((resolve) => void setTimeout(resolve, ms)),
+    clock: systemClock,
     send: (target, work) => pushTo(env, target, work),
   };
 }

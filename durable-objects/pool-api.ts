@@ -12,23 +12,18 @@ import { ledgerClient } from "./platform/ledger-client.ts";
 import { partLog } from "./platform/part-log.ts";
 import { verifierShard } from "./platform/peers.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
-import { StayAwake } from "./platform/stay-awake.ts";
 import type { PoolApiRpc } from "./rpc.ts";
 
 /**
- * While somebody mines the object stays in memory from one cron run to the next, so that it never has to read the whole window again:
- * at most $4.15 a month. That of an idle pool sleeps.
+ * What the pool shows of itself: see `core/api/pool-view.ts`. One object, `idFromName("main")`. No timer holds it: while there is a stream of
+ * shares, or a page is open, something comes every five seconds and it stays in memory unbilled; where neither is, little has to be read again.
  */
-const AWAKE_MS = 90_000;
-
-/** What the pool shows of itself: see `core/api/pool-view.ts`. One object, `idFromName("main")`. */
 export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
   readonly #view: PoolView;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const config = loadConfig(env);
-    const awake = new StayAwake(AWAKE_MS);
     this.#view = new PoolView({
       config,
       redis: ledgerClient(env, config),
@@ -38,7 +33,6 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       work: () => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).health(),
       shard: async (number) => await verifierShard(env, number).health(),
       unlocker: async () => await env.UNLOCKER.getByName("main").status(),
-      onMining: () => awake.renew(),
     });
   }
 

@@ -72,8 +72,6 @@ export interface PoolViewDeps {
   readonly shard: (number: number) => Promise<ShardHealth>;
   /** Null: switched off. */
   readonly unlocker: () => Promise<UnlockerStatus | null>;
-  /** Somebody mines: what is in memory should stay there until the next cron run. */
-  readonly onMining: () => void;
 }
 
 interface Reading {
@@ -164,7 +162,6 @@ export class PoolView {
 
   /** Counts what a verifier tells of its submits. @param logins left out by a verifier of an older version */
   report(counts: SubmitCounts, logins?: LoginVerdicts): void {
-    this.#deps.onMining();
     if (logins !== undefined) this.#evidence.heard(logins, this.#deps.nowMs());
     for (const [name, count] of Object.entries(counts)) {
       this.#unsaved.set(name, (this.#unsaved.get(name) ?? 0) + count);
@@ -196,11 +193,9 @@ export class PoolView {
 
   /** Cron: writes this minute into the history, if anyone mines. */
   async tick(): Promise<void> {
-    const { nowMs, onMining } = this.#deps;
-    const atMs = nowMs();
+    const atMs = this.#deps.nowMs();
     const work = await this.#deps.work();
     if (work.subscribers === 0 && this.#unsaved.size === 0 && this.#isAsleep(atMs)) return;
-    onMining();
     const { pool } = await this.#read(atMs, CRON_BUDGET);
     const values = {
       ...Object.fromEntries(this.#unsaved),

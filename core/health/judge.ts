@@ -1,4 +1,4 @@
-import { refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
+import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
 import { duration } from "../units.ts";
 import { unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
 
@@ -97,7 +97,10 @@ export function judgeHealth(parts: HealthParts): HealthReport {
   return {
     healthy: problems.length === 0,
     problems,
-    notices: refuted === null ? [] : [refuted],
+    notices: [
+      ...(refuted === null ? [] : [refuted]),
+      ...shards.flatMap((shard, i) => (shard === null ? [] : loadNotices(shard, `shard ${i}`, shards.length))),
+    ],
     work,
     ledger: { state: sick ? "sick" : "ok", error: parts.ledgerError },
     outbox: { depth: sum((shard) => shard.outboxDepth), bound: sum((shard) => shard.outboxBound) },

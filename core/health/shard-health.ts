@@ -1,3 +1,4 @@
+import { SLOW_MS, type VerifierLoad } from "../shares/load-meter.ts";
 import { durationText } from "../units.ts";
 
 /** A login whose records Redis refuses for what its own keys hold. */
@@ -20,6 +21,8 @@ export interface ShardHealth {
   /** Why the last light cache could not be built; null when it could. */
   readonly cacheError: string | null;
   readonly waitingShares: number;
+  /** Left out by a verifier of before it was measured. */
+  readonly load?: VerifierLoad;
   /** Since the object started. */
   readonly recordedShares: number;
   readonly billedCommands: number;
@@ -41,6 +44,17 @@ export interface ShardHealth {
 
 /** Most logins that are named; whoever mends those sees the others. */
 export const NAMED = 5;
+
+/** So many of its shares wait too long, in percent, before more shards are advised. */
+const SLOW_PERCENT = 1;
+
+/** What would do a shard good that works. @param shards how many are configured */
+export function loadNotices({ load }: ShardHealth, name: string, shards: number): string[] {
+  if (load === undefined || load.slowPercent < SLOW_PERCENT) return [];
+  return [
+    `${name} has verified ${load.sharesPerSecond} shares a second over the last five minutes, and ${load.slowPercent} % of them waited longer than ${SLOW_MS} ms. If that stays: verifier.shards = ${shards * 2} (now ${shards}) lets the logins wait for twice as many, and each new one costs what this one does`,
+  ];
+}
 
 /** What is wrong with a shard, and what to do, for somebody who was woken by it. @param name what the operator knows it by */
 export function shardProblems(shard: ShardHealth, name: string, nowMs: number): string[] {

@@ -1,3 +1,4 @@
+import * as v from "valibot";
 import { LOGIN_SERIES, VERDICTS, type Verdict, type VerdictCounts } from "./definitions.ts";
 
 /** What one worker has submitted: submits by verdict, and the accepted share difficulties added up. */
@@ -21,6 +22,12 @@ export type TallyRow = readonly [
   stale: number,
   work: number,
 ];
+
+/** A tally that is read back from storage. */
+export const tallySchema = v.object({
+  periodS: v.number(),
+  workers: v.array(v.tuple([v.string(), v.number(), v.number(), v.number(), v.number(), v.number()])),
+});
 
 /** Workers that one tally holds: a proxy that carries more has them added up under the name `…`. */
 export const MAX_TALLY_WORKERS = 32;

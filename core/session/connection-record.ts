@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { Tally } from "../history/tally.ts";
+import { type Tally, tallySchema } from "../history/tally.ts";
 import type { Client } from "../policy/client.ts";
 import { NOTHING_TOLD } from "../stratum/dialects.ts";
 import type { ReportedRow } from "./reported-hashrates.ts";
@@ -89,7 +89,6 @@ const stateSchema = v.object({
 });
 
 const count = v.number();
-const tallyRow = v.tuple([v.string(), count, count, count, count, count]);
 
 const schema = v.object({
   version: v.literal(2),
@@ -100,7 +99,7 @@ const schema = v.object({
   partial: v.instance(Uint8Array),
   state: stateSchema,
   unreported: v.optional(v.object({ valid: count, reportAt: count, reportedAtMs: count })),
-  tally: v.optional(v.nullable(v.object({ periodS: v.number(), workers: v.array(tallyRow) }))),
+  tally: v.optional(v.nullable(tallySchema)),
   proven: v.optional(v.boolean()),
   reported: v.optional(v.array(v.tuple([v.string(), count, count]))),
 });

@@ -108,7 +108,7 @@ export class LoginSessions implements ConnectionHost {
     this.#ports = ports;
     this.#feed = new WorkFeed(config.work, ports.subscribe, log);
     this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit, ports.submitAll);
-    this.#tallies = new SubmitTallies(ports.history, clock, log);
+    this.#tallies = new SubmitTallies(ports.history, ports.kept("getworkTally"), log);
     const { name, lender } = ports;
     this.#extranonces = new ExtranoncePool(name, lender, ports.kept("extranonces"), clock, () => this.#inUse(null));
     this.#classes = new LastClasses(ports.kept("classes"));

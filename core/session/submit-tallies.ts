@@ -1,9 +1,10 @@
-import type { Clock } from "../clock.ts";
+import * as v from "valibot";
 import type { Range, Verdict } from "../history/definitions.ts";
 import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
 import type { Point } from "../history/series.ts";
 import { type Logger, thrown } from "../log.ts";
-import { PERIOD_S, periodAt, tallied, type Tally } from "../history/tally.ts";
+import { periodAt, tallied, tallySchema, type Tally } from "../history/tally.ts";
+import type { KeptValue } from "./extranonce-pool.ts";
 
 /** Whoever keeps a tally of its own: a connection, in its record. */
 export interface TallyKeeper {
@@ -15,24 +16,24 @@ export interface TallyKeeper {
 /** Collects the tallies of a login's connections and writes them into its history, one row per period for all of them together. */
 export class SubmitTallies {
   readonly #history: LoginHistory;
-  readonly #clock: Clock;
   readonly #log: Logger;
-  /** Submits without a connection (HTTP getwork). A pending timer keeps the object in memory until they are written down. */
-  #loose: Tally | null = null;
-  #cancelTimer: (() => void) | null = null;
+  /** Submits without a connection (HTTP getwork). A timer until they are written down would keep the object awake: a row a share is cheaper. */
+  readonly #kept: KeptValue;
+  #loose: Tally | null;
   #settledPeriodS = 0;
 
-  constructor(history: LoginHistory, clock: Clock, log: Logger) {
+  constructor(history: LoginHistory, kept: KeptValue, log: Logger) {
     this.#history = history;
-    this.#clock = clock;
+    this.#kept = kept;
     this.#log = log;
+    this.#loose = v.parse(v.fallback(v.nullable(tallySchema), null), kept.get() ?? null);
   }
 
   /** A getwork submit. */
   countLoose(nowMs: number, worker: string, verdict: Verdict, work: number): void {
+    if (this.#loose !== null && this.#loose.periodS < periodAt(nowMs)) this.#settleLoose();
     this.#loose = tallied(this.#loose, nowMs, worker, verdict, work);
-    const leftMs = (this.#loose.periodS + PERIOD_S) * 1000 - nowMs;
-    this.#cancelTimer ??= this.#clock.after(Math.max(0, leftMs), () => this.#settleLoose());
+    this.#kept.set(this.#loose);
   }
 
   /** Called before a submit is counted: when a new period has begun, everyone's finished ones are written down. */
@@ -53,10 +54,9 @@ export class SubmitTallies {
   }
 
   #settleLoose(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
     if (this.#loose) this.#settle([this.#loose]);
     this.#loose = null;
+    this.#kept.set(null);
   }
 
   /** Charts are worth no miner's connection: what cannot be written is left out of them. */

@@ -214,6 +214,7 @@ export class ShareProcessor {
     const refuted = this.#refuted.recent(clock.nowMs());
     return {
       ...rest,
+      load: this.#queue.load,
       outboxBound,
       cacheEpoch,
       cacheProgress,

@@ -41,12 +41,16 @@ export function storeLog(log: Logger): StoreEvents {
 /** Logins that a report names; some are enough to tell one broken rig from all. */
 const MOST_LOGINS = 64;
 
-/** Short, because the pending timer keeps the shard from leaving memory, and with it its light cache's place. */
 const REPORT_EVERY_MS = 5000;
+/** Reports that lie further apart than this are of a trickle: the object may leave memory, after ten idle seconds, before the next share. */
+const TRICKLE_MS = 10_000;
+/** So long the last shares of a trickle keep the object awake. */
+const TAIL_MS = 1000;
 
 /**
- * Counts a shard's verdicts and tells the pool's statistics every five seconds: at most $0.08 a month for a shard, whatever the share rate, and
- * nothing while nobody submits. An object without a pending timer may leave memory after 10 s; this one's counts are told by then.
+ * Counts a shard's verdicts and tells the pool's statistics, with the first one after five seconds: at most $0.08 a month for a shard,
+ * whatever the share rate, and nothing while nobody submits. No timer, which would keep the object awake and billed: what a share leaves
+ * behind the next one takes along, and only where none may follow soon a short one does.
  */
 export class VerdictReporter {
   readonly #tell: (counts: SubmitCounts, logins: LoginVerdicts) => Promise<void>;
@@ -54,7 +58,9 @@ export class VerdictReporter {
   readonly #counts = new Map<Verdict | "blocks", number>();
   /** Invalid shares of logins that had no good one since the last report; 0 for those that had. */
   readonly #logins = new BoundedMap<string, number>(MOST_LOGINS);
-  #pending = false;
+  #toldAtMs = -Infinity;
+  #isTrickle = true;
+  #isTailSet = false;
 
   /** @param tell brings the counts to the pool's statistics; when it rejects they are kept for the next time */
   constructor(tell: (counts: SubmitCounts, logins: LoginVerdicts) => Promise<void>, clock: Clock) {
@@ -71,17 +77,19 @@ export class VerdictReporter {
     const invalid = this.#logins.get(login);
     if (verdict.kind === "accepted") this.#logins.set(login, 0);
     if (verdict.kind === "invalid" && invalid !== 0) this.#logins.set(login, (invalid ?? 0) + 1);
-    if (this.#counts.size > 0) this.#arm();
-  }
-
-  #arm(): void {
-    if (this.#pending) return;
-    this.#pending = true;
-    this.#clock.after(REPORT_EVERY_MS, () => void this.#report());
+    if (this.#counts.size === 0) return;
+    if (this.#clock.nowMs() - this.#toldAtMs >= REPORT_EVERY_MS) void this.#report();
+    else if (this.#isTrickle && !this.#isTailSet) {
+      this.#isTailSet = true;
+      this.#clock.after(TAIL_MS, () => void this.#report());
+    }
   }
 
   async #report(): Promise<void> {
-    this.#pending = false;
+    this.#isTailSet = false;
+    const nowMs = this.#clock.nowMs();
+    this.#isTrickle = nowMs - this.#toldAtMs > TRICKLE_MS;
+    this.#toldAtMs = nowMs;
     const told = [...this.#counts];
     const logins = [...this.#logins];
     this.#counts.clear();
@@ -94,7 +102,6 @@ export class VerdictReporter {
     } catch {
       // Figures for charts; whoever restarts their keeper loses nothing but time.
       for (const [name, count] of told) this.#add(name, count);
-      this.#arm();
     }
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { BatchPace } from "./batch-pace.ts";
 import { CacheBuilder } from "./cache-builder.ts";
 import { LARGEST_HASH_BATCH, type CacheKeeper } from "./cache-keeper.ts";
+import { LoadMeter, type VerifierLoad } from "./load-meter.ts";
 import { FairTurns, type InTurn, type Lane } from "./fair-turns.ts";
 
 /** How often the hashes of one share are tried anew after the kernel failed under it. */
@@ -25,6 +26,8 @@ interface Waiting extends InTurn {
   readonly input: PowInput;
   readonly resolve: (hash: PowHash) => void;
   readonly reject: (error: Error) => void;
+  /** The light cache was there when it came. */
+  readonly isReady: boolean;
   failures: number;
 }
 
@@ -51,12 +54,14 @@ export class VerificationQueue {
   /** By first block of the epoch. Only epochs for which something waits. */
   readonly #epochs = new Map<number, EpochQueue>();
   readonly #pace: Record<Lane, BatchPace> = { judged: new BatchPace(), unjudged: new BatchPace() };
+  readonly #meter: LoadMeter;
   #hashing = false;
   #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
 
   constructor(options: VerificationQueueOptions) {
     this.#options = options;
     const { keeper, clock } = options;
+    this.#meter = new LoadMeter(clock.nowMs());
     this.#builder = new CacheBuilder({
       keeper,
       clock,
@@ -71,6 +76,11 @@ export class VerificationQueue {
     return [...this.#epochs.values()].reduce((sum, { turns }) => sum + turns.size, 0);
   }
 
+  /** What it has had to do lately. */
+  get load(): VerifierLoad {
+    return this.#meter.load(this.#options.clock.nowMs());
+  }
+
   /**
    * @param waitedMs how long it has been waiting for company already, in ms
    * @throws QueueFullError VerificationFailedError
@@ -80,11 +90,12 @@ export class VerificationQueue {
     input: PowInput,
     { lane, sender, waitedMs = 0 }: Pick<InTurn, "lane" | "sender"> & { readonly waitedMs?: number },
   ): Promise<PowHash> {
-    const { clock, bound } = this.#options;
+    const { clock, bound, keeper } = this.#options;
     const nowMs = clock.nowMs();
     return new Promise((resolve, reject) => {
       const queue = this.#epochs.get(epoch.firstBlock) ?? { epoch, turns: new FairTurns<Waiting>(bound) };
-      const one = { lane, sender, sinceMs: nowMs - waitedMs, input, resolve, reject, failures: 0 };
+      const isReady = keeper.has(epoch);
+      const one = { lane, sender, sinceMs: nowMs - waitedMs, input, resolve, reject, isReady, failures: 0 };
       if (!queue.turns.add(one)) return reject(new QueueFullError(`${queue.turns.size} shares wait for verification`));
       this.#epochs.set(epoch.firstBlock, queue);
       this.#pace[lane].arrived(nowMs);
@@ -140,7 +151,8 @@ export class VerificationQueue {
   }
 
   #hashBatch(queue: EpochQueue): void {
-    const { keeper, onFailure } = this.#options;
+    const { keeper, clock, onFailure } = this.#options;
+    const nowMs = clock.nowMs();
     const batch = queue.turns.take(LARGEST_HASH_BATCH);
     try {
       const hashes = keeper.hash(
@@ -149,6 +161,7 @@ export class VerificationQueue {
       );
       batch.forEach((one, at) => {
         const hash = hashes[at];
+        if (one.lane === "judged" && one.isReady) this.#meter.verified(nowMs - one.sinceMs, nowMs);
         if (hash) one.resolve(hash);
         else one.reject(new VerificationFailedError("the kernel gave fewer hashes than shares"));
       });

@@ -1,3 +1,4 @@
+import { type Clock, within } from "../clock.ts";
 import { nodeFailure } from "./node-rpc.ts";
 import type { NodeClient, PollResult } from "./node-client.ts";
 import type { WorkOffer } from "./template.ts";
@@ -8,8 +9,7 @@ export interface PollerDeps {
   readonly nodes: readonly NodeClient[];
   readonly health: UpstreamHealth;
   readonly check: WorkCheck;
-  readonly nowMs: () => number;
-  readonly wait: (ms: number) => Promise<void>;
+  readonly clock: Clock;
   /** Every node is asked at least this often, sick or in reserve. */
   readonly checkIntervalMs: number;
   /** After so long without an answer the next node is asked as well. */
@@ -45,7 +45,8 @@ export class Poller {
 
   /** One round. Resolves as soon as the round has the best work there is, at the latest after `patienceMs` a node. */
   async tick(): Promise<void> {
-    const { nodes, health, nowMs, wait, patienceMs, checkIntervalMs, bestHeight } = this.#deps;
+    const { nodes, health, clock, patienceMs, checkIntervalMs, bestHeight } = this.#deps;
+    const nowMs = () => clock.nowMs();
     for (const node of nodes) {
       const flight = this.#flights.get(node.name);
       if (flight !== undefined) this.#countLate(node.name, flight);
@@ -57,7 +58,7 @@ export class Poller {
       const flight = this.#ask(node);
       const patienceLeftMs = flight.askedAtMs + patienceMs - nowMs();
       if (patienceLeftMs <= 0) continue;
-      const answer = await Promise.race([flight.done, wait(patienceLeftMs)]);
+      const answer = await within(clock, patienceLeftMs, flight.done, null);
       if (answer?.kind === "work" && answer.job.height >= Math.max(bestHeight() ?? 0, answer.due)) return;
     }
   }
@@ -66,7 +67,7 @@ export class Poller {
   #ask(node: NodeClient): Flight {
     const underWay = this.#flights.get(node.name);
     if (underWay !== undefined) return underWay;
-    const askedAtMs = this.#deps.nowMs();
+    const askedAtMs = this.#deps.clock.nowMs();
     const flight: Flight = { askedAtMs, done: this.#poll(node, askedAtMs), late: 0 };
     this.#askedAtMs.set(node.name, askedAtMs);
     this.#flights.set(node.name, flight);
@@ -74,14 +75,14 @@ export class Poller {
   }
 
   async #poll(node: NodeClient, askedAtMs: number): Promise<PollResult> {
-    const { health, nowMs, onWork, onEvents } = this.#deps;
+    const { health, clock, onWork, onEvents } = this.#deps;
     const result = this.#checked(await node.poll());
     this.#flights.delete(node.name);
     if (result.kind === "work") {
-      onEvents(health.answered(node.name, { ...result.job, chainId: result.marks.chainId }, nowMs()));
+      onEvents(health.answered(node.name, { ...result.job, chainId: result.marks.chainId }, clock.nowMs()));
       onWork({ job: result.job, node: node.name, via: "poll", askedAtMs });
     } else {
-      onEvents(health.failed(node.name, result, nowMs()));
+      onEvents(health.failed(node.name, result, clock.nowMs()));
       if (result.failure === "wrongChain") this.#deps.onWrongChain(node.name);
     }
     return result;
@@ -93,9 +94,10 @@ export class Poller {
 
   /** A poll that hangs counts again and again, so that a node is not well just because its time-out is long. */
   #countLate(name: string, flight: Flight): void {
-    const { health, nowMs, onEvents, patienceMs } = this.#deps;
-    if (nowMs() - flight.askedAtMs < patienceMs * (flight.late + 1)) return;
+    const { health, clock, onEvents, patienceMs } = this.#deps;
+    const nowMs = clock.nowMs();
+    if (nowMs - flight.askedAtMs < patienceMs * (flight.late + 1)) return;
     flight.late += 1;
-    onEvents(health.failed(name, nodeFailure("timeout", `no answer for ${patienceMs} ms and more`), nowMs()));
+    onEvents(health.failed(name, nodeFailure("timeout", `no answer for ${patienceMs} ms and more`), nowMs));
   }
 }

@@ -1,4 +1,5 @@
 import type { PauseFlag } from "../admin/pause.ts";
+import { type Clock, sleep } from "../clock.ts";
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import type { Logger } from "../log.ts";
@@ -23,8 +24,7 @@ export interface TemplatePorts {
   readonly store: TemplateStore;
   readonly alarm: AlarmPort;
   readonly log: Logger;
-  readonly nowMs: () => number;
-  readonly wait: (ms: number) => Promise<void>;
+  readonly clock: Clock;
   /** Brings work to a relay, or to the session of a login. @returns connections behind it */
   readonly send: (target: string, work: WorkSnapshot) => Promise<number>;
 }
@@ -38,11 +38,11 @@ export interface RootPorts extends TemplatePorts {
   readonly onHeight: (height: number) => void;
 }
 
-function fanOutOf({ send, store, wait }: TemplatePorts): FanOut {
+function fanOutOf({ send, store, clock }: TemplatePorts): FanOut {
   return new FanOut({
     send,
     onGone: (target) => store.removeSubscriber(target),
-    wait,
+    wait: (ms) => sleep(clock, ms),
     concurrency: FAN_OUT_CONCURRENCY,
     slowAfterMs: SLOW_AFTER_MS,
   });
@@ -70,6 +70,7 @@ export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
     poolName: name,
     terms: work.terms,
     refreshIntervalMs: work.blockRefreshIntervalMs,
+    recommitIntervalMs: work.recommitIntervalMs,
     checkIntervalMs: work.upstreamCheckIntervalMs,
     maxAgeMs: work.maxAgeMs,
   });
@@ -77,6 +78,7 @@ export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
 
 /** One branch of the fan-out tree. @param name that the root knows it by */
 export function createRelay(name: string, { work }: PoolConfig, ports: TemplatePorts, root: RootPort): TemplateRelay {
-  const { store, alarm, nowMs } = ports;
+  const { store, alarm, clock } = ports;
+  const nowMs = () => clock.nowMs();
   return new TemplateRelay({ name, root, store, alarm, nowMs, fanOut: fanOutOf(ports), maxAgeMs: work.maxAgeMs });
 }

@@ -1,4 +1,5 @@
 import type { PauseFlag } from "../admin/pause.ts";
+import { type Clock, sleep, within } from "../clock.ts";
 import type { WorkHealth } from "../health/judge.ts";
 import type { Logger } from "../log.ts";
 import { FallWatch } from "./fall-watch.ts";
@@ -8,7 +9,9 @@ import type { NodeClient } from "./node-client.ts";
 import type { NodeState, NodeStateWriter } from "./node-state.ts";
 import { parseNotify } from "./node-work.ts";
 import { OnceLog } from "./once-log.ts";
+import { PollPace } from "./poll-pace.ts";
 import { Poller } from "./poller.ts";
+import { PushPace } from "./push-pace.ts";
 import {
   acceptWork,
   snapshotOf,
@@ -49,14 +52,14 @@ export interface TemplateRootDeps {
   /** Whether the operator has paused the pool; outlives the object. */
   readonly paused: PauseFlag;
   readonly log: Logger;
-  readonly nowMs: () => number;
-  readonly wait: (ms: number) => Promise<void>;
+  readonly clock: Clock;
   /** Another height than before is being mined: verifiers may want its light cache. */
   readonly onHeight: (height: number) => void;
   readonly poolName: string;
   /** What new headers are stamped with. */
   readonly terms: HeaderTerms;
   readonly refreshIntervalMs: number;
+  readonly recommitIntervalMs: number;
   readonly checkIntervalMs: number;
   readonly maxAgeMs: number;
 }
@@ -93,7 +96,8 @@ export class TemplateRoot {
   /** Work is written when somebody gets it, and not at all while nobody does. */
   #isSaved = true;
   #height: number | null = null;
-  #publishedAtMs = -Infinity;
+  readonly #pushes: PushPace;
+  readonly #polls: PollPace;
   #interestUntilMs = -Infinity;
   #isRunning = false;
   #firstRound: Promise<void> | null = null;
@@ -101,8 +105,10 @@ export class TemplateRoot {
   #probing: Promise<void> | null = null;
 
   constructor(deps: TemplateRootDeps) {
-    const { nodes, health, check, nowMs, wait, checkIntervalMs } = deps;
+    const { nodes, health, check, clock, checkIntervalMs } = deps;
     this.#deps = deps;
+    this.#pushes = new PushPace(deps);
+    this.#polls = new PollPace(deps);
     this.#once = new OnceLog(deps.log);
     this.#state = deps.store.load();
     if (this.#state.sequence > 0) {
@@ -114,8 +120,7 @@ export class TemplateRoot {
       nodes,
       health,
       check,
-      nowMs,
-      wait,
+      clock,
       checkIntervalMs,
       patienceMs: Math.min(Math.max(deps.refreshIntervalMs, PATIENCE_MS.least), PATIENCE_MS.most),
       bestHeight: () => this.#fresh()?.current.height ?? null,
@@ -137,8 +142,12 @@ export class TemplateRoot {
 
   /** The same work without pushes. Keeps the loop running for {@link INTEREST_MS}. */
   async snapshot(): Promise<WorkSnapshot | null> {
-    this.#interestUntilMs = this.#deps.nowMs() + INTEREST_MS;
-    return await this.#workNow();
+    this.#interestUntilMs = this.#nowMs + INTEREST_MS;
+    const work = await this.#workNow();
+    const { work: pushed } = this.#pushes;
+    // What is asked for here is mined through a session, which knows what was pushed and nothing newer.
+    if (work === null || pushed === null || work.current.height !== pushed.current.height) return work;
+    return { ...pushed, confirmedAtMs: work.confirmedAtMs, paused: work.paused };
   }
 
   /**
@@ -154,7 +163,7 @@ export class TemplateRoot {
       return { ok: false, reason: reason ?? "" };
     }
     this.#once.solved("notify", "pushed work is usable again");
-    return { ok: true, reason: this.#offer({ job: parsed.job, node, via: "push", askedAtMs: this.#deps.nowMs() }) };
+    return { ok: true, reason: this.#offer({ job: parsed.job, node, via: "push", askedAtMs: this.#nowMs }) };
   }
 
   /** One round of the loop. Calls for the next one first, so that the loop goes on whatever happens in this one. */
@@ -172,11 +181,11 @@ export class TemplateRoot {
   /** Cron: brings a loop that should run and does not back to life; where none should, looks whether the nodes would have work. */
   async guard(): Promise<void> {
     if (!this.#isWanted()) return await this.#probe();
-    const { alarm, nowMs } = this.#deps;
+    const { alarm } = this.#deps;
     const atMs = await alarm.get();
-    if (atMs !== null && atMs > nowMs() - LOST_ALARM_MS) return;
+    if (atMs !== null && atMs > this.#nowMs - LOST_ALARM_MS) return;
     this.#deps.log.warn("the poll loop had stopped; cron starts it again");
-    alarm.set(nowMs());
+    alarm.set(this.#nowMs);
   }
 
   /** A block was found: polls at once and, while the node is still making the work that follows on it, a few times more. */
@@ -184,7 +193,7 @@ export class TemplateRoot {
     const before = this.#state.jobs[0]?.height;
     for (const pauseMs of REFRESH_PAUSES_MS) {
       if (!this.#isWanted() || this.#state.jobs[0]?.height !== before) return;
-      await this.#deps.wait(pauseMs);
+      await sleep(this.#deps.clock, pauseMs);
       await this.#round();
     }
   }
@@ -200,8 +209,12 @@ export class TemplateRoot {
 
   /** How it is. Where nobody mines, the nodes are asked first if that was long ago: the first miner should not be the one to find out. */
   async health(): Promise<WorkHealth> {
-    if (!this.#isWanted()) await Promise.race([this.#probe(), this.#deps.wait(PROBE_WAIT_MS)]);
+    if (!this.#isWanted()) await within(this.#deps.clock, PROBE_WAIT_MS, this.#probe(), undefined);
     return this.#health;
+  }
+
+  get #nowMs(): number {
+    return this.#deps.clock.nowMs();
   }
 
   get #health(): WorkHealth {
@@ -210,7 +223,7 @@ export class TemplateRoot {
     return {
       height: fresh?.current.height ?? null,
       networkDifficulty: fresh?.current.networkDifficulty.toString() ?? null,
-      ageMs: current === undefined ? null : this.#deps.nowMs() - this.#state.confirmedAtMs,
+      ageMs: current === undefined ? null : this.#nowMs - this.#state.confirmedAtMs,
       subscribers: this.#deps.fanOut.size,
       polling: this.#isRunning,
       paused: this.#deps.paused.get(),
@@ -221,7 +234,7 @@ export class TemplateRoot {
           healthy,
           height,
           lastError,
-          failingForMs: errorSinceMs === null ? null : this.#deps.nowMs() - errorSinceMs,
+          failingForMs: errorSinceMs === null ? null : this.#nowMs - errorSinceMs,
           toDo,
           chainId,
         })),
@@ -230,10 +243,10 @@ export class TemplateRoot {
 
   /** One round of polls without handing anything out. Not often: while it waits, the object is billed. */
   async #probe(): Promise<void> {
-    const { nowMs, health } = this.#deps;
+    const { health } = this.#deps;
     const isWell = health.statuses().some(({ height, lastError }) => height !== null && lastError === null);
-    if (nowMs() - this.#probedAtMs >= (isWell ? PROBE_EVERY_MS : PROBE_AGAIN_MS)) {
-      this.#probedAtMs = nowMs();
+    if (this.#nowMs - this.#probedAtMs >= (isWell ? PROBE_EVERY_MS : PROBE_AGAIN_MS)) {
+      this.#probedAtMs = this.#nowMs;
       this.#probing = this.#poller.tick();
     }
     await this.#probing;
@@ -244,16 +257,19 @@ export class TemplateRoot {
       this.#callNextRound();
       this.#begin();
     }
-    if (this.#firstRound !== null) await Promise.race([this.#firstRound, this.#deps.wait(FIRST_POLL_MS)]);
+    if (this.#firstRound !== null) await within(this.#deps.clock, FIRST_POLL_MS, this.#firstRound, undefined);
     return this.#handOut();
   }
 
   #isWanted(): boolean {
-    return this.#deps.fanOut.size > 0 || this.#deps.nowMs() < this.#interestUntilMs;
+    return this.#deps.fanOut.size > 0 || this.#nowMs < this.#interestUntilMs;
   }
 
   #callNextRound(): void {
-    this.#deps.alarm.set(this.#deps.nowMs() + this.#deps.refreshIntervalMs);
+    const [first] = this.#deps.health.order();
+    const status = this.#deps.health.statuses().find(({ name }) => name === first);
+    const isWell = status?.healthy === true && status.lastError === null;
+    this.#deps.alarm.set(this.#nowMs + this.#polls.intervalMs(isWell, this.#nowMs));
   }
 
   /** The loop starts in this instance: whoever subscribed before a restart may have missed work that was on its way. */
@@ -265,38 +281,38 @@ export class TemplateRoot {
 
   async #round(): Promise<void> {
     await this.#poller.tick();
-    this.#probedAtMs = this.#deps.nowMs();
-    const { nowMs, maxAgeMs, nodeState } = this.#deps;
+    this.#probedAtMs = this.#nowMs;
     const fresh = this.#fresh();
     if (fresh === null) this.#once.problem("work", "none", "no node gives work: miners hear `Work not ready`");
     else this.#once.solved("work", "there is work again", { height: fresh.current.height });
-    // Sessions judge the age of their work by themselves: where a block takes long, they hear that it is still right.
-    if (nowMs() - this.#publishedAtMs > maxAgeMs / 3) this.#publish();
-    if (!this.#deps.paused.get()) void nodeState.offer(this.#nodeStates(fresh), nowMs(), this.#once);
+    this.#publishIfDue();
+    if (!this.#deps.paused.get()) void this.#deps.nodeState.offer(this.#nodeStates(fresh), this.#nowMs, this.#once);
   }
 
   #offer(offer: WorkOffer): OfferOutcome {
-    const { nowMs, maxAgeMs, health, terms, log } = this.#deps;
+    const { maxAgeMs, health, terms, log } = this.#deps;
     const [before] = this.#state.jobs;
     const falls = this.#falls;
     falls.heard(offer, before);
     const { node, job } = offer;
     const { state, outcome } = acceptWork(this.#state, offer, {
-      nowMs: nowMs(),
+      nowMs: this.#nowMs,
       maxAgeMs,
       terms,
       // Behind every other: at the height that it lost, its header is dead and any other node's is alive.
       rankOf: (name) => health.rankOf(name) + (falls.hasFallen(name) ? this.#deps.nodes.length : 0),
-      isFall: () => falls.hasFallen(node) && !health.isOutvoted(node ?? "", job.height, nowMs()),
+      isFall: () => falls.hasFallen(node) && !health.isOutvoted(node ?? "", job.height, this.#nowMs),
       isDead: (held) => falls.isDead(held),
     });
     this.#state = state;
+    const isHigher = outcome === "current" && job.height > (before?.height ?? -1);
+    this.#polls.heard(offer.via, isHigher, this.#nowMs);
     if (outcome !== "current") return outcome;
     if (before !== undefined && job.height < before.height) this.#reportFall(node, before.height, job.height);
     this.#isSaved = false;
     const { header, height } = offer.job;
     log.debug("new work", { height, header, via: offer.via, upstream: offer.node, sequence: state.sequence });
-    if (this.#isWanted()) this.#publish();
+    this.#publishIfDue();
     return outcome;
   }
 
@@ -317,10 +333,17 @@ export class TemplateRoot {
     if (this.#isWanted()) this.#publish();
   }
 
+  /** Not every header is worth a push: see {@link PushPace}. */
+  #publishIfDue(): void {
+    const fresh = this.#fresh();
+    const node = this.#state.jobs[0]?.node ?? null;
+    if (fresh !== null && this.#isWanted() && this.#pushes.isDue(fresh, node, this.#nowMs)) this.#publish();
+  }
+
   #publish(): void {
     const work = this.#handOut();
     if (work === null) return;
-    this.#publishedAtMs = this.#deps.nowMs();
+    this.#pushes.pushed(work, this.#state.jobs[0]?.node ?? null, this.#nowMs);
     this.#deps.fanOut.publish(work);
     if (work.current.height === this.#height) return;
     this.#height = work.current.height;
@@ -337,7 +360,7 @@ export class TemplateRoot {
   }
 
   #fresh(): WorkSnapshot | null {
-    return snapshotOf(this.#state, { nowMs: this.#deps.nowMs(), maxAgeMs: this.#deps.maxAgeMs });
+    return snapshotOf(this.#state, { nowMs: this.#nowMs, maxAgeMs: this.#deps.maxAgeMs });
   }
 
   #reportFall(node: string | null, from: number, to: number): void {

@@ -23,7 +23,7 @@ const gone = () => Promise.reject(new Error("redis is away"));
 /** A view over a ledger in memory that can go away, with its log and how often it was told that somebody mines. */
 function open(work: WorkHealth = IDLE) {
   const memory = new MemoryRedis();
-  const state = { away: false, nowMs: NOW_MS, mining: 0, logs: [] as string[], commands: () => memory.log.length };
+  const state = { away: false, nowMs: NOW_MS, logs: [] as string[], commands: () => memory.log.length };
   const view = new PoolView({
     config: parseConfig({ chain: "classic", upstream: [{ name: "main", url: "https://geth.mypool.com" }] }),
     redis: {
@@ -37,7 +37,6 @@ function open(work: WorkHealth = IDLE) {
     work: async () => work,
     shard: async () => SHARD_HEALTH,
     unlocker: async () => null,
-    onMining: () => (state.mining += 1),
   });
   return { view, state, memory };
 }
@@ -137,17 +136,16 @@ describe("what the pool shows", () => {
   it("asks an idle pool's ledger nothing and writes nothing", async () => {
     const { view, state } = open();
     await view.tick();
-    expect([state.commands(), state.mining]).toEqual([0, 0]);
+    expect(state.commands()).toBe(0);
     expect(JSON.parse(view.history("3h"))).toMatchObject({ at: [] });
   });
 
   it("writes a minute of the history once submits were told, each of them once", async () => {
-    const { view, state } = open();
+    const { view } = open();
     view.report({ accepted: 3, blocks: 1 });
     await view.tick();
     expect(JSON.parse(view.history("3h"))).toMatchObject({ accepted: [3], blocks: [1], stale: [0] });
     expect((await view.figures()).submits).toMatchObject({ accepted: 3, blocks: 1, stale: 0 });
-    expect(state.mining).toBe(2);
     await view.tick();
     expect(JSON.parse(view.history("3h"))).toMatchObject({ accepted: [3] });
   });
@@ -189,7 +187,6 @@ function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: 
       return { ...SHARD_HEALTH, outboxDepth: depths[number] ?? 0 };
     },
     unlocker: async () => null,
-    onMining: () => undefined,
   });
   return { view, asked };
 }

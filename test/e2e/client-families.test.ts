@@ -51,6 +51,7 @@ beforeAll(async () => {
       chain: { name: "long", epochLength: 30_000 },
       difficulty: DIFFICULTY,
       blockRefreshInterval: "200ms",
+      recommitInterval: "0s",
       upstream: [{ name: "main", url: node.url, timeout: "2s" }],
     },
     secrets: { REDIS_TOKEN: TOKEN },

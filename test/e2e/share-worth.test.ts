@@ -38,6 +38,7 @@ beforeAll(async () => {
       chain: { name: "long", epochLength: 30_000 },
       difficulty: Number(POOL),
       blockRefreshInterval: "200ms",
+      recommitInterval: "0s",
       stratum: { vardiff: { targetTime: "1s", retargetTime: "2s", variancePercent: 10, minDiff: 4, maxDiff: 100_000 } },
       upstream: [{ name: "main", url: node.url, timeout: "2s" }],
     },

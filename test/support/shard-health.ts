@@ -8,6 +8,7 @@ export const SHARD_HEALTH: ShardHealth = {
   cacheProgress: 1,
   cacheError: null,
   waitingShares: 0,
+  load: { sharesPerSecond: 3.1, slowPercent: 0 },
   recordedShares: 5,
   billedCommands: 35,
   unresolvedShares: 0,

@@ -1,13 +1,13 @@
 import { evictDurableObject, reset, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { periodAt, tallied } from "../../core/history/tally.ts";
 import { LoginHistory } from "../../core/history/login-history.ts";
 import { createLogger } from "../../core/log.ts";
 import { SubmitTallies, type TallyKeeper } from "../../core/session/submit-tallies.ts";
 import { VerdictReporter } from "../../core/shares/verdict-reporter.ts";
+import type { ShareVerdict } from "../../core/shares/share.ts";
 import { sqlPort } from "../../durable-objects/platform/sql-storage.ts";
-import { systemClock } from "../../durable-objects/platform/system-clock.ts";
 
 afterEach(async () => {
   await reset();
@@ -28,7 +28,11 @@ class Keeper implements TallyKeeper {
 }
 
 const talliesOf = (storage: DurableObjectStorage) =>
-  new SubmitTallies(new LoginHistory(sqlPort(storage)), systemClock, silent);
+  new SubmitTallies(
+    new LoginHistory(sqlPort(storage)),
+    { get: () => storage.kv.get("getworkTally"), set: (value) => storage.kv.put("getworkTally", value) },
+    silent,
+  );
 const silent = createLogger({ level: "error", sink: () => undefined, now: () => 0 });
 const session = () => env.MINER_SESSION.getByName(LOGIN);
 /** Of the finest resolution: an hour that ends meanwhile adds a row of its own. Zero before the first: the table comes with it. */
@@ -68,6 +72,25 @@ describe("a login's submits", () => {
     });
   });
 
+  it("that came without a connection outlive the object's memory, and no timer keeps it awake for them", async () => {
+    await runInDurableObject(session(), (_instance, { storage }) => {
+      const nowMs = periodAt(Date.now()) * 1000;
+      const timers = vi.spyOn(globalThis, "setTimeout");
+      talliesOf(storage).countLoose(nowMs - PERIOD_MS, "rig", "accepted", 6000);
+      talliesOf(storage).countLoose(nowMs - 1, "rig", "accepted", 6000);
+      expect(rowCount(storage)).toBe(0);
+      talliesOf(storage).countLoose(nowMs, "rig", "accepted", 6000);
+      expect(rowCount(storage)).toBe(1);
+      expect(
+        talliesOf(storage)
+          .report("1d", nowMs, [])
+          .points.map(({ values }) => values["accepted"]),
+      ).toEqual([2, 1]);
+      expect(timers).not.toHaveBeenCalled();
+      timers.mockRestore();
+    });
+  });
+
   it("stay in the history of the login when its object is evicted", async () => {
     await runInDurableObject(session(), (_instance, { storage }) => {
       const keeper = new Keeper();
@@ -86,36 +109,48 @@ describe("a login's submits", () => {
 });
 
 describe("a shard's verdicts", () => {
-  it("reach the API object five seconds after the first, in one request, and stay when it cannot be reached", async () => {
+  it("reach the API object with the first one after five seconds, in one request, and stay when it cannot be reached", async () => {
     const reports: object[] = [];
     const timers: { delayMs: number; work: () => void }[] = [];
     const after = (delayMs: number, work: () => void) => {
       timers.push({ delayMs, work });
       return () => undefined;
     };
-    const fire = async () => {
-      timers.shift()?.work();
-      await scheduler.wait(1);
-    };
+    let nowMs = 0;
     let reachable = false;
     const reporter = new VerdictReporter(
       async (counts) => {
         if (!reachable) throw new Error("overloaded");
         reports.push(counts);
       },
-      { nowMs: () => 0, after },
+      { nowMs: () => nowMs, after },
     );
-    reporter.count({ kind: "unavailable", reason: "cold" }, 0, "0xa");
-    expect(timers).toEqual([]);
-    reporter.count({ kind: "accepted", block: true }, 2, "0xa");
-    reporter.count({ kind: "invalid" }, 0, "0xa");
-    expect(timers.map(({ delayMs }) => delayMs)).toEqual([5000]);
-    await fire();
+    const count = async (atMs: number, verdict: ShareVerdict, stale = 0) => {
+      nowMs = atMs;
+      reporter.count(verdict, stale, "0xa");
+      await scheduler.wait(1);
+    };
+    await count(10_000, { kind: "unavailable", reason: "cold" });
+    await count(10_000, { kind: "accepted", block: true }, 2);
     expect(reports).toEqual([]);
     reachable = true;
-    reporter.count({ kind: "accepted", block: false }, 0, "0xa");
-    await fire();
+    await count(14_999, { kind: "invalid" });
+    expect(reports).toEqual([]);
+    await count(15_000, { kind: "accepted", block: false });
     expect(reports).toEqual([{ stale: 2, accepted: 2, blocks: 1, invalid: 1 }]);
+    timers.length = 0;
+    // A steady stream carries itself: what comes in between goes with the next.
+    await count(16_000, { kind: "accepted", block: false });
+    expect(timers).toEqual([]);
+    await count(60_000, { kind: "accepted", block: false });
+    expect(reports.at(-1)).toEqual({ accepted: 2 });
+    // Where shares are rare, none may follow before the object has left memory.
+    await count(60_100, { kind: "accepted", block: false });
+    await count(60_200, { kind: "accepted", block: false });
+    expect(timers.map(({ delayMs }) => delayMs)).toEqual([1000]);
+    timers.shift()?.work();
+    await scheduler.wait(1);
+    expect(reports.at(-1)).toEqual({ accepted: 2 });
     expect(timers).toEqual([]);
   });
 

@@ -235,3 +235,15 @@ describe("health", () => {
     expect(report.formerShards).toEqual([{ shard: 5, outboxDepth: 109 }]);
   });
 });
+
+describe("notices of load", () => {
+  it("advise another shard where shares wait for one, by what was measured, and leave the pool healthy", () => {
+    const load = { sharesPerSecond: 1_210.5, slowPercent: 3.4 };
+    const { notices, healthy } = judgeHealth({ ...PARTS, shards: [SHARD, { ...SHARD, load }] });
+    expect(healthy).toBe(true);
+    expect(notices).toEqual([
+      "shard 1 has verified 1210.5 shares a second over the last five minutes, and 3.4 % of them waited longer than 200 ms. If that stays: verifier.shards = 4 (now 2) lets the logins wait for twice as many, and each new one costs what this one does",
+    ]);
+    expect(judgeHealth({ ...PARTS, shards: [{ ...SHARD, load: { ...load, slowPercent: 0.9 } }] }).notices).toEqual([]);
+  });
+});

@@ -77,6 +77,6 @@ describe("invalid shares of many miners at once", () => {
     reporter.count({ kind: "accepted", block: false }, 0, "0xd");
     reporter.count({ kind: "invalid" }, 0, "0xd");
     await clock.pass(5_000);
-    expect(evidence.problem(CLASSIC, clock.nowMs())).toMatch(/^for 0 s all of 3 of 4 .*\(30 shares;/);
+    expect(evidence.problem(CLASSIC, clock.nowMs())).toMatch(/^for 5 s all of 3 of 4 .*\(30 shares;/);
   });
 });

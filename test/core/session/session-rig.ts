@@ -47,6 +47,7 @@ export const CONFIG: SessionConfig = {
     terms: { poolDifficulty: 2_000_000_000n, classTable: 1 },
     upstreams: [],
     blockRefreshIntervalMs: 1_000,
+    recommitIntervalMs: 13_000,
     upstreamCheckIntervalMs: 1_000,
     stateUpdateIntervalMs: 1_000,
     maxAgeMs: 60_000,

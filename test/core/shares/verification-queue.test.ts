@@ -116,4 +116,16 @@ describe("the verification queue", () => {
     expect(toHex((await hash).result)).toBe(toHex(warm.hash(header, nonce(1)).result));
     expect(breaths).toBeGreaterThan(50);
   });
+
+  it("counts who waited for others' hashes, and not who waited for the light cache", async () => {
+    const { kernel } = watched();
+    const { queue, clock } = setUp(kernel);
+    const hashed = Array.from({ length: 40 }, (_, at) => queue.verify(epoch, { header, nonce: nonce(at) }, turn));
+    const late = queue.verify(epoch, { header, nonce: nonce(99) }, { ...turn, waitedMs: 500 });
+    await clock.pass(60_000);
+    await Promise.all([...hashed, late]);
+    expect(queue.load.slowPercent).toBeCloseTo(100 / 41, 1);
+    await clock.pass(300_000);
+    expect(queue.load).toEqual({ sharesPerSecond: 0, slowPercent: 0 });
+  });
 });

@@ -60,6 +60,7 @@ export interface TestPoolOptions {
 
 const REFRESH_MS = 1000;
 const CHECK_MS = 5000;
+export const RECOMMIT_MS = 13_000;
 export const MAX_AGE_MS = 60_000;
 /** How long a request may really take; a hanging node costs a test the poller's patience, a quarter of a second. */
 const TIMEOUT_MS = 20_000;
@@ -71,6 +72,8 @@ export class TestPool {
   readonly store: MemoryStore;
   readonly logs: { level: string; message: string; upstream?: string; reason?: string }[] = [];
   readonly pushes: WorkSnapshot[] = [];
+  /** That nobody has cleared. */
+  readonly timers = new Set<NodeJS.Timeout>();
   readonly heights: number[] = [];
   readonly root: TemplateRoot;
 
@@ -108,12 +111,22 @@ export class TestPool {
         sink: (line) => void this.logs.push(JSON.parse(line)),
         now: () => this.nowMs,
       }),
-      nowMs: () => this.nowMs,
-      // The clock stands still within a round: only the poller's patience is waited for, and really.
-      wait: (ms) => sleep(Math.min(ms, patience)),
+      clock: {
+        nowMs: () => this.nowMs,
+        // The clock stands still within a round: only the poller's patience is waited for, and really.
+        after: (ms, work) => {
+          const timer = setTimeout(work, Math.min(ms, patience));
+          this.timers.add(timer);
+          return () => {
+            clearTimeout(timer);
+            this.timers.delete(timer);
+          };
+        },
+      },
       onHeight: (height) => void this.heights.push(height),
       poolName: "pool",
       refreshIntervalMs: REFRESH_MS,
+      recommitIntervalMs: RECOMMIT_MS,
       checkIntervalMs: CHECK_MS,
       maxAgeMs: MAX_AGE_MS,
     });
