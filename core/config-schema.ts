@@ -226,7 +226,7 @@ const unlocker = v.strictObject({
 });
 
 const payouts = v.strictObject({
-  scheme: v.optional(v.picklist(["prop"], "prop"), "prop"),
+  scheme: v.optional(v.picklist(["prop", "pplns"], "prop or pplns"), "prop"),
   pplnsWindow: v.optional(
     decimalText(
       "a decimal from 0.01 to 100, such as 2",

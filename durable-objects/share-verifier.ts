@@ -7,6 +7,7 @@ import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
 import { thrown } from "../core/log.ts";
 import { termsOf } from "../core/payouts/block-terms.ts";
+import { windowOf } from "../core/payouts/schemes.ts";
 import type { Settlement } from "../core/ledger/write-path/unresolved-records.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { type OperatorView, ShareProcessor } from "../core/shares/share-processor.ts";
@@ -38,7 +39,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const config = loadConfig(env);
-    const { chain, ledger, unlocker, verifier } = config;
+    const { chain, ledger, payouts, unlocker, verifier } = config;
     const log = partLog(env, "verifier").with({ shard: ctx.id.name ?? ctx.id.toString() });
     this.#terms = config.work.terms;
     this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
@@ -58,7 +59,11 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
         hashrateExpirationMs: ledger.hashrateExpirationMs,
         hashrateLargeWindowMs: config.api.hashrateLargeWindowMs,
         nowMs: () => Date.now(),
-        ...(unlocker && { blockTerms: (block) => termsOf(unlocker.settings.terms, block) }),
+        ...(unlocker && { blockTerms: (block) => termsOf(unlocker.settings.terms, payouts, block) }),
+        window:
+          payouts.scheme === "pplns"
+            ? ({ networkDifficulty }) => windowOf(payouts.pplnsWindow, networkDifficulty)
+            : null,
       }),
       nodes: nodeClients(config),
       clock: systemClock,

@@ -1,6 +1,7 @@
 import * as v from "valibot";
+import type { BlockRecord } from "../ledger/contract/records.ts";
 import { parsePercent, type SplitTerms } from "./revenue-split.ts";
-import { SCHEMES, type Scheme } from "./schemes.ts";
+import { SCHEMES, windowOf, type PayoutsConfig, type Scheme } from "./schemes.ts";
 
 /**
  * What was agreed on when a block was found, and what its later lists do not tell. It stands in the ledger (`blocks:terms`, by
@@ -67,10 +68,16 @@ export function decodeTerms(text: string): BlockTerms | null {
 /** Terms of the settings of now, before there is a block. */
 export type PoolTerms = Pick<BlockTerms, "scheme" | keyof SplitTerms>;
 
-/** What a block is found under now, as `record-block` writes it. */
-export function termsOf(
-  terms: PoolTerms,
-  { mixDigest, login }: { readonly mixDigest: string; readonly login: string },
-): string {
-  return encodeTerms({ ...terms, mixDigest, finder: login, window: null, weights: null });
+/**
+ * What a block is found under now, as `record-block` writes it; under `pplns` that script puts in the weights. The scheme is the header's
+ * where that is solo work. Common work of before a change to `solo` is still the round's that its shares went into.
+ */
+export function termsOf(terms: PoolTerms, { scheme, pplnsWindow, soloFee }: PayoutsConfig, block: FoundBlock): string {
+  const { mixDigest, login: finder, networkDifficulty, solo } = block;
+  const found = { ...terms, mixDigest, finder, window: null, weights: null };
+  if (solo === true) return encodeTerms({ ...found, scheme: "solo", poolFee: soloFee });
+  if (scheme !== "pplns") return encodeTerms({ ...found, scheme: "prop" });
+  return encodeTerms({ ...found, scheme, window: String(windowOf(pplnsWindow, networkDifficulty)) });
 }
+
+type FoundBlock = Pick<BlockRecord, "mixDigest" | "login" | "networkDifficulty" | "solo">;

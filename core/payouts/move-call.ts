@@ -119,6 +119,7 @@ async function orphanCall(
       keys.creditsAll,
       keys.blockMoves,
       keys.owed,
+      keys.window,
     ],
     args: [...commonArgs(keys, move), taken ? "balance" : "immature", move.merge ? "1" : "0", record, String(mined)],
     logins: [...new Set([...had, ...worked])].map((login) => [login]),

@@ -91,21 +91,23 @@ export class PayoutBooks {
   async weights(block: PoolBlock, terms: BlockTerms): Promise<RoundResult> {
     switch (terms.scheme) {
       case "prop":
-        return await this.#round(block);
+        return await this.#round(block, block.totalShares);
       case "solo":
         if (terms.finder === null)
           return { ok: false, reason: "it was found under solo, and by whom was not written down" };
         return { ok: true, weights: new Map([[terms.finder, 1n]]) };
       case "pplns":
-        return { ok: false, reason: "it was found under pplns, and its window was not written down" };
+        if (terms.weights === null)
+          return { ok: false, reason: "it was found under pplns, and its window was not written down" };
+        return await this.#round(block, terms.weights);
     }
   }
 
   /**
-   * A closed round. It must have shares, and as many as its block says. A field that is no sum of shares is in no block's total, and what its
+   * A closed round, or what the window of a block had. It must have shares, and as many as was written down with the block. A field that is no sum of shares is in no block's total, and what its
    * login worked is not known: the block waits until the operator has taken it out.
    */
-  async #round(block: PoolBlock): Promise<RoundResult> {
+  async #round(block: PoolBlock, shares: string): Promise<RoundResult> {
     const key = this.keys.round(block.height, block.nonce);
     const weights = new Map<string, bigint>();
     let total = 0n;
@@ -115,9 +117,28 @@ export class PayoutBooks {
       total += BigInt(value);
     }
     if (total === 0n) return { ok: false, reason: `${key} is missing or empty` };
-    if (String(total) !== block.totalShares)
-      return { ok: false, reason: `${key} has ${total} shares, the block says ${block.totalShares}` };
+    if (String(total) !== shares) return { ok: false, reason: `${key} has ${total} shares, the block says ${shares}` };
     return { ok: true, weights };
+  }
+
+  /** Forgets what of the window's log no block can pay any more. @param keep difficulty that is kept */
+  async trimWindow(keep: bigint): Promise<void> {
+    await this.#run(LEDGER_SCRIPTS["trim-window"], [this.keys.window], [String(keep)]);
+  }
+
+  /** Under another scheme than `pplns` nothing is logged: a log that goes on after a gap would leave shares out. */
+  async dropWindow(): Promise<void> {
+    await this.#redis.command(["DEL", this.keys.window]);
+  }
+
+  /** The greatest network difficulty that the pool's nodes have given; null where none is known. */
+  async networkDifficulty(): Promise<bigint | null> {
+    let greatest: bigint | null = null;
+    for (const [field, value] of await bookMap(this.#redis, this.keys.nodes, "hash")) {
+      if (!field.endsWith(":difficulty") || !/^\d{1,40}$/.test(value)) continue;
+      if (greatest === null || BigInt(value) > greatest) greatest = BigInt(value);
+    }
+    return greatest;
   }
 
   /** Plans of moves that were begun and not ended, by the member that they move. */

@@ -40,8 +40,11 @@ export function pplnsWeights(newestFirst: Iterable<ShareGroup>, window: bigint):
   return weights;
 }
 
-/** `decimal` × `difficulty`, rounded down. @param decimal digits with at most one point, as the setting `pplnsWindow` */
-export function timesDecimal(decimal: string, difficulty: bigint): bigint {
-  const [whole = "0", decimals = ""] = decimal.split(".");
-  return (BigInt(`${whole}${decimals}`) * difficulty) / 10n ** BigInt(decimals.length);
+/**
+ * Difficulty that a block pays under `pplns`, at least 1.
+ * @param times digits with at most one point, as the setting `pplnsWindow` @param difficulty of the network
+ */
+export function windowOf(times: string, difficulty: bigint): bigint {
+  const [whole = "0", decimals = ""] = times.split(".");
+  return (BigInt(`${whole}${decimals}`) * difficulty) / 10n ** BigInt(decimals.length) || 1n;
 }

@@ -19,7 +19,15 @@ export interface UnlockerConfig {
 /** @returns null where it is switched off; what is wrong with its settings goes to `problems` */
 export function unlockerOf(settings: Settings, problems: Problem[]): UnlockerConfig | null {
   const { unlocker, payouts } = settings;
-  if (!unlocker.enabled) return null;
+  if (!unlocker.enabled) {
+    if (payouts.scheme !== "prop")
+      problems.push({
+        variable: "payouts.scheme",
+        found: payouts.scheme,
+        allowed: "prop, where unlocker.enabled is not true: another unlocker knows no other scheme",
+      });
+    return null;
+  }
   const wrong = (name: string, found: string, allowed: string): void => {
     problems.push({ variable: `unlocker.${name}`, found, allowed });
   };
@@ -41,7 +49,7 @@ export function unlockerOf(settings: Settings, problems: Problem[]): UnlockerCon
   const { accounts, poolFee, poolFeeAddress, donate, donateAddress, keepTxFees } = unlocker;
   const { depth, immatureDepth, finalDepth, requirePeers, orphanedRounds } = unlocker;
   const terms = {
-    scheme: payouts.scheme,
+    scheme: "prop" as const,
     poolFee,
     poolFeeAddress,
     donateTo: donate ? donateAddress : null,
@@ -50,7 +58,16 @@ export function unlockerOf(settings: Settings, problems: Problem[]): UnlockerCon
   return {
     intervalMs: unlocker.interval,
     rules,
-    settings: { accounts, depth, immatureDepth, finalDepth, requirePeers, orphanedRounds, terms },
+    settings: {
+      accounts,
+      depth,
+      immatureDepth,
+      finalDepth,
+      requirePeers,
+      orphanedRounds,
+      terms,
+      pplnsWindow: payouts.scheme === "pplns" ? payouts.pplnsWindow : null,
+    },
   };
 }
 

@@ -17,8 +17,10 @@ export interface UnlockerSettings {
   readonly requirePeers: number;
   /** `merge`: an orphan's round goes back into the open round. */
   readonly orphanedRounds: "merge" | "drop";
-  /** For blocks that are seen for the first time and were found without terms of their own. */
+  /** For blocks that are seen for the first time and were found without terms of their own: their closed round is what there is. */
   readonly terms: PoolTerms;
+  /** Under `pplns`, as in the settings; null under another scheme. */
+  readonly pplnsWindow: string | null;
 }
 
 export interface UnlockerDeps {

@@ -8,6 +8,7 @@ import type { BlockTerms } from "./block-terms.ts";
 import { judge, type NodeTestimony, type Verdict } from "./block-verdict.ts";
 import { watchChain } from "./chain-watch.ts";
 import type { StepResult } from "./payout-books.ts";
+import { windowOf } from "./schemes.ts";
 import type { UnlockerDeps, WellNode } from "./unlocker-deps.ts";
 import type { UnlockerState } from "./unlocker-state.ts";
 
@@ -45,6 +46,7 @@ export class BlockUnlocker {
       const head = Math.max(-1, ...well.map(({ status }) => status.head));
       const more = head < 0 ? false : await this.#advanceAll(state, well, head);
       if (well.length > 0) await watchChain(this.#deps, well, state);
+      await this.#keepWindow(state);
       // A run is a success when a node and the ledger answered; what single blocks wait for is told beside it.
       if (well.length > 0) state.lastSuccessMs = nowMs();
       return { state, more };
@@ -86,6 +88,19 @@ export class BlockUnlocker {
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return false;
+    }
+  }
+
+  /** The log of shares under `pplns` is kept for windows of twice the difficulty that the network has now. */
+  async #keepWindow(state: UnlockerState): Promise<void> {
+    const { books, settings } = this.#deps;
+    try {
+      if (settings.pplnsWindow === null) return await books.dropWindow();
+      const difficulty = await books.networkDifficulty();
+      if (difficulty !== null) await books.trimWindow(windowOf(settings.pplnsWindow, 2n * difficulty));
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      state.problems.push(`the log of the window cannot be trimmed: ${messageOf(error)}`);
     }
   }
 

@@ -289,7 +289,7 @@ describe("export and import", () => {
     ["has a line that is no object", (lines) => [lines[0]!, "[]", ...lines.slice(2)], /^line 2 is no JSON object$/],
     [
       "has a type that is not known",
-      (lines) => [lines[0]!, '{"key":"k","type":"list","entries":[["a"]]}', ...lines.slice(2)],
+      (lines) => [lines[0]!, '{"key":"k","type":"stream","entries":[["a"]]}', ...lines.slice(2)],
       /^line 2: no key, or a type/,
     ],
     [

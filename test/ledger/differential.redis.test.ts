@@ -92,6 +92,7 @@ const CONTENTS: Readonly<Record<string, (key: string) => string[]>> = {
   string: (key) => ["GET", key],
   hash: (key) => ["HGETALL", key],
   set: (key) => ["SMEMBERS", key],
+  list: (key) => ["LRANGE", key, "0", "-1"],
   zset: (key) => ["ZRANGE", key, "0", "-1", "WITHSCORES"],
 };
 

@@ -9,12 +9,13 @@ const KEYS = {
   hash: ["h1", "h2"],
   set: ["t1", "t2", "t3"],
   zset: ["z1", "z2"],
+  list: ["l1", "l2"],
 };
 const anyKey = fc.constantFrom(...Object.values(KEYS).flat(), "none", "");
 const keyOf = (kind: keyof typeof KEYS): Token =>
   fc.oneof({ weight: 7, arbitrary: fc.constantFrom(...KEYS[kind]) }, { weight: 1, arbitrary: anyKey });
 
-const [string, hash, set, zset] = (["string", "hash", "set", "zset"] as const).map(keyOf);
+const [string, hash, set, zset, list] = (["string", "hash", "set", "zset", "list"] as const).map(keyOf);
 const member = fc.constantFrom("a", "b", "c", "1", "007", "ü€", "a b", "", "A", "z\u0000y", "😀", "\uffff");
 const pattern = fc.constantFrom(
   "*",
@@ -106,7 +107,7 @@ const flags = (...options: string[]): fc.Arbitrary<string[]> =>
     { weight: 2, arbitrary: fc.array(word(...options), { maxLength: 2 }) },
   );
 const pairsOf = (a: Token, b: Token): fc.Arbitrary<string[]> =>
-  fc.array(fc.tuple(a, b), { minLength: 1, maxLength: 3 }).map((list) => list.flat());
+  fc.array(fc.tuple(a, b), { minLength: 1, maxLength: 3 }).map((filled) => filled.flat());
 const command = (name: string, ...parts: (Token | fc.Arbitrary<string[]>)[]): fc.Arbitrary<string[]> =>
   fc.tuple(...parts).map((values) => [name].concat(values.flat()));
 
@@ -157,6 +158,8 @@ const ZSETS = [
   command("ZSCAN", zset!, word("0"), word("COUNT"), word("1000"), maybe(word("MATCH"), pattern)),
 ];
 
+const LISTS = [command("RPUSH", list!, some(value)), command("LRANGE", list!, int, int), command("LLEN", list!)];
+
 const GENERIC = [
   ...["DEL", "EXISTS"].map((name) => command(name, some(anyKey))),
   ...["TYPE", "TTL", "PEXPIRETIME"].map((name) => command(name, anyKey)),
@@ -182,6 +185,7 @@ export const randomCommand: fc.Arbitrary<string[]> = fc.oneof(
   { weight: 2, arbitrary: fc.oneof(...STRINGS) },
   { weight: 4, arbitrary: fc.oneof(...HASHES) },
   { weight: 2, arbitrary: fc.oneof(...SETS) },
+  { weight: 2, arbitrary: fc.oneof(...LISTS) },
   { weight: 6, arbitrary: fc.oneof(...ZSETS) },
   { weight: 4, arbitrary: fc.oneof(...GENERIC) },
 );

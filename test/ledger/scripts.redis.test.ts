@@ -74,6 +74,31 @@ test("what the writer says it was billed is what Redis counted", async () => {
   }
 });
 
+test("pplns costs one command more, a share and a block, and solo work less", async () => {
+  const { share, block } = recordMaker();
+  const [prop, pplns] = [null, () => 10n ** 20n].map((window) =>
+    createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs: () => START_MS, window }),
+  );
+  if (prop === undefined || pplns === undefined) throw new Error("no writers");
+  const batch = (count: number, logins: number) =>
+    Array.from({ length: count }, (_, i) => share({ login: loginOf(i % logins) }));
+  for (const writer of [prop, pplns]) await writer.recordShares(batch(1_000, 1_000), false);
+  for (const [count, logins] of [
+    [1, 1],
+    [5, 2],
+    [100, 20],
+    [2_000, 1_000],
+  ] as const) {
+    const before = await billedBy(() => prop.recordShares(batch(count, logins), false));
+    expect(await billedBy(() => pplns.recordShares(batch(count, logins), false))).toBe(before + 1);
+  }
+  const closed = await billedBy(() => prop.recordBlock(block(), false));
+  await prop.recordShares(batch(1_000, 1_000), false);
+  expect(await billedBy(() => pplns.recordBlock(block(), false))).toBe(closed + 1);
+  expect(await billedBy(() => prop.recordBlock(block({ solo: true }), false))).toBe(closed - 3);
+  expect(await billedBy(() => prop.recordShares([share({ solo: true })], false))).toBe(7 - 2);
+});
+
 test("1000 shares of 1000 logins stay within 2L + 8 once their expirations are set", async () => {
   const { share } = recordMaker();
   const writer = writerOn(redis);
@@ -137,15 +162,24 @@ const step: fc.Arbitrary<Step> = fc.record({
         ["ZADD", "eth:blocks:matured", "12", `8:0:0x${"0".repeat(15)}9:0xab:1:2:3:4`],
         ["SET", "eth:blocks:matured", "x"],
         ["DEL", "eth:blocks:immature"],
+        ["SET", "eth:shares:window", "x"],
+        ["DEL", "eth:shares:window"],
+        ["DEL", "eth:shares:window"],
       ),
     },
   ),
 });
 
+/** Difficulty of the window under pplns; null: prop. */
+const windowSize = fc.option(
+  fc.oneof(fc.bigInt(1n, 30_000_000_000n), fc.bigInt(2n ** 53n, 2n ** 58n), fc.constant(10n ** 30n)),
+  { freq: 3 },
+);
+
 test("the native twins answer and write what the scripts do, whatever comes", { timeout: 300_000 }, async () => {
   const runs = Number(process.env["EDGEPOOL_TWIN_RUNS"] ?? 300);
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), windowSize, async (steps, size) => {
       await redis.command(["FLUSHALL"]);
       const { block } = recordMaker();
       // Forty submissions, some of them the same work under another name or of another height.
@@ -154,6 +188,7 @@ test("the native twins answer and write what the scripts do, whatever comes", { 
           login: loginOf(i % 5),
           height: 3 + (i % 13),
           shareDifficulty: i % 7 === 0 ? 2n ** 53n + BigInt(i) : 2_000_000_000n,
+          ...(i % 6 === 5 ? { solo: true } : {}),
           ...(i % 4 === 3 ? { nonce: `0x${"0".repeat(15)}1` } : {}),
           // Two nonces for one header.
           ...(i % 3 === 0 ? { header: `0x${(i % 13).toString(16).padStart(64, "0")}` } : {}),
@@ -168,7 +203,9 @@ test("the native twins answer and write what the scripts do, whatever comes", { 
           hashrateExpirationMs: 10_800_000,
           nowMs: () => nowMs,
           // Some blocks are found while nobody is credited here.
-          blockTerms: ({ login, height }) => (height % 3 === 0 ? null : JSON.stringify({ finder: login })),
+          blockTerms: ({ login, height }) =>
+            height % 3 === 0 ? null : JSON.stringify({ finder: login, weights: null }),
+          window: size === null ? null : () => size,
         });
         return { port, writer, later: (hours: number) => (nowMs += hours * 3_600_000) };
       });

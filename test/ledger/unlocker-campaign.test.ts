@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { bookKeys } from "../../core/ledger/books/scan.ts";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
+import { SCHEMES, windowOf, type Scheme } from "../../core/payouts/schemes.ts";
 import { termsOf } from "../../core/payouts/block-terms.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { recordMaker } from "../support/ledger-records.ts";
@@ -12,6 +13,8 @@ import { POOL, testBlock, type TestBlock } from "../support/payouts/test-chain.t
 import { FEE_LOGIN, loginAt, UnlockerPool } from "../support/payouts/unlocker-pool.ts";
 
 const BASE = 20_000_000;
+const NETWORK = 40_000_000n;
+const WINDOW = "2.5";
 const LOGINS = [loginAt(1), loginAt(2), loginAt(3), FEE_LOGIN];
 
 const step = fc.record({
@@ -27,11 +30,14 @@ const step = fc.record({
     "run",
     "die",
     "poison",
-    "heal" as const,
+    "heal",
+    "scheme" as const,
   ),
   who: fc.nat(3),
   amount: fc.integer({ min: 1, max: 50 }),
   fate: fc.constantFrom("block", "block", "uncle", "nowhere" as const),
+  scheme: fc.constantFrom(...SCHEMES),
+  solo: fc.integer({ min: 0, max: 3 }).map((n) => n === 0),
   at: fc.nat(12),
   when: fc.constantFrom("before", "after" as const),
 });
@@ -40,32 +46,60 @@ type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 /** One life. Everything happens at the head of the chain, which only ever grows. */
 class Life {
   readonly ledger = embeddedLedger();
-  readonly pool = new UnlockerPool(this.ledger, { partLogins: 2, settings: { immatureDepth: 8, depth: 20 } });
+  pool = this.#poolUnder("prop");
   readonly #records = recordMaker();
   readonly #found: TestBlock[] = [];
-  readonly #writer = createLedgerWriter({
-    redis: this.ledger,
-    coin: "eth",
-    hashrateExpirationMs: 1e9,
-    nowMs: () => this.pool.nowMs,
-    blockTerms: (block) => (block.height % 2 === 0 ? termsOf(this.pool.settings.terms, block) : null),
-  });
+  #scheme: Scheme = "prop";
+  #writer = this.#writerUnder("prop");
 
   constructor() {
     this.pool.growTo(BASE);
   }
 
-  async take({ act, who, amount, fate, at, when }: Step): Promise<void> {
+  #poolUnder(scheme: Scheme): UnlockerPool {
+    return new UnlockerPool(this.ledger, {
+      partLogins: 2,
+      settings: { immatureDepth: 8, depth: 20, pplnsWindow: scheme === "pplns" ? WINDOW : null },
+      ...(this.pool ? { nodes: this.pool.nodes } : {}),
+    });
+  }
+
+  #writerUnder(scheme: Scheme) {
+    const payouts = { scheme, pplnsWindow: WINDOW, soloFee: "2.5" };
+    return createLedgerWriter({
+      redis: this.ledger,
+      coin: "eth",
+      hashrateExpirationMs: 1e9,
+      nowMs: () => this.pool.nowMs,
+      // Under prop some blocks are found while nobody is credited here.
+      blockTerms: (block) =>
+        scheme !== "prop" || block.solo === true || block.height % 2 === 0
+          ? termsOf(this.pool.settings.terms, payouts, block)
+          : null,
+      window: scheme === "pplns" ? ({ networkDifficulty }) => windowOf(WINDOW, networkDifficulty) : null,
+    });
+  }
+
+  /** The settings are changed: whoever writes and whoever unlocks begins anew. */
+  change(scheme: Scheme): void {
+    const { nowMs, state } = this.pool;
+    this.pool = Object.assign(this.#poolUnder(scheme), { nowMs, state });
+    this.#writer = this.#writerUnder(scheme);
+    this.#scheme = scheme;
+  }
+
+  async take({ act, who, amount, fate, at, when, scheme, solo: chosen }: Step): Promise<void> {
+    const solo = chosen || this.#scheme === "solo";
     const { pool } = this;
     const login = LOGINS[who] ?? FEE_LOGIN;
     switch (act) {
       case "shares": {
-        const share = () => this.#records.share({ login, shareDifficulty: BigInt(amount) * 1_000_003n });
+        const share = () => this.#records.share({ login, shareDifficulty: BigInt(amount) * 1_000_003n, solo });
         await this.#writer.recordShares([share(), share()], false);
         return;
       }
       case "find":
-        return await this.#find(login, fate);
+        return await this.#find(login, fate, solo);
       case "grow":
         return pool.growTo(pool.node.head + amount);
       case "reorganise":
@@ -79,6 +113,8 @@ class Life {
         return;
       case "heal":
         return await this.heal(login);
+      case "scheme":
+        return this.change(scheme);
     }
   }
 
@@ -93,9 +129,15 @@ class Life {
     await this.ledger.command(["HSET", `eth:miners:${login}`, "immature", String(credited - owed)]);
   }
 
-  async #find(login: string, fate: Step["fate"]): Promise<void> {
+  async #find(login: string, fate: Step["fate"], solo: boolean): Promise<void> {
     const height = this.pool.node.head + 1;
-    const record = this.#records.block({ login, height, networkDifficulty: 1_000n, timestampMs: this.pool.nowMs });
+    const record = this.#records.block({
+      login,
+      height,
+      networkDifficulty: NETWORK,
+      timestampMs: this.pool.nowMs,
+      solo,
+    });
     this.pool.nowMs += 1_000;
     await this.#writer.recordBlock(record, false);
     const block = testBlock(height, { nonce: record.nonce, mixHash: record.mixDigest, miner: POOL });

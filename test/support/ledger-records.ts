@@ -43,6 +43,7 @@ const READ: Readonly<Record<string, (key: string) => readonly [string, ...string
   string: (key) => ["GET", key],
   hash: (key) => ["HGETALL", key],
   set: (key) => ["SMEMBERS", key],
+  list: (key) => ["LRANGE", key, "0", "-1"],
   zset: (key) => ["ZRANGE", key, "0", "-1", "WITHSCORES"],
 };
 
@@ -55,7 +56,7 @@ export async function readBooks(redis: RedisPort): Promise<BookState> {
     const ttl = Number(await redis.command(["TTL", key]));
     state[key] = {
       type,
-      contents: type === "zset" || type === "string" ? contents : sorted(type, contents),
+      contents: type === "zset" || type === "string" || type === "list" ? contents : sorted(type, contents),
       expires: ttl > 0,
     };
   }

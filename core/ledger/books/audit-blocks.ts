@@ -1,3 +1,5 @@
+import { blockId } from "../../payouts/block-members.ts";
+import { decodeTerms } from "../../payouts/block-terms.ts";
 import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookMap } from "./scan.ts";
 
@@ -52,6 +54,7 @@ export async function auditBlocks(books: AuditedBooks): Promise<Finding[]> {
   const blocks = await listedBlocks(books, malformed);
   const owned = new Set([names.roundCurrent]);
   const moving = await bookMap(redis, names.blockMoves, "hash");
+  const terms = await bookMap(redis, names.blockTerms, "hash");
   for (const block of blocks) {
     const key = names.round(Number(block.height), block.nonce);
     owned.add(key);
@@ -61,8 +64,10 @@ export async function auditBlocks(books: AuditedBooks): Promise<Finding[]> {
     if (round.size === 0) rounds.push(`the round of block ${block.height} (${block.list}) is missing: ${key}`);
     else {
       const total = roundTotal(key, round, rounds);
-      if (total !== BigInt(block.totalShares))
-        rounds.push(`block ${block.height} (${block.list}) says ${block.totalShares} shares, its round has ${total}`);
+      // Under pplns the round of the block's own effort is gone, and what its window had stands there.
+      const shares = decodeTerms(terms.get(blockId(block)) ?? "")?.weights ?? block.totalShares;
+      if (total !== BigInt(shares))
+        rounds.push(`block ${block.height} (${block.list}) says ${shares} shares, its round has ${total}`);
     }
   }
   const orphans = keys.filter((key) => key.startsWith(names.roundPrefix) && !owned.has(key));

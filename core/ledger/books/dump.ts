@@ -13,7 +13,7 @@ export interface DumpEntries {
   readonly type: BookType;
   /** Unix time in ms; null keeps the key. On the first line of a key only. */
   readonly expiresMs?: number | null;
-  /** `[field, value]`, `[member, score]`, `[member]`; for a string one entry with the value. */
+  /** `[field, value]`, `[member, score]`, `[member]`, `[element]` of a list in its order; for a string one entry with the value. */
   readonly entries: readonly (readonly string[])[];
 }
 
@@ -52,7 +52,8 @@ async function* exportKey(redis: RedisPort, key: string): AsyncGenerator<DumpEnt
   for await (const entries of bookEntries(redis, key, type)) {
     if (entries.length === 0) continue;
     // A hash table has its members in any order.
-    yield { key, type, ...head, entries: entries.toSorted(([a = ""], [b = ""]) => (a < b ? -1 : 1)) };
+    const ordered = type === "list" ? entries : entries.toSorted(([a = ""], [b = ""]) => (a < b ? -1 : 1));
+    yield { key, type, ...head, entries: ordered };
     head = {};
   }
 }
@@ -117,7 +118,7 @@ function checkEnd(value: JsonObject, lines: readonly DumpEntries[], number: numb
   return true;
 }
 
-const WIDTHS: Readonly<Record<BookType, number>> = { string: 1, set: 1, hash: 2, zset: 2 };
+const WIDTHS: Readonly<Record<BookType, number>> = { string: 1, list: 1, set: 1, hash: 2, zset: 2 };
 
 function entriesOf(value: JsonObject, number: number): DumpEntries {
   const { key, type, expiresMs, entries } = value;

@@ -37,6 +37,8 @@ function writeOf({ key, type }: DumpEntries, entries: readonly (readonly string[
       return ["SET", key, entries[0]?.[0] ?? ""];
     case "hash":
       return ["HSET", key, ...entries.flat()];
+    case "list":
+      return ["RPUSH", key, ...entries.flat()];
     case "set":
       return ["SADD", key, ...entries.flat()];
     case "zset":
@@ -59,7 +61,8 @@ function contentsOf(dump: Dump): Contents {
     const values = contents.get(key) ?? new Map<string, string>();
     contents.set(key, values);
     for (const [name = "", value = ""] of entries)
-      values.set(`${type} ${name}`, type === "zset" ? scoreOf(value) : value);
+      if (type === "list") values.set(`list ${values.size}`, name);
+      else values.set(`${type} ${name}`, type === "zset" ? scoreOf(value) : value);
   }
   return contents;
 }

@@ -2,7 +2,7 @@ import { ledgerKeys } from "../contract/keys.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
 
 /** What the books consist of. */
-export type BookType = "string" | "hash" | "set" | "zset";
+export type BookType = "string" | "hash" | "list" | "set" | "zset";
 
 /** Elements that one request looks at. */
 const PAGE = 1000;
@@ -35,17 +35,26 @@ export async function bookKeys(redis: RedisPort, coin: string): Promise<string[]
 const SCANS = { hash: "HSCAN", set: "SSCAN", zset: "ZSCAN" } as const;
 
 /**
- * Pages of a collection: `[field, value]` of a hash, `[member, score]` of a sorted set, `[member]` of a set. Redis may return an
- * element twice when the collection changes meanwhile.
+ * Pages of a collection: `[field, value]` of a hash, `[member, score]` of a sorted set, `[member]` of a set, `[element]` of a list in its
+ * order. Redis may return an element twice when the collection changes meanwhile.
  */
 export async function* bookEntries(
   redis: RedisPort,
   key: string,
   type: Exclude<BookType, "string">,
 ): AsyncGenerator<string[][]> {
+  if (type === "list") return yield* listEntries(redis, key);
   const width = type === "set" ? 1 : 2;
   for await (const page of pages(redis, (cursor) => [SCANS[type], key, cursor, "COUNT", String(PAGE)]))
     yield Array.from({ length: page.length / width }, (_, i) => page.slice(width * i, width * (i + 1)));
+}
+
+async function* listEntries(redis: RedisPort, key: string): AsyncGenerator<string[][]> {
+  for (let from = 0; ; from += PAGE) {
+    const page = textList(await redis.command(["LRANGE", key, String(from), String(from + PAGE - 1)]));
+    if (page.length > 0) yield page.map((element) => [element]);
+    if (page.length < PAGE) return;
+  }
 }
 
 /** A whole hash or sorted set as a map; for what is known to be of bearable size. */
@@ -57,5 +66,5 @@ export async function bookMap(redis: RedisPort, key: string, type: "hash" | "zse
 }
 
 export function isBookType(type: string): type is BookType {
-  return type === "string" || type === "hash" || type === "set" || type === "zset";
+  return type === "string" || type === "list" || type in SCANS;
 }

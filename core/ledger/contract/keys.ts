@@ -30,6 +30,11 @@ export function ledgerKeys(coin: string) {
 
     /** Hash login -> sum of share difficulties of the open round. */
     roundCurrent: key("shares", "roundCurrent"),
+    /**
+     * This pool's own, under pplns. List of `login:difficulty,...`, one element for shares that were written together, in the order in which
+     * they were written: as much of it as a block may pay.
+     */
+    window: key("shares", "window"),
     roundPrefix: key("shares", "round"),
     /** Hash login -> share sum of the round that the block closed. @param nonce 0x-prefixed, as submitted */
     round: (height: number, nonce: string) => key("shares", `round${height}`, nonce),
@@ -73,6 +78,7 @@ export type LedgerKeys = ReturnType<typeof ledgerKeys>;
 
 /** Types by the rest of the key behind the coin; the first that matches counts. */
 const TYPES: readonly (readonly [RegExp, string])[] = [
+  [/^shares:window$/, "list"],
   [/^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*|blocks:terms|unlocker:.*)$/, "hash"],
   [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],
   [/^payments:lock$/, "string"],

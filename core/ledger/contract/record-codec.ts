@@ -17,6 +17,8 @@ const share = v.object({
   height: v.number(),
   shareDifficulty: decimal,
   timestampMs: v.number(),
+  // Added later; where it is left out, the member is not there.
+  solo: v.exactOptional(v.boolean()),
 });
 /** Added later; where it is left out, the member is not there. */
 const inChain = v.exactOptional(v.boolean());

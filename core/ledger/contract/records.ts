@@ -14,6 +14,8 @@ export interface ShareRecord {
   readonly shareDifficulty: bigint;
   /** Unix time in ms, unique per login and worker: the identity of the submission. */
   readonly timestampMs: number;
+  /** Its header is solo work: as a share it earns nothing and is in statistics only, as a block it is its finder's alone. */
+  readonly solo?: boolean;
 }
 
 /** A share that met the network target and that a node accepted or has in its chain. */

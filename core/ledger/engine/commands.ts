@@ -15,6 +15,7 @@ import {
   srem,
 } from "./commands/hashes-and-sets.ts";
 import * as keys from "./commands/keys.ts";
+import { lrange, rpush } from "./commands/lists.ts";
 import { scan, scanEntries } from "./commands/scans.ts";
 import { evaluate, evaluateSha } from "./commands/scripting.ts";
 import {
@@ -65,6 +66,11 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     hincrby: write(4, hincrby), // scripts; reference: every balance
     hlen: read(2, keys.sizeOf("hash")), // unlocker: whether a round is done in one part
     hscan: read(-3, scanEntries("hash")), // books; unlocker: large rounds
+
+    // Lists
+    rpush: write(-3, rpush), // scripts; books
+    lrange: read(4, lrange), // scripts; books
+    llen: read(2, keys.sizeOf("list")), // operator
 
     // Sets
     sadd: write(-3, sadd), // books; operator: blacklist, whitelist

@@ -1,7 +1,7 @@
 import type { SqlPort, SqlRow, SqlValue } from "../../sql-port.ts";
 import { refuse, WRONG_TYPE } from "./errors.ts";
 
-export type KeyType = "string" | "hash" | "set" | "zset";
+export type KeyType = "string" | "hash" | "list" | "set" | "zset";
 
 /** A key that exists. */
 export interface KeyRow {
@@ -13,7 +13,7 @@ export interface KeyRow {
   readonly expiresMs: number | null;
 }
 
-/** A field of a hash, a member of a set (value null) or of a sorted set (value: its score). */
+/** A field of a hash, a member of a set (value null) or of a sorted set (value: its score), an element of a list under its place. */
 export interface Entry {
   readonly name: string;
   readonly value: SqlValue;
@@ -192,7 +192,7 @@ export class Keyspace {
   }
 }
 
-const TYPES = new Set<string>(["string", "hash", "set", "zset"]);
+const TYPES = new Set<string>(["string", "hash", "list", "set", "zset"]);
 
 function isKeyType(value: string): value is KeyType {
   return TYPES.has(value);

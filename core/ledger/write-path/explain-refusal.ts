@@ -5,6 +5,8 @@ import type { RefusalCause } from "../contract/records.ts";
 /** A sum beyond this may pass 2^63 - 1, where Redis' integers end, with the next share. */
 const NEARLY_FULL = 2n ** 63n - 2n ** 60n;
 
+const KINDS = { hash: "a hash", list: "a list", zset: "a sorted set" } as const;
+
 interface Look {
   readonly whose: keyof RefusalCause;
   readonly command: RedisCommand;
@@ -21,6 +23,7 @@ export async function explainRefusal(redis: RedisPort, keys: LedgerKeys, login: 
     typed("shared", keys.stats, "hash"),
     typed("shared", keys.finders, "zset"),
     typed("shared", keys.candidates, "zset"),
+    typed("shared", keys.window, "list"),
     summed("shared", keys.stats, "roundShares"),
     typed("own", keys.hashrateOf(login), "zset"),
     typed("own", keys.miner(login), "hash"),
@@ -38,8 +41,8 @@ export async function explainRefusal(redis: RedisPort, keys: LedgerKeys, login: 
   return cause;
 }
 
-function typed(whose: keyof RefusalCause, key: string, type: "hash" | "zset"): Look {
-  const wanted = type === "hash" ? "a hash" : "a sorted set";
+function typed(whose: keyof RefusalCause, key: string, type: keyof typeof KINDS): Look {
+  const wanted = KINDS[type];
   return {
     whose,
     command: ["TYPE", key],

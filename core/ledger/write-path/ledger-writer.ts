@@ -24,7 +24,12 @@ export interface LedgerWriterOptions {
   readonly nowMs: () => number;
   /** The terms that a block is found under, as text; null, or left out, where nobody is credited by this pool. */
   readonly blockTerms?: (block: BlockRecord) => string | null;
+  /** Under `pplns`, the difficulty that a block pays; null, or left out, under `prop`. */
+  readonly window?: ((block: BlockRecord) => bigint) | null;
 }
+
+/** The scripts add in two halves of 14 digits. */
+const WIDEST_WINDOW = 10n ** 27n;
 
 /** The write side of the ledger over any {@link RedisPort}: both scripts, and the bookkeeping that keeps sweeps and expirations rare. */
 export function createLedgerWriter(options: LedgerWriterOptions): LedgerWriter {
@@ -38,6 +43,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   readonly #keys: LedgerKeys;
   readonly #nowMs: () => number;
   readonly #blockTerms: (block: BlockRecord) => string | null;
+  readonly #window: ((block: BlockRecord) => bigint) | null;
   readonly #expirationMs: number;
   readonly #refreshMs: number;
   readonly #evidenceMs: number;
@@ -54,6 +60,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
     this.#keys = ledgerKeys(options.coin);
     this.#nowMs = options.nowMs;
     this.#blockTerms = options.blockTerms ?? (() => null);
+    this.#window = options.window ?? null;
     this.#expirationMs = options.hashrateExpirationMs;
     this.#refreshMs = renewalMs(options.hashrateExpirationMs);
     this.#evidenceMs = evidenceMs({ hashrateLargeWindowMs: Infinity, ...options });
@@ -72,7 +79,10 @@ class ScriptedLedgerWriter implements LedgerWriter {
     const sweepHeight = retry ? null : this.#dueSweep(Math.min(...batch.map((share) => share.height)));
     const logins = [...new Set(batch.map((share) => share.login))];
     const due = logins.filter((login) => this.#renewalDue(login, now));
-    const { keys, args } = sharesCall(this.#keys, batch, logins, new Set(due), late);
+    const logging = this.#window !== null;
+    // Under pplns no round is closed: what is late is worth no more than what is not.
+    const call = { logins, due: new Set(due), late: logging ? NONE_LATE : late, logging };
+    const { keys, args } = sharesCall(this.#keys, batch, call);
     const codes = await this.#run(RECORD_SHARES, keys, [...this.#preamble(retry, sweepHeight, now), ...args]);
     if (codes.length !== batch.length)
       throw new RedisReplyError(`${RECORD_SHARES.name}: ${codes.length} codes for ${batch.length} shares`);
@@ -92,11 +102,17 @@ class ScriptedLedgerWriter implements LedgerWriter {
     checkBlock(block);
     const now = this.#nowMs();
     const sweepHeight = retry ? null : this.#dueSweep(block.height);
-    const { keys, args } = blockCall(this.#keys, block, this.#blockTerms(block) ?? "");
+    const { keys, args } = blockCall(this.#keys, block, this.#blockTerms(block) ?? "", this.#windowOf(block));
     const codes = await this.#run(RECORD_BLOCK, keys, [...this.#preamble(retry, sweepHeight, now), ...args]);
     const outcome = outcomeOf(codes[0] ?? null);
     if (!retry) this.#settle(sweepHeight, outcome === "recorded" ? [block.login] : [], now);
     return outcome;
+  }
+
+  /** Null under another scheme than `pplns`. */
+  #windowOf(block: BlockRecord): bigint | null {
+    const window = block.solo === true ? null : (this.#window?.(block) ?? null);
+    return window !== null && window > WIDEST_WINDOW ? WIDEST_WINDOW : window;
   }
 
   explainRefusal(login: string): Promise<RefusalCause> {
@@ -159,12 +175,16 @@ class ScriptedLedgerWriter implements LedgerWriter {
 function sharesCall(
   names: LedgerKeys,
   batch: readonly ShareRecord[],
-  logins: readonly string[],
-  due: ReadonlySet<string>,
-  late: ReadonlySet<ShareRecord>,
+  call: {
+    readonly logins: readonly string[];
+    readonly due: ReadonlySet<string>;
+    readonly late: ReadonlySet<ShareRecord>;
+    readonly logging: boolean;
+  },
 ) {
-  const keys = [names.pow, names.roundCurrent, names.hashrate, names.stats, names.candidates];
-  const args = [String(logins.length)];
+  const { logins, due, late, logging } = call;
+  const keys = [names.pow, names.roundCurrent, names.hashrate, names.stats, names.candidates, names.window];
+  const args = [String(logins.length), logging ? "1" : "0"];
   const index = new Map<string, string>();
   for (const login of logins) {
     index.set(login, String(index.size + 1));
@@ -180,13 +200,13 @@ function sharesCall(
       share.worker,
       String(share.timestampMs),
       seconds(share),
-      late.has(share) ? "1" : "0",
+      share.solo === true ? "2" : late.has(share) ? "1" : "0",
     );
   }
   return { keys, args };
 }
 
-function blockCall(names: LedgerKeys, block: BlockRecord, terms: string) {
+function blockCall(names: LedgerKeys, block: BlockRecord, terms: string, window: bigint | null) {
   const keys = [
     names.pow,
     names.roundCurrent,
@@ -200,6 +220,7 @@ function blockCall(names: LedgerKeys, block: BlockRecord, terms: string) {
     names.blockTerms,
     names.immature,
     names.matured,
+    names.window,
   ];
   const args = [
     block.login,
@@ -212,6 +233,8 @@ function blockCall(names: LedgerKeys, block: BlockRecord, terms: string) {
     String(block.networkDifficulty),
     terms,
     block.inChain === true ? "1" : "0",
+    block.solo === true ? "solo" : window === null ? "prop" : "pplns",
+    String(window ?? 0n),
   ];
   return { keys, args };
 }

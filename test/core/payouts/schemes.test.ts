@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { pplnsWeights, timesDecimal, type ShareGroup } from "../../../core/payouts/schemes.ts";
+import { pplnsWeights, windowOf, type ShareGroup } from "../../../core/payouts/schemes.ts";
 
 const group = (shares: Record<string, bigint>): ShareGroup => new Map(Object.entries(shares));
 
@@ -62,8 +62,8 @@ describe("the window of PPLNS", () => {
   });
 
   it("has a size of so many times the network difficulty, exactly", () => {
-    expect(timesDecimal("2", 10n ** 20n + 1n)).toBe(2n * 10n ** 20n + 2n);
-    expect(timesDecimal("0.5", 7n)).toBe(3n);
-    expect(timesDecimal("1.25", 4n)).toBe(5n);
+    expect(windowOf("2", 10n ** 20n + 1n)).toBe(2n * 10n ** 20n + 2n);
+    expect(windowOf("0.5", 7n)).toBe(3n);
+    expect(windowOf("1.25", 4n)).toBe(5n);
   });
 });

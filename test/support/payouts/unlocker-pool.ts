@@ -42,6 +42,7 @@ export class UnlockerPool {
       finalDepth: 10_000,
       requirePeers: 1,
       orphanedRounds: "merge",
+      pplnsWindow: null,
       terms: { scheme: "prop", poolFee: "1.0", poolFeeAddress: FEE_LOGIN, donateTo: null, keepTxFees: false },
       ...options.settings,
     };

@@ -171,7 +171,11 @@ export function unlockerSuite(name: string, emptyLedger: () => Promise<RedisPort
       const found = await pool.find(HEIGHT, { [A]: 1n });
       const { terms } = pool.settings;
       const at = `${found.nonce}:1790000000`;
-      const kept = termsOf({ ...terms, poolFee: "10" }, { mixDigest: found.mixHash, login: A });
+      const kept = termsOf(
+        { ...terms, poolFee: "10" },
+        { scheme: "prop", pplnsWindow: "2", soloFee: "1.0" },
+        { mixDigest: found.mixHash, login: A, networkDifficulty: 1_000n },
+      );
       await pool.redis.command(["HSET", "eth:blocks:terms", at, kept]);
       pool.growTo(HEIGHT + 20);
       await pool.run();

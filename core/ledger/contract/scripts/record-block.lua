@@ -2,12 +2,13 @@
 --
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:hashrate:<login>
 --       6 <coin>:miners:<login>  7 <coin>:finders  8 <coin>:shares:round<height>:<nonce>  9 <coin>:blocks:candidates
---       10 <coin>:blocks:terms  11 <coin>:blocks:immature  12 <coin>:blocks:matured
+--       10 <coin>:blocks:terms  11 <coin>:blocks:immature  12 <coin>:blocks:matured  13 <coin>:shares:window
 -- ARGV  1 retry: 1 when an earlier attempt may have been executed, else 0   2 sweep: members of pow with a lower height go; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds   4 evidence since, Unix ms (see record-shares)
 --       5 login  6 nonce:powHash:mixDigest  7 height  8 share difficulty  9 worker  10 ms  11 ts  12 network difficulty of the block
 --       13 the terms that the block is found under, JSON; empty: none are written down
 --       14 inChain: 1 when a node's chain has it, so that no rival matters; else 0
+--       15 the scheme: prop, pplns or solo   16 under pplns: difficulty of the window
 -- Output  billed commands, then the code: 0 duplicate  1 recorded, by this or (retry) by an earlier attempt
 --         4 rival: another nonce for its header is recorded, or for another block of its height whose header is in no list any more;
 --           which of them is in the chain only the chain can say; nothing written
@@ -16,10 +17,13 @@
 -- in the closed round as it stands. The finder's own is refused, as its share is.
 -- The closed round itself is evidence too: it outlives the hashrate entry, and RENAME must never overwrite one. Where both are gone, the
 -- lists of blocks tell: they are never cut. An unlocker may have moved the block there by some heights (an uncle, by its nephew).
+-- Under prop the closed round is the open one, renamed. Under pplns it is what the last shares filled of the window, this one first: the log's
+-- groups from the newest back, the one that crosses the window's edge pro rata; the open round, which only counts effort then, ends. Under
+-- solo it is this one share, and the open round is not touched.
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
-local pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed, immature, matured = unpack(KEYS)
-local login, member, height, diff, worker, ms, ts, networkDiff, terms, inChain = unpack(ARGV, 5)
+local pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed, immature, matured, window = unpack(KEYS)
+local login, member, height, diff, worker, ms, ts, networkDiff, terms, inChain, scheme, size = unpack(ARGV, 5)
 local DUPLICATE, RECORDED, RIVAL = 0, 1, 4
 local NEPHEWS = 16
 local evidence = diff .. ':' .. worker .. ':' .. ms
@@ -92,22 +96,109 @@ local function abort(reply)
 end
 
 -- The round as it will be closed: what is there and this share. What is no number counts for nobody.
-local rows = call('HGETALL', round)
-if failed(rows) then return abort(rows) end
-local total, mine = diff, diff
+local total, mine, rows = diff, diff, {}
+if scheme ~= 'solo' then
+  rows = call('HGETALL', round)
+  if failed(rows) then return abort(rows) end
+end
 for i = 1, #rows, 2 do
   local counts = natural(rows[i + 1])
   if counts then total = add(total, rows[i + 1]) end
-  if rows[i] == login then
+  if rows[i] == login and scheme == 'prop' then
     if not counts then return abort(NOT_INTEGER) end
     mine = add(mine, rows[i + 1])
   end
 end
 if not fits(mine) then return abort(OVERFLOW) end
 
+local high, low, owners = {}, {}, {}
+local leftHigh, leftLow = halves(scheme == 'pplns' and size or '0')
+local function give(to, h, l)
+  if h == 0 and l == 0 then return end
+  local before = low[to]
+  if before then
+    high[to], low[to] = plus(high[to], before, h, l)
+  else
+    owners[#owners + 1] = to
+    high[to], low[to] = h, l
+  end
+end
+-- digits × left / (allHigh, allLow), rounded down, by long division; left is at most the divisor.
+local function proRata(digits, allHigh, allLow)
+  local qh, ql, rh, rl = 0, 0, 0, 0
+  for i = 1, #digits do
+    local carry = math.floor(rl * 10 / BASE)
+    rh, rl = rh * 10 + carry, rl * 10 - carry * BASE
+    for _ = 1, tonumber(string.sub(digits, i, i)) do rh, rl = plus(rh, rl, leftHigh, leftLow) end
+    carry = math.floor(ql * 10 / BASE)
+    qh, ql = qh * 10 + carry, ql * 10 - carry * BASE
+    while not less(rh, rl, allHigh, allLow) do
+      rh, rl = rh - allHigh, rl - allLow
+      if rl < 0 then rh, rl = rh - 1, rl + BASE end
+      qh, ql = plus(qh, ql, 0, 1)
+    end
+  end
+  return qh, ql
+end
+-- Gives a group its part of the window. Says whether that was the last of it.
+local function fill(group)
+  local allHigh, allLow = groupTotal(group)
+  local full = not less(allHigh, allLow, leftHigh, leftLow)
+  local owner = not full and lone(group)
+  if owner then
+    give(owner, allHigh, allLow)
+  else
+    for to, digits in string.gmatch(group, '(0x%x+):(%d+)') do
+      if full then give(to, proRata(digits, allHigh, allLow)) else give(to, halves(digits)) end
+    end
+  end
+  leftHigh, leftLow = leftHigh - allHigh, leftLow - allLow
+  if leftLow < 0 then leftHigh, leftLow = leftHigh - 1, leftLow + BASE end
+  return full
+end
+
+local steps, closing = {}, {}
+if scheme == 'pplns' then
+  local log = call('LRANGE', window, 0, -1)
+  if failed(log) then return abort(log) end
+  local push, began = { 'RPUSH', window }, #log == 0
+  if began then
+    log = groups(rows)
+    for i = 1, #log do push[#push + 1] = log[i] end
+  end
+  push[#push + 1] = login .. ':' .. diff
+  local full, at = fill(login .. ':' .. diff), #log
+  while not full and at > 0 do
+    full = fill(log[at])
+    at = at - 1
+  end
+  steps[1] = { command = push, undo = function() return { began and 'DEL' or 'RPOP', window } end }
+  local filledHigh, filledLow = 0, 0
+  for i, owner in ipairs(owners) do
+    if i % 3000 == 1 then
+      steps[#steps + 1] = { command = { 'HSET', closed }, undo = function() return { 'DEL', closed } end }
+    end
+    local command = steps[#steps].command
+    command[#command + 1] = owner
+    command[#command + 1] = digitsOf(high[owner], low[owner])
+    filledHigh, filledLow = plus(filledHigh, filledLow, high[owner], low[owner])
+  end
+  terms = string.gsub(terms, '"weights":null', '"weights":"' .. digitsOf(filledHigh, filledLow) .. '"', 1)
+  closing = { { command = { 'DEL', round } } }
+elseif scheme == 'solo' then
+  steps[1] = { command = { 'HSET', closed, login, diff }, undo = function() return { 'DEL', closed } end }
+else
+  steps[1] = increment(round, login, diff)
+  closing = { { command = { 'RENAME', round, closed } }, { command = { 'HDEL', stats, 'roundShares' } } }
+end
+
+local found = { 'HSET', stats, 'lastBlockFound', ts }
+if scheme == 'pplns' then
+  found[5] = 'roundShares'
+  found[6] = '0'
+end
 local candidate = member .. ':' .. ts .. ':' .. networkDiff .. ':' .. total
-local problem = run({
-  increment(round, login, diff),
+for _, step in ipairs({
   append(hashrate, { ts, diff .. ':' .. login .. ':' .. worker .. ':' .. ms }),
   append(own, { ts, evidence }),
   { command = { 'EXPIRE', own, expiration } },
@@ -117,12 +208,12 @@ local problem = run({
     return { 'ZINCRBY', finders, '-1', login }
   end },
   increment(miner, 'blocksFound', '1'),
-  { command = { 'HSET', stats, 'lastBlockFound', ts } },
-  -- From here on nothing can fail: the source exists and both hashes have just been written.
-  { command = { 'RENAME', round, closed } },
+  { command = found },
+  -- From here on nothing can fail: what is renamed or deleted is there or may be missing, and both hashes have just been written.
   { command = { 'HSET', miner, 'lastShare', ts } },
-  { command = { 'HDEL', stats, 'roundShares' } },
-})
+}) do steps[#steps + 1] = step end
+for _, step in ipairs(closing) do steps[#steps + 1] = step end
+local problem = run(steps)
 if problem then return abort(problem) end
 -- A block is not refused for its terms: where they cannot be written, the unlocker takes those of the day that it sees the block.
 if terms ~= '' then call('HSETNX', agreed, string.sub(member, 1, 18) .. ':' .. ts, terms) end

@@ -1,27 +1,31 @@
 -- record-shares: writes a batch of shares, each exactly once, in one atomic step.
 --
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:blocks:candidates
---       then per login: <coin>:hashrate:<login>, <coin>:miners:<login>
+--       6 <coin>:shares:window   then per login: <coin>:hashrate:<login>, <coin>:miners:<login>
 -- ARGV  1 retry: 1 when an earlier attempt at these shares may have been executed, else 0
 --       2 sweep: members of pow with a lower score (height) go; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds
 --       4 evidence since: a share with an earlier ms may have lost its hashrate entry (expired, purged), Unix ms
---       5 number of logins; then per login: login, 1 when the expiration is to be refreshed
+--       5 number of logins   6 1 under pplns: the batch is logged as one group of the window, else 0
+--       then per login: login, 1 when the expiration is to be refreshed
 --       then per share: login's index from 1, nonce:powHash:mixDigest, height, difficulty, worker, ms, ts,
---       1 when it is late: newer work is out, and nobody was told yet that the share counts; else 0
+--       1 when it is late: newer work is out, and nobody was told yet that the share counts; 2 when its header is solo work, so that it
+--       earns nothing and is in statistics only; else 0
 -- Output  billed commands (this one and every inner one), then a code per share in the order given:
 --         0 duplicate, nothing written   1 recorded, by this or (retry) by an earlier attempt
 --         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
 --         3 stale (late only): a block at its height or above has closed the round that it was found in; nothing written
 -- Errors  Redis' own text; then nothing is written (of several logins, some may keep a lastShare that is too new).
+-- The log of the window begins with the open round as it is then: under the scheme of before, its shares were not logged.
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
-local pow, round, hashrate, stats, candidates = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local pow, round, hashrate, stats, candidates, window = unpack(KEYS, 1, 6)
+local logging = ARGV[6] == '1'
 local DUPLICATE, RECORDED, UNRESOLVED, STALE = 0, 1, 2, 3
 
-local logins, at = {}, 6
+local logins, at = {}, 7
 for l = 1, tonumber(ARGV[5]) do
-  logins[l] = { name = ARGV[at], expire = ARGV[at + 1] == '1', hashrate = KEYS[4 + 2 * l], miner = KEYS[5 + 2 * l], shares = {} }
+  logins[l] = { name = ARGV[at], expire = ARGV[at + 1] == '1', hashrate = KEYS[5 + 2 * l], miner = KEYS[6 + 2 * l], shares = {} }
   at = at + 2
 end
 local shares = {}
@@ -30,7 +34,7 @@ for i = at, #ARGV, 8 do
   local share = {
     index = #shares + 1, login = login, pow = ARGV[i + 1], height = ARGV[i + 2], diff = ARGV[i + 3],
     tail = ARGV[i + 4] .. ':' .. ARGV[i + 5], ms = tonumber(ARGV[i + 5]), ts = ARGV[i + 6],
-    late = ARGV[i + 7] == '1',
+    late = ARGV[i + 7] == '1', solo = ARGV[i + 7] == '2',
   }
   share.evidence = share.diff .. ':' .. share.tail
   shares[share.index] = share
@@ -103,7 +107,7 @@ else
   if #fresh == 0 then return answer() end
 end
 
-local total, hashrateEntries, powEntries, credited = '0', {}, {}, {}
+local total, hashrateEntries, powEntries, credited, earning = '0', {}, {}, {}, {}
 for _, share in ipairs(fresh) do
   codes[share.index] = RECORDED
   local login = share.login
@@ -111,8 +115,11 @@ for _, share in ipairs(fresh) do
     login.sum, login.entries, login.ts = '0', {}, share.ts
     credited[#credited + 1] = login
   end
-  total = add(total, share.diff)
-  login.sum = add(login.sum, share.diff)
+  if not share.solo then
+    if login.sum == '0' then earning[#earning + 1] = login end
+    total = add(total, share.diff)
+    login.sum = add(login.sum, share.diff)
+  end
   if tonumber(share.ts) > tonumber(login.ts) then login.ts = share.ts end
   powEntries[#powEntries + 1] = share.height
   powEntries[#powEntries + 1] = share.pow
@@ -123,20 +130,40 @@ for _, share in ipairs(fresh) do
 end
 
 local undoLone = { 'ZREM', pow, shares[1].pow }
+local undoLog
 local function abort(reply)
   if lone then redis.pcall(unpack(undoLone)) end
+  if undoLog then redis.pcall(unpack(undoLog)) end
   return reply
 end
+if logging and #earning > 0 then
+  local group = {}
+  for i, login in ipairs(earning) do group[i] = login.name .. ':' .. login.sum end
+  local length = call('RPUSH', window, table.concat(group, ','))
+  if failed(length) then return abort(length) end
+  undoLog = { 'RPOP', window }
+  if length == 1 then
+    undoLog = { 'DEL', window }
+    local open = call('HGETALL', round)
+    if failed(open) then return abort(open) end
+    local seed, push = groups(open), { 'LPUSH', window }
+    for i = #seed, 1, -1 do push[#push + 1] = seed[i] end
+    if #seed > 0 then
+      local seeded = call(unpack(push))
+      if failed(seeded) then return abort(seeded) end
+    end
+  end
+end
 if not lone then steps[1] = append(pow, powEntries) end
-if #credited <= 2 then
-  for _, login in ipairs(credited) do steps[#steps + 1] = increment(round, login.name, login.sum) end
+if #earning <= 2 then
+  for _, login in ipairs(earning) do steps[#steps + 1] = increment(round, login.name, login.sum) end
 else
   local names, before = {}, nil
-  for i, login in ipairs(credited) do names[i] = login.name end
+  for i, login in ipairs(earning) do names[i] = login.name end
   before = call('HMGET', round, unpack(names))
   if failed(before) then return abort(before) end
   local write, restore, remove = { 'HSET', round }, { 'HSET', round }, { 'HDEL', round }
-  for i, login in ipairs(credited) do
+  for i, login in ipairs(earning) do
     local old = before[i]
     local sum = login.sum
     if old then
@@ -164,7 +191,7 @@ for _, login in ipairs(credited) do
   steps[#steps + 1] = append(login.hashrate, login.entries)
   if login.expire then steps[#steps + 1] = { command = { 'EXPIRE', login.hashrate, expiration } } end
 end
-steps[#steps + 1] = increment(stats, 'roundShares', total)
+if total ~= '0' then steps[#steps + 1] = increment(stats, 'roundShares', total) end
 for _, login in ipairs(credited) do
   steps[#steps + 1] = {
     command = { 'HSET', login.miner, 'lastShare', login.ts },

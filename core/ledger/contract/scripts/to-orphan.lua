@@ -3,9 +3,10 @@
 -- KEYS  1 <coin>:blocks:immature, or blocks:matured for a block that fell out of the chain after it had matured  2 <coin>:blocks:matured
 --       3 the block's credits: <coin>:credits:immature:<height>:<hash>, or <coin>:credits:<height>:<hash>  4 <coin>:finances
 --       5 the round's key  6 <coin>:shares:roundCurrent  7 <coin>:stats  8 <coin>:credits:all  9 <coin>:unlocker:moves  10 <coin>:unlocker:owed
+--       11 <coin>:shares:window
 -- ARGV  1 the move's plan as moves has it; empty: the whole move is this one step   2 final: 1 moves the block, 0 only takes back from logins
 --       3 the block's member now  4 its height  5 its member as an orphan  6 "<coin>:miners:"  7 what the credits are: immature or balance
---       8 merge: 1 gives the round's shares back to the open round, 0 drops them  9 the member of credits:all that goes; empty: none
+--       8 merge: 1 gives the round's shares back to the open round, and to the log of the window where there is one; 0 drops them  9 the member of credits:all that goes; empty: none
 --       10 Shannon that totalMined loses: 0, or the reward of a matured block   then the logins; at most 1,000
 -- Output  billed commands, then the code: 1 done  2 it was done before  0 the block is gone
 --         3 another plan is under way  4 final, but some credit or, with merge, some work is left; then the logins whose part is owed
@@ -13,7 +14,7 @@
 -- A login loses exactly what its entry in KEYS[3] holds, and that entry with it; its work moves with its entry in the round. One whose account
 -- cannot be written does not stop the others (see to-immature). A balance may fall below 0: it was paid out meanwhile, and coming credits fill it up.
 -- @prelude
-local list, matured, credits, finances, round, open, stats, all, moves, owed = unpack(KEYS)
+local list, matured, credits, finances, round, open, stats, all, moves, owed, window = unpack(KEYS)
 local plan, final, from, height, to, miners, field, merge, record, mined = unpack(ARGV, 1, 10)
 local GONE, DONE, BEFORE, REPLACED, INCOMPLETE = 0, 1, 2, 3, 4
 
@@ -93,13 +94,17 @@ if minus ~= '0' then steps[#steps + 1] = increment(finances, field, '-' .. minus
 if returned ~= '0' then
   steps[#steps + 1] = { command = takenWork, undo = function() return workBack end }
   steps[#steps + 1] = increment(stats, 'roundShares', returned)
+  -- The scheme may have become pplns since. Where there is no log yet, it begins with the open round, and that has the work.
+  local push = { 'RPUSHX', window }
+  for _, group in ipairs(groups({ unpack(workBack, 3) })) do push[#push + 1] = group end
+  steps[#steps + 1] = { command = push, undo = function(length) return length > 0 and { 'LTRIM', window, 0, 1 - #push } or nil end }
 end
 if final == '1' then
   if mined ~= '0' then steps[#steps + 1] = increment(finances, 'totalMined', '-' .. mined) end
   steps[#steps + 1] = append(matured, { height, to })
   steps[#steps + 1] = { command = { 'ZREM', list, from }, undo = function() return { 'ZADD', list, here, from } end }
   if record ~= '' then steps[#steps + 1] = { command = { 'ZREM', all, record } } end
-  if merge ~= '1' then steps[#steps + 1] = { command = { 'DEL', round } } end
+  if merge == '0' then steps[#steps + 1] = { command = { 'DEL', round } } end
   if plan ~= '' then steps[#steps + 1] = { command = { 'HDEL', moves, from } } end
 end
 local problem = run(steps)

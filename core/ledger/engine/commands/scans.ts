@@ -62,7 +62,7 @@ export function scan({ space, args: [cursor = "", ...options] }: Call): Reply {
 }
 
 /** How a reply shows an entry of each kind of collection. */
-const ELEMENTS: Readonly<Record<Exclude<KeyType, "string">, (name: string, value: SqlValue) => string[]>> = {
+const ELEMENTS: Readonly<Record<Exclude<KeyType, "string" | "list">, (name: string, value: SqlValue) => string[]>> = {
   hash: (name, value) => [name, String(value)],
   set: (name) => [name],
   zset: (name, value) => [name, formatScore(Number(value))],

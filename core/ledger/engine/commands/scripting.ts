@@ -10,6 +10,7 @@ import { settleOwed } from "../twins/settle-owed.ts";
 import { toImmature } from "../twins/to-immature.ts";
 import { toMatured } from "../twins/to-matured.ts";
 import { toOrphan } from "../twins/to-orphan.ts";
+import { trimWindow } from "../twins/trim-window.ts";
 import { countArgument } from "../values.ts";
 
 type Twin = (space: Keyspace, keys: readonly string[], argv: readonly string[], run: Call["run"]) => Reply;
@@ -23,6 +24,7 @@ const TWINS: Readonly<Record<keyof typeof LEDGER_SCRIPTS, Twin>> = {
   "to-orphan": toOrphan,
   "settle-owed": settleOwed,
   "exec-unchanged": (_, keys, argv, inner) => execUnchanged(inner, keys, argv),
+  "trim-window": trimWindow,
 };
 const twins = new Map<string, Twin>(Object.entries(TWINS));
 const scripts = Object.values(LEDGER_SCRIPTS);

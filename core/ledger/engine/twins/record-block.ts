@@ -5,6 +5,9 @@ import { entriesByScore, removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
+import { pplnsWeights, type ShareGroup } from "../../../payouts/schemes.ts";
+import { listOf, pushLast } from "../commands/lists.ts";
+import { readGroup, seedOf } from "./window-log.ts";
 import { attempt, isNatural, ScriptCalls } from "./script-calls.ts";
 
 const { duplicate, recorded, rival } = OUTCOME_CODES;
@@ -14,14 +17,15 @@ const NEPHEWS = 16;
 
 function parseKeys(keys: readonly string[]) {
   const [pow = "", round = "", hashrate = "", stats = "", own = "", miner = "", finders = "", closed = ""] = keys;
-  const [candidates = "", agreed = "", immature = "", matured = ""] = keys.slice(8);
-  return { pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed, immature, matured };
+  const [candidates = "", agreed = "", immature = "", matured = "", window = ""] = keys.slice(8);
+  return { pow, round, hashrate, stats, own, miner, finders, closed, candidates, agreed, immature, matured, window };
 }
 type BlockKeys = ReturnType<typeof parseKeys>;
 
 function parseArguments(argv: readonly string[]) {
   const [retry, sweep = "", expiration, since, login = "", member = "", height] = argv;
-  const [difficulty = "", worker = "", ms = "", ts = "", networkDifficulty = "", terms = "", inChain] = argv.slice(7);
+  const [difficulty = "", worker = "", ms = "", ts = "", networkDifficulty = "", terms = ""] = argv.slice(7);
+  const [inChain, scheme, size = "0"] = argv.slice(13);
   return {
     retry: retry === "1",
     sweep,
@@ -37,6 +41,8 @@ function parseArguments(argv: readonly string[]) {
     networkDifficulty,
     terms,
     inChain: inChain === "1",
+    scheme,
+    size: BigInt(size),
   };
 }
 type Block = ReturnType<typeof parseArguments>;
@@ -89,7 +95,7 @@ function totalShares(space: Keyspace, keys: BlockKeys, block: Block): bigint {
   for (const { name, value } of row ? space.entries(row.id) : []) {
     const counts = isNatural(String(value));
     if (counts) total += BigInt(String(value));
-    if (name !== block.login) continue;
+    if (name !== block.login || block.scheme !== "prop") continue;
     if (!counts) throw refuse(HASH_NOT_AN_INTEGER);
     own += BigInt(String(value));
   }
@@ -101,11 +107,64 @@ function put(space: Keyspace, key: string, member: string, score: number): void 
   space.put(space.open(key, "zset").id, member, score);
 }
 
-function closeRound(space: Keyspace, keys: BlockKeys, block: Block): void {
-  const { login, difficulty, worker, ms, ts } = block;
+/** Fields of one HSET, as the script has it. */
+const CLOSED_FIELDS = 3_000;
+
+/** What writing a block came to. */
+interface Written {
+  readonly terms: string;
+  /** From the entry in `pow` to the last step. */
+  readonly billed: number;
+}
+
+/** From the newest back, read as far as they are needed. */
+function* groupsOf(log: readonly string[]): Generator<ShareGroup> {
+  for (let at = log.length - 1; at >= 0; at -= 1) yield readGroup(log[at] ?? "");
+}
+
+/** What the last shares filled of the window, this one first, becomes the closed round. */
+function closeWindow(space: Keyspace, keys: BlockKeys, block: Block): Written {
+  const { login, difficulty, terms, size } = block;
+  let log = listOf(space, keys.window);
+  const seed = log.length === 0 ? seedOf(space, keys.round) : [];
+  log = [...log, ...seed, `${login}:${difficulty}`];
+  const weights = pplnsWeights(groupsOf(log), size);
+  pushLast(space, keys.window, [...seed, `${login}:${difficulty}`]);
+  const closed = space.open(keys.closed, "hash");
+  let filled = 0n;
+  for (const [owner, weight] of weights) {
+    space.put(closed.id, owner, String(weight));
+    filled += weight;
+  }
+  writeFound(space, keys, block, totalShares(space, keys, block));
+  space.put(space.open(keys.stats, "hash").id, "roundShares", "0");
+  space.dropKey(keys.round);
+  // ZADD pow, HGETALL, LRANGE, RPUSH, DEL, and the eight steps of every block.
+  const billed = 13 + Math.ceil(weights.size / CLOSED_FIELDS);
+  return { terms: terms.replace('"weights":null', `"weights":"${filled}"`), billed };
+}
+
+function closeRound(space: Keyspace, keys: BlockKeys, block: Block): Written {
+  const { login, difficulty, terms } = block;
   put(space, keys.pow, block.member, block.height);
+  if (block.scheme === "pplns") return closeWindow(space, keys, block);
+  if (block.scheme === "solo") {
+    space.put(space.open(keys.closed, "hash").id, login, difficulty);
+    writeFound(space, keys, block, BigInt(difficulty));
+    return { terms, billed: 10 };
+  }
   const total = totalShares(space, keys, block);
   incrementField(space, keys.round, login, difficulty);
+  writeFound(space, keys, block, total);
+  const round = space.find(keys.round);
+  if (round) space.rename(round, keys.closed);
+  space.remove(space.open(keys.stats, "hash").id, "roundShares");
+  return { terms, billed: 13 };
+}
+
+/** What a block's share and the block itself write under every scheme: eight commands. */
+function writeFound(space: Keyspace, keys: BlockKeys, block: Block, total: bigint): void {
+  const { login, difficulty, worker, ms, ts } = block;
   put(space, keys.hashrate, `${difficulty}:${login}:${worker}:${ms}`, Number(ts));
   const own = space.open(keys.own, "zset");
   space.put(own.id, `${difficulty}:${worker}:${ms}`, Number(ts));
@@ -114,12 +173,8 @@ function closeRound(space: Keyspace, keys: BlockKeys, block: Block): void {
   const finders = space.open(keys.finders, "zset");
   space.put(finders.id, login, Number(space.entry(finders.id, login) ?? 0) + 1);
   incrementField(space, keys.miner, "blocksFound", "1");
-  const stats = space.open(keys.stats, "hash");
-  space.put(stats.id, "lastBlockFound", ts);
-  const round = space.find(keys.round);
-  if (round) space.rename(round, keys.closed);
+  space.put(space.open(keys.stats, "hash").id, "lastBlockFound", ts);
   space.put(space.open(keys.miner, "hash").id, "lastShare", ts);
-  space.remove(stats.id, "roundShares");
 }
 
 /** Native twin of the script `record-block`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
@@ -141,12 +196,11 @@ export function recordBlock(space: Keyspace, names: readonly string[], argv: rea
     if (other) return [billed, rival];
   }
   if (has(space, keys.pow, block.member)) return [billed + 1, duplicate];
-  space.sql.transaction(() => closeRound(space, keys, block));
-  // ZADD pow, HGETALL, and the eleven steps.
-  billed += 13;
+  const written = space.sql.transaction(() => closeRound(space, keys, block));
+  billed += written.billed;
   if (block.terms === "") return [billed, recorded];
   const redis = new ScriptCalls(space);
   const id = `${block.member.slice(0, 18)}:${block.ts}`;
-  if (attempt(() => redis.hget(keys.agreed, id) ?? "") === "") redis.hset(keys.agreed, [[id, block.terms]]);
+  if (attempt(() => redis.hget(keys.agreed, id) ?? "") === "") redis.hset(keys.agreed, [[id, written.terms]]);
   return [billed + 1, recorded];
 }

@@ -1,10 +1,12 @@
 import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
 import type { Reply } from "../command.ts";
 import { incrementField } from "../commands/hashes-and-sets.ts";
+import { pushLast, putFirst } from "../commands/lists.ts";
 import { removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
+import { seedOf } from "./window-log.ts";
 
 const { duplicate, recorded, unresolved, stale } = OUTCOME_CODES;
 
@@ -31,6 +33,8 @@ interface Share {
   readonly ms: number;
   readonly ts: number;
   readonly late: boolean;
+  /** Its header is solo work: it earns nothing. */
+  readonly solo: boolean;
 }
 
 interface Batch {
@@ -38,21 +42,23 @@ interface Batch {
   readonly sweep: string;
   readonly expirationMs: number;
   readonly since: number;
+  /** Under pplns: the batch is a group of the window's log. */
+  readonly logging: boolean;
   readonly logins: readonly Login[];
   readonly shares: readonly Share[];
 }
 
 function parse(keys: readonly string[], argv: readonly string[]): Batch {
-  const [retry, sweep = "", expiration = "", since = "", count = ""] = argv;
+  const [retry, sweep = "", expiration = "", since = "", count = "", logging] = argv;
   const logins: Login[] = [];
   for (let l = 0; l < Number(count); l++) {
-    const [name = "", renew] = argv.slice(5 + 2 * l, 7 + 2 * l);
-    const [hashrateKey = "", minerKey = ""] = keys.slice(5 + 2 * l, 7 + 2 * l);
+    const [name = "", renew] = argv.slice(6 + 2 * l, 8 + 2 * l);
+    const [hashrateKey = "", minerKey = ""] = keys.slice(6 + 2 * l, 8 + 2 * l);
     logins.push({ name, renew: renew === "1", hashrateKey, minerKey, shares: [], fresh: [] });
   }
   const shares: Share[] = [];
-  for (let i = 5 + 2 * logins.length; i < argv.length; i += 8) {
-    const [index, pow = "", height, diff = "", worker = "", ms = "", ts, late] = argv.slice(i, i + 8);
+  for (let i = 6 + 2 * logins.length; i < argv.length; i += 8) {
+    const [index, pow = "", height, diff = "", worker = "", ms = "", ts, kind] = argv.slice(i, i + 8);
     const login = logins[Number(index) - 1];
     if (!login) throw refuse("ERR record-shares: a share of a login that is not listed");
     const share: Share = {
@@ -65,12 +71,21 @@ function parse(keys: readonly string[], argv: readonly string[]): Batch {
       entry: `${diff}:${login.name}:${worker}:${ms}`,
       ms: Number(ms),
       ts: Number(ts),
-      late: late === "1",
+      late: kind === "1",
+      solo: kind === "2",
     };
     shares.push(share);
     login.shares.push(share);
   }
-  return { retry: retry === "1", sweep, expirationMs: Number(expiration) * 1000, since: Number(since), logins, shares };
+  return {
+    retry: retry === "1",
+    sweep,
+    expirationMs: Number(expiration) * 1000,
+    since: Number(since),
+    logging: logging === "1",
+    logins,
+    shares,
+  };
 }
 
 /** What was found out before anything is written. */
@@ -119,13 +134,23 @@ function judge(
   return { codes, askedClosed: closedHeight !== null };
 }
 
-function creditRound(space: Keyspace, roundKey: string, credited: readonly Login[]): void {
-  if (credited.length <= 2) {
-    for (const login of credited) incrementField(space, roundKey, login.name, String(sumOf(login.fresh)));
+/** Before the round has the batch: where the log begins, it begins with the round. @returns commands billed */
+function logGroup(space: Keyspace, windowKey: string, roundKey: string, earning: readonly Login[]): number {
+  const length = pushLast(space, windowKey, [earning.map((login) => `${login.name}:${sumOf(login.fresh)}`).join(",")]);
+  if (length > 1) return 1;
+  const seed = seedOf(space, roundKey);
+  if (seed.length === 0) return 2;
+  putFirst(space, windowKey, seed);
+  return 3;
+}
+
+function creditRound(space: Keyspace, roundKey: string, earning: readonly Login[]): void {
+  if (earning.length <= 2) {
+    for (const login of earning) incrementField(space, roundKey, login.name, String(sumOf(login.fresh)));
     return;
   }
   const before = space.typed(roundKey, "hash");
-  const sums = credited.map((login) => {
+  const sums = earning.map((login) => {
     const old = (before ? space.entry(before.id, login.name) : undefined) ?? "0";
     if (!/^\d+$/.test(String(old))) throw refuse(HASH_NOT_AN_INTEGER);
     const sum = BigInt(String(old)) + sumOf(login.fresh);
@@ -133,11 +158,12 @@ function creditRound(space: Keyspace, roundKey: string, credited: readonly Login
     return sum;
   });
   const round = space.open(roundKey, "hash");
-  credited.forEach((login, i) => space.put(round.id, login.name, String(sums[i])));
+  earning.forEach((login, i) => space.put(round.id, login.name, String(sums[i])));
 }
 
+/** What the shares earn. */
 function sumOf(shares: readonly Share[]): bigint {
-  return shares.reduce((sum, share) => sum + share.difficulty, 0n);
+  return shares.reduce((sum, share) => (share.solo ? sum : sum + share.difficulty), 0n);
 }
 
 function put(space: Keyspace, key: string, entries: readonly (readonly [member: string, score: number])[]): void {
@@ -146,22 +172,24 @@ function put(space: Keyspace, key: string, entries: readonly (readonly [member: 
 }
 
 /** What the script bills for the same batch. */
-function billed(batch: Batch, credited: readonly Login[], askedClosed: boolean): number {
+function billed(batch: Batch, credited: readonly Login[], askedClosed: boolean, logged: number): number {
   const { retry, sweep, logins, shares } = batch;
   // EVALSHA, the sweep, the evidence of each login, the duplicate check, the candidates.
   const checks = 1 + (sweep === "" ? 0 : 1) + (retry ? logins.length : 0) + 1 + (askedClosed ? 1 : 0);
   if (credited.length === 0) return checks;
   // For a lone first attempt the duplicate check is the ZADD; the round is HMGET and HSET from three logins on.
   const pow = shares.length === 1 && !retry && shares[0]?.late === false ? 0 : 1;
-  const round = Math.min(credited.length, 2);
+  const earning = credited.filter(({ fresh }) => fresh.some(({ solo }) => !solo)).length;
+  // And the sum of the round in the stats.
+  const round = earning === 0 ? 0 : Math.min(earning, 2) + 1;
   const renewals = credited.filter((login) => login.renew).length;
-  // ZADD hashrate, HINCRBY stats; ZADD and HSET a login.
-  return checks + pow + round + 2 + 2 * credited.length + renewals;
+  // ZADD hashrate; ZADD and HSET a login.
+  return checks + logged + pow + round + 1 + 2 * credited.length + renewals;
 }
 
 /** Native twin of the script `record-shares`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
 export function recordShares(space: Keyspace, keys: readonly string[], argv: readonly string[]): Reply {
-  const [powKey = "", roundKey = "", hashrateKey = "", statsKey = "", candidatesKey = ""] = keys;
+  const [powKey = "", roundKey = "", hashrateKey = "", statsKey = "", candidatesKey = "", windowKey = ""] = keys;
   const batch = parse(keys, argv);
   if (batch.sweep !== "") removeByScore(space, powKey, "-inf", `(${batch.sweep}`);
   return space.sql.transaction(() => {
@@ -169,25 +197,27 @@ export function recordShares(space: Keyspace, keys: readonly string[], argv: rea
     const fresh = batch.logins.flatMap((login) => login.fresh).toSorted((a, b) => a.index - b.index);
     // In the order of their first share, as the script meets them.
     const credited = [...new Set(fresh.map((share) => share.login))];
-    if (credited.length === 0) return [billed(batch, credited, askedClosed), ...codes];
+    if (credited.length === 0) return [billed(batch, credited, askedClosed, 0), ...codes];
+    const earning = [...new Set(fresh.filter(({ solo }) => !solo).map(({ login }) => login))];
+    const logged = batch.logging && earning.length > 0 ? logGroup(space, windowKey, roundKey, earning) : 0;
     put(
       space,
       powKey,
       fresh.map((share) => [share.pow, share.height]),
     );
-    creditRound(space, roundKey, credited);
+    creditRound(space, roundKey, earning);
     put(
       space,
       hashrateKey,
       fresh.map((share) => [share.entry, share.ts]),
     );
     for (const login of credited) creditLogin(space, login, batch.expirationMs);
-    incrementField(space, statsKey, "roundShares", String(sumOf(fresh)));
+    if (earning.length > 0) incrementField(space, statsKey, "roundShares", String(sumOf(fresh)));
     for (const login of credited) {
       const lastShare = Math.max(...login.fresh.map((share) => share.ts));
       space.put(space.open(login.minerKey, "hash").id, "lastShare", String(lastShare));
     }
-    return [billed(batch, credited, askedClosed), ...codes];
+    return [billed(batch, credited, askedClosed, logged), ...codes];
   });
 }
 

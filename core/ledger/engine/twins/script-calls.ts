@@ -1,5 +1,6 @@
 import { RedisReplyError } from "../../contract/redis-port.ts";
 import { incrementField } from "../commands/hashes-and-sets.ts";
+import { pushLast } from "../commands/lists.ts";
 import { HASH_NOT_AN_INTEGER, NO_SUCH_KEY, refuse } from "../errors.ts";
 import type { Keyspace, KeyRow } from "../keyspace.ts";
 
@@ -72,6 +73,10 @@ export class ScriptCalls {
     this.#space.removeAll(this.#read(key, "zset"), [member]);
   }
 
+  rpushx(key: string, values: readonly string[]): void {
+    if (this.#read(key, "list")) pushLast(this.#space, key, values);
+  }
+
   rename(from: string, to: string): void {
     this.billed += 1;
     const row = this.#space.find(from);
@@ -84,7 +89,7 @@ export class ScriptCalls {
     this.#space.dropKey(key);
   }
 
-  #read(key: string, type: "hash" | "zset"): KeyRow | null {
+  #read(key: string, type: "hash" | "list" | "zset"): KeyRow | null {
     this.billed += 1;
     return this.#space.typed(key, type);
   }

@@ -3,6 +3,7 @@ import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
 import { MOVE_CODES } from "./move-codes.ts";
+import { windowGroups } from "./window-log.ts";
 import { attempt, isNatural, isWhole, needWhole, ScriptCalls } from "./script-calls.ts";
 
 const { gone, done, before, replaced, incomplete } = MOVE_CODES;
@@ -22,7 +23,7 @@ export function toOrphan(space: Keyspace, keys: readonly string[], argv: readonl
 
 function move(redis: ScriptCalls, keys: readonly string[], argv: readonly string[]): Reply {
   const [list = "", matured = "", credits = "", finances = "", round = "", open = "", stats = "", all = ""] = keys;
-  const [moves = "", owed = ""] = keys.slice(8);
+  const [moves = "", owed = "", window = ""] = keys.slice(8);
   const [plan = "", last, from = "", height = "", to = "", miners = "", field = "", merge, record = "", mined = ""] =
     argv;
   const final = last === "1";
@@ -64,6 +65,7 @@ function move(redis: ScriptCalls, keys: readonly string[], argv: readonly string
   if (returned > 0n) {
     redis.hdel(round, workers);
     redis.hincrby(stats, "roundShares", String(returned));
+    redis.rpushx(window, windowGroups(changes.map((change) => [change.login, change.work ?? "0"])));
   }
   if (final) {
     if (mined !== "0") redis.hincrby(finances, "totalMined", `-${mined}`);
