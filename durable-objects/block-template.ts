@@ -59,6 +59,10 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     await this.#root?.refresh();
   }
 
+  async closeRound(height: number): Promise<void> {
+    await this.#root?.closeRound(height);
+  }
+
   async pause(paused: boolean): Promise<void> {
     this.#root?.pause(paused);
   }

@@ -45,6 +45,8 @@ export interface BlockTemplateRpc {
   guard(): Promise<void>;
   /** Polls at once: a block was found. */
   refresh(): Promise<void>;
+  /** Tells every session that a block of the pool's at this height is about to close the round. */
+  closeRound(height: number): Promise<void>;
   health(): Promise<WorkHealth>;
 }
 

@@ -78,6 +78,10 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
         void env.BLOCK_TEMPLATE.getByName("main")
           .refresh()
           .catch((error: unknown) => log.warn("work not refreshed", { error: thrown(error) })),
+      onClosing: (height) =>
+        env.BLOCK_TEMPLATE.getByName("main")
+          .closeRound(height)
+          .catch((error: unknown) => log.warn("the close of a round was not announced", { error: thrown(error) })),
       // For charts and the guard only; whoever cannot be told now is not told.
       onRefuted: ({ login, worker }, client) => {
         this.#reporter.count({ kind: "invalid" }, 0, login);

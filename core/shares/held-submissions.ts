@@ -1,4 +1,4 @@
-import { sleep, type Clock } from "../clock.ts";
+import { sleep, within, type Clock } from "../clock.ts";
 import type { GroupCommit } from "../ledger/write-path/group-commit.ts";
 import type { HeldStage, HeldSubmission, OutboxStore } from "../ledger/write-path/outbox-store.ts";
 import type { BlockRecord, RecordOutcome, ShareRecord } from "../ledger/contract/records.ts";
@@ -11,6 +11,9 @@ const REST_MS = 5_000;
 
 /** When the object asks to be woken for what it holds, should this life end before. */
 const WAKE_AFTER_MS = 30_000;
+
+/** A block is not recorded later than this for want of an answer from those who are told of it first. */
+const TELL_WITHIN_MS = 1_000;
 
 /** What became of a held submission. `refuted`: its proof of work was wrong, and it is not credited. */
 export type HeldOutcome =
@@ -26,6 +29,8 @@ export interface HeldSubmissionsOptions {
   readonly proves: (record: BlockRecord) => Promise<boolean>;
   /** A node accepted a block: there is new work. */
   readonly onAccepted: () => void;
+  /** A block is about to close a round; awaited for a second at most. Never rejects. */
+  readonly onClosing: (height: number) => Promise<void>;
   /** Something that should not fail has failed; it is tried again. */
   readonly onFailure: (error: unknown) => void;
   /** A submission has come to its end, in whatever life it began. */
@@ -125,16 +130,25 @@ export class HeldSubmissions {
       case "recordShare":
         return { event: "recorded", outcome: await commit.commit({ kind: "share", record, retry, heldId }) };
       case "recordBlock": {
+        await this.#tellClosing(record);
         const outcome = await commit.commit({ kind: "block", record, retry, heldId });
         return outcome === "rival" ? { event: outcome } : { event: "recorded", outcome };
       }
       case "confirm":
         return { event: await blocks.confirm(record) };
       case "recordConfirmed": {
+        await this.#tellClosing(record);
         const confirmed = { ...record, inChain: true };
         return { event: "recorded", outcome: await commit.commit({ kind: "block", record: confirmed, retry, heldId }) };
       }
     }
+  }
+
+  /** Before a block is recorded, not after: whoever holds shares back until a round is closed must find that the pool knows. */
+  async #tellClosing({ height, solo }: BlockRecord): Promise<void> {
+    const { clock, onClosing } = this.#options;
+    if (solo === true) return;
+    await within(clock, TELL_WITHIN_MS, onClosing(height), undefined);
   }
 }
 

@@ -17,7 +17,7 @@ import { HeldSubmissions, type HeldOutcome } from "./held-submissions.ts";
 import { isGood, judgeClaim, type GoodJudgement, type Judgement } from "./judgement.ts";
 import { ProofChecks } from "./proof-checks.ts";
 import { RefutedClaims } from "./refuted-claims.ts";
-import { verdictOf, unavailable, type ShareSubmission, type ShareVerdict } from "./share.ts";
+import { isLate, verdictOf, unavailable, type ShareSubmission, type ShareVerdict } from "./share.ts";
 import { VerificationQueue } from "./verification-queue.ts";
 
 /**
@@ -52,6 +52,8 @@ export interface ShareProcessorOptions {
   readonly wakeAt: (atMs: number) => void;
   /** A node accepted a block: there is new work. */
   readonly onBlock: () => void;
+  /** A block is about to close a round (see {@link HeldSubmissions}). */
+  readonly onClosing: (height: number) => Promise<void>;
   /** A claim that was accepted before it was verified has been refuted. @param client who sent it, where that is known */
   readonly onRefuted: (record: ShareRecord, client: string | undefined) => void;
   readonly log: Logger;
@@ -132,7 +134,7 @@ export class ShareProcessor {
   }
 
   #openHeld(): HeldSubmissions {
-    const { store, nodes, clock, random, wakeAt, onBlock, log } = this.#options;
+    const { store, nodes, clock, random, wakeAt, onBlock, onClosing, log } = this.#options;
     const blocks = new BlockPath({
       nodes,
       clock,
@@ -148,6 +150,7 @@ export class ShareProcessor {
       clock,
       proves: (record) => this.#checks.proves(record),
       onAccepted: onBlock,
+      onClosing,
       onFailure: (error) => this.#failed("held submission not settled", error),
       onEnd: (record, end) => this.#ended(record, end),
       wakeAt,
@@ -288,19 +291,20 @@ export class ShareProcessor {
 
   /** The first submission of a proof of work, with a claim that is good enough or none. @param begun its full verification, where that is under way */
   async #decide(share: ShareSubmission, claim: GoodJudgement | null, begun?: Promise<Judgement>): Promise<Decision> {
-    const { keeper, clock, queueTimeoutMs } = this.#options;
+    const { keeper, clock, queueTimeoutMs, writer } = this.#options;
     const epoch = this.#epochOf(share.job.height);
+    const late = isLate(share, this.#workHeight);
     // A block must not wait for a cache: its claim is as hard to forge as a block, and the node verifies it.
     if (claim?.kind === "block" && !keeper.has(epoch)) return this.#found("foundClaimed", share, claim.record);
     const judged = begun ?? this.#checks.check(share);
     let judgement = await within(clock, claim ? ANSWER_WITHIN_MS : queueTimeoutMs, judged, null);
     if (judgement === null && claim) {
       if (claim.kind === "block") return this.#found("foundClaimed", share, claim.record);
-      // What is promised on a claim must come true by a cache. Where that is there, the answer is only a matter of turns.
+      // What is promised on a claim must come true, by a cache and in its round. Where the cache is there, the answer is only a matter of turns.
       if (!keeper.has(epoch)) {
-        return keeper.canHave(epoch)
-          ? this.#promise(share, claim.record, judged)
-          : { answer: unavailable("no light cache") };
+        if (!keeper.canHave(epoch)) return { answer: unavailable("no light cache") };
+        if (late && share.job.height <= (await writer.closedHeight())) return { answer: { kind: "stale" } };
+        return this.#promise(share, claim.record, judged);
       }
       judgement = await within(clock, queueTimeoutMs, judged, null);
     }
@@ -309,7 +313,6 @@ export class ShareProcessor {
     this.#checks.trust(share);
     if (judgement.kind === "block") return this.#found("found", share, judgement.record);
     const { record } = judgement;
-    const late = share.job.height < Math.max(this.#workHeight, share.workHeight ?? 0);
     const outcome = await this.#commit.commit({ kind: "share", record, retry: share.retry, heldId: null, late });
     const verdict = verdictOf(outcome, false);
     this.#remember(record, verdict);

@@ -36,6 +36,19 @@ export interface ShareSubmission {
   readonly staleBefore?: number;
 }
 
+/**
+ * Whether a share is of a job that may have outlived its round: nobody is told that it counts before the ledger has said that no block of
+ * the pool's has closed that round.
+ * @param workHeight of the newest work that is known
+ */
+export function isLate(
+  share: { readonly job: Pick<Job, "height" | "roundClosed">; readonly workHeight?: number },
+  workHeight: number,
+): boolean {
+  const { job, workHeight: known = 0 } = share;
+  return job.roundClosed === true || job.height < Math.max(workHeight, known);
+}
+
 /** How a verdict counts in charts and rates; null for one that says nothing of the miner. */
 export function countedAs({ kind }: ShareVerdict): Verdict | null {
   return kind === "unavailable" || kind === "lowDifficulty" ? null : kind;

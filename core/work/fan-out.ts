@@ -15,6 +15,9 @@ export interface FanOutDeps {
 /** Pauses before a failed delivery is tried again; after the last one it waits for the next job. */
 const RETRY_AFTER_MS = [100, 500, 2000] as const;
 
+/** How often it is looked whether all have answered. */
+const LOOK_EVERY_MS = 10;
+
 interface Target {
   /** Grows with every subscription: a `0` from a push of before is not believed. */
   subscription: number;
@@ -59,6 +62,13 @@ export class FanOut {
   /** True while there are targets whose delivery has not begun. */
   get pending(): boolean {
     return this.#next < this.#queue.length;
+  }
+
+  /** Resolves when every target has answered to what was published last, at the latest after about `withinMs`. */
+  async delivered(withinMs: number): Promise<void> {
+    const isBusy = () => this.pending || [...this.#targets.values()].some(({ busy }) => busy);
+    for (let waitedMs = 0; waitedMs < withinMs && isBusy(); waitedMs += LOOK_EVERY_MS)
+      await this.#deps.wait(LOOK_EVERY_MS);
   }
 
   /**

@@ -19,7 +19,10 @@ export interface NodeJob {
 export type HeaderTerms = Omit<ShareTerms, "networkDifficulty">;
 
 /** A header as the pool hands it out: what its shares are worth is fixed. */
-export interface Job extends NodeJob, HeaderTerms {}
+export interface Job extends NodeJob, HeaderTerms {
+  /** It was public when the pool found a block of its height or above: its shares belong to the round that this block closes. */
+  readonly roundClosed?: boolean | undefined;
+}
 
 /** What may be mined at one moment. */
 export interface WorkSnapshot {

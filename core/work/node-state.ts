@@ -1,15 +1,35 @@
 import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown } from "../log.ts";
+import type { WorkSnapshot } from "./job.ts";
 import type { OnceLog } from "./once-log.ts";
+import type { UpstreamStatus } from "./upstream-health.ts";
 
 /** One entry of `eth:nodes`: this pool under its own name, or a node under its. */
-export interface NodeState {
+interface NodeState {
   /** Letters, digits, `-` and `_`: the API splits the field names at `:`. */
   readonly name: string;
   readonly height: number;
   readonly networkDifficulty: bigint;
   /** Unix time in ms of the last sign of life. */
   readonly lastBeatMs: number;
+}
+
+/** This pool under its own name, and beside it the nodes that have answered. */
+export function nodeStatesOf(
+  poolName: string,
+  work: WorkSnapshot | null,
+  nodes: readonly UpstreamStatus[],
+): readonly NodeState[] {
+  const states: NodeState[] = [];
+  if (work !== null) {
+    const { height, networkDifficulty } = work.current;
+    states.push({ name: poolName, height, networkDifficulty, lastBeatMs: work.confirmedAtMs });
+  }
+  for (const { name, height, networkDifficulty, answeredAtMs } of nodes) {
+    if (name === poolName || height === null || networkDifficulty === null || answeredAtMs === null) continue;
+    states.push({ name, height, networkDifficulty, lastBeatMs: answeredAtMs });
+  }
+  return states;
 }
 
 /** `WriteNodeState` of open-ethereum-pool, for all entries in one command. Times are written in whole seconds. */

@@ -33,6 +33,8 @@ export class PushPace {
     if (nowMs - atMs > maxAgeMs / 3) return true;
     if (work.sequence === last.sequence) return false;
     if (work.current.height !== last.current.height) return true;
+    // Shares of what they have are stale by now.
+    if (last.current.roundClosed === true && work.current.roundClosed !== true) return true;
     // A node takes no block that another one has made; what the first one is up to nobody knows.
     if (node !== lastNode && node !== null && lastNode !== null) return true;
     // Time only lowers the difficulty of a height. Where it rises, the block before is another one.

@@ -6,7 +6,7 @@ import { FallWatch } from "./fall-watch.ts";
 import type { FanOut } from "./fan-out.ts";
 import type { HeaderTerms, NodeJob, WorkSnapshot } from "./job.ts";
 import type { NodeClient } from "./node-client.ts";
-import type { NodeState, NodeStateWriter } from "./node-state.ts";
+import { type NodeStateWriter, nodeStatesOf } from "./node-state.ts";
 import { parseNotify } from "./node-work.ts";
 import { OnceLog } from "./once-log.ts";
 import { PollPace } from "./poll-pace.ts";
@@ -14,6 +14,7 @@ import { Poller } from "./poller.ts";
 import { PushPace } from "./push-pace.ts";
 import {
   acceptWork,
+  closeRound,
   snapshotOf,
   withdrawWork,
   type OfferOutcome,
@@ -78,6 +79,8 @@ const PROBE_WAIT_MS = 3_000;
 const PATIENCE_MS = { least: 500, most: 1000 } as const;
 /** A node has the work after a block of its own within some tens of ms; after these the next round is near anyway. */
 const REFRESH_PAUSES_MS = [0, 50, 150, 300] as const;
+/** A round waits so long for the sessions to hear that it closes. */
+const CLOSING_MS = 500;
 /**
  * The store need not have confirmed a write before the work goes out. After a restart the count goes on beyond whatever may have
  * gone out and was not written.
@@ -198,6 +201,19 @@ export class TemplateRoot {
     }
   }
 
+  /**
+   * A block of the pool's is about to be recorded. Resolves when every session knows, or most do: a share of its round that is handed in
+   * later is stale then, also while the nodes have no newer work.
+   */
+  async closeRound(height: number): Promise<void> {
+    const state = closeRound(this.#state, height);
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#isSaved = false;
+    this.#publish();
+    await this.#deps.fanOut.delivered(CLOSING_MS);
+  }
+
   /** Pauses the pool or lets it go on: every session hears of it at once. */
   pause(paused: boolean): void {
     if (paused !== this.#deps.paused.get()) this.#deps.paused.set(paused);
@@ -286,7 +302,9 @@ export class TemplateRoot {
     if (fresh === null) this.#once.problem("work", "none", "no node gives work: miners hear `Work not ready`");
     else this.#once.solved("work", "there is work again", { height: fresh.current.height });
     this.#publishIfDue();
-    if (!this.#deps.paused.get()) void this.#deps.nodeState.offer(this.#nodeStates(fresh), this.#nowMs, this.#once);
+    const { paused, nodeState, poolName, health } = this.#deps;
+    const states = nodeStatesOf(poolName, fresh, health.statuses());
+    if (!paused.get()) void nodeState.offer(states, this.#nowMs, this.#once);
   }
 
   #offer(offer: WorkOffer): OfferOutcome {
@@ -374,20 +392,5 @@ export class TemplateRoot {
     } else {
       this.#once.problem(`upstream ${node}`, kind, `upstream is ${kind}`, { upstream: node, reason });
     }
-  }
-
-  /** This pool under its own name, and beside it the nodes that have answered. */
-  #nodeStates(fresh: WorkSnapshot | null): NodeState[] {
-    const { poolName, health } = this.#deps;
-    const states: NodeState[] = [];
-    if (fresh !== null) {
-      const { height, networkDifficulty } = fresh.current;
-      states.push({ name: poolName, height, networkDifficulty, lastBeatMs: fresh.confirmedAtMs });
-    }
-    for (const { name, height, networkDifficulty, answeredAtMs } of health.statuses()) {
-      if (name === poolName || height === null || networkDifficulty === null || answeredAtMs === null) continue;
-      states.push({ name, height, networkDifficulty, lastBeatMs: answeredAtMs });
-    }
-    return states;
   }
 }

@@ -98,6 +98,14 @@ export function withdrawWork(state: TemplateState, isFrom: (node: string | null)
   return { ...state, sequence: state.sequence + 1, jobs };
 }
 
+/** The pool has found a block: what has been public by now, of its height and below, is of the round that it closes. */
+export function closeRound(state: TemplateState, height: number): TemplateState {
+  const closes = (job: Job) => job.height <= height && job.roundClosed !== true;
+  if (!state.jobs.some(closes)) return state;
+  const jobs = state.jobs.map((job) => (closes(job) ? { ...job, roundClosed: true } : job));
+  return { ...state, sequence: state.sequence + 1, jobs };
+}
+
 /** True where there is no work, or none that a node has confirmed within `maxAgeMs`. */
 function isExpired(state: TemplateState, { nowMs, maxAgeMs }: { nowMs: number; maxAgeMs: number }): boolean {
   return state.jobs.length === 0 || nowMs - state.confirmedAtMs > maxAgeMs;
@@ -114,13 +122,14 @@ export function snapshotOf(
   return { sequence: state.sequence, current: bare(current), jobs, confirmedAtMs: state.confirmedAtMs };
 }
 
-const bare = ({ header, seed, height, networkDifficulty, poolDifficulty, classTable }: Job): Job => ({
+const bare = ({ header, seed, height, networkDifficulty, poolDifficulty, classTable, roundClosed }: Job): Job => ({
   header,
   seed,
   height,
   networkDifficulty,
   poolDifficulty,
   classTable,
+  ...(roundClosed === true && { roundClosed }),
 });
 
 /** A push that did not say where it was from is known to be a node's as soon as that node is polled. */
@@ -131,9 +140,11 @@ function attribute(state: TemplateState, node: string | null): TemplateState {
 }
 
 function promote(state: TemplateState, offer: WorkOffer, context: TemplateContext) {
-  // A header that was public keeps its terms, whatever the settings are now.
-  const { poolDifficulty, classTable } = state.jobs.find(({ header }) => header === offer.job.header) ?? context.terms;
-  const stamped = bare({ ...offer.job, poolDifficulty, classTable });
+  // A header that was public keeps its terms and its round, whatever the settings are now.
+  const known: HeaderTerms & Pick<Job, "roundClosed"> =
+    state.jobs.find(({ header }) => header === offer.job.header) ?? context.terms;
+  const { poolDifficulty, classTable, roundClosed } = known;
+  const stamped = bare({ ...offer.job, poolDifficulty, classTable, roundClosed });
   const held: HeldJob = { ...stamped, node: offer.node, learnedAtMs: context.nowMs };
   const backlog = state.jobs.filter(
     (job) =>

@@ -21,6 +21,7 @@ const stored = v.object({
       // Left out by objects of before headers had terms.
       poolDifficulty: v.exactOptional(v.bigint()),
       classTable: v.exactOptional(v.picklist([0, 1])),
+      roundClosed: v.exactOptional(v.boolean()),
       node: v.nullable(v.string()),
       learnedAtMs: v.number(),
     }),

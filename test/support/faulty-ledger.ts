@@ -65,6 +65,7 @@ export class FaultyLedger {
       workAt: (height) => void (workHeight = height),
       billedCommands: 0,
       serverChanges: 0,
+      closedHeight: async () => this.#closedHeight,
       explainRefusal: async (login) => ({
         shared: this.refusesAll ? "eth:stats is a string, and must be a hash" : null,
         own:

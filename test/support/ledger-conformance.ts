@@ -364,6 +364,14 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(await redis.command(["ZSCORE", "eth:pow", pow(now)])).toBeNull();
     });
 
+    test("says up to which height its rounds are closed", async () => {
+      const found = block();
+      expect(await newWriter().closedHeight()).toBe(-1);
+      await newWriter().recordBlock(found, false);
+      await newWriter().recordBlock(block({ height: found.height + 2 }), false);
+      expect(await newWriter().closedHeight()).toBe(found.height + 2);
+    });
+
     test("a block whose share was there before is a duplicate and closes nothing", async () => {
       const one = share();
       await record(one);

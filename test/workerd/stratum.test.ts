@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
@@ -51,6 +52,19 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("eth-proxy over a WebSocket to 
     await pushNodeWork();
     expect(await miner.read(1)).toEqual([`{"id":0,"jsonrpc":"2.0","result":${workOf(2)}}`]);
     expect(await miner.ask(submit(3, headerOf(1)))).toEqual(['{"id":3,"jsonrpc":"2.0","result":true}']);
+  });
+
+  it("tells the verifier that the round of a job was closed, once the template has said so, and the miner hears nothing of that", async () => {
+    const miner = await loggedIn();
+    await miner.ask(submit(1));
+    await env.BLOCK_TEMPLATE.getByName("main").closeRound(100);
+    expect(await miner.ask(submit(2))).toEqual(['{"id":2,"jsonrpc":"2.0","result":true}']);
+    expect(world.shares.map(({ job }) => job.roundClosed)).toEqual([undefined, true]);
+    nodeHas(2, 100);
+    await pushNodeWork();
+    await miner.read(1);
+    await miner.ask(submit(3, headerOf(2)));
+    expect(world.shares.at(-1)?.job.roundClosed).toBeUndefined();
   });
 
   it("answers false to a stale share and to an invalid one, and 22 to a duplicate, and stays", async () => {

@@ -47,7 +47,7 @@ export interface RefusalCause {
 export interface LedgerWriter {
   /**
    * Writes a batch of shares in one request and one atomic step.
-   * @param late those of the batch that are on older work than the newest and that nobody was told yet to count: held back from a round
+   * @param late those of the batch whose round may be over (`isLate` in core/shares/share.ts) and that nobody was told yet to count: held back from a round
    * that is closed, they would be worth more in the next one (docs/protocol.md, section 7)
    */
   recordShares(
@@ -62,6 +62,8 @@ export interface LedgerWriter {
   workAt(height: number): void;
   /** Writes a block, closes the round and adds the candidate, in one atomic step. */
   recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome>;
+  /** Greatest height of a block of the pool's that is a candidate still; -1 for none. One command. */
+  closedHeight(): Promise<number>;
   /** After a refusal: looks at the keys that a write of this login needs. @throws RedisUnreachableError */
   explainRefusal(login: string): Promise<RefusalCause>;
   /** How often the server was seen to be another than before (it had lost a script that it had run): it may have lost writes as well. */

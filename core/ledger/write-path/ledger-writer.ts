@@ -115,6 +115,12 @@ class ScriptedLedgerWriter implements LedgerWriter {
     return window !== null && window > WIDEST_WINDOW ? WIDEST_WINDOW : window;
   }
 
+  async closedHeight(): Promise<number> {
+    this.billedCommands += 1;
+    const newest = await this.#redis.command(["ZREVRANGE", this.#keys.candidates, 0, 0, "WITHSCORES"]);
+    return Array.isArray(newest) && newest[1] !== undefined ? Number(newest[1]) : -1;
+  }
+
   explainRefusal(login: string): Promise<RefusalCause> {
     return explainRefusal(this.#redis, this.#keys, login);
   }

@@ -238,6 +238,7 @@ class World extends SessionRig {
       queueTimeoutMs: 30_000,
       wakeAt: (atMs) => bell.ringAt(atMs),
       onBlock: () => undefined,
+      onClosing: async () => undefined,
       onRefuted: () => undefined,
       log: createLogger({ level: "error", sink: () => undefined, now: () => 0 }),
     });

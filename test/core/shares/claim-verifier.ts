@@ -118,6 +118,7 @@ export function claimVerifier(options: { readonly slices?: number; readonly outc
     queueTimeoutMs: 30_000,
     wakeAt: () => undefined,
     onBlock: () => undefined,
+    onClosing: async () => undefined,
     onRefuted: ({ worker }, client) => void refuted.push([worker, client]),
     log: createLogger({ level: "error", sink: () => undefined, now: () => 0 }),
   });

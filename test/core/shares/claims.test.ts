@@ -1,7 +1,19 @@
 import { describe, expect, it } from "vitest";
+import type { ShareRecord } from "../../../core/ledger/contract/records.ts";
+import type { ShareSubmission } from "../../../core/shares/share.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import { claimVerifier, FORGED, tallyOf, watch } from "./claim-verifier.ts";
 
+const recordOf = ({ login, worker, nonce, job, timestampMs }: ShareSubmission): ShareRecord => ({
+  login,
+  worker,
+  nonce,
+  header: job.header,
+  mixDigest: FORGED,
+  height: job.height,
+  shareDifficulty: 2n,
+  timestampMs,
+});
 const accepted = { kind: "accepted", block: false };
 
 describe("a claim", () => {
@@ -32,6 +44,28 @@ describe("a claim", () => {
     expect(ledger.credits).toEqual([]);
     await clock.pass(5_000);
     expect(ledger.credits).toHaveLength(1);
+  });
+
+  it("is not accepted on its cheap test where its round is over: nobody could take that back", async () => {
+    const { clock, verifier, ledger, share } = claimVerifier({ slices: 3_000 });
+    const submit = (miner: number, late: boolean) => {
+      const one = share(miner, miner);
+      return [
+        verifier.submit({ ...one, ...(late && { workHeight: one.job.height + 1 }) }),
+        verifier.submit({ ...share(miner, miner + 10), job: { ...one.job, roundClosed: late } }),
+      ];
+    };
+    const before = watch(submit(1, true));
+    await clock.pass(1_001);
+    expect(tallyOf(before)).toEqual({ accepted: 2 });
+    const { job } = share(9, 9);
+    void ledger.connect().recordBlock({ ...recordOf(share(9, 9)), networkDifficulty: job.networkDifficulty }, false);
+    await clock.pass(100);
+    const after = watch([...submit(2, true), ...submit(3, false)]);
+    await clock.pass(1_200);
+    expect(tallyOf(after)).toEqual({ stale: 2, accepted: 2 });
+    await clock.pass(5_000);
+    expect(ledger.credits).toHaveLength(5);
   });
 
   it("is verified before it is answered where the light cache is there, however busy the verifier is", async () => {

@@ -85,6 +85,7 @@ function setUp(options: { stalled?: boolean } = {}) {
       queueTimeoutMs: 30_000,
       wakeAt: () => undefined,
       onBlock: () => undefined,
+      onClosing: async () => undefined,
       onRefuted: () => undefined,
       log: createLogger({ level: "error", sink: () => undefined, now: () => 0 }),
     });

@@ -87,6 +87,7 @@ export function blockVerifier(options: {
       queueTimeoutMs: 30_000,
       wakeAt: (atMs) => bell.ringAt(atMs),
       onBlock: () => (refreshed += 1),
+      onClosing: async () => undefined,
       onRefuted: () => undefined,
       log: createLogger({ level: "info", sink: (line) => log.push(JSON.parse(line)), now: () => clock.nowMs() }),
     });

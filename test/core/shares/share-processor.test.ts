@@ -83,6 +83,7 @@ function setUp(options: Partial<ShareProcessorOptions> & { faults?: Fault[]; ans
       queueTimeoutMs: 30_000,
       wakeAt: (atMs) => bell.ringAt(atMs),
       onBlock: () => (refreshed += 1),
+      onClosing: async () => undefined,
       onRefuted: () => undefined,
       log: createLogger({ level: "info", sink: (line) => log.push(line), now: () => clock.nowMs() }),
       ...options,
@@ -155,6 +156,43 @@ describe("the way of a share", () => {
     const inTime = { timestampMs: 4, workHeight: job.height };
     expect(await verdictsOf(clock, [verifier.submit(submission(job, third, inTime))])).toEqual([accepted]);
     expect(ledger.credits).toHaveLength(2);
+  });
+
+  it("takes a share of a job whose round was closed for stale, though there is no newer work, and one of a new job of that height for what it is", async () => {
+    const { clock, ledger, start } = setUp();
+    const verifier = start();
+    const [found] = blocks;
+    const [before, again] = shares;
+    if (!found || !before || !again) throw new Error("three are needed");
+    verifier.prepare(job.height);
+    const closed = { ...job, roundClosed: true };
+    // Before the block is recorded they still count: the round is open.
+    expect(await verdictsOf(clock, [verifier.submit(submission(closed, before, { timestampMs: 1 }))])).toEqual([
+      accepted,
+    ]);
+    await verdictsOf(clock, [verifier.submit(submission(job, found, { timestampMs: 2 }))]);
+    expect(await verdictsOf(clock, [verifier.submit(submission(closed, again, { timestampMs: 3 }))])).toEqual([
+      { kind: "stale" },
+    ]);
+    expect(await verdictsOf(clock, [verifier.submit(submission(job, again, { timestampMs: 4 }))])).toEqual([accepted]);
+    expect(ledger.credits).toHaveLength(3);
+  });
+
+  it("tells of a block before it records it, and waits a second for that at most", async () => {
+    const told: { height: number; recorded: number }[] = [];
+    const { clock, ledger, start } = setUp({
+      onClosing: async (height) => {
+        told.push({ height, recorded: ledger.candidates.length });
+        await new Promise(() => undefined);
+      },
+    });
+    const [found] = blocks;
+    if (!found) throw new Error("a block is needed");
+    void start().submit(submission(job, found));
+    await clock.pass(900);
+    expect([told, ledger.candidates]).toEqual([[{ height: job.height, recorded: 0 }], []]);
+    await clock.pass(200);
+    expect(ledger.candidates).toHaveLength(1);
   });
 
   it("refuses junk by the cheap test without a cache and without a full hash", async () => {

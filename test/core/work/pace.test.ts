@@ -98,6 +98,13 @@ describe("sessions hear at once", () => {
     expect(pace.isDue(work(2, 100, 1_000n), null, 1)).toBe(false);
   });
 
+  it("of any new header, where shares of what they have are stale since the pool's block", () => {
+    const closing = new PushPace({ recommitIntervalMs: RECOMMIT_MS, maxAgeMs: MAX_AGE_MS });
+    const spent = work(1, 100, 1_000n);
+    closing.pushed({ ...spent, current: { ...spent.current, roundClosed: true } }, "first", 0);
+    expect(closing.isDue(work(2, 100, 1_000n), "first", 1)).toBe(true);
+  });
+
   it("of a header on another parent, which a higher difficulty of the same height tells", () => {
     expect(pace.isDue(work(2, 100, 1_001n), "first", 1)).toBe(true);
     expect(pace.isDue(work(2, 100, 999n), "first", 1)).toBe(false);

@@ -107,6 +107,21 @@ describe("a block of our own", () => {
     expect((first.calls.get("eth_getWork") ?? 0) - polls).toBe(4);
   });
 
+  it("marks what was public as of the round that it closes, and every session has heard of it when that is done", async () => {
+    const pool = await mining();
+    await pool.root.closeRound(1_000);
+    expect(pool.work).toMatchObject({ current: { height: 1_000, roundClosed: true }, jobs: [{ roundClosed: true }] });
+    const pushes = pool.pushes.length;
+    await pool.root.closeRound(1_000);
+    expect(pool.pushes).toHaveLength(pushes);
+    // The same header again keeps its mark; another one of the same height was not public then.
+    await pool.round();
+    expect(pool.work?.current.roundClosed).toBe(true);
+    first.recommit();
+    await pool.round();
+    expect(pool.work?.jobs.map(({ roundClosed }) => roundClosed === true)).toEqual([false, true]);
+  });
+
   it("is of no interest when nobody mines any more", async () => {
     const pool = new TestPool({ upstreams: pairOf() });
     await pool.root.refresh();
