@@ -225,6 +225,15 @@ const unlocker = v.strictObject({
   rewards: v.optional(v.nullable(rewards), null),
 });
 
+const GAS_PRICE = "Wei for a unit of gas";
+const SHANNON = "an amount in Shannon (10^9 Wei) above 0, at most 18 digits";
+const shannonValue = v.pipe(
+  weiValue(SHANNON),
+  v.check((amount) => amount > 0n && amount < 10n ** 18n, SHANNON),
+);
+/** Null: no bound. */
+const shannon = <Fallback extends string | null>(fallback: Fallback) => v.optional(v.nullable(shannonValue), fallback);
+
 const payouts = v.strictObject({
   scheme: v.optional(v.picklist(["prop", "pplns"], "prop or pplns"), "prop"),
   pplnsWindow: v.optional(
@@ -237,6 +246,33 @@ const payouts = v.strictObject({
   soloFee: v.optional(
     decimalText("a percentage from 0 to 100, such as 1.0", (text) => parsePercent(text) !== null),
     "1.0",
+  ),
+  enabled: flag(false),
+  address: optionalAddress,
+  interval: duration("120m", "5s", "168h"),
+  threshold: shannon("500000000"),
+  requirePeers: count(25, 0, 1_000),
+  gas: count(21_000, 21_000, 10_000_000),
+  contractGas: count(100_000, 21_000, 10_000_000),
+  autoGas: flag(true),
+  gasPrice: v.optional(weiValue(GAS_PRICE), "50000000000"),
+  maxGasPrice: v.optional(weiValue(GAS_PRICE), "500000000000"),
+  gasFrom: v.optional(v.picklist(["pool", "miner"], "pool or miner"), "pool"),
+  concurrentTx: count(10, 1, 100),
+  maxPayment: shannon(null),
+  maxRun: shannon(null),
+  maxDay: shannon(null),
+  confirmations: count(20, 1, 10_000),
+  finalDepth: count(10_000, 1, 1_000_000),
+  replaceAfter: duration("10m", "5s", "24h"),
+  pauseAt: v.optional(v.array(decimal(1, Number.MAX_SAFE_INTEGER), "a list of heights"), []),
+  dryRun: flag(false),
+  signerMethod: v.optional(
+    v.picklist(
+      ["eth_signTransaction", "account_signTransaction"],
+      "eth_signTransaction (web3signer) or account_signTransaction (clef)",
+    ),
+    "eth_signTransaction",
   ),
 });
 
@@ -337,6 +373,8 @@ export const settingsSchema = v.object({
   BRIDGE_TOKEN: secret,
   METRICS_TOKEN: secret,
   ADMIN_TOKEN: secret,
+  PAYOUT_PRIVATE_KEY: v.optional(v.nullable(word("32 bytes as hex", /^(0x)?[0-9a-fA-F]{64}$/)), null),
+  PAYOUT_SIGNER_URL: v.optional(v.nullable(httpUrl), null),
   UPSTREAM_SECRETS: v.optional(v.record(v.string(), upstreamSecret, "a table of credentials by upstream name"), {}),
 });
 

@@ -7,6 +7,7 @@ import { isSecretSetting, isStructuredSetting, settingNames, settingsSchema, typ
 import type { PoolConfig } from "./pool-config.ts";
 import { isReachableHost } from "./reachable-host.ts";
 import { durationText } from "./units.ts";
+import { payerOf } from "./payouts/payer/payer-config.ts";
 import { unlockerOf } from "./payouts/unlocker-config.ts";
 import type { UpstreamConfig } from "./work/upstream.ts";
 
@@ -114,6 +115,7 @@ function findUnreachable(settings: Settings, problems: ConfigProblem[]): void {
   const addresses = settings.upstream.map(({ url }, at): [string, string] => [`upstream.${at}.url`, url]);
   if (settings.UPSTASH_REDIS_REST_URL !== null)
     addresses.push(["UPSTASH_REDIS_REST_URL", settings.UPSTASH_REDIS_REST_URL]);
+  if (settings.PAYOUT_SIGNER_URL !== null) addresses.push(["PAYOUT_SIGNER_URL", settings.PAYOUT_SIGNER_URL]);
   for (const [variable, address] of addresses) {
     const url = new URL(address);
     if (isReachableHost(url)) continue;
@@ -276,6 +278,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
     },
     unlocker: unlockerOf(settings, problems),
     payouts: settings.payouts,
+    payer: payerOf(settings, problems),
     admin: { token: settings.ADMIN_TOKEN },
     log: settings.log,
   };

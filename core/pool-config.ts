@@ -1,6 +1,7 @@
 import type { Explorer } from "./api/explorer.ts";
 import type { ChainSpec } from "./chain-spec.ts";
 import type { PayoutsConfig } from "./payouts/schemes.ts";
+import type { PayerConfig } from "./payouts/payer/payer-config.ts";
 import type { UnlockerConfig } from "./payouts/unlocker-config.ts";
 import type { HeaderTerms } from "./work/job.ts";
 import type { UpstreamConfig } from "./work/upstream.ts";
@@ -103,6 +104,8 @@ export interface PoolConfig {
   /** Null: switched off, and nobody is credited by this pool. */
   readonly unlocker: UnlockerConfig | null;
   readonly payouts: PayoutsConfig;
+  /** Null: switched off, and nobody is paid by this pool. */
+  readonly payer: PayerConfig | null;
   readonly admin: {
     /** Bearer token of the routes under `/admin`; null switches them off. */
     readonly token: string | null;

@@ -5,6 +5,7 @@ import type {
   ExtranonceAllocatorRpc,
   IpGuardRpc,
   MinerSessionRpc,
+  PayerRpc,
   PoolAdminRpc,
   PoolApiRpc,
   ShareVerifierRpc,
@@ -25,6 +26,7 @@ export interface Env {
   readonly POOL_API: Objects<PoolApiRpc>;
   readonly ACCOUNT_API: Objects<AccountApiRpc>;
   readonly UNLOCKER: Objects<UnlockerRpc>;
+  readonly PAYER: Objects<PayerRpc>;
   readonly POOL_ADMIN: Objects<PoolAdminRpc>;
   readonly ASSETS: Fetcher;
   /** `[vars]` and secrets. */

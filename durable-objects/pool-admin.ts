@@ -73,7 +73,8 @@ export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
 /** Whoever hands work out comes first: nothing new is begun while the others end what they have. */
 async function partsOf(env: Env): Promise<PoolPart[]> {
   const former = await env.POOL_API.getByName("main").formerShards();
-  const configured = Array.from({ length: loadConfig(env).verifier.shards }, (_, shard) => shard);
+  const { payer, verifier } = loadConfig(env);
+  const configured = Array.from({ length: verifier.shards }, (_, shard) => shard);
   return [
     { name: "template", pause: (paused) => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).pause(paused) },
     ...[...configured, ...former].map((shard) => ({
@@ -81,5 +82,13 @@ async function partsOf(env: Env): Promise<PoolPart[]> {
       pause: (paused: boolean) => verifierShard(env, shard).pause(paused),
     })),
     { name: "unlocker", pause: (paused) => env.UNLOCKER.getByName("main").pause(paused) },
+    ...(payer === null
+      ? []
+      : [
+          {
+            name: "payer",
+            pause: (paused: boolean) => env.PAYER.getByName(payer.settings.account).pause(paused),
+          },
+        ]),
   ];
 }

@@ -33,6 +33,7 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       work: () => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).health(),
       shard: async (number) => await verifierShard(env, number).health(),
       unlocker: async () => await env.UNLOCKER.getByName("main").status(),
+      payer: async (account) => await env.PAYER.getByName(account).status(account),
     });
   }
 

@@ -10,6 +10,9 @@ import type { ShardHealth } from "../core/health/shard-health.ts";
 import type { LoginVerdicts } from "../core/health/share-evidence.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range, SubmitCounts } from "../core/history/definitions.ts";
+import type { PayoutCommand, PayoutOutcome } from "../core/payouts/payer/payer-commands.ts";
+import type { PayerStatus } from "../core/payouts/payer/payer-status.ts";
+import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import type { Access } from "../core/ledger/engine/access.ts";
 import type { OperatorView } from "../core/shares/share-processor.ts";
@@ -181,6 +184,22 @@ export interface UnlockerRpc {
   run(): Promise<void>;
   /** Null while it is switched off. */
   status(): Promise<UnlockerStatus | null>;
+}
+
+/** One object an account, `idFromName(account)`, a lower-case address; every call says which. */
+export interface PayerRpc {
+  /** Writes nothing to the ledger; resolves when nothing is under way to it. Survives restarts. */
+  pause(paused: boolean): Promise<void>;
+  /** Cron: the loop runs afterwards, where payments are switched on. */
+  guard(account: string): Promise<void>;
+  /** Runs at once and answers when the run is over. */
+  run(account: string): Promise<void>;
+  status(account: string): Promise<PayerStatus>;
+  /** What a run that began now would pay. */
+  plan(account: string): Promise<PlannedPayment[]>;
+  /** One payment with its transactions, JSON text; null where there is none. */
+  show(account: string, id: number): Promise<string | null>;
+  command(account: string, command: PayoutCommand): Promise<PayoutOutcome>;
 }
 
 /** One object, `idFromName("main")`: what the operator does, and the log of it. */

@@ -19,6 +19,7 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
     ...templates.map((name) => env.BLOCK_TEMPLATE.getByName(name)),
     ...verifierShards(env, verifier.shards),
     ...(config.unlocker === null ? [] : [env.UNLOCKER.getByName("main")]),
+    ...(config.payer === null ? [] : [payerOf(env, config.payer.settings.account)]),
   ];
   const results = await Promise.allSettled([
     ...guarded.map(async (part) => await part.guard()),
@@ -34,6 +35,8 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
       "guards failed",
     );
 }
+
+const payerOf = (env: Env, account: string) => ({ guard: () => env.PAYER.getByName(account).guard(account) });
 
 /** Nothing is written while the operator has paused the pool. */
 async function purge(env: Env, config: PoolConfig, nowMs: number): Promise<void> {

@@ -13,6 +13,7 @@ import { ShareEvidence, type LoginVerdicts } from "../health/share-evidence.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../log.ts";
+import type { PayerStatus } from "../payouts/payer/payer-status.ts";
 import type { UnlockerStatus } from "../payouts/unlocker-status.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import { FormerShards } from "../shares/former-shards.ts";
@@ -72,6 +73,8 @@ export interface PoolViewDeps {
   readonly shard: (number: number) => Promise<ShardHealth>;
   /** Null: switched off. */
   readonly unlocker: () => Promise<UnlockerStatus | null>;
+  /** @param account that pays */
+  readonly payer: (account: string) => Promise<PayerStatus>;
 }
 
 interface Reading {
@@ -211,10 +214,11 @@ export class PoolView {
     const { redis, config, shard: ask } = this.#deps;
     const formerShards = this.formerShards();
     const configured = Array.from({ length: config.verifier.shards }, (_, shard) => shard);
-    const [work, ledger, unlocker, ...answers] = await Promise.allSettled([
+    const [work, ledger, unlocker, payer, ...answers] = await Promise.allSettled([
       this.#deps.work(),
       redis.command(["PING"]),
       config.unlocker === null ? null : this.#deps.unlocker(),
+      config.payer === null ? null : this.#deps.payer(config.payer.settings.account),
       ...[...configured, ...formerShards].map((shard) => ask(shard)),
     ]);
     const shards = answers.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason)));
@@ -230,6 +234,7 @@ export class PoolView {
         status: unlocker.status === "fulfilled" ? (unlocker.value ?? "it is switched off") : String(unlocker.reason),
         intervalMs: config.unlocker.intervalMs,
       },
+      payer: payer.status === "fulfilled" ? payer.value : String(payer.reason),
       invalidShares: this.#evidence.problem(minedOn(config), this.#deps.nowMs()),
       nowMs: this.#deps.nowMs(),
     });

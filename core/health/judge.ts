@@ -1,5 +1,6 @@
 import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
 import { duration } from "../units.ts";
+import { payerProblems, type PayerStatus } from "../payouts/payer/payer-status.ts";
 import { unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
 
 /** A node as the template sees it. */
@@ -43,6 +44,8 @@ export interface HealthParts {
   readonly maxWorkAgeMs: number;
   /** Null: switched off. */
   readonly unlocker: { readonly status: UnlockerStatus | string; readonly intervalMs: number } | null;
+  /** Null: switched off; an error text where it does not answer. */
+  readonly payer: PayerStatus | string | null;
   /** Many miners' shares are invalid at once: in words, with what to do; null while they are not. */
   readonly invalidShares: string | null;
   /** Unix time in ms. */
@@ -65,6 +68,8 @@ export interface HealthReport {
   readonly formerShards: readonly { readonly shard: number; readonly outboxDepth: number | null }[];
   /** Null while the unlocker is switched off or does not answer. */
   readonly unlocker: UnlockerStatus | null;
+  /** Null while payments are switched off or their object does not answer. */
+  readonly payer: PayerStatus | null;
 }
 
 /**
@@ -91,6 +96,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     ),
     ...(parts.invalidShares === null ? [] : [parts.invalidShares]),
     ...unlockerTrouble(parts),
+    ...payerTrouble(parts),
   ];
   const sick = parts.ledgerError !== null || alive.some(({ ledger }) => ledger === "sick");
   const sum = (of: (shard: ShardHealth) => number) => alive.reduce((total, shard) => total + of(shard), 0);
@@ -108,6 +114,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     shards,
     formerShards: former.map(({ shard, health }) => ({ shard, outboxDepth: health?.outboxDepth ?? null })),
     unlocker: typeof parts.unlocker?.status === "object" ? parts.unlocker.status : null,
+    payer: typeof parts.payer === "object" ? parts.payer : null,
   };
 }
 
@@ -121,6 +128,11 @@ function unlockerTrouble({ unlocker, nowMs }: HealthParts): string[] {
   return typeof status === "string"
     ? [`the unlocker does not answer: ${status}`]
     : unlockerProblems(status, nowMs, intervalMs);
+}
+
+function payerTrouble({ payer, nowMs }: HealthParts): string[] {
+  if (payer === null) return [];
+  return typeof payer === "string" ? [`the payer does not answer: ${payer}`] : payerProblems(payer, nowMs);
 }
 
 const NOT_READY = 'miners hear "Work not ready"';

@@ -33,6 +33,7 @@ export function poolMetrics(health: HealthReport, figures: PoolFigures): Metric[
     ...workMetrics(health),
     ...ledgerMetrics(health),
     ...unlockerMetrics(health),
+    ...payerMetrics(health),
     ...figureMetrics(figures),
   ];
 }
@@ -138,6 +139,33 @@ function unlockerMetrics({ unlocker }: HealthReport): Metric[] {
     }),
     gauge("unlocker_owed_logins", "Logins whose account cannot be written.", { value: owed.length }),
     gauge("unlocker_fallen_blocks", "Matured blocks that are no longer in the chain.", { value: fallen.length }),
+  ];
+}
+
+function payerMetrics({ payer }: HealthReport): Metric[] {
+  if (payer === null) return [];
+  const { lastSuccessMs, paused, stages, waiting, asking, walletWei, walletShort, paidToday } = payer;
+  return [
+    gauge(
+      "payer_last_success_timestamp_seconds",
+      "When a run of the payer last came through, Unix time.",
+      ...known(lastSuccessMs === null ? null : Math.floor(lastSuccessMs / 1000)),
+    ),
+    gauge("payer_paused", "1 while nothing new is paid; /health says why.", { value: Number(paused !== null) }),
+    gauge(
+      "payer_payments",
+      "Payments that have not ended, by stage.",
+      ...Object.entries(stages).map(([stage, value]) => ({ labels: { stage }, value })),
+    ),
+    gauge("payer_waiting", "Payments and logins that wait for a reason; /admin/payouts has them.", {
+      value: waiting.length,
+    }),
+    gauge("payer_asking", "Payments that only the operator can end.", { value: asking }),
+    gauge("payer_wallet_wei", "What the paying account has.", ...known(walletWei === null ? null : Number(walletWei))),
+    gauge("payer_wallet_short_shannon", "What it lacks for those above their thresholds.", {
+      value: Number(walletShort ?? 0),
+    }),
+    gauge("payer_paid_today_shannon", "Debited for payments on this UTC day.", { value: Number(paidToday) }),
   ];
 }
 

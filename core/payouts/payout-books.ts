@@ -2,7 +2,7 @@ import { bookMap, textList } from "../ledger/books/scan.ts";
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../ledger/contract/redis-port.ts";
 import { LEDGER_SCRIPTS } from "../ledger/contract/scripts/embedded.ts";
-import type { LedgerScript } from "../ledger/contract/scripts/script.ts";
+import { runScript } from "../ledger/write-path/run-script.ts";
 import { blockId, parseCandidate, parseListed, type PoolBlock } from "./block-members.ts";
 import { encodeMove, type BlockMove } from "./block-move.ts";
 import { decodeTerms, encodeTerms, type BlockTerms } from "./block-terms.ts";
@@ -123,7 +123,7 @@ export class PayoutBooks {
 
   /** Forgets what of the window's log no block can pay any more. @param keep difficulty that is kept */
   async trimWindow(keep: bigint): Promise<void> {
-    await this.#run(LEDGER_SCRIPTS["trim-window"], [this.keys.window], [String(keep)]);
+    await runScript(this.#redis, LEDGER_SCRIPTS["trim-window"], [this.keys.window], [String(keep)]);
   }
 
   /** Under another scheme than `pplns` nothing is logged: a log that goes on after a gap would leave shares out. */
@@ -155,7 +155,12 @@ export class PayoutBooks {
   /** @returns whether the login has everything now */
   async settleOwed(login: string): Promise<boolean> {
     const { owed, finances, minerPrefix } = this.keys;
-    const [code] = await this.#run(LEDGER_SCRIPTS["settle-owed"], [owed, finances, `${minerPrefix}${login}`], [login]);
+    const [code] = await runScript(
+      this.#redis,
+      LEDGER_SCRIPTS["settle-owed"],
+      [owed, finances, `${minerPrefix}${login}`],
+      [login],
+    );
     return code !== CODES.gone;
   }
 
@@ -186,7 +191,7 @@ export class PayoutBooks {
     for (const [index, part] of parts.entries()) {
       const final = index === parts.length - 1;
       const args = [plan, final ? "1" : "0", ...call.args, ...part.flat()];
-      const [code, ...bad] = await this.#run(call.script, call.keys, args);
+      const [code, ...bad] = await runScript(this.#redis, call.script, call.keys, args);
       if (code === CODES.gone) return { kind: "gone" };
       if (code === CODES.replaced) return { kind: "refused", reason: "another plan for this block is under way" };
       if (code === CODES.incomplete)
@@ -202,17 +207,6 @@ export class PayoutBooks {
       if (reply instanceof RedisReplyError) throw reply;
       return reply;
     });
-  }
-
-  /** EVALSHA, and EVAL only where Redis does not have the script. @returns what follows the billed commands */
-  async #run(script: LedgerScript, keys: readonly string[], args: readonly string[]): Promise<RedisValue[]> {
-    const tail = [String(keys.length), ...keys, ...args];
-    const reply = await this.#redis.command(["EVALSHA", script.sha1, ...tail]).catch((error: unknown) => {
-      if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
-      return this.#redis.command(["EVAL", script.text, ...tail]);
-    });
-    if (!Array.isArray(reply)) throw new RedisReplyError(`${script.name}: unexpected reply`);
-    return reply.slice(1);
   }
 }
 

@@ -48,6 +48,9 @@ const IDENTITIES: Readonly<Record<string, { readonly chainId: number; readonly b
 /** @returns undefined for a chain that is not known by name */
 export const chainIdOf = (name: string): number | undefined => IDENTITIES[name]?.chainId;
 
+/** Hash of block 0, lower case; null for a chain that is not known by name. */
+export const genesisOf = (name: string): string | null => IDENTITIES[name]?.blocks[0] ?? null;
+
 const quoted = (name: string, chainId: number | null): string =>
   chainId === null ? `"${name}"` : `"${name}" (chain id ${chainId})`;
 

@@ -1,5 +1,6 @@
 /** `npm run -s admin -- <pool-url> …`: what the operator changes in a running pool. Every change is written down there, for good. */
 import { Command } from "commander";
+import { AdminError, askPool } from "./ask-pool.ts";
 
 const HELP = `
 The token is read from the environment variable ADMIN_TOKEN (the pool's secret of that name), never from the command line.
@@ -15,41 +16,6 @@ Examples
   npm run -s admin -- https://pool.example audit
 
 Shares whose fate is open: npm run -s ledger -- unresolved --help`;
-
-/** Something for the operator to mend; the text says what. */
-class AdminError extends Error {}
-
-async function ask(path: string, body?: unknown): Promise<void> {
-  const [pool = ""] = program.args;
-  if (!/^https?:\/\//.test(pool)) throw new AdminError(`"${pool}" is no pool; it begins with https:// or http://`);
-  const token = process.env["ADMIN_TOKEN"];
-  if (!token)
-    throw new AdminError("the environment variable ADMIN_TOKEN with the pool's secret of that name is missing");
-  const response = await fetch(`${pool.replace(/\/$/, "")}/admin/${path}`, {
-    method: body === undefined ? "GET" : "POST",
-    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    redirect: "error",
-    signal: AbortSignal.timeout(60_000),
-  }).catch((error: unknown) => {
-    throw new AdminError(`the pool does not answer: ${error instanceof Error ? error.message : String(error)}`);
-  });
-  if (response.status === 401) throw new AdminError("ADMIN_TOKEN is not the pool's");
-  if (response.status === 404) throw new AdminError("the pool has no secret ADMIN_TOKEN, or is of an older version");
-  const text = await response.text();
-  const answer = readJson(text);
-  if (answer === undefined) throw new AdminError(`the pool answered ${response.status}: ${text.slice(0, 300)}`);
-  process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
-  if (!response.ok) process.exitCode = 1;
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 interface Why {
   readonly note: string;
@@ -67,9 +33,10 @@ const program = new Command("admin")
   .option("--note <text>", "why, for the log: every change needs one", "")
   .option("--before <id>", "audit: entries older than this one")
   .addHelpText("after", HELP)
-  .action(async (_pool: string, command: string, operands: string[], options: Why & { readonly before?: string }) => {
+  .action(async (pool: string, command: string, operands: string[], options: Why & { readonly before?: string }) => {
     const { login = null, note } = options;
     const [first = "", second = ""] = operands;
+    const ask = async (path: string, body?: unknown): Promise<void> => await askPool(pool, path, body);
     switch (command) {
       case "state":
       case "bans":

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { PoolView } from "../../core/api/pool-view.ts";
 import type { WorkHealth } from "../../core/health/judge.ts";
 import { createLogger } from "../../core/log.ts";
+import { emptyStatus } from "../../core/payouts/payer/payer-status.ts";
 import { parseConfig } from "../../core/parse-config.ts";
 import { SHARD_HEALTH } from "../support/shard-health.ts";
 import { MemoryRedis } from "../support/memory-redis.ts";
@@ -37,6 +38,7 @@ function open(work: WorkHealth = IDLE) {
     work: async () => work,
     shard: async () => SHARD_HEALTH,
     unlocker: async () => null,
+    payer: async (account) => emptyStatus(account),
   });
   return { view, state, memory };
 }
@@ -187,6 +189,7 @@ function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: 
       return { ...SHARD_HEALTH, outboxDepth: depths[number] ?? 0 };
     },
     unlocker: async () => null,
+    payer: async (account) => emptyStatus(account),
   });
   return { view, asked };
 }

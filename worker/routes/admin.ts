@@ -6,6 +6,7 @@ import { bearerToken, sameSecret } from "../../durable-objects/platform/same-sec
 import type { Env } from "../../durable-objects/env.ts";
 import { readText } from "../read-text.ts";
 import { operationRoutes } from "./operations.ts";
+import { payoutRoutes } from "./payouts.ts";
 
 type AdminContext = Context<{ Bindings: Env }>;
 
@@ -33,6 +34,7 @@ export function adminRoutes(app: Hono<{ Bindings: Env }>): void {
     return answer({ error: "a bearer token is needed" }, 401, { "WWW-Authenticate": "Bearer" });
   });
   operationRoutes(app);
+  payoutRoutes(app);
   app.get("/admin/unresolved", async ({ env }) => {
     const shards = await everyShard(env);
     const views = await Promise.all(

@@ -71,6 +71,12 @@ export function ledgerKeys(coin: string) {
     paymentsOf: (login: string) => key("payments", login),
     /** Sorted set of `login:amount` by ts. */
     pendingPayments: key("payments", "pending"),
+    /** Hash of a miner's own settings: `payoutthreshold` in Shannon. */
+    settings: (login: string) => key("settings", login),
+    /** String: who pays out of this ledger; of the reference's payer `login:amount`. */
+    paymentsLock: key("payments", "lock"),
+    /** This pool's own. Hash: id of a payment -> `debited|paid|balance:login:amount`, until the payment is final. */
+    openPayments: key("payouts", "open"),
   };
 }
 
@@ -79,7 +85,10 @@ export type LedgerKeys = ReturnType<typeof ledgerKeys>;
 /** Types by the rest of the key behind the coin; the first that matches counts. */
 const TYPES: readonly (readonly [RegExp, string])[] = [
   [/^shares:window$/, "list"],
-  [/^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*|blocks:terms|unlocker:.*)$/, "hash"],
+  [
+    /^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*|blocks:terms|unlocker:.*|payouts:.*|settings:.*)$/,
+    "hash",
+  ],
   [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],
   [/^payments:lock$/, "string"],
   [/^payments:.*$/, "zset"],

@@ -22,6 +22,9 @@ export class RedisUnreachableError extends Error {
   }
 }
 
+/** Whether the ledger could not be asked, and not what was asked is at fault. */
+export const isUnreachable = (error: unknown): error is RedisUnreachableError => error instanceof RedisUnreachableError;
+
 /** The one way to the books. Upstash, the embedded ledger and (in tests) a real Redis stand behind it; nothing above knows which. */
 export interface RedisPort {
   /** Runs one command. Never retries. @throws RedisReplyError @throws RedisUnreachableError */

@@ -23,6 +23,7 @@ const PARTS: HealthParts = {
   ledgerError: null,
   maxWorkAgeMs: 60_000,
   unlocker: null,
+  payer: null,
   invalidShares: null,
   nowMs: NOW_MS,
 };
@@ -96,6 +97,7 @@ describe("health", () => {
       ],
       formerShards: [],
       unlocker: null,
+      payer: null,
     });
   });
 

@@ -1,3 +1,4 @@
+import { emptyStatus } from "../../../core/payouts/payer/payer-status.ts";
 import { describe, expect, it } from "vitest";
 import { judgeHealth } from "../../../core/health/judge.ts";
 import { poolMetrics } from "../../../core/health/pool-metrics.ts";
@@ -38,6 +39,13 @@ describe("the metrics", () => {
       ledgerError: null,
       maxWorkAgeMs: 1,
       nowMs: 1_790_000_000_000,
+      payer: {
+        ...emptyStatus(`0x${"ab".repeat(20)}`),
+        lastSuccessMs: 1_790_000_000_000,
+        stages: { sent: 2, settled: 1 },
+        walletWei: "1000000000000000000",
+        walletShort: "5",
+      },
       unlocker: {
         intervalMs: 600_000,
         status: {
@@ -84,6 +92,7 @@ describe("the metrics", () => {
       ledgerError: "refused",
       maxWorkAgeMs: 1,
       unlocker: null,
+      payer: null,
       invalidShares: null,
       nowMs: 0,
     });

@@ -4,6 +4,7 @@ import type { Call, Reply } from "../command.ts";
 import { NO_SCRIPT, NOT_AN_INTEGER, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { execUnchanged } from "../twins/exec-unchanged.ts";
+import { closePayment, debitPayment, lockPayments } from "../twins/payments.ts";
 import { recordBlock } from "../twins/record-block.ts";
 import { recordShares } from "../twins/record-shares.ts";
 import { settleOwed } from "../twins/settle-owed.ts";
@@ -25,6 +26,9 @@ const TWINS: Readonly<Record<keyof typeof LEDGER_SCRIPTS, Twin>> = {
   "settle-owed": settleOwed,
   "exec-unchanged": (_, keys, argv, inner) => execUnchanged(inner, keys, argv),
   "trim-window": trimWindow,
+  "lock-payments": lockPayments,
+  "debit-payment": debitPayment,
+  "close-payment": closePayment,
 };
 const twins = new Map<string, Twin>(Object.entries(TWINS));
 const scripts = Object.values(LEDGER_SCRIPTS);

@@ -4,7 +4,7 @@ import { pushLast } from "../commands/lists.ts";
 import { HASH_NOT_AN_INTEGER, NO_SUCH_KEY, refuse } from "../errors.ts";
 import type { Keyspace, KeyRow } from "../keyspace.ts";
 
-/** The commands that the unlocker's scripts call inside, on the embedded ledger, counted as Upstash would bill them. */
+/** The commands that the scripts of unlocker and payer call inside, on the embedded ledger, counted as Upstash would bill them. */
 export class ScriptCalls {
   /** The call of the script itself counts as well. */
   billed = 1;
@@ -12,6 +12,18 @@ export class ScriptCalls {
 
   constructor(space: Keyspace) {
     this.#space = space;
+  }
+
+  /** GET. */
+  get(key: string): string | null {
+    this.billed += 1;
+    return this.#space.text(key);
+  }
+
+  /** SET. */
+  set(key: string, value: string): void {
+    this.billed += 1;
+    this.#space.setText(key, value, null);
   }
 
   zscore(key: string, member: string): number | null {

@@ -1,0 +1,210 @@
+import { bookMap, textList } from "../../ledger/books/scan.ts";
+import { ledgerKeys, type LedgerKeys } from "../../ledger/contract/keys.ts";
+import { RedisReplyError, type RedisPort } from "../../ledger/contract/redis-port.ts";
+import { LEDGER_SCRIPTS } from "../../ledger/contract/scripts/embedded.ts";
+import { runScript } from "../../ledger/write-path/run-script.ts";
+
+/** What became of a debit. */
+export type DebitResult =
+  | { readonly kind: "done" }
+  /** Nothing was taken, and nothing ever is under this id unless it is tried again. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** What became of the end of a payment. */
+export type CloseResult =
+  | { readonly kind: "done" }
+  /** `unknown`: the ledger has never heard of it. */
+  | { readonly kind: "refused"; readonly reason: string; readonly unknown: boolean };
+
+/** A login as the ledger has it, Shannon. */
+export interface Payee {
+  readonly login: string;
+  readonly balance: bigint;
+  /** Paid and pending together. */
+  readonly gone: bigint;
+  /** Its own threshold, where it has set one. */
+  readonly threshold: bigint | null;
+}
+
+/** One payment, as the ledger's scripts name it. */
+export interface LedgerPayment {
+  /** Unique over all payers of a ledger. */
+  readonly id: string;
+  readonly login: string;
+  readonly amount: bigint;
+}
+
+const PAGE = 500;
+
+/** The payer's side of the books. Whatever it writes is one atomic step, guarded by the payment's id, and can be sent again. */
+export class PayerBooks {
+  readonly keys: LedgerKeys;
+  readonly #redis: RedisPort;
+  readonly #holder: string;
+
+  /** @param holder what `payments:lock` holds while this payer pays */
+  constructor(redis: RedisPort, coin: string, holder: string) {
+    this.#redis = redis;
+    this.keys = ledgerKeys(coin);
+    this.#holder = holder;
+  }
+
+  /** @returns null when the lock is ours, else who has it */
+  async takeLock(): Promise<string | null> {
+    return await this.#lock("take");
+  }
+
+  /** Somebody else may pay from now on. @returns as {@link takeLock} */
+  async releaseLock(): Promise<string | null> {
+    return await this.#lock("release");
+  }
+
+  async #lock(action: "take" | "release"): Promise<string | null> {
+    const script = LEDGER_SCRIPTS["lock-payments"];
+    const [code, holder] = await runScript(this.#redis, script, [this.keys.paymentsLock], [this.#holder, action]);
+    return code === 1 ? null : String(holder);
+  }
+
+  /** @param least what the login's paid and pending have to be together at least; @param ts Unix time in seconds */
+  async debit({ id, login, amount }: LedgerPayment, least: bigint, ts: number): Promise<DebitResult> {
+    const { paymentsLock, openPayments, finances, pendingPayments } = this.keys;
+    const keys = [paymentsLock, openPayments, this.keys.miner(login), finances, pendingPayments];
+    const args = [this.#holder, id, login, String(amount), String(ts), String(least)];
+    const [code, found] = await runScript(this.#redis, LEDGER_SCRIPTS["debit-payment"], keys, args);
+    switch (code) {
+      case 1:
+      case 2:
+        return { kind: "done" };
+      case 3:
+        return { kind: "refused", reason: `its balance is ${String(found)} Shannon by now` };
+      case 4:
+        return { kind: "refused", reason: olderLedger(BigInt(String(found)), least) };
+      case 5:
+        return { kind: "refused", reason: "another payment of it is pending" };
+      default:
+        throw new RedisReplyError(`${this.keys.paymentsLock} is not ours any more`);
+    }
+  }
+
+  /** @param to `paid`: with the hash of the transaction; `balance`: it goes back to the login */
+  async close(
+    { id, login, amount }: LedgerPayment,
+    to: { readonly to: "paid"; readonly hash: string } | { readonly to: "balance" },
+    ts: number,
+  ): Promise<CloseResult> {
+    const { paymentsLock, openPayments, finances, pendingPayments, payments } = this.keys;
+    const keys = [
+      paymentsLock,
+      openPayments,
+      this.keys.miner(login),
+      finances,
+      pendingPayments,
+      payments,
+      this.keys.paymentsOf(login),
+    ];
+    const args = [this.#holder, id, login, String(amount), to.to, String(ts), to.to === "paid" ? to.hash : ""];
+    const [code] = await runScript(this.#redis, LEDGER_SCRIPTS["close-payment"], keys, args);
+    switch (code) {
+      case 1:
+      case 2:
+        return { kind: "done" };
+      case 3:
+        return {
+          kind: "refused",
+          reason: "the ledger knows no such payment: it was restored from an older state",
+          unknown: true,
+        };
+      case 4:
+        return { kind: "refused", reason: "the ledger has ended it the other way", unknown: false };
+      default:
+        throw new RedisReplyError(`${this.keys.paymentsLock} is not ours any more`);
+    }
+  }
+
+  /** A payment that is final can no longer be repeated: its id is forgotten. */
+  async forget(id: string): Promise<void> {
+    await this.#redis.command(["HDEL", this.keys.openPayments, id]);
+  }
+
+  /** Whether the pool has ever credited an address. */
+  async isLogin(address: string): Promise<boolean> {
+    return Number(await this.#redis.command(["EXISTS", this.keys.miner(address)])) > 0;
+  }
+
+  async blacklist(): Promise<ReadonlySet<string>> {
+    return new Set(textList(await this.#redis.command(["SMEMBERS", this.keys.blacklist])));
+  }
+
+  /** `login:amount` of every payment that is pending, by ts. */
+  async pending(): Promise<ReadonlyMap<string, string>> {
+    return await bookMap(this.#redis, this.keys.pendingPayments, "zset");
+  }
+
+  /** Logins with a balance, the largest first. What is no number is told to `wrong`. */
+  async payees(wrong: string[]): Promise<Payee[]> {
+    const payees = await this.#read(await this.#logins(), wrong);
+    return payees.toSorted((a, b) => (a.balance === b.balance ? 0 : a.balance > b.balance ? -1 : 1));
+  }
+
+  /** One login as it is now; null where it has no balance. */
+  async payee(login: string): Promise<Payee | null> {
+    return (await this.#read([login], []))[0] ?? null;
+  }
+
+  async #read(logins: readonly string[], wrong: string[]): Promise<Payee[]> {
+    const payees: Payee[] = [];
+    for (let i = 0; i < logins.length; i += PAGE) {
+      const page = logins.slice(i, i + PAGE);
+      const replies = await this.#redis.pipeline(
+        page.flatMap((login) => [
+          ["HMGET", this.keys.miner(login), "balance", "pending", "paid"] as const,
+          ["HGET", this.keys.settings(login), "payoutthreshold"] as const,
+        ]),
+      );
+      for (const [at, login] of page.entries()) {
+        const payee = payeeOf(login, replies[2 * at], replies[2 * at + 1]);
+        if (payee === null) wrong.push(`${this.keys.miner(login)} or its settings hold what is no amount`);
+        else if (payee.balance > 0n) payees.push(payee);
+      }
+    }
+    return payees;
+  }
+
+  async #logins(): Promise<string[]> {
+    const prefix = this.keys.minerPrefix;
+    const match = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+    const logins = new Set<string>();
+    let cursor = "0";
+    do {
+      const reply = await this.#redis.command(["SCAN", cursor, "MATCH", match, "COUNT", "1000"]);
+      if (!Array.isArray(reply)) throw new RedisReplyError("a cursor and a list were expected");
+      cursor = String(reply[0]);
+      for (const key of textList(reply[1] ?? [])) logins.add(key.slice(prefix.length));
+    } while (cursor !== "0");
+    return [...logins].filter((login) => /^0x[0-9a-f]{40}$/.test(login)).toSorted();
+  }
+}
+
+/** Why a login is not paid from a ledger that forgot some of what was paid. */
+export const olderLedger = (found: bigint, least: bigint): string =>
+  `the ledger says that ${found} Shannon were paid or are pending, the payer knows of ${least}: the ledger was restored from an older state`;
+
+const textOf = (value: unknown): string =>
+  typeof value === "string" || typeof value === "number" ? String(value) : "";
+
+function payeeOf(login: string, account: unknown, threshold: unknown): Payee | null {
+  if (!Array.isArray(account) || threshold instanceof Error) return null;
+  const [balance, pending, paid] = account.map((value: unknown) => (value === null ? "0" : textOf(value)));
+  if (![balance, pending, paid].every((value) => value !== undefined && /^-?\d{1,18}$/.test(value))) return null;
+  const own = payoutThresholdOf(threshold);
+  return { login, balance: BigInt(balance ?? 0), gone: BigInt(pending ?? 0) + BigInt(paid ?? 0), threshold: own };
+}
+
+/**
+ * A miner's own payout threshold, as its settings have it.
+ * @param stored the field `payoutthreshold` of `<coin>:settings:<login>`, Shannon @returns null where there is none that can be read
+ */
+function payoutThresholdOf(stored: unknown): bigint | null {
+  const text = textOf(stored);
+  return /^[1-9]\d{0,17}$/.test(text) ? BigInt(text) : null;
+}

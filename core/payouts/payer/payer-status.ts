@@ -1,0 +1,88 @@
+import * as v from "valibot";
+
+const waitSchema = v.object({
+  /** Null: no payment yet, but a login that should get one. */
+  id: v.nullable(v.number()),
+  login: v.string(),
+  amountShannon: v.string(),
+  stage: v.string(),
+  reason: v.string(),
+  sinceMs: v.number(),
+});
+
+const statusSchema = v.object({
+  v: v.literal(1),
+  account: v.string(),
+  /** Unix time in ms of the last run, and of the last in which a node and the ledger answered; null before the first. */
+  lastRunMs: v.nullable(v.number()),
+  lastSuccessMs: v.nullable(v.number()),
+  /** Why nothing new is begun; null where payments go on. */
+  paused: v.nullable(v.string()),
+  dryRun: v.boolean(),
+  /** Payments by stage that have not ended. */
+  stages: v.record(v.string(), v.number()),
+  /** What waits, and why; the longest first, the first fifty. */
+  waiting: v.array(waitSchema),
+  /** Payments that only the operator can end. */
+  asking: v.number(),
+  /** Wei, by the node that says least; null where none answers. */
+  walletWei: v.nullable(v.string()),
+  /** Shannon that logins above their thresholds should get and that the wallet does not have; null where it has enough. */
+  walletShort: v.nullable(v.string()),
+  paidToday: v.string(),
+  /** Nonces of the account that are no payment. */
+  foreign: v.array(v.number()),
+  problems: v.array(v.string()),
+});
+
+/** What the payer says of itself, on `/health` and to the operator. */
+export type PayerStatus = v.InferOutput<typeof statusSchema>;
+export type WaitingPayment = v.InferOutput<typeof waitSchema>;
+
+export const emptyStatus = (account: string): PayerStatus => ({
+  v: 1,
+  account,
+  lastRunMs: null,
+  lastSuccessMs: null,
+  paused: null,
+  dryRun: false,
+  stages: {},
+  waiting: [],
+  asking: 0,
+  walletWei: null,
+  walletShort: null,
+  paidToday: "0",
+  foreign: [],
+  problems: [],
+});
+
+/** @param stored whatever the store has, of any version */
+export function readStatus(stored: string | null, account: string): PayerStatus {
+  try {
+    const parsed = v.safeParse(statusSchema, JSON.parse(stored ?? "null"));
+    return parsed.success ? parsed.output : emptyStatus(account);
+  } catch {
+    return emptyStatus(account);
+  }
+}
+
+/** What waits longer than this is a problem on `/health`. */
+const PATIENCE_MS = 3_600_000;
+
+/** What an operator has to know, in words. */
+export function payerProblems(status: PayerStatus, nowMs: number): string[] {
+  const { paused, waiting, asking, walletShort, lastRunMs, lastSuccessMs, problems } = status;
+  const told = problems.map((problem) => `payer: ${problem}`);
+  const since = lastSuccessMs ?? lastRunMs;
+  if (since !== null && lastRunMs !== null && nowMs - since > PATIENCE_MS)
+    told.push(`payer: no run has come through for ${minutes(nowMs - since)} minutes`);
+  if (paused !== null) told.push(`payer: payments are paused: ${paused}`);
+  if (walletShort !== null) told.push(`payer: the wallet is short of ${walletShort} Shannon`);
+  if (asking > 0) told.push(`payer: ${asking} payment(s) need your decision: npm run payouts -- status`);
+  for (const { id, login, reason, sinceMs } of waiting)
+    if (id !== null && nowMs - sinceMs > PATIENCE_MS)
+      told.push(`payer: payment ${id} to ${login} has waited ${minutes(nowMs - sinceMs)} minutes: ${reason}`);
+  return told;
+}
+
+const minutes = (ms: number): number => Math.floor(ms / 60_000);

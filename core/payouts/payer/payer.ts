@@ -1,0 +1,244 @@
+import { isUnreachable } from "../../ledger/contract/redis-port.ts";
+import { thrown } from "../../log.ts";
+import { PayerBooks } from "./payer-books.ts";
+import type { PayerDeps } from "./payer-deps.ts";
+import { blockHash, viewChain, type ChainView } from "./payer-nodes.ts";
+import { readStatus, type PayerStatus, type WaitingPayment } from "./payer-status.ts";
+import { IN_FLIGHT, type Payment } from "./payment.ts";
+import { advance, ledgerId, withoutNonce, type RunContext } from "./payment-steps.ts";
+import { PaymentStore } from "./payment-store.ts";
+import { filler, foreignNonces } from "./planning.ts";
+import { previewPlan, type PlannedPayment } from "./plan-preview.ts";
+import { Planner } from "./planner.ts";
+
+/** What is to be told of one run. */
+export interface PayerRun {
+  /** Payments are under way: the next run should not wait for `payouts.interval`. */
+  readonly soon: boolean;
+  /** Account of another payer that holds the lock and has to be drained; null where there is none. */
+  readonly heldBy: string | null;
+}
+
+/** Settled payments that one run looks at where nothing says that they moved. */
+const FINISHED_A_RUN = 50;
+const MOST_TOLD = 50;
+
+/**
+ * Pays what logins have above their thresholds, and follows each payment until nothing can undo it. Everything that it does outside has a
+ * durable row before it, and can be done again; docs/payments.md says how. One object an account.
+ */
+export class Payer {
+  readonly #deps: PayerDeps;
+  readonly store: PaymentStore;
+  readonly #books: PayerBooks;
+  readonly #planner: Planner;
+
+  constructor(deps: PayerDeps) {
+    this.#deps = deps;
+    this.store = new PaymentStore(deps.sql);
+    if (this.store.fact("holder") === null) this.store.setFact("holder", deps.randomId());
+    const id = this.store.fact("holder") ?? "";
+    this.#books = new PayerBooks(deps.redis, deps.coin, `edgepool:${deps.settings.account}:${id}`);
+    this.#planner = new Planner();
+  }
+
+  get books(): PayerBooks {
+    return this.#books;
+  }
+
+  /** An `asking` payment was not paid by what has its nonce. */
+  payAgain(payment: Payment): void {
+    this.store.save(withoutNonce(payment, payment.place?.hash ?? ""));
+  }
+
+  /** An `asking` payment was paid by what has its nonce. @returns why the ledger does not take it; null when it has */
+  async closeAsPaid(payment: Payment, hash: string): Promise<string | null> {
+    const { login, amount } = payment;
+    const request = { id: ledgerId(this.store, payment), login, amount };
+    const result = await this.#books.close(request, { to: "paid", hash }, Math.floor(this.#deps.nowMs() / 1000));
+    return result.kind === "refused" ? result.reason : null;
+  }
+
+  /** What a run that began now would pay. @throws as the ledger does */
+  async preview(): Promise<PlannedPayment[]> {
+    return await previewPlan(this.store, this.#books, this.#deps.settings, this.#deps.nowMs());
+  }
+
+  /** One run. Never throws for what nodes, signer or ledger do. */
+  async run(): Promise<PayerRun> {
+    const { nowMs, log, settings } = this.#deps;
+    const before = this.status();
+    const draft: Draft = { ...before, lastRunMs: nowMs(), problems: [], waiting: [], dryRun: settings.dryRun };
+    let heldBy: string | null = null;
+    try {
+      heldBy = await this.#runOnce(draft);
+    } catch (error) {
+      if (!isUnreachable(error)) log.error("a run of the payer failed", { error: thrown(error) });
+      draft.problems.push(`the run ended early: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    const { payments, unreadable } = this.store.open();
+    for (const id of unreadable) draft.problems.push(`payment ${id} was written by another version and is left alone`);
+    this.store.setFact("status", JSON.stringify({ ...draft, ...told(payments, draft.waiting) }));
+    const moving = payments.some(({ stage }) => IN_FLIGHT.includes(stage) || stage === "mined");
+    return { soon: moving || this.store.run() !== null, heldBy };
+  }
+
+  status(): PayerStatus {
+    return readStatus(this.store.fact("status"), this.#deps.settings.account);
+  }
+
+  /** @returns the account of another payer that holds the lock */
+  async #runOnce(draft: Draft): Promise<string | null> {
+    const { store } = this;
+    const deps = this.#deps;
+    const { settings, nodes, nowMs } = deps;
+    const genesis = settings.genesis ?? store.fact("genesis");
+    const view = await viewChain(nodes, { ...settings, genesis });
+    draft.problems.push(...view.problems);
+    const [first] = view.well;
+    if (first !== undefined && genesis === null && view.all) store.setFact("genesis", first.genesis);
+    draft.walletWei = first === undefined ? null : String(leastWei(view));
+    const lock = deps.retired ? await this.#drain() : await this.#books.takeLock();
+    const ready = this.#firstNonce(view);
+    const paused = lock === null ? ((await this.#pausedBy(view)) ?? ready) : `payments:lock is held by ${lock}`;
+    draft.paused = null;
+    const { confirmations, finalDepth, replaceAfterMs } = settings;
+    const terms = { confirmations, finalDepth, replaceAfterMs, paused: paused !== null, nowMs: nowMs() };
+    const context: RunContext = { deps, store, books: this.#books, view, terms, blocked: false };
+    await this.#follow(context, draft);
+    const alarm = store.fact("alarm");
+    if (!deps.retired) draft.paused = paused ?? alarm;
+    if (!deps.retired && paused === null && alarm === null && view.well.length > 0) {
+      await this.#fillGap(context);
+      const planned = await this.#planner.run(context);
+      draft.waiting = [...planned.waiting];
+      draft.walletShort = planned.short === 0n ? null : String(planned.short);
+      draft.problems.push(...planned.problems);
+    }
+    draft.paidToday = String(store.dayTotal(nowMs()));
+    if (view.well.length > 0) draft.lastSuccessMs = nowMs();
+    return lock === null ? null : (/^edgepool:(0x[0-9a-f]{40}):/.exec(lock)?.[1] ?? null);
+  }
+
+  /** Why nothing new may be begun; null where it may. */
+  async #pausedBy({ well }: ChainView): Promise<string | null> {
+    const { store } = this;
+    const deps = this.#deps;
+    const { settings, signer } = deps;
+    const byOperator = store.fact("paused") ?? store.fact("alarm");
+    if (byOperator !== null) return byOperator;
+    if (signer.problem !== null) return signer.problem;
+    if (well.length === 0) return "no node can be believed now";
+    const head = Math.max(...well.map((node) => node.head));
+    store.setFact("head", String(head));
+    const resumed = Number(store.fact("resumed_height") ?? -1);
+    const fork = settings.pauseAt.find((height) => height > resumed && height <= head);
+    if (fork !== undefined) return `the chain has passed height ${fork} of payouts.pauseAt: resume when all is well`;
+    return await deps.stopped();
+  }
+
+  /** Before the first payment the account must be at rest: what is under way there is nobody's. @returns why it has to wait */
+  #firstNonce({ well, all }: ChainView): string | null {
+    if (this.store.fact("first_nonce") !== null) return null;
+    const counts = new Set(well.flatMap(({ count, pendingCount }) => [count, pendingCount]));
+    const [count] = counts;
+    if (count === undefined || !all) return "before the first payment every node has to answer";
+    if (counts.size > 1) return "before the first payment the account must have no transaction under way";
+    this.store.setFact("first_nonce", String(count));
+    return null;
+  }
+
+  /** An account that is no longer the configured one gives the lock back once nothing of it is open. */
+  async #drain(): Promise<string | null> {
+    const { payments } = this.store.open();
+    for (const payment of payments)
+      if (payment.attempts.length === 0 && !payment.cancel) this.store.save({ ...payment, cancel: true });
+    if (payments.every(({ stage, settled }) => settled || stage === "dropped")) return await this.#books.releaseLock();
+    return await this.#books.takeLock();
+  }
+
+  async #follow(context: RunContext, draft: Draft): Promise<void> {
+    const { view } = context;
+    const { payments } = this.store.open();
+    const still = await this.#anchored(view);
+    const head = Math.min(...view.well.map((node) => node.head), Number.MAX_SAFE_INTEGER);
+    let finished = 0;
+    for (const payment of payments.toSorted(byNonce)) {
+      // A block at the confirmed height that is still there stands on everything older.
+      if (payment.stage === "settled" && payment.place !== null && payment.place.height <= still) {
+        const deep = head - payment.place.height >= this.#deps.settings.finalDepth;
+        if (!deep || (finished += 1) > FINISHED_A_RUN) continue;
+      }
+      await advance(context, payment);
+    }
+    await this.#setAnchor(view);
+    const first = this.store.fact("first_nonce");
+    const counts = view.well.map(({ count }) => count);
+    if (first === null || counts.length === 0 || new Set(counts).size > 1) return;
+    const [count = 0] = counts;
+    const from = Math.max(Number(first), count - 1_000);
+    draft.foreign = foreignNonces(from, count, (nonce) => this.store.hasNonce(nonce));
+  }
+
+  /** @returns the height up to which the chain is as it was at the last run; -1 where nothing is known */
+  async #anchored({ well }: ChainView): Promise<number> {
+    const [height, hash] = (this.store.fact("anchor") ?? "").split(":");
+    if (hash === undefined || well.length === 0) return -1;
+    const hashes = await Promise.all(well.map(async ({ node }) => await blockHash(node, Number(height))));
+    return hashes.every((found) => found === hash) ? Number(height) : -1;
+  }
+
+  async #setAnchor({ well }: ChainView): Promise<void> {
+    const [first] = well;
+    if (first === undefined) return;
+    const height = Math.max(0, Math.min(...well.map(({ head }) => head)) - this.#deps.settings.confirmations);
+    const hash = await blockHash(first.node, height);
+    if (hash !== null) this.store.setFact("anchor", `${height}:${hash}`);
+  }
+
+  /** A transaction that was not ours took a nonce and fell out again: what is signed above it would never be mined. */
+  async #fillGap(context: RunContext): Promise<void> {
+    const { store } = this;
+    const deps = this.#deps;
+    const { payments } = store.open();
+    const counts = context.view.well.map(({ count }) => count);
+    const next = Math.max(...counts);
+    const stuck = payments.some(({ nonce, place }) => nonce !== null && nonce > next && place === null);
+    const waits = payments.some(({ stage, nonce }) => stage === "debited" || (stage === "planned" && nonce === null));
+    if (!stuck || waits || store.hasNonce(next) || counts.some((count) => count !== next)) return;
+    const { account, gas } = deps.settings;
+    await advance(context, store.insert(filler(account, gas, next, deps.nowMs())));
+  }
+}
+
+/** The status as a run makes it. */
+type Draft = { -readonly [K in keyof PayerStatus]: PayerStatus[K] };
+
+const leastWei = ({ well }: ChainView): bigint =>
+  well.map(({ balanceWei }) => balanceWei).reduce((low, wei) => (wei < low ? wei : low));
+
+function byNonce(a: Payment, b: Payment): number {
+  return (a.nonce ?? Infinity) === (b.nonce ?? Infinity)
+    ? a.id - b.id
+    : (a.nonce ?? Infinity) < (b.nonce ?? Infinity)
+      ? -1
+      : 1;
+}
+
+/** What the rows say, for the status. */
+function told(payments: readonly Payment[], planned: readonly WaitingPayment[]) {
+  const stages: Record<string, number> = {};
+  for (const { stage } of payments) stages[stage] = (stages[stage] ?? 0) + 1;
+  const waiting = payments
+    .filter(({ waits }) => waits !== null)
+    .map(({ id, login, amount, stage, waits, sinceMs }): WaitingPayment => ({
+      id,
+      login,
+      amountShannon: String(amount),
+      stage,
+      reason: waits ?? "",
+      sinceMs,
+    }))
+    .toSorted((a, b) => a.sinceMs - b.sinceMs);
+  return { stages, asking: stages["asking"] ?? 0, waiting: [...waiting, ...planned].slice(0, MOST_TOLD) };
+}

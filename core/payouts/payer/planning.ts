@@ -1,0 +1,153 @@
+import { parseQuantity } from "../../work/node-work.ts";
+import { feesNow } from "./gas.ts";
+import { olderLedger, type Payee } from "./payer-books.ts";
+import type { PayerSettings } from "./payer-deps.ts";
+import type { ChainView } from "./payer-nodes.ts";
+import { mostWei, type Payment } from "./payment.ts";
+import type { NewPayment, PaidLogin } from "./payment-store.ts";
+import { feeCap } from "./transaction.ts";
+
+const SHANNON_WEI = 10n ** 9n;
+
+/** What a login would be paid, or why it is not. `below`: its balance has not passed its threshold. */
+export type PayeeVerdict =
+  | { readonly kind: "due" }
+  | { readonly kind: "below" }
+  | { readonly kind: "waits"; readonly reason: string };
+
+export interface PlanFacts {
+  readonly settings: PayerSettings;
+  readonly blacklist: ReadonlySet<string>;
+  /** Logins with a payment that has not been settled. */
+  readonly busy: ReadonlySet<string>;
+  /** Debited so far in this run, and on this UTC day, Shannon. */
+  readonly runTotal: bigint;
+  readonly dayTotal: bigint;
+}
+
+/** Whether a login is to be paid now, from what is known without asking a node. */
+export function judgePayee(payee: Payee, known: PaidLogin, facts: PlanFacts): PayeeVerdict {
+  const { settings, blacklist, busy, runTotal, dayTotal } = facts;
+  const { login, balance, gone } = payee;
+  const own = payee.threshold ?? 0n;
+  if (balance <= (own > settings.threshold ? own : settings.threshold)) return { kind: "below" };
+  if (login === settings.account) return waits("it is the paying account itself");
+  if (blacklist.has(login)) return waits("it is blacklisted");
+  if (known.held !== null) return waits(known.held);
+  if (busy.has(login)) return { kind: "below" };
+  if (gone < known.total) return waits(olderLedger(gone, known.total));
+  if (known.approved) return { kind: "due" };
+  const { maxPayment, maxRun, maxDay } = settings;
+  const approve = "and waits for approval";
+  if (maxPayment !== null && balance > maxPayment)
+    return waits(`${balance} Shannon are above payouts.maxPayment (${maxPayment}) ${approve}`);
+  if (maxRun !== null && runTotal + balance > maxRun)
+    return waits(`this run has paid ${runTotal} Shannon, payouts.maxRun is ${maxRun}`);
+  if (maxDay !== null && dayTotal + balance > maxDay)
+    return waits(`today ${dayTotal} Shannon were paid, payouts.maxDay is ${maxDay}`);
+  return { kind: "due" };
+}
+
+const waits = (reason: string): PayeeVerdict => ({ kind: "waits", reason });
+
+/** A payment that can be begun, or why not. `wallet`: then nobody else can be paid either. */
+export type Drafted =
+  | { readonly kind: "payment"; readonly payment: NewPayment }
+  | { readonly kind: "refused"; readonly reason: string; readonly wallet: boolean };
+
+const refused = (reason: string, wallet = false): Drafted => ({ kind: "refused", reason, wallet });
+
+/** Works out what is sent: what gas it takes, who pays that, and whether the wallet has it beside all that is under way. */
+export async function draftPayment(
+  view: ChainView,
+  payee: Payee,
+  inFlight: readonly Payment[],
+  settings: PayerSettings,
+  nowMs: number,
+): Promise<Drafted> {
+  const now = feesNow(view, settings);
+  if (!now.ok) return refused(now.reason, true);
+  const price = feeCap(now.fees);
+  const amountWei = payee.balance * SHANNON_WEI;
+  const gas = await gasFor(view, payee.login, amountWei, settings);
+  if (typeof gas === "string") return refused(gas);
+  const charged = settings.gasFrom === "miner" ? gas * price : 0n;
+  const valueWei = amountWei - charged;
+  if (valueWei <= 0n) return refused("the gas costs more than the payment");
+  const draft: NewPayment = {
+    kind: "payment",
+    login: payee.login,
+    amount: payee.balance,
+    valueWei,
+    gasLimit: gas,
+    stage: "planned",
+    least: payee.gone,
+    nonce: null,
+    attempts: [],
+    lost: [],
+    bornMs: nowMs,
+    bornHeight: Math.min(...view.well.map(({ head }) => head)),
+    sentMs: null,
+    place: null,
+    settled: false,
+    cancel: false,
+    waits: null,
+    sinceMs: nowMs,
+  };
+  const wallet = view.well.map(({ balanceWei }) => balanceWei).reduce((low, wei) => (wei < low ? wei : low));
+  const needed = inFlight.reduce((sum, payment) => sum + mostWei(payment, price), valueWei + gas * price);
+  if (wallet < needed)
+    return refused(`the wallet has ${wallet} Wei, ${needed} are needed with what is under way`, true);
+  return { kind: "payment", payment: draft };
+}
+
+/** @returns why it cannot be paid: a contract that refuses, or one that wants more gas than is allowed */
+async function gasFor(
+  view: ChainView,
+  login: string,
+  valueWei: bigint,
+  { account, gas, contractGas }: PayerSettings,
+): Promise<bigint | string> {
+  const [well] = view.well;
+  if (well === undefined) return "no node can be believed now";
+  const params = [{ from: account, to: login, value: `0x${valueWei.toString(16)}` }];
+  const reply = await well.node.rpc.call({ method: "eth_estimateGas", params });
+  if (reply.kind === "failed")
+    return reply.failure === "rpc" ? `its address does not take a transfer: ${reply.reason}` : reply.reason;
+  const estimated = parseQuantity(reply.value);
+  if (estimated === null) return `node ${well.node.name} gave no estimate of gas`;
+  if (estimated <= gas) return gas;
+  const roomy = (estimated * 5n) / 4n;
+  return roomy <= contractGas ? roomy : `a transfer to it takes ${roomy} gas, payouts.contractGas is ${contractGas}`;
+}
+
+/** Transactions of the account that the payer did not make. @returns nonces from `from` on that the chain has and no payment */
+export function foreignNonces(from: number, count: number, isOurs: (nonce: number) => boolean): number[] {
+  const foreign: number[] = [];
+  for (let nonce = from; nonce < count && foreign.length < 1_000; nonce += 1) if (!isOurs(nonce)) foreign.push(nonce);
+  return foreign;
+}
+
+/** A row that closes a gap: a nonce that nobody has, below some that are signed. */
+export function filler(account: string, gas: bigint, bornHeight: number, nowMs: number): NewPayment {
+  return {
+    kind: "filler",
+    login: account,
+    amount: 0n,
+    valueWei: 0n,
+    gasLimit: gas,
+    stage: "debited",
+    least: 0n,
+    nonce: null,
+    attempts: [],
+    lost: [],
+    bornMs: nowMs,
+    bornHeight,
+    sentMs: null,
+    place: null,
+    settled: false,
+    cancel: false,
+    waits: null,
+    sinceMs: nowMs,
+  };
+}
