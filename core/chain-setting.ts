@@ -32,15 +32,17 @@ const wholeNumber = (min: number, max: number) => {
   return v.pipe(v.number(allowed), v.integer(allowed), v.minValue(min, allowed), v.maxValue(max, allowed));
 };
 
-/** What another algorithm is called; undefined for a name that none of them has. */
+/** What another algorithm is called; undefined for a name that none of them has, alone or as one of its words (`UBQ-main`, `ubiq2`). */
 function otherAlgorithm(name: string): string | undefined {
-  const plain = name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
-  return Object.entries(OTHER_ALGORITHMS).find(([, names]) => names.includes(plain))?.[0];
+  const words = name.toLowerCase().split(/[^a-z]+/);
+  const said = new Set([...words, words.join("")]);
+  return Object.entries(OTHER_ALGORITHMS).find(([, names]) => names.some((known) => said.has(known)))?.[0];
 }
 
 const isEthash = v.check<string, (issue: v.CheckIssue<string>) => string>(
   (name) => otherAlgorithm(name) === undefined,
-  ({ input }) => `${CHAIN}; "${input}" is mined with ${otherAlgorithm(input)}, of which this pool can check no share`,
+  ({ input }) =>
+    `${CHAIN}; "${input}" is mined with ${otherAlgorithm(input)}, of which this pool can check no share. A chain of your own whose name has such a word needs another name`,
 );
 
 const named = v.pipe(v.string(CHAIN), isEthash, v.picklist(KNOWN, CHAIN));

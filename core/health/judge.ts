@@ -104,6 +104,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     healthy: problems.length === 0,
     problems,
     notices: [
+      ...(work === null ? [] : nodeNotices(work)),
       ...(refuted === null ? [] : [refuted]),
       ...shards.flatMap((shard, i) => (shard === null ? [] : loadNotices(shard, `shard ${i}`, shards.length))),
     ],
@@ -157,6 +158,15 @@ function workProblems(work: WorkHealth, maxAgeMs: number): string[] {
       "miners are there and the work is not being refreshed. Cron restarts that within a minute; if this stays, see that the cron trigger runs and what the Worker's log says",
     );
   return problems;
+}
+
+/** Nodes that are of no use while others are well: miners notice nothing, and there is one node less to fail over to. */
+function nodeNotices({ upstreams }: WorkHealth): string[] {
+  const well = upstreams.filter(({ healthy, height }) => healthy && height !== null).map(({ name }) => name);
+  if (well.length === 0) return [];
+  return upstreams
+    .filter(({ healthy, lastError }) => !healthy && lastError !== null)
+    .map((node) => `the pool does not use a node and goes on with ${well.join(", ")}. ${describeNode(node)}`);
 }
 
 const time = (ms: number): string => duration(ms / 1000, true);

@@ -40,6 +40,8 @@ export class WorkFeed {
 
   /** True when the work at hand will not do for long: none since the object woke, or not confirmed for half its allowed age. */
   isDue(nowMs: number): boolean {
+    // Whoever comes while the first answer is on its way waits for that as well.
+    if (!this.#work && this.#asking) return true;
     if (nowMs < this.#quietUntilMs) return false;
     return !this.#work || nowMs - this.#work.confirmedAtMs > this.#config.maxAgeMs / 2;
   }

@@ -259,6 +259,9 @@ describe("the chain", () => {
 
   it.each([
     ["ubiq", "Ubqhash"],
+    ["UBQ-main", "Ubqhash"],
+    ["ubiq2", "Ubqhash"],
+    ["my_ubiq-net", "Ubqhash"],
     ["Ravencoin", "KawPow"],
     ["ergo", "Autolykos v2"],
     ["conflux", "Octopus"],

@@ -15,6 +15,7 @@ const WORK: WorkHealth = {
     { ...WELL, name: "b", healthy: false, height: 8, lastError: "time-out", failingForMs: 65_000, toDo: "wake it" },
   ],
 };
+const ONE_NODE: WorkHealth = { ...WORK, upstreams: [WELL] };
 const NOW_MS = 1_790_000_000_000;
 const PARTS: HealthParts = {
   work: WORK,
@@ -86,7 +87,7 @@ describe("health", () => {
     ).toEqual({
       healthy: true,
       problems: [],
-      notices: [],
+      notices: ["the pool does not use a node and goes on with a. b, for 1 min 5 s: time-out. To do: wake it"],
       work: WORK,
       ledger: { state: "ok", error: null },
       outbox: { depth: 3, bound: 200 },
@@ -99,6 +100,15 @@ describe("health", () => {
       unlocker: null,
       payer: null,
     });
+  });
+
+  it("names a node on another chain among well ones, and stays good: nobody mines less for it", () => {
+    const lastError = 'the node is on "classic" (chain id 61), and the pool on "ethereum" (chain id 1)';
+    const misplaced = { ...WELL, name: "c", healthy: false, height: null, lastError, failingForMs: 7_200_000 };
+    const { healthy, notices } = judgeHealth({ ...PARTS, work: { ...WORK, upstreams: [WELL, misplaced] } });
+    expect([healthy, notices]).toEqual([true, [expect.stringContaining(`goes on with a. c, for 2 h: ${lastError}`)]]);
+    const alone = judgeHealth({ ...PARTS, work: { ...WORK, upstreams: [misplaced] } });
+    expect([alone.healthy, alone.notices]).toEqual([false, []]);
   });
 
   it("is good for an idle pool, whose work is old", () => {
@@ -222,7 +232,7 @@ describe("health", () => {
       "18 shares of 1, 2, 3, 4, 5 and others",
     ],
   ])("is good and says so in a notice when %s proved wrong after the answer true", (_case, shards, whose) => {
-    const { healthy, problems: found, notices } = judgeHealth({ ...PARTS, shards });
+    const { healthy, problems: found, notices } = judgeHealth({ ...PARTS, work: ONE_NODE, shards });
     expect([healthy, found]).toEqual([true, []]);
     expect(notices).toEqual([
       `within the last hour ${whose} proved wrong that had been answered true while there was no light cache: they are not credited. The log names each ("claimed mix digest refuted"). A rig is broken, or somebody cheats: put a login that goes on so on the blacklist`,
@@ -241,11 +251,13 @@ describe("health", () => {
 describe("notices of load", () => {
   it("advise another shard where shares wait for one, by what was measured, and leave the pool healthy", () => {
     const load = { sharesPerSecond: 1_210.5, slowPercent: 3.4 };
-    const { notices, healthy } = judgeHealth({ ...PARTS, shards: [SHARD, { ...SHARD, load }] });
+    const { notices, healthy } = judgeHealth({ ...PARTS, work: ONE_NODE, shards: [SHARD, { ...SHARD, load }] });
     expect(healthy).toBe(true);
     expect(notices).toEqual([
       "shard 1 has verified 1210.5 shares a second over the last five minutes, and 3.4 % of them waited longer than 200 ms. If that stays: verifier.shards = 4 (now 2) lets the logins wait for twice as many, and each new one costs what this one does",
     ]);
-    expect(judgeHealth({ ...PARTS, shards: [{ ...SHARD, load: { ...load, slowPercent: 0.9 } }] }).notices).toEqual([]);
+    expect(
+      judgeHealth({ ...PARTS, work: ONE_NODE, shards: [{ ...SHARD, load: { ...load, slowPercent: 0.9 } }] }).notices,
+    ).toEqual([]);
   });
 });

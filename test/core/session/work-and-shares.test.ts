@@ -26,6 +26,23 @@ describe("the work of a login", () => {
     expect(await rig.say(peer, GET_WORK)).toEqual([expect.stringContaining(job("a").header)]);
   });
 
+  it("is waited for by everybody who asks while the first answer is on its way, and asked for once", async () => {
+    const rig = new SessionRig();
+    const peers = [await rig.loggedIn(), await rig.loggedIn(), await rig.loggedIn()];
+    rig.hibernate();
+    rig.subscriptions.length = 0;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    rig.subscribe = async () => (await promise, rig.work);
+    const asked = peers.map((peer) => rig.frame(peer, `${GET_WORK}\n`));
+    await settled();
+    expect(peers.flatMap((peer) => peer.read())).toEqual([]);
+    resolve();
+    await Promise.all(asked);
+    for (const peer of peers)
+      expect(peer.read().join()).toContain(`"id":5,"jsonrpc":"2.0","result":["${job("a").header}`);
+    expect(rig.subscriptions).toHaveLength(1);
+  });
+
   it("is asked for at the next line when it has not been confirmed for half its age, once a second at most", async () => {
     const rig = new SessionRig();
     const peer = await rig.loggedIn();
