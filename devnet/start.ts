@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { Listr } from "listr2";
 import { createLogUpdate } from "log-update";
 import { Ending } from "./start/ending.ts";
-import { LocalSetup, PortInUseError } from "./start/local-setup.ts";
+import { LocalSetup, NoRedisError, PortInUseError } from "./start/local-setup.ts";
 import { blocksIn } from "./start/ledger-totals.ts";
 import { parseStartOptions, type StartOptions } from "./start/start-options.ts";
-import { renderLine, renderPanel, type Moment } from "./start/start-summary.ts";
+import { NOTIFY_TOKEN_FILE } from "./start/notify-token.ts";
+import { renderLine, renderPanel, type Addresses, type Moment } from "./start/start-summary.ts";
 import { LOCK_FILES, lockState, StateFolderError } from "./start/state-lock.ts";
 
 const PANEL_EVERY_MS = 1_000;
@@ -43,6 +44,11 @@ async function startPool(pool: LocalSetup, options: StartOptions, ending: Ending
         enabled: () => geth === null,
         task: async (_, task) => void (task.title = `Node: ${await pool.startNode()}`),
       },
+      {
+        title: "Redis",
+        enabled: () => options.withRedis,
+        task: async (_, task) => void (task.title = `Redis: ${await pool.startRedis()}`),
+      },
       { title: "Pool (workerd)", task: async (_, task) => void (task.title = `Pool: ${await pool.startPool()}`) },
       {
         title: `Node: waits for work of ${geth}`,
@@ -60,9 +66,9 @@ async function startPool(pool: LocalSetup, options: StartOptions, ending: Ending
   ).run();
 }
 
-/** The lock on the folder stays. */
+/** The lock on the folder stays, and so does the URL that a geth pushes to. */
 async function emptied(state: string): Promise<void> {
-  const names = (await readdir(state)).filter((name) => !LOCK_FILES.includes(name));
+  const names = (await readdir(state)).filter((name) => ![...LOCK_FILES, NOTIFY_TOKEN_FILE].includes(name));
   for (const name of names) await rm(join(state, name), { recursive: true, force: true });
 }
 
@@ -129,6 +135,12 @@ function verdictOf(before: Moment, after: Moment) {
   };
 }
 
+function sayReady({ dashboard, stratum, notify, ledger }: Addresses): void {
+  if (notify !== null) process.stdout.write(`node: geth … --miner.notify ${notify}\n`);
+  if (ledger !== null) process.stdout.write(`books: npm run -s ledger -- audit ${ledger}\n`);
+  process.stdout.write(`ready: dashboard ${dashboard}, miners ${stratum.join(" or ")}\n`);
+}
+
 /** Starts everything, shows it, and ends it. @returns exit code */
 async function run(options: StartOptions, pool: LocalSetup, ending: Ending): Promise<number> {
   const { forMs } = options;
@@ -138,8 +150,7 @@ async function run(options: StartOptions, pool: LocalSetup, ending: Ending): Pro
     ending.after(forMs);
     await Promise.race([startMiner(pool, () => ending.after(null)), ending.requested()]);
   }
-  const { dashboard, stratum } = pool.addresses();
-  if (!interactive) process.stdout.write(`ready: dashboard ${dashboard}, miners ${stratum.join(" or ")}\n`);
+  if (!interactive) sayReady(pool.addresses());
   // The time runs from the moment when everything does; the node's first work, and the miner's, may take as long before it.
   ending.after(forMs);
   await watch(pool, ending);
@@ -153,22 +164,23 @@ async function run(options: StartOptions, pool: LocalSetup, ending: Ending): Pro
 
 async function main(): Promise<number> {
   const options = parseStartOptions(process.argv.slice(2));
-  const pool = new LocalSetup(options, report);
   const ending = new Ending();
+  let pool: LocalSetup | null = null;
   let lock: { release(): void } | null = null;
   try {
     lock = lockState(options.state);
+    pool = new LocalSetup(options, report);
     return await run(options, pool, ending);
   } catch (error) {
     // Whoever stopped it while it was starting knows why.
     if (error instanceof NoWorkError && options.forMs === null) return 0;
     const reason = describe(error);
     process.stderr.write(`npm start: ${reason}\n`);
-    await pool.stop();
+    await pool?.stop();
     if (options.json) process.stdout.write(`${JSON.stringify({ error: reason })}\n`);
     return 1;
   } finally {
-    await pool.stop();
+    await pool?.stop();
     lock?.release();
   }
 }
@@ -176,7 +188,7 @@ async function main(): Promise<number> {
 /** What lies with the machine or the command line in one line; a defect with its stack. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const expected = error instanceof PortInUseError || error instanceof StateFolderError || error instanceof NoWorkError;
+  const expected = [PortInUseError, NoRedisError, StateFolderError, NoWorkError].some((kind) => error instanceof kind);
   const ofSystem = "syscall" in error && "code" in error;
   return expected || ofSystem ? error.message : (error.stack ?? error.message);
 }

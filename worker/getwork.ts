@@ -50,12 +50,19 @@ export async function answerGetwork(
   }
 }
 
-/** Refuses a POST to a path that names no login and that nothing else takes. @returns null for one that is no JSON-RPC request */
-export async function answerNobody(env: Env, request: Request): Promise<Response | null> {
-  const body = await readText(request, loadConfig(env).getwork.limitBodySize);
+/**
+ * Refuses a POST that nothing else takes: to a path that names no login, or to a pool that cannot serve.
+ * @returns null for one that is no JSON-RPC request
+ */
+export async function answerNobody(
+  request: Request,
+  limit: number,
+  reason: "invalidLogin" | "notReady",
+): Promise<Response | null> {
+  const body = await readText(request, limit);
   const parsed = parseLine(body ?? "");
   if (parsed.kind !== "request" || parsed.request.method === "") return null;
-  return jsonRpc(DIALECTS.ethProxy.rejection(parsed.request.id, "invalidLogin"));
+  return jsonRpc(DIALECTS.ethProxy.rejection(parsed.request.id, reason));
 }
 
 /** A login that the pool has never credited has no object before it sends a share. @returns null where its object is to answer */

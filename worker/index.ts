@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { ConfigError } from "../core/parse-config.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import { scheduled } from "./cron.ts";
+import { answerNobody } from "./getwork.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { apiRoutes } from "./routes/api.ts";
@@ -24,6 +25,12 @@ export { Unlocker } from "../durable-objects/unlocker.ts";
 
 const app = new Hono<{ Bindings: Env }>();
 
+/** Longer ones are no request of a miner. */
+const LONGEST_REQUEST_BYTES = 4_096;
+
+// The page's address comes here first because miners post to it as well; the page is the assets', as every other file is.
+app.on(["GET", "HEAD"], "/", (context) => context.env.ASSETS.fetch(context.req.raw));
+
 // A pool that is configured wrongly serves nothing but the explanation: half-working, it would cost miners' shares.
 app.use(async (context, next) => {
   try {
@@ -31,7 +38,10 @@ app.use(async (context, next) => {
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     if (context.req.path === "/health") return context.text(`${error.message}\n`, 500);
-    return context.text("the pool is not configured; see /health\n", 503);
+    // A miner takes any status but 200 as a reason to connect again at once, and this one as a reason to wait.
+    const toMiner =
+      context.req.method === "POST" ? await answerNobody(context.req.raw, LONGEST_REQUEST_BYTES, "notReady") : null;
+    return toMiner ?? context.text("the pool is not configured; see /health\n", 503);
   }
   return next();
 });

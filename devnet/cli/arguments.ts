@@ -2,8 +2,13 @@ import { InvalidArgumentError, Option } from "commander";
 import { chainByName, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { parseDurationMs } from "../../core/units.ts";
 
-/** A command-line argument such as `500ms`, `15s`, `2m` or `3h`. @returns milliseconds @throws InvalidArgumentError */
-export function duration(text: string): number {
+/** An option such as `500ms`, `15s`, `2m` or `3h`, whose value is in milliseconds and whose default is shown in seconds. */
+export function timeOption(flag: string, what: string, defaultMs: number): Option {
+  return new Option(`${flag} <duration>`, what).argParser(duration).default(defaultMs, `${defaultMs / 1_000}s`);
+}
+
+/** @returns milliseconds @throws InvalidArgumentError */
+function duration(text: string): number {
   const ms = parseDurationMs(text);
   if (ms === undefined) throw new InvalidArgumentError("a duration such as 500ms, 15s or 2m");
   return ms;

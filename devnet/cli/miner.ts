@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { Command, Option } from "commander";
 import type { ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { startMiner, type MinerEvent } from "../miner/miner.ts";
-import { chainOption, duration, wholeNumber } from "./arguments.ts";
+import { chainOption, timeOption, wholeNumber } from "./arguments.ts";
 
 const options = new Command("devnet-miner")
   .description("CPU miner that speaks TCP stratum")
@@ -17,7 +17,7 @@ const options = new Command("devnet-miner")
   .addOption(
     new Option("--dialect <name>", "how to speak").choices(["eth-proxy", "ethereum-stratum"]).default("eth-proxy"),
   )
-  .option("--response-timeout <duration>", "give the connection up when an answer takes longer", duration, 10_000)
+  .addOption(timeOption("--response-timeout", "give the connection up when an answer takes longer", 10_000))
   .parse()
   .opts<{
     host: string;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { Command, Option } from "commander";
 import type { ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { DEFAULT_DIFFICULTY, startNode, type NodeEvent } from "../node/node.ts";
-import { chainOption, duration, hashes, wholeNumber } from "./arguments.ts";
+import { chainOption, hashes, timeOption, wholeNumber } from "./arguments.ts";
 import { failed } from "./failure.ts";
 
 const options = new Command("devnet-node")
@@ -18,9 +18,9 @@ const options = new Command("devnet-node")
       .argParser(hashes)
       .default(DEFAULT_DIFFICULTY, DEFAULT_DIFFICULTY.toString()),
   )
-  .option("--target-block-time <duration>", "let the difficulty follow the block times; 0s: it stays", duration, 0)
-  .option("--block-time <duration>", "somebody else finds a block after this long, e.g. 15s; 0s: never", duration, 0)
-  .option("--recommit <duration>", "new header for the same height at this interval; 0s: never", duration, 3_000)
+  .addOption(timeOption("--target-block-time", "let the difficulty follow the block times; 0s: it stays", 0))
+  .addOption(timeOption("--block-time", "somebody else finds a block after this long, e.g. 15s; 0s: never", 0))
+  .addOption(timeOption("--recommit", "new header for the same height at this interval; 0s: never", 3_000))
   .option("--notify <url...>", "push new work there by POST")
   .option("--seed <text>", "the same seed gives the same headers")
   .parse()

@@ -54,13 +54,19 @@ export async function startUpstashGateway(options: GatewayOptions): Promise<Upst
   return gateway;
 }
 
-/** A gateway with a private Redis server behind it: everything that a test needs to have an Upstash. */
-export async function startLocalUpstash(options: Omit<GatewayOptions, "redis"> = {}): Promise<{
+/**
+ * A gateway with a private Redis server behind it: everything that a test needs to have an Upstash.
+ * @param keptIn folder where the books outlive it; null: nothing does
+ */
+export async function startLocalUpstash(
+  options: Omit<GatewayOptions, "redis"> = {},
+  keptIn: string | null = null,
+): Promise<{
   gateway: UpstashGateway;
   redis: RedisServer;
   close(): Promise<void>;
 }> {
-  const redis = await startRedisServer();
+  const redis = await startRedisServer(keptIn);
   const gateway = await startUpstashGateway({ ...options, redis }).catch(async (failure: unknown) => {
     await redis.stop();
     throw failure;

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { killWhenGone } from "../watchdog.ts";
 import type { HostOptions, HostReport, HostRequest } from "./pool-messages.ts";
 
 const CRON = "* * * * *";
@@ -102,6 +103,8 @@ async function handle(request: HostRequest): Promise<void> {
   }
 }
 
+// Where this process is killed together with its parent, nobody else would end workerd.
+killWhenGone(-process.pid);
 process.on("message", (request: HostRequest) => void handle(request));
 // Also when the parent was killed: its end of the channel closes. Miniflare has no say any more; the group goes as one.
 process.on("disconnect", () => process.kill(-process.pid, "SIGKILL"));

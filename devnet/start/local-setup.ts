@@ -7,9 +7,12 @@ import { FATE_HEIGHTS } from "../../core/work/block-search.ts";
 import { chainByName, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { startBridge, type Bridge } from "../../bridge/src/bridge.ts";
 import { blocksIn, LedgerReader, type LedgerTotals } from "./ledger-totals.ts";
+import { notifyToken } from "./notify-token.ts";
 import { healthOf, type Health } from "./pool-health.ts";
+import { noteRunning } from "./running-tokens.ts";
 import { inUrl, localHost, reachableHosts } from "./reachable-hosts.ts";
 import { COINBASE, everydayContents } from "../node/transactions.ts";
+import { startLocalUpstash } from "../gateway/upstash-gateway.ts";
 import { startMiner, type Miner } from "../miner/miner.ts";
 import { startNode, type DevNode } from "../node/node.ts";
 import { startPool, type PoolProcess } from "../pool-host/pool-process.ts";
@@ -27,11 +30,16 @@ export class PortInUseError extends Error {
   override readonly name = "PortInUseError";
 }
 
+/** There is no redis-server on this machine, or it does not start. */
+export class NoRedisError extends Error {
+  override readonly name = "NoRedisError";
+}
+
 /** Node, pool, bridge and miner of one `npm start`. Parts are started one by one, so that progress can be shown. */
 export class LocalSetup {
   readonly #options: StartOptions;
   readonly #chain: ChainSpec;
-  readonly #secrets = { NOTIFY_TOKEN: token(), REDIS_TOKEN: token(), METRICS_TOKEN: token() };
+  readonly #secrets: Readonly<Record<"NOTIFY_TOKEN" | "REDIS_TOKEN" | "METRICS_TOKEN" | "ADMIN_TOKEN", string>>;
   readonly #startedAtMs = Date.now();
   /** Shows what the parts say that a person should see. */
   readonly #report: (text: string) => void;
@@ -40,6 +48,8 @@ export class LocalSetup {
   #bridge: Bridge | null = null;
   #miner: Miner | null = null;
   #ledger: LedgerReader | null = null;
+  #redis: Awaited<ReturnType<typeof startLocalUpstash>> | null = null;
+  readonly #noted: { forget: () => void }[] = [];
   #minerCache = 0;
   #blocks = 0;
 
@@ -49,6 +59,12 @@ export class LocalSetup {
     this.#options = options;
     this.#chain = chain;
     this.#report = report;
+    this.#secrets = {
+      NOTIFY_TOKEN: options.notifyToken ?? notifyToken(options.state),
+      REDIS_TOKEN: token(),
+      METRICS_TOKEN: token(),
+      ADMIN_TOKEN: token(),
+    };
   }
 
   /** @throws PortInUseError naming the first port that is taken */
@@ -82,13 +98,20 @@ export class LocalSetup {
     return this.#node.url;
   }
 
+  /** Starts a redis-server for the books, which keeps them in the state folder. @throws NoRedisError */
+  async startRedis(): Promise<string> {
+    const folder = join(this.#options.state, "redis");
+    this.#redis = await startLocalUpstash({ token: token() }, folder).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new NoRedisError(`${reason}; install redis-server, or leave --with-redis out`);
+    });
+    return `redis-cli -s ${this.#redis.redis.socketPath}`;
+  }
+
   /** Starts workerd with the pool in it, and the ledger's reader. */
   async startPool(): Promise<string> {
-    const { host, port, state, chain, difficulty, upstashUrl, upstashToken } = this.#options;
-    const upstash =
-      upstashUrl !== null && upstashToken !== null
-        ? { UPSTASH_REDIS_REST_URL: upstashUrl, UPSTASH_REDIS_REST_TOKEN: upstashToken }
-        : null;
+    const { host, port, state, chain, difficulty } = this.#options;
+    const upstash = this.#upstash();
     this.#pool = await startPool({
       host,
       port,
@@ -101,16 +124,36 @@ export class LocalSetup {
         upstream: [{ name: "local", url: this.#nodeUrl(), timeout: "5s" }],
         ...(this.#node && { unlocker: UNLOCKER }),
       },
-      secrets: { ...this.#secrets, ...upstash },
-      onLog: (log) => this.#report(`pool: ${log.message}`),
+      secrets: {
+        ...this.#secrets,
+        ...(upstash && { UPSTASH_REDIS_REST_URL: upstash.url, UPSTASH_REDIS_REST_TOKEN: upstash.token }),
+      },
+      onLog: ({ message }) => isOfWorkerd(message) || this.#report(`pool: ${message}`),
     });
-    this.#ledger = new LedgerReader(
-      upstashUrl !== null && upstashToken !== null
-        ? { url: upstashUrl, token: upstashToken }
-        : { url: `${this.#pool.url}/redis`, token: this.#secrets.REDIS_TOKEN },
-      COIN,
-    );
+    const here = `http://${inUrl(localHost(host))}:${this.#pool.port}`;
+    const embedded = { url: `${here}/redis`, token: this.#secrets.REDIS_TOKEN };
+    this.#ledger = new LedgerReader(upstash ?? embedded, COIN);
+    this.#note(here, this.#secrets.REDIS_TOKEN);
+    if (this.#redis !== null) this.#note(this.#redis.gateway.url, this.#redis.gateway.token);
     return this.#pool.url;
+  }
+
+  /** Where the books are when not in the pool itself. */
+  #upstash(): { readonly url: string; readonly token: string } | null {
+    // A copy: the client takes what it is given apart, and the gateway's URL is a getter.
+    if (this.#redis !== null) return { url: this.#redis.gateway.url, token: this.#redis.gateway.token };
+    const { upstashUrl: url, upstashToken: given } = this.#options;
+    return url !== null && given !== null ? { url, token: given } : null;
+  }
+
+  #note(url: string, ledgerToken: string): void {
+    try {
+      this.#noted.push(noteRunning(url, { LEDGER_TOKEN: ledgerToken, ADMIN_TOKEN: this.#secrets.ADMIN_TOKEN }));
+    } catch (error) {
+      // A checkout that cannot be written runs a pool as well.
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#report(`npm run ledger and npm run admin will not know this pool's tokens: ${reason}`);
+    }
   }
 
   /**
@@ -169,6 +212,9 @@ export class LocalSetup {
       websocket: `ws://${first}:${port}/stratum/0x…/rig1`,
       getwork: `http://${first}:${port}/0x…/rig1`,
       node: this.#nodeUrl(),
+      notify: this.#options.geth === null ? null : `http://${first}:${port}/notify/${this.#secrets.NOTIFY_TOKEN}`,
+      ledger: this.#ledgerUrl(),
+      redis: this.#redis === null ? null : `redis-cli -s ${this.#redis.redis.socketPath}`,
     };
   }
 
@@ -213,7 +259,9 @@ export class LocalSetup {
     await this.#bridge?.close();
     await this.#pool?.close();
     await this.#node?.close();
-    this.#miner = this.#bridge = this.#pool = this.#node = null;
+    await this.#redis?.close();
+    for (const { forget } of this.#noted.splice(0)) forget();
+    this.#miner = this.#bridge = this.#pool = this.#node = this.#redis = null;
   }
 
   async #health(timeoutMs: number): Promise<Health | null> {
@@ -238,6 +286,12 @@ export class LocalSetup {
     return this.#pool;
   }
 
+  /** Where the command line finds the books; null for those of an Upstash, whose token is the operator's. */
+  #ledgerUrl(): string | null {
+    if (this.#redis !== null) return this.#redis.gateway.url;
+    return this.#options.upstashUrl === null ? `http://127.0.0.1:${this.#running().port}/redis` : null;
+  }
+
   #nodeUrl(): string {
     return this.#options.geth ?? this.#node?.url ?? "";
   }
@@ -255,6 +309,9 @@ function fateOf(nth: number): "stays" | "uncle" | "lost" {
   const at = nth % 10;
   return at === 3 || at === 8 ? "uncle" : at === 5 ? "lost" : "stays";
 }
+
+/** What workerd says of itself to those who build it. */
+const isOfWorkerd = (line: string): boolean => line.startsWith("NOSENTRY ");
 
 const token = (): string => randomBytes(24).toString("hex");
 

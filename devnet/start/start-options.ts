@@ -9,6 +9,10 @@ export interface StartOptions {
   /** Upstash REST endpoint; null keeps the books in the embedded ledger. */
   readonly upstashUrl: string | null;
   readonly upstashToken: string | null;
+  /** Keep the books on a redis-server of this machine, in the state folder. */
+  readonly withRedis: boolean;
+  /** Secret in the URL that a node pushes its work to; null: one that the state folder keeps. */
+  readonly notifyToken: string | null;
   /** Built-in CPU miner. */
   readonly miner: boolean;
   readonly threads: number;
@@ -65,53 +69,82 @@ function address(text: string): string {
   return text.toLowerCase();
 }
 
+function secret(text: string): string {
+  if (!/^[\x21-\x7e]{16,}$/.test(text))
+    throw new InvalidArgumentError("a token has at least 16 ASCII characters and no spaces");
+  return text;
+}
+
 const EXAMPLES = `
 Examples:
   npm start                                        everything built in
   npm start -- --no-miner --host 0.0.0.0           for the rigs on your LAN
   npm start -- --geth http://127.0.0.1:8545 --chain mordor --difficulty 100000000
+  npm start -- --with-redis                        the books on a real redis-server
   npm start -- --for 120s --json                   a self-test with a verdict`;
 
+/** What has no default is not there: a default of null would stand in the help. */
+type Optional = "geth" | "upstashUrl" | "upstashToken" | "notifyToken" | "withRedis" | "fresh" | "json";
 /** Options as commander names them, after the option's own parser. */
-type Parsed = Omit<StartOptions, "forMs" | "blockTimeMs"> & { readonly for: number | null; readonly blockTime: number };
+type Parsed = Omit<StartOptions, "forMs" | "blockTimeMs" | Optional> & {
+  readonly for?: number;
+  readonly blockTime: number;
+} & { readonly [Name in Optional]?: NonNullable<StartOptions[Name]> };
 
 function startCommand(): Command {
   return (
     new Command("npm start --")
       .description("Runs the whole pool on this machine: node, pool (workerd), stratum bridge and a CPU miner.")
-      .addOption(
-        new Option("--geth <url>", "use a real node instead of the simulated one").argParser(httpUrl).default(null),
-      )
+      .addOption(new Option("--geth <url>", "use a real node instead of the simulated one").argParser(httpUrl))
       .addOption(
         new Option("--chain <name>", "epoch rules")
           .choices(["ethereum", "classic", "mordor", "ethereum-pow"])
           .default("classic"),
       )
       // The URL has to be said: taking it from the environment could write play shares into a pool's real books.
-      .addOption(new Option("--upstash-url <url>", "keep the ledger on Upstash").argParser(httpUrl).default(null))
-      .addOption(new Option("--upstash-token <token>", "its token").env("UPSTASH_REDIS_REST_TOKEN").default(null))
+      .addOption(new Option("--upstash-url <url>", "keep the ledger on Upstash").argParser(httpUrl))
+      .addOption(new Option("--upstash-token <token>", "its token").env("UPSTASH_REDIS_REST_TOKEN"))
+      .option("--with-redis", "keep the ledger on a redis-server, which has to be installed")
+      .option(
+        "--notify-token <text>",
+        "secret in the URL for geth's --miner.notify; without it one is made once",
+        secret,
+      )
       .option("--no-miner", "leave the built-in CPU miner out: point your own at the pool")
       .option("--threads <n>", "threads of the built-in miner", positive, 1)
       .option("--login <address>", "address to mine for", address, "0xb85150eb365e7df0941f0cf08235f987ba91506a")
       .option("--difficulty <hashes>", "share difficulty", positive, 400)
       .option("--block-difficulty <hashes>", "block difficulty of the simulated node", positive, 8_000)
-      .option("--block-time <duration>", "the simulated chain advances by itself after this long", duration, 60_000)
+      .addOption(
+        new Option("--block-time <duration>", "the simulated chain advances by itself after this long")
+          .argParser(duration)
+          .default(60_000, "60s"),
+      )
       .option("--host <ip>", "address to listen on", "127.0.0.1")
       .option("--port <port>", "pool: dashboard, API, WebSocket stratum", port, 8_787)
       .option("--stratum-port <port>", "bridge: TCP stratum for miners", port, 8_008)
       .option("--node-port <port>", "simulated node: JSON-RPC", port, 8_545)
       .option("--state <folder>", "where the embedded ledger lives", ".edgepool/state")
-      .option("--fresh", "begin with an empty ledger", false)
+      .option("--fresh", "begin with an empty ledger")
       .option(
         "--for <duration>",
         "stop by itself after this long; exit code 0 only if shares and a block were recorded",
         duration,
-        null,
       )
-      .option("--json", "print one JSON object as the last line", false)
+      .option("--json", "print one JSON object as the last line")
       .addHelpText("after", EXAMPLES)
   );
 }
+
+const ABSENT: Pick<StartOptions, Optional> = {
+  geth: null,
+  upstashUrl: null,
+  upstashToken: null,
+  notifyToken: null,
+  withRedis: false,
+  fresh: false,
+  json: false,
+};
 
 /**
  * Reads the command line. Prints help or what is wrong with it and exits, as commander does.
@@ -119,8 +152,10 @@ function startCommand(): Command {
  */
 export function parseStartOptions(argv: readonly string[]): StartOptions {
   const program = startCommand().parse([...argv], { from: "user" });
-  const { for: forMs, blockTime: blockTimeMs, ...options } = program.opts<Parsed>();
-  if (options.upstashUrl !== null && options.upstashToken === null)
+  const { for: forMs = null, blockTime: blockTimeMs, ...options } = program.opts<Parsed>();
+  if (options.upstashUrl !== undefined && options.upstashToken === undefined)
     program.error("error: --upstash-url needs --upstash-token, or UPSTASH_REDIS_REST_TOKEN in the environment");
-  return { ...options, forMs, blockTimeMs };
+  if (options.upstashUrl !== undefined && options.withRedis === true)
+    program.error("error: --with-redis and --upstash-url are two places for one ledger");
+  return { ...ABSENT, ...options, forMs, blockTimeMs };
 }

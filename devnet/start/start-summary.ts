@@ -30,6 +30,12 @@ export interface Addresses {
   readonly websocket: string;
   readonly getwork: string;
   readonly node: string;
+  /** What a real node pushes its work to. */
+  readonly notify: string | null;
+  /** For `npm run ledger`; null where its token is the operator's. */
+  readonly ledger: string | null;
+  /** How one looks into the redis-server that keeps the books. */
+  readonly redis: string | null;
 }
 
 const number = (value: number | bigint): string => value.toLocaleString("en-US");
@@ -89,6 +95,9 @@ export function renderPanel(moment: Moment, addresses: Addresses): string {
     ["WebSocket", addresses.websocket],
     ["getwork", addresses.getwork],
     ["node", addresses.node],
+    ...optional("notify", addresses.notify === null ? null : `geth … --miner.notify ${addresses.notify}`),
+    ...optional("books", addresses.ledger === null ? null : `npm run -s ledger -- audit ${addresses.ledger}`),
+    ...optional("redis", addresses.redis),
   ];
   return [
     pc.bold(pc.cyan("edgepool")),

@@ -1,3 +1,5 @@
+import { tokenFor } from "../../devnet/start/running-tokens.ts";
+
 /** Something for the operator to mend; the text says what. */
 export class AdminError extends Error {}
 
@@ -7,7 +9,7 @@ export class AdminError extends Error {}
  */
 export async function askPool(pool: string, path: string, body?: unknown): Promise<void> {
   if (!/^https?:\/\//.test(pool)) throw new AdminError(`"${pool}" is no pool; it begins with https:// or http://`);
-  const token = process.env["ADMIN_TOKEN"];
+  const token = tokenFor(pool, "ADMIN_TOKEN");
   if (!token)
     throw new AdminError("the environment variable ADMIN_TOKEN with the pool's secret of that name is missing");
   const response = await fetch(`${pool.replace(/\/$/, "")}/admin/${path}`, {

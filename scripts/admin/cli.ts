@@ -4,6 +4,7 @@ import { AdminError, askPool } from "./ask-pool.ts";
 
 const HELP = `
 The token is read from the environment variable ADMIN_TOKEN (the pool's secret of that name), never from the command line.
+That of an \`npm start\` on this machine is known without.
 
 Examples
   npm run -s admin -- https://pool.example state
@@ -18,7 +19,7 @@ Examples
 Shares whose fate is open: npm run -s ledger -- unresolved --help`;
 
 interface Why {
-  readonly note: string;
+  readonly note?: string;
   readonly login?: string;
   readonly for?: string;
 }
@@ -30,11 +31,11 @@ const program = new Command("admin")
   .argument("[operands...]", "a client for ban and lift; add or remove and an address or login for the lists")
   .option("--login <login>", "only this login: of a ban, of a pause")
   .option("--for <time>", "how long a ban lasts", "24h")
-  .option("--note <text>", "why, for the log: every change needs one", "")
+  .option("--note <text>", "why, for the log: every change needs one")
   .option("--before <id>", "audit: entries older than this one")
   .addHelpText("after", HELP)
   .action(async (pool: string, command: string, operands: string[], options: Why & { readonly before?: string }) => {
-    const { login = null, note } = options;
+    const { login = null, note = "" } = options;
     const [first = "", second = ""] = operands;
     const ask = async (path: string, body?: unknown): Promise<void> => await askPool(pool, path, body);
     switch (command) {

@@ -22,6 +22,7 @@ A ledger is one of
   redis://host:6379, rediss://…    a Redis; unix:/path/to/socket works too
 A pool is its address, https://pool.example; its secret ADMIN_TOKEN is read from the environment variable of that name.
 The token of an https ledger is read from the environment variable LEDGER_TOKEN, never from the command line.
+Those of an \`npm start\` on this machine are known without: npm run -s ledger -- audit http://127.0.0.1:8787/redis
 
 Examples
   LEDGER_TOKEN=… npm run -s ledger -- export https://pool.example/redis --out books.jsonl

@@ -1,6 +1,7 @@
 import { DumpError } from "../../core/ledger/books/dump.ts";
 import { RedisReplyError, RedisUnreachableError, type TransactionPort } from "../../core/ledger/contract/redis-port.ts";
 import { parseExactJson, restPort } from "../../core/ledger/contract/rest-port.ts";
+import { tokenFor } from "../../devnet/start/running-tokens.ts";
 import { connectRedis } from "./node-redis.ts";
 
 /** A ledger that a command works on. */
@@ -22,7 +23,7 @@ export async function openLedger(where: string): Promise<OpenLedger> {
   // A miner's URL, or a page of the dashboard: what an operator has at hand.
   if (/^\/(?:0x|stratum|account|api|health|admin|bridge)/i.test(pathname))
     throw new DumpError(`"${where}" is an address of a pool, but not of its ledger: that is ${origin}/redis`);
-  const token = process.env["LEDGER_TOKEN"];
+  const token = tokenFor(where, "LEDGER_TOKEN");
   if (!token) throw new DumpError("the environment variable LEDGER_TOKEN with the ledger's token is missing");
   return { redis: exactRest(where.replace(/\/$/, ""), token), close: async () => undefined };
 }

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { DumpError } from "../../core/ledger/books/dump.ts";
+import { tokenFor } from "../../devnet/start/running-tokens.ts";
 
 const record = v.object({
   login: v.string(),
@@ -31,7 +32,7 @@ type Listed = v.InferOutput<typeof listed>;
 /** One request to the pool's admin routes. @throws DumpError with a text for the operator */
 async function ask<T>(pool: string, path: string, schema: v.GenericSchema<unknown, T>, body?: unknown): Promise<T> {
   if (!/^https?:\/\//.test(pool)) throw new DumpError(`"${pool}" is no pool; it begins with https:// or http://`);
-  const token = process.env["ADMIN_TOKEN"];
+  const token = tokenFor(pool, "ADMIN_TOKEN");
   if (!token)
     throw new DumpError("the environment variable ADMIN_TOKEN with the pool's secret of that name is missing");
   const response = await fetch(`${pool.replace(/\/$/, "")}/admin/${path}`, {

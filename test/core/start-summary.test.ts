@@ -49,6 +49,9 @@ describe("the command line of npm start", () => {
       blockTimeMs: 30_000,
       miner: true,
       geth: null,
+      fresh: false,
+      upstashUrl: null,
+      notifyToken: null,
     });
   });
 });

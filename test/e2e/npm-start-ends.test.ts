@@ -77,6 +77,19 @@ it("stops everything on Ctrl-C though workerd is frozen", async () => {
   await gone(started);
 });
 
+it("leaves no workerd behind when it is killed together with the process that holds workerd", async () => {
+  let started: Process[] = [];
+  await startProgram([...args, "--no-miner"], (line, pid) => {
+    if (!isReady(line)) return;
+    started = below(pid);
+    for (const { pid: id, command } of started) if (command.includes("pool-host")) process.kill(id, "SIGKILL");
+    process.kill(pid, "SIGKILL");
+  });
+  expect(started.some(({ command }) => command.includes("pool-host"))).toBe(true);
+  expect(started.some(({ command }) => command.includes("workerd serve"))).toBe(true);
+  await gone(started);
+});
+
 it("stops everything, without a stack, when nobody reads its output any more", async () => {
   const program = spawn(process.execPath, [join(ROOT, "devnet", "start.ts"), ...args, "--no-miner"], { stdio: "pipe" });
   let [stdout, stderr] = ["", ""];

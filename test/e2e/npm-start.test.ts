@@ -3,6 +3,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startNode } from "../../devnet/node/node.ts";
+import { runLedgerCli, runProgram } from "../support/ledger-cli.ts";
 import { FREE_PORTS, startProgram } from "../support/npm-start.ts";
 
 let state: string;
@@ -64,6 +66,38 @@ describe("npm start", () => {
     expect(run).toMatchObject({ code: 0, stderr: "" });
     expect(group).toBeGreaterThan(0);
     expect(groupIsGone(group)).toBe(true);
+  });
+
+  it("shows a real node where to push its work, and lets the tools at its books and bans without a secret", async () => {
+    const node = await startNode({ startHeight: 1_000 });
+    const token = "of-this-test-and-no-other";
+    const seen: string[] = [];
+    let looked: Promise<unknown>[] = [];
+    const run = await start([...FREE_PORTS, "--no-miner", "--geth", node.url, "--notify-token", token], (line, pid) => {
+      seen.push(line);
+      if (!line.startsWith("ready:")) return;
+      const url = (name: string): string =>
+        /http:\S+$/.exec(seen.find((text) => text.startsWith(`${name}:`)) ?? "")?.[0] ?? "";
+      const pool = url("books").replace(/\/redis$/, "");
+      looked = [
+        runLedgerCli(["audit", url("books")]),
+        runProgram("scripts/admin/cli.ts", pool, "bans"),
+        fetch(url("node"), { method: "POST", body: "[]" }).then(({ status }) => status),
+      ];
+      void Promise.allSettled(looked).then(() => process.kill(-pid, "SIGINT"));
+    });
+    await node.close();
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    const [audit, bans, pushed] = await Promise.all(looked);
+    expect(audit).toMatchObject({ code: 0, stderr: "" });
+    expect(bans).toMatchObject({ code: 0 });
+    // No work, but the right door.
+    expect(pushed).toBe(400);
+    expect(seen.find((line) => line.startsWith("node:"))).toMatch(
+      new RegExp(`^node: geth … --miner\\.notify http://127\\.0\\.0\\.1:\\d+/notify/${token}$`),
+    );
+    // workerd's own notes are nobody's trouble.
+    expect(seen.filter((line) => line.includes("NOSENTRY"))).toEqual([]);
   });
 
   it("says which port is in use and which flag chooses another", async () => {

@@ -53,6 +53,20 @@ describe("the pool in a process of its own", () => {
     expect((await fetch(`${url}/health`)).status).toBeGreaterThanOrEqual(200);
   });
 
+  it("serves the page at / to a browser, and JSON-RPC with status 200 to a miner that posts there", async () => {
+    const { url } = await start();
+    const page = await fetch(`${url}/`);
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(await page.text()).toContain("<title>");
+    const body = JSON.stringify({ id: 3, method: "eth_getWork", params: [] });
+    const mined = await fetch(`${url}/`, { method: "POST", body });
+    expect([mined.status, await mined.json()]).toEqual([
+      200,
+      { id: 3, jsonrpc: "2.0", result: null, error: { code: expect.any(Number), message: expect.any(String) } },
+    ]);
+  });
+
   it("keeps the databases of its Durable Objects in the state directory", async () => {
     const pool = await start({ secrets: { REDIS_TOKEN: "books-of-this-test-only" } });
     const redis = (...command: string[]): Promise<unknown> =>

@@ -2,19 +2,34 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs `npm run ledger -- <args>` without npm, in an environment with nothing but what is given here. */
 export function runLedgerCli(
   args: readonly string[],
   options: { readonly token?: string; readonly admin?: string; readonly input?: string } = {},
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "scripts/ledger/cli.ts", ...args], {
-    env: {
-      PATH: process.env["PATH"],
-      ...(options.token ? { LEDGER_TOKEN: options.token } : {}),
-      ...(options.admin ? { ADMIN_TOKEN: options.admin } : {}),
-    },
+): Promise<Ended> {
+  const secrets = {
+    ...(options.token ? { LEDGER_TOKEN: options.token } : {}),
+    ...(options.admin ? { ADMIN_TOKEN: options.admin } : {}),
+  };
+  return run(["scripts/ledger/cli.ts", ...args], secrets, options.input ?? "");
+}
+
+/** Runs another program of this repository in the same way. */
+export function runProgram(...args: readonly string[]): Promise<Ended> {
+  return run(args, {}, "");
+}
+
+function run(args: readonly string[], secrets: Readonly<Record<string, string>>, input: string): Promise<Ended> {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...args], {
+    env: { PATH: process.env["PATH"], ...secrets },
   });
-  child.stdin.end(options.input ?? "");
+  child.stdin.end(input);
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (text: Buffer) => (output.stdout += String(text)));
   child.stderr.on("data", (text: Buffer) => (output.stderr += String(text)));

@@ -3,9 +3,10 @@ import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
 import worker from "../../worker/index.ts";
 
-async function get(path: string, settings: Record<string, unknown>) {
+async function get(path: string, settings: Record<string, unknown>, init: RequestInit = {}) {
   const context = createExecutionContext();
-  const response = await worker.fetch(new Request(`https://pool.example${path}`), { ...env, ...settings }, context);
+  const request = new Request(`https://pool.example${path}`, init);
+  const response = await worker.fetch(request, { ...env, ...settings }, context);
   await waitOnExecutionContext(context);
   return { status: response.status, text: await response.text() };
 }
@@ -35,4 +36,20 @@ it("serves nothing else while a setting is wrong, and does not show settings the
     expect(status).toBe(503);
     expect(text).toBe("the pool is not configured; see /health\n");
   }
+});
+
+it("lets a miner wait while a setting is wrong: JSON-RPC with status 200, and no other POST", async () => {
+  const getWork = JSON.stringify({ id: 7, jsonrpc: "2.0", method: "eth_getWork", params: [] });
+  for (const path of ["/", "/0x0123456789abcdef0123456789abcdef01234567/rig", "/stratum"]) {
+    const { status, text } = await get(path, wrong, { method: "POST", body: getWork });
+    expect([path, status]).toEqual([path, 200]);
+    expect(JSON.parse(text)).toEqual({
+      id: 7,
+      jsonrpc: "2.0",
+      result: null,
+      error: { code: 0, message: "Work not ready" },
+    });
+  }
+  expect((await get("/redis", wrong, { method: "POST", body: '["PING"]' })).status).toBe(503);
+  expect((await get("/notify/hunter2", wrong, { method: "POST", body: '["0x1","0x2","0x3","0x4"]' })).status).toBe(503);
 });

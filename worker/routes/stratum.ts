@@ -24,9 +24,11 @@ export function stratumRoutes(app: Hono<{ Bindings: Env }>): void {
   for (const path of ["/stratum", "/stratum/*"]) app.all(path, (c) => connect(c));
   for (const path of ["/:login{0[xX][^/]*}", "/:login{0[xX][^/]*}/*"]) app.all(path, (c) => getwork(c));
   // Whatever else is posted comes from a miner whose URL is a little wrong: any status but 200 makes ethminer storm.
-  app.post("*", async (c) =>
-    parseLogin(minerOf(c).login) ? await getwork(c) : ((await answerNobody(c.env, c.req.raw)) ?? c.notFound()),
-  );
+  app.post("*", async (c) => {
+    if (parseLogin(minerOf(c).login)) return await getwork(c);
+    const { limitBodySize } = loadConfig(c.env).getwork;
+    return (await answerNobody(c.req.raw, limitBodySize, "invalidLogin")) ?? c.notFound();
+  });
 }
 
 /** Who mines, by `/<login>[/<worker>]` with or without `/stratum` before it; slashes too many do no harm. Not checked. */

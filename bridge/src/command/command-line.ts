@@ -17,13 +17,13 @@ export interface CommandLine {
 }
 
 interface Flags {
-  readonly listen: readonly ListenAddress[];
-  readonly listenTls: readonly ListenAddress[];
-  readonly listenGetwork: readonly ListenAddress[];
+  readonly listen?: readonly ListenAddress[];
+  readonly listenTls?: readonly ListenAddress[];
+  readonly listenGetwork?: readonly ListenAddress[];
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly ca?: string;
-  readonly allowInsecure: boolean;
+  readonly allowInsecure?: boolean;
   readonly proxy?: string | false;
   readonly token?: string;
   readonly maxMiners: number;
@@ -71,17 +71,18 @@ export function parseCommandLine(argv: readonly string[], program: Program): Com
   const command = describe(program);
   command.parse([...argv], { from: "user" });
   const flags = command.opts<Flags>();
+  const { listen = [], listenTls = [], listenGetwork = [] } = flags;
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) {
     throw new BridgeOptionError("tls-cert", "--tls-cert and --tls-key belong together");
   }
-  const listensSomewhere = flags.listen.length + flags.listenTls.length + flags.listenGetwork.length > 0;
+  const listensSomewhere = listen.length + listenTls.length + listenGetwork.length > 0;
   return {
     bridge: {
       pools: command.args,
-      stratum: listensSomewhere ? flags.listen : [DEFAULT_LISTEN],
-      stratumTls: flags.listenTls,
-      getwork: flags.listenGetwork,
-      allowInsecure: flags.allowInsecure,
+      stratum: listensSomewhere ? listen : [DEFAULT_LISTEN],
+      stratumTls: listenTls,
+      getwork: listenGetwork,
+      allowInsecure: flags.allowInsecure === true,
       maxMiners: flags.maxMiners,
       stateDir: flags.state === false ? null : flags.state,
       ...(flags.tlsCert === undefined || flags.tlsKey === undefined
@@ -107,21 +108,19 @@ function describe({ name, version }: Program): Command {
       "<pool...>",
       "pools in order of preference, such as wss://pool.example; the next one takes over when one fails",
     )
-    .option("-l, --listen <[host:]port>", "TCP stratum port, repeatable (default: 8008)", collectAddress, [])
+    .option("-l, --listen <[host:]port>", "TCP stratum port, repeatable (default: 8008)", collectAddress)
     .option(
       "--listen-tls <[host:]port>",
       "TLS stratum port, repeatable. ethminer refuses a certificate that is self-signed unless SSL_NOVERIFY=1 is in its environment",
       collectAddress,
-      [],
     )
-    .option("--listen-getwork <[host:]port>", "plain HTTP getwork port, repeatable", collectAddress, [])
+    .option("--listen-getwork <[host:]port>", "plain HTTP getwork port, repeatable", collectAddress)
     .option("--tls-cert <file>", "certificate for --listen-tls, PEM (default: a self-signed one)")
     .option("--tls-key <file>", "its key, PEM")
     .option("--ca <file>", "certificate authority that signs for the pool, PEM, besides the usual ones")
     .option(
       "--allow-insecure",
       "accept pools without TLS (ws://), where everybody on the way can read and change everything",
-      false,
     )
     .option(
       "--proxy <url>",
@@ -163,7 +162,7 @@ function stateFolder({ STATE_DIRECTORY, XDG_STATE_HOME, LOCALAPPDATA }: NodeJS.P
 }
 
 /** `8008`, `192.168.1.2:8008` or `[::1]:8008`. */
-function collectAddress(text: string, previous: readonly ListenAddress[]): readonly ListenAddress[] {
+function collectAddress(text: string, previous: readonly ListenAddress[] = []): readonly ListenAddress[] {
   const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) throw new InvalidArgumentError("write a port, or host:port.");
