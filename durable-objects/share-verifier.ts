@@ -3,14 +3,15 @@ import { AlarmBell } from "../core/alarm-bell.ts";
 import { PausableLedger } from "../core/admin/pause.ts";
 import { allWithin } from "../core/clock.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
+import { foldAfterMs } from "../core/ledger/write-path/evidence.ts";
 import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
 import { thrown } from "../core/log.ts";
 import { termsOf } from "../core/payouts/block-terms.ts";
 import { windowOf } from "../core/payouts/schemes.ts";
-import type { Settlement } from "../core/ledger/write-path/unresolved-records.ts";
+import type { OperatorView, Settlement } from "../core/ledger/write-path/unresolved-records.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
-import { type OperatorView, ShareProcessor } from "../core/shares/share-processor.ts";
+import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, storeLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
 import type { HeaderTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
@@ -58,6 +59,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
         coin: config.coin,
         hashrateExpirationMs: ledger.hashrateExpirationMs,
         hashrateLargeWindowMs: config.api.hashrateLargeWindowMs,
+        foldAfterMs: foldAfterMs(config),
         nowMs: () => Date.now(),
         ...(unlocker && { blockTerms: (block) => termsOf(unlocker.settings.terms, payouts, block) }),
         window:

@@ -32,6 +32,8 @@ export interface ShardHealth {
   readonly refutedShares: number;
   /** Those of them that were refuted within the last hour, and whose they were, at most {@link NAMED}. */
   readonly recentlyRefuted: { readonly shares: number; readonly logins: readonly string[] };
+  /** Shares that were accepted while the ledger was away and that another verifier had brought before: credited once. Since the object started. */
+  readonly lateDuplicates: number;
   /** Logins whose records wait apart, the oldest first, at most {@link NAMED}; and of all of them, how many records. */
   readonly refusedLogins: readonly RefusedLoginHealth[];
   readonly setAsideShares: number;

@@ -6,7 +6,7 @@ import { GroupCommit } from "../ledger/write-path/group-commit.ts";
 import { Outbox } from "../ledger/write-path/outbox.ts";
 import type { HeldStage, OutboxStore } from "../ledger/write-path/outbox-store.ts";
 import { writeOf } from "../ledger/write-path/send-write.ts";
-import type { SettledEntry, Settlement, UnresolvedEntry } from "../ledger/write-path/unresolved-records.ts";
+import type { OperatorView, Settlement } from "../ledger/write-path/unresolved-records.ts";
 import type { BlockRecord, LedgerWriter, ShareRecord } from "../ledger/contract/records.ts";
 import type { Logger } from "../log.ts";
 import { identityOf, proofOf } from "../share-identity.ts";
@@ -62,15 +62,6 @@ export interface ShareProcessorOptions {
 const ACCEPTED: ShareVerdict = { kind: "accepted", block: false };
 const DUPLICATE: ShareVerdict = { kind: "duplicate" };
 
-/** What a shard has for the operator. */
-export interface OperatorView {
-  /** The oldest, at most 1,000. */
-  readonly unresolved: readonly UnresolvedEntry[];
-  readonly unresolvedCount: number;
-  /** The latest, at most 1,000. */
-  readonly settled: readonly SettledEntry[];
-}
-
 const LISTED = 1_000;
 
 /** The whole way of a share from its submission to the ledger (docs/ARCHITECTURE.md, "One share"). */
@@ -112,7 +103,12 @@ export class ShareProcessor {
     this.#copies = new Copies({ clock, judgedWithinMs: options.queueTimeoutMs, endedWithinMs: ANSWER_WITHIN_MS });
     this.#checks = new ProofChecks(this.#queue, this.#epochOf);
     this.#workAt(0);
-    this.#outbox = new Outbox(store, options.writer, clock, random, (held) => this.#held.takeUp(held));
+    this.#outbox = new Outbox(store, options.writer, clock, random, {
+      onRival: (held) => this.#held.takeUp(held),
+      // Told true all the same: where an answer cannot wait for the ledger, no verifier knows what another one holds.
+      onDuplicate: ({ login, worker, height }) =>
+        options.log.warn("accepted share was a duplicate", { login, worker, height }),
+    });
     this.#commit = this.#openCommit();
     this.#held = this.#openHeld();
     this.#held.resume();
@@ -225,6 +221,7 @@ export class ShareProcessor {
       billedCommands: writer.billedCommands,
       unresolvedShares,
       refutedShares,
+      lateDuplicates: this.#outbox.duplicates,
       recentlyRefuted: { shares: refuted.shares, logins: refuted.logins.slice(0, NAMED) },
       refusedLogins: this.#outbox.refusedLogins.slice(0, NAMED),
       setAsideShares: this.#outbox.setAside,

@@ -7,6 +7,7 @@ import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-p
 import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
 import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
+import { fold } from "../support/fold-conformance.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 
 let server: RedisServer;
@@ -61,7 +62,7 @@ test("what the writer says it was billed is what Redis counted", async () => {
     ["1000 shares of 20 logins", 2 * 20 + 7, () => writer.recordShares(batch(1000, 20, { height: 102 }), false)],
     ["some shares", 2 * 2 + 7, () => writer.recordShares(repeated, false)],
     ["the same as duplicates", 2, () => writer.recordShares(repeated, false)],
-    ["the same as a retry", 4, () => writer.recordShares(repeated, true)],
+    ["the same as a retry", 5, () => writer.recordShares(repeated, true)],
     ["a retry that was not executed", null, () => writer.recordShares(batch(5, 3), true)],
     ["a block", null, () => writer.recordBlock(block(), false)],
     ["a block's retry", null, () => writer.recordBlock(block(), true)],
@@ -175,6 +176,32 @@ const windowSize = fc.option(
   fc.oneof(fc.bigInt(1n, 30_000_000_000n), fc.bigInt(2n ** 53n, 2n ** 58n), fc.constant(10n ** 30n)),
   { freq: 3 },
 );
+test("the native twin of fold-hashrate answers and writes what the script does", { timeout: 300_000 }, async () => {
+  const entry = fc.record({ ts: fc.integer({ min: 0, max: 40 }), worker: fc.nat(2), odd: fc.nat(9) });
+  const call = fc.record({ until: fc.nat(45), stretch: fc.constantFrom(5, 20), most: fc.integer({ min: 1, max: 30 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(entry, { maxLength: 60 }), fc.array(call, { maxLength: 6 }), async (entries, calls) => {
+      await redis.command(["FLUSHALL"]);
+      const twin = embeddedLedger();
+      const answers = [];
+      for (const port of [redis, twin]) {
+        for (const [i, { ts, worker, odd }] of entries.entries())
+          await port.command([
+            "ZADD",
+            `eth:hashrate:${loginOf(1)}`,
+            ts,
+            odd === 0 ? `x${i}` : `${i + 1}:w${worker}:${i}`,
+          ]);
+        const said = [];
+        for (const { until, stretch, most } of calls) said.push(await fold(port, until, stretch, most));
+        answers.push(said);
+      }
+      expect(answers[1]).toEqual(answers[0]);
+      expect(await readBooks(twin)).toEqual(await readBooks(redis));
+    }),
+    { seed: 4, numRuns: 200 },
+  );
+});
 
 test("the native twins answer and write what the scripts do, whatever comes", { timeout: 300_000 }, async () => {
   const runs = Number(process.env["EDGEPOOL_TWIN_RUNS"] ?? 300);

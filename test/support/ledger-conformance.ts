@@ -4,6 +4,7 @@ import { LedgerRecordError } from "../../core/ledger/contract/record-check.ts";
 import { createLedgerWriter, MAX_BATCH } from "../../core/ledger/write-path/ledger-writer.ts";
 import type { BlockRecord, LedgerWriter, RefusalCause, ShareRecord } from "../../core/ledger/contract/records.ts";
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
+import { foldConformance } from "./fold-conformance.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "./ledger-records.ts";
 
 /** A ledger that the suite may empty. */
@@ -371,6 +372,8 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       await newWriter().recordBlock(block({ height: found.height + 2 }), false);
       expect(await newWriter().closedHeight()).toBe(found.height + 2);
     });
+
+    foldConformance(() => redis);
 
     test("a block whose share was there before is a duplicate and closes nothing", async () => {
       const one = share();

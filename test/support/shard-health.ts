@@ -13,6 +13,7 @@ export const SHARD_HEALTH: ShardHealth = {
   billedCommands: 35,
   unresolvedShares: 0,
   refutedShares: 0,
+  lateDuplicates: 0,
   recentlyRefuted: { shares: 0, logins: [] },
   refusedLogins: [],
   setAsideShares: 0,

@@ -43,6 +43,7 @@ export async function auditHashrate({ redis, names, keys }: AuditedBooks): Promi
       entries += 1;
     }
   }
+  const folds = await bookMap(redis, names.folds, "hash");
   const logins = new Set(common.keys());
   for (const key of keys) if (key.startsWith(names.hashratePrefix)) logins.add(key.slice(names.hashratePrefix.length));
   for (const login of logins) {
@@ -50,10 +51,13 @@ export async function auditHashrate({ redis, names, keys }: AuditedBooks): Promi
     // The sets are purged at different times; a login's own may have expired as a whole.
     const oldestOwn = oldest(own.values());
     const shared = common.get(login) ?? new Map<string, string>();
+    // Older ones are sums.
+    const single = Number(folds.get(login) ?? -Infinity);
     for (const [member, ts] of shared)
-      if (Number(ts) > oldestOwn && own.get(member) !== ts) wrong.push(`${member} of ${login} is not in its own set`);
+      if (Number(ts) > oldestOwn && Number(ts) >= single && own.get(member) !== ts)
+        wrong.push(`${member} of ${login} is not in its own set`);
     for (const [member, ts] of own)
-      if (Number(ts) > oldestCommon && shared.get(member) !== ts)
+      if (Number(ts) > oldestCommon && Number(ts) >= single && shared.get(member) !== ts)
         wrong.push(`${member} of ${login} is not in hashrate`);
   }
   return [complaints("hashrate and the logins' own sets", `${entries} entries of ${logins.size} logins`, wrong)];

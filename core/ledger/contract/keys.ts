@@ -22,6 +22,8 @@ export function ledgerKeys(coin: string) {
     hashratePrefix: key("hashrate", ""),
     /** Sorted set of `diff:id:ms` by ts; it expires. */
     hashrateOf: (login: string) => key("hashrate", login),
+    /** This pool's own. Hash login -> ts before which its entries in {@link hashrateOf} are sums of several shares. */
+    folds: key("folds"),
     /** Hash: `roundShares`, `lastBlockFound`. */
     stats: key("stats"),
     minerPrefix: key("miners", ""),
@@ -86,7 +88,7 @@ export type LedgerKeys = ReturnType<typeof ledgerKeys>;
 const TYPES: readonly (readonly [RegExp, string])[] = [
   [/^shares:window$/, "list"],
   [
-    /^(nodes|stats|finances|shares:.*|miners:.*|credits:(?!all$).*|blocks:terms|unlocker:.*|payouts:.*|settings:.*)$/,
+    /^(nodes|stats|finances|folds|shares:.*|miners:.*|credits:(?!all$).*|blocks:terms|unlocker:.*|payouts:.*|settings:.*)$/,
     "hash",
   ],
   [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],

@@ -41,6 +41,23 @@ export function leastEvidenceLimits(waits: {
   return { hashrateExpirationMs: wholeMinutes(expiration), hashrateLargeWindowMs: wholeMinutes(needed) };
 }
 
+/**
+ * Entries older than this may be summed up: an outage as long as the evidence must bridge, twice, is over, and what is shown of single shares is
+ * not changed.
+ */
+export function foldAfterMs(config: {
+  readonly api: { readonly hashrateWindowMs: number };
+  readonly verifier: { readonly queueTimeoutMs: number };
+  readonly ledger: { readonly timeoutMs: number };
+}): number {
+  const { api, verifier, ledger } = config;
+  const { hashrateLargeWindowMs: least } = leastEvidenceLimits({
+    queueTimeoutMs: verifier.queueTimeoutMs,
+    ledgerTimeoutMs: ledger.timeoutMs,
+  });
+  return Math.max(api.hashrateWindowMs, 2 * least);
+}
+
 function wholeMinutes(ms: number): number {
   return Math.ceil(ms / 60_000) * 60_000;
 }

@@ -1,10 +1,11 @@
 import { ledgerKeys, type LedgerKeys } from "../contract/keys.ts";
 import { evidenceMs, renewalMs } from "./evidence.ts";
 import { explainRefusal } from "./explain-refusal.ts";
+import { foldedUntilMs, HashrateFolds } from "./hashrate-folds.ts";
 import { checkBlock, checkRecord, LedgerRecordError } from "../contract/record-check.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, RefusalCause, ShareRecord } from "../contract/records.ts";
-import { RedisReplyError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
-import { RECORD_BLOCK, RECORD_SHARES } from "../contract/scripts/embedded.ts";
+import { RedisReplyError, RedisUnreachableError, type RedisPort, type RedisValue } from "../contract/redis-port.ts";
+import { FOLD_HASHRATE, RECORD_BLOCK, RECORD_SHARES } from "../contract/scripts/embedded.ts";
 import { OUTCOME_CODES, POW_HEIGHTS, type LedgerScript } from "../contract/scripts/script.ts";
 
 /** Most shares of one batch: Lua's `unpack` ends at about 8,000 values, and a ZADD takes two a share. */
@@ -20,6 +21,8 @@ export interface LedgerWriterOptions {
   readonly hashrateExpirationMs: number;
   /** Entries older than this are purged; not before they expire where it is left out. */
   readonly hashrateLargeWindowMs?: number;
+  /** Entries of a large login older than this are summed up; left out: none are. */
+  readonly foldAfterMs?: number;
   /** Unix time in ms. */
   readonly nowMs: () => number;
   /** The terms that a block is found under, as text; null, or left out, where nobody is credited by this pool. */
@@ -48,6 +51,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   readonly #refreshMs: number;
   readonly #evidenceMs: number;
   #workHeight = Infinity;
+  readonly #folds: HashrateFolds;
   /** Height up to which `pow` has been swept by this writer. */
   #sweptHeight = -1;
   /** Login -> when its hashrate key's expiration was last renewed. */
@@ -63,6 +67,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
     this.#window = options.window ?? null;
     this.#expirationMs = options.hashrateExpirationMs;
     this.#refreshMs = renewalMs(options.hashrateExpirationMs);
+    this.#folds = new HashrateFolds(options.foldAfterMs ?? Infinity);
     this.#evidenceMs = evidenceMs({ hashrateLargeWindowMs: Infinity, ...options });
   }
 
@@ -83,11 +88,13 @@ class ScriptedLedgerWriter implements LedgerWriter {
     // Under pplns no round is closed: what is late is worth no more than what is not.
     const call = { logins, due: new Set(due), late: logging ? NONE_LATE : late, logging };
     const { keys, args } = sharesCall(this.#keys, batch, call);
-    const codes = await this.#run(RECORD_SHARES, keys, [...this.#preamble(retry, sweepHeight, now), ...args]);
+    const since = await this.#evidenceSince(retry, logins, now);
+    const codes = await this.#run(RECORD_SHARES, keys, [...this.#preamble(retry, sweepHeight, since), ...args]);
     if (codes.length !== batch.length)
       throw new RedisReplyError(`${RECORD_SHARES.name}: ${codes.length} codes for ${batch.length} shares`);
     const outcomes = codes.map(outcomeOf);
-    const credited = new Set(batch.filter((_, i) => outcomes[i] === "recorded").map((share) => share.login));
+    const written = batch.filter((_, i) => outcomes[i] === "recorded");
+    const credited = new Set(written.map((share) => share.login));
     // After a retry it is not known whether the attempt that counted came to the EXPIRE.
     if (!retry)
       this.#settle(
@@ -95,6 +102,8 @@ class ScriptedLedgerWriter implements LedgerWriter {
         due.filter((login) => credited.has(login)),
         now,
       );
+    for (const { login } of written) this.#folds.recorded(login);
+    await this.#fold([...credited], now);
     return outcomes;
   }
 
@@ -103,7 +112,8 @@ class ScriptedLedgerWriter implements LedgerWriter {
     const now = this.#nowMs();
     const sweepHeight = retry ? null : this.#dueSweep(block.height);
     const { keys, args } = blockCall(this.#keys, block, this.#blockTerms(block) ?? "", this.#windowOf(block));
-    const codes = await this.#run(RECORD_BLOCK, keys, [...this.#preamble(retry, sweepHeight, now), ...args]);
+    const since = await this.#evidenceSince(retry, [block.login], now);
+    const codes = await this.#run(RECORD_BLOCK, keys, [...this.#preamble(retry, sweepHeight, since), ...args]);
     const outcome = outcomeOf(codes[0] ?? null);
     if (!retry) this.#settle(sweepHeight, outcome === "recorded" ? [block.login] : [], now);
     return outcome;
@@ -126,13 +136,34 @@ class ScriptedLedgerWriter implements LedgerWriter {
   }
 
   /** The arguments that both scripts begin with. */
-  #preamble(retry: boolean, sweepHeight: number | null, now: number): string[] {
+  #preamble(retry: boolean, sweepHeight: number | null, since: number): string[] {
     return [
       retry ? "1" : "0",
       sweepHeight === null ? "" : String(sweepHeight - POW_HEIGHTS),
       String(Math.ceil(this.#expirationMs / 1000)),
-      String(Math.ceil(now - this.#evidenceMs)),
+      String(Math.ceil(since)),
     ];
+  }
+
+  /** Unix time in ms since when a share's entry is certainly there, if it was written. */
+  async #evidenceSince(retry: boolean, logins: readonly string[], now: number): Promise<number> {
+    const since = now - this.#evidenceMs;
+    if (!retry) return since;
+    const marks = await this.#redis.command(["HMGET", this.#keys.folds, ...logins]);
+    this.billedCommands += 1;
+    return Math.max(since, foldedUntilMs(Array.isArray(marks) ? marks : []));
+  }
+
+  /** Keeps the hashrate sets of large logins small. What fails is done the next time. */
+  async #fold(logins: readonly string[], now: number): Promise<void> {
+    for (const login of this.#folds.takeDue(logins, now)) {
+      const { keys, args } = this.#folds.call(this.#keys, login, now);
+      try {
+        await this.#run(FOLD_HASHRATE, keys, args);
+      } catch (error) {
+        if (!(error instanceof RedisReplyError || error instanceof RedisUnreachableError)) throw error;
+      }
+    }
   }
 
   workAt(height: number): void {

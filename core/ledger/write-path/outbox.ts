@@ -20,6 +20,14 @@ const LEAST_WRITE = 200;
 /** So that the pool is back to one write a share within five seconds of the ledger's recovery. */
 const BACK_OFF: BackOffLimits = { firstMs: 250, longestMs: 4_000 };
 
+/** Told of what became of rows. */
+export interface OutboxEvents {
+  /** A block is a rival of one that is recorded: it is held now, and its fate is open. */
+  readonly onRival: (held: HeldSubmission) => void;
+  /** The proof of work came to the ledger before, from another verifier: it is not credited again. */
+  readonly onDuplicate: (record: ShareRecord) => void;
+}
+
 /**
  * Accepted work that the ledger does not have yet, in order, in durable storage. The index for duplicates holds nonces by header,
  * and neither identities nor mix digests (a verified share has one): a full outbox must still fit beside a light cache.
@@ -30,7 +38,7 @@ export class Outbox {
   readonly #writer: LedgerWriter;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #onRival: (held: HeldSubmission) => void;
+  readonly #events: OutboxEvents;
   /** Header -> nonce -> row. */
   readonly #index = new Map<string, Map<string, number>>();
   readonly #refused: RefusedLogins;
@@ -45,19 +53,18 @@ export class Outbox {
   #recorded = 0;
   #serverChanges: number;
 
-  /** @param onRival a block from here is a rival of one that is recorded: it is held now, and its fate is open */
   constructor(
     store: OutboxStore,
     writer: LedgerWriter,
     clock: Clock,
     random: () => number,
-    onRival: (held: HeldSubmission) => void = () => undefined,
+    events: Partial<OutboxEvents> = {},
   ) {
     this.#store = store;
     this.#writer = writer;
     this.#clock = clock;
     this.#random = random;
-    this.#onRival = onRival;
+    this.#events = { onRival: () => undefined, onDuplicate: () => undefined, ...events };
     this.#attemptedUpTo = store.attemptedUpTo();
     this.#refused = new RefusedLogins(store, random);
     this.#serverChanges = writer.serverChanges;
@@ -80,7 +87,7 @@ export class Outbox {
     return this.#depth - this.#setAside;
   }
 
-  /** Replayed shares that somebody else's identical submission had preceded in the ledger. */
+  /** Replayed shares, told true, that somebody else's identical submission had preceded in the ledger. */
   get duplicates(): number {
     return this.#duplicates;
   }
@@ -186,8 +193,8 @@ export class Outbox {
       { unresolved: unresolvedOf(write, outcomes), rivals: rivalsOf(write, outcomes) },
       this.#clock.nowMs(),
     );
-    for (const held of rivals) this.#onRival(held);
-    this.#duplicates += outcomes.filter((outcome) => outcome === "duplicate").length;
+    for (const held of rivals) this.#events.onRival(held);
+    for (const [at, record] of records.entries()) if (outcomes[at] === "duplicate") this.#duplicate(record);
     this.#leave(records, rows[0]?.refusedLogin ?? null);
     this.written(write, outcomes);
   }
@@ -221,7 +228,7 @@ export class Outbox {
     try {
       const outcomes = await sendWrite(this.#writer, write, true);
       const open = { unresolved: unresolvedOf(write, outcomes, FORGOTTEN), rivals: rivalsOf(write, outcomes) };
-      for (const held of this.#store.settle([], open, nowMs)) this.#onRival(held);
+      for (const held of this.#store.settle([], open, nowMs)) this.#events.onRival(held);
       this.#recent.reconciled(parts, nowMs);
       this.#succeeded();
       return null;
@@ -297,11 +304,10 @@ export class Outbox {
     const found = await narrowDown(this.#writer, merge(rows), uncertain, error);
     const nowMs = this.#clock.nowMs();
     const { moved, rivals } = this.#store.atomically(() => this.#sortOut(rows, found, uncertain, nowMs));
-    for (const held of rivals) this.#onRival(held);
+    for (const held of rivals) this.#events.onRival(held);
     for (const row of rows) this.#leave(recordsOf(row.write), null);
     for (const row of moved) this.#enter(row);
     const written = [...found.outcomes].filter(([, outcome]) => outcome !== "unresolved");
-    this.#duplicates += written.filter(([, outcome]) => outcome === "duplicate").length;
     for (const [record, outcome] of written) this.#recordOne(record, outcome, nowMs);
     if (found.failure === null) this.#succeeded();
     else this.failed(found.failure);
@@ -310,7 +316,13 @@ export class Outbox {
 
   #recordOne(record: ShareRecord, outcome: RecordOutcome, nowMs: number): void {
     if (outcome === "recorded") this.#recorded += 1;
+    if (outcome === "duplicate") this.#duplicate(record);
     this.#recent.add({ kind: "shares", records: [record] }, [outcome], nowMs);
+  }
+
+  #duplicate(record: ShareRecord): void {
+    this.#duplicates += 1;
+    this.#events.onDuplicate(record);
   }
 
   /** @returns what of the rows is still here, as it is now, and what is held now */

@@ -42,6 +42,15 @@ export interface SettledEntry {
   readonly body: string;
 }
 
+/** What a shard has for the operator. */
+export interface OperatorView {
+  /** The oldest, at most 1,000. */
+  readonly unresolved: readonly UnresolvedEntry[];
+  readonly unresolvedCount: number;
+  /** The latest, at most 1,000. */
+  readonly settled: readonly SettledEntry[];
+}
+
 /** Records that wait for the operator's decision, and the log of those decisions, which is never cut. */
 export class UnresolvedRecords {
   readonly #sql: SqlPort;

@@ -34,7 +34,7 @@ export class Life {
       return sql.exec(statement, ...parameters);
     };
     this.store = new OutboxStore({ ...sql, exec }, { onUnresolved: (one) => void this.unresolved.push(one) });
-    this.outbox = new Outbox(this.store, writer, own, random, (held) => void this.#confirm(held));
+    this.outbox = new Outbox(this.store, writer, own, random, { onRival: (held) => void this.#confirm(held) });
     this.commit = new GroupCommit({
       writer,
       store: this.store,

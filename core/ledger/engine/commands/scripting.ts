@@ -4,6 +4,7 @@ import type { Call, Reply } from "../command.ts";
 import { NO_SCRIPT, NOT_AN_INTEGER, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { execUnchanged } from "../twins/exec-unchanged.ts";
+import { foldHashrate } from "../twins/fold-hashrate.ts";
 import { closePayment, debitPayment, lockPayments } from "../twins/payments.ts";
 import { recordBlock } from "../twins/record-block.ts";
 import { recordShares } from "../twins/record-shares.ts";
@@ -20,6 +21,7 @@ type Twin = (space: Keyspace, keys: readonly string[], argv: readonly string[], 
 const TWINS: Readonly<Record<keyof typeof LEDGER_SCRIPTS, Twin>> = {
   "record-shares": recordShares,
   "record-block": recordBlock,
+  "fold-hashrate": foldHashrate,
   "to-immature": toImmature,
   "to-matured": toMatured,
   "to-orphan": toOrphan,

@@ -149,17 +149,18 @@ export function rangeByScore(order: Order) {
   };
 }
 
-/** Members with their scores, where those are in the range, both ends included; for the twins. */
+/** Members with their scores, where those are in the range, both ends included, in order; for the twins. */
 export function entriesByScore(
   space: Keyspace,
   key: string,
   from: number,
   to: number,
+  limit = -1,
 ): (readonly [member: string, score: number])[] {
   const row = space.typed(key, "zset");
   if (!row) return [];
   return space.sql
-    .exec(select("value >= ? AND value <= ?", "ASC"), row.id, from, to, -1, 0)
+    .exec(select("value >= ? AND value <= ?", "ASC"), row.id, from, to, limit, 0)
     .map(({ name, value }) => [String(name), Number(value)]);
 }
 
