@@ -121,8 +121,8 @@ export class ClientGuard {
       if (ban !== null) return refuse(ban.reason);
     }
     if (opening === "request") return ALLOWED;
-    if (opening === "login") this.#count.unfinishedGone();
-    const owner = opening === "unfinished" ? null : login;
+    if (opening === "login" || opening === "still") this.#count.unfinishedGone();
+    const owner = opening === "unfinished" || opening === "still" ? null : login;
     if (!(await this.#count.enter(owner, welcome ? Infinity : this.#allowed()))) return refuse(TOO_MANY);
     if (owner !== null) this.#hold(owner, opening === "connection");
     return ALLOWED;

@@ -41,10 +41,10 @@ export interface GuardVerdict {
 }
 
 /**
- * Who wants in: a connection to a login's object; one that has not named its login yet, or whose login nobody knows; such a one when it
- * names it; an HTTP request.
+ * Who wants in: a connection to a login's object; one that has not named its login yet, or whose login nobody knows; such a one that is there
+ * still, and when its login's object takes it; an HTTP request.
  */
-export type Opening = "connection" | "unfinished" | "login" | "request";
+export type Opening = "connection" | "unfinished" | "still" | "login" | "request";
 
 /** Whether a connection is let in. */
 export interface Admission {

@@ -126,6 +126,8 @@ export interface NewConnection {
   readonly worker: string;
   /** Null for a peer that has sent nothing. */
   readonly begun: BegunSession | null;
+  /** Of a session that goes on here with all that it has become; left out for others. */
+  readonly record?: ConnectionRecord | null | undefined;
 }
 
 /** What a peer has heard by then: in EthereumStratum/1 its extranonce, in /2 nothing. */
@@ -142,4 +144,21 @@ export function storedRecord(record: ConnectionRecord): ConnectionRecord {
 export function readRecord(stored: unknown): ConnectionRecord | null {
   const result = v.safeParse(schema, stored);
   return result.success ? result.output : null;
+}
+
+/** A record as text, for a header; without what is left of a line. */
+export function carriedRecord(record: ConnectionRecord): string {
+  const { partial: _, ...rest } = storedRecord(record);
+  return JSON.stringify(rest, (_key, value: unknown) =>
+    typeof value === "bigint" ? { bigint: String(value) } : value,
+  );
+}
+
+/** Reads {@link carriedRecord} back. @throws when it is none */
+export function readCarried(text: string): ConnectionRecord {
+  const value: unknown = JSON.parse(text, (_key, member: unknown) => {
+    const digits = v.safeParse(v.strictObject({ bigint: v.pipe(v.string(), v.regex(/^\d+$/)) }), member);
+    return digits.success ? BigInt(digits.output.bigint) : member;
+  });
+  return v.parse(schema, { ...Object(value), partial: new Uint8Array(0) });
 }

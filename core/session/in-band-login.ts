@@ -1,16 +1,30 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
+import type { AccessListCache } from "../policy/access-lists.ts";
 import { conductOf, type Guard, type GuardEvent } from "../policy/guard.ts";
+import type { NamedWorker } from "../policy/login.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ShareVerdict } from "../shares/share.ts";
 import { extranonceHex, extranonceValue, sessionName } from "../stratum/extranonce.ts";
-import { contextOf, type SessionContext } from "../stratum/session.ts";
+import { patienceMs } from "../stratum/patience.ts";
+import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
+import type { Verdict } from "../history/definitions.ts";
 import type { WorkSnapshot } from "../work/job.ts";
-import { type BegunSession, newRecord } from "./connection-record.ts";
+import { type BegunSession, type ConnectionRecord, newRecord, storedRecord } from "./connection-record.ts";
 import type { LenderPort } from "./extranonce-pool.ts";
 import type { SessionConfig } from "./login-sessions.ts";
-import type { ShareGate } from "./share-gate.ts";
+import type { SubmitAllAttempt } from "./share-bundle.ts";
+import { ShareGate } from "./share-gate.ts";
+import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
+import { WorkFeed } from "./work-feed.ts";
 import { type ConnectionHost, type Onward, type Peer, StratumConnection } from "./stratum-connection.ts";
+
+/** A stranger is looked after this often: new work, deadlines. */
+const LOOK_MS = 1_000;
+/** The guard is asked this often whether a stranger may stay, and so counts it among the connections. */
+const ASK_GUARD_MS = 30_000;
+/** Who has not found a share by then goes on at its login's object all the same: it is a small rig, or has paid with a connection. */
+const STRANGER_MS = 30 * 60_000;
 
 /** What a connection without a login needs of the world. */
 export interface InBandPorts {
@@ -18,10 +32,24 @@ export interface InBandPorts {
   readonly log: Logger;
   readonly guard: Guard;
   readonly lender: LenderPort;
+  readonly submit: SubmitAttempt;
+  readonly submitAll: SubmitAllAttempt;
   /** The work of now; null where there is none. */
   work(): Promise<WorkSnapshot | null>;
-  /** Connects the peer to whoever carries the sessions of a login. @param begun null for a peer that has agreed nothing yet */
-  connect(owner: string, begun: BegunSession | null): Promise<Onward>;
+  /** The operator's lists, as new as can be had. */
+  lists(): Promise<Pick<AccessListCache, "isBlacklisted">>;
+  /** A worker was named that is called otherwise here. */
+  renamed(login: string, worker: NamedWorker): void;
+  /** Whether the pool has ever credited a login. @param ip of the client that names it */
+  isKnown(login: string, ip: string): Promise<boolean>;
+  /** Connects the peer to whoever carries the sessions of a login. */
+  connect(owner: string, so: Agreed): Promise<Onward>;
+}
+
+/** What a peer has agreed by then: nothing at all, a dialect, or all there is to a session of a login. */
+export interface Agreed {
+  readonly begun: BegunSession | null;
+  readonly record: ConnectionRecord | null;
 }
 
 /** Who has come to `/stratum`, and what its URL says already. */
@@ -34,8 +62,9 @@ export interface InBandPeer {
 }
 
 /**
- * A connection whose login is not known yet, or that nobody knows yet: before its login line it costs no object of its own. The same state machine as for the login's own connections answers the lines before the
- * login (some dialects subscribe first); the login line and all that follows go on as they came.
+ * A connection whose login is not known yet, or that nobody knows yet. It costs no object of its own before its login line, and one to a login
+ * that the pool has never credited none before its first valid share: whoever goes through addresses makes nothing. The same state machine as
+ * for the login's own connections answers; then the connection goes on at its login's object, with all that it has become.
  */
 export class InBandLogin implements ConnectionHost {
   readonly clock: Clock;
@@ -44,10 +73,13 @@ export class InBandLogin implements ConnectionHost {
   readonly #ports: InBandPorts;
   /** Session id of a client that resumes none. */
   readonly #ownId: string;
-  readonly #owner: string | null;
   readonly #connection: StratumConnection;
-  readonly #cancelDeadline: () => void;
-  #work: WorkSnapshot | null = null;
+  readonly #feed: WorkFeed;
+  readonly #submitter: ShareSubmitter;
+  readonly #gate: ShareGate;
+  #cancelDeadline: () => void;
+  #strangerSinceMs: number | null = null;
+  #guardAskedMs = 0;
   #spliced = false;
   #hasGone = false;
   /** The guard counts it under its login. */
@@ -61,7 +93,9 @@ export class InBandLogin implements ConnectionHost {
     this.#config = config;
     this.#ports = ports;
     this.#ownId = id;
-    this.#owner = from.owner;
+    this.#feed = new WorkFeed(config.work, () => ports.work(), log);
+    this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit, ports.submitAll);
+    this.#gate = new ShareGate(clock, false);
     const { loginTimeoutMs } = config.stratum;
     const record = newRecord({ ...from, begun: null }, id, clock.nowMs());
     this.#connection = new StratumConnection(peer, record, this);
@@ -88,12 +122,15 @@ export class InBandLogin implements ConnectionHost {
     await this.#ports.lender.release(name, [extranonceValue(extranonce)]);
   }
 
-  context(): SessionContext {
-    return contextOf(this.#config, this.#work, this.#owner, () => 0);
+  context({ record }: StratumConnection): SessionContext {
+    return contextOf(this.#config, this.#feed.work, record.owner, () => 0);
   }
 
   async ready(): Promise<void> {
-    this.#work ??= await this.#ports.work();
+    const nowMs = this.clock.nowMs();
+    const work = this.#feed.work === null ? await this.#ports.work() : null;
+    if (work !== null) this.#feed.offer(work);
+    else if (this.#feed.isDue(nowMs)) await this.#feed.refresh("", nowMs);
   }
 
   /** A block of its own; the login takes it over. Anybody can name an extranonce: a session gets back what was lent to it or to the login that it became. */
@@ -116,61 +153,114 @@ export class InBandLogin implements ConnectionHost {
   }
 
   retargeted(): void {
-    neverBeforeTheLogin("retarget");
+    // The share that moves a class also moves the connection, and its class with it.
   }
 
-  reportedHashrate(): void {
-    neverBeforeTheLogin("hashrate");
+  reportedHashrate(connection: StratumConnection, worker: string, rate: number): void {
+    connection.noteHashrate(worker, rate);
   }
 
-  renamed(): void {
-    neverBeforeTheLogin("name");
+  renamed(login: string, worker: NamedWorker): void {
+    this.#ports.renamed(login, worker);
   }
 
   async report({ record }: StratumConnection, event: GuardEvent): Promise<boolean> {
-    return (await this.#ports.guard.report(record.ip, null, conductOf(event))).allowed;
+    return (await this.#ports.guard.report(record.ip, record.state.login, conductOf(event))).allowed;
   }
 
-  /** Nothing keeps the Worker alive once the socket is closed: what is due is done first. */
+  /** Nothing keeps the Worker alive once the socket is closed: what is due is done first. So a stranger has one share in flight. */
   async background(task: Promise<void>): Promise<void> {
     await task;
   }
 
-  async splice(owner: string, bytes: Uint8Array): Promise<Onward> {
+  async splice(owner: string, bytes: Uint8Array): Promise<Onward | null> {
     this.#cancelDeadline();
     const { record, state } = this.#connection;
-    const { allowed, reason } = await this.#ports.guard.admit(record.ip, owner, "login");
+    // Whether a session that was resumed may have its extranonce under this login, its object knows.
+    const isResumed = state.extranonce !== "" && sessionName(state.id) !== sessionName(this.#ownId);
+    if (!isResumed && !(await this.#ports.isKnown(owner, record.ip))) {
+      this.#strangerSinceMs = this.clock.nowMs();
+      this.#guardAskedMs = this.#strangerSinceMs;
+      this.#lookLater();
+      return null;
+    }
+    const { id, dialect, extranonce, canMove } = state;
+    const begun = dialect === null ? null : { id, dialect, extranonce, canMove };
+    const onward = await this.#goOn(owner, { begun, record: null });
+    onward(bytes);
+    return onward;
+  }
+
+  move({ record }: StratumConnection): Promise<Onward> | null {
+    const { owner, proven, state } = record;
+    if (this.#strangerSinceMs === null || this.#spliced || owner === null || state.login === null) return null;
+    const isOld = this.clock.nowMs() - this.#strangerSinceMs >= STRANGER_MS;
+    if (proven !== true && !isOld) return null;
+    return this.#goOn(owner, { begun: null, record: storedRecord({ ...record, partial: new Uint8Array(0) }) });
+  }
+
+  async authenticate(login: string): Promise<boolean> {
+    const [lists] = await Promise.all([this.#ports.lists(), this.#feed.refresh(login, this.clock.nowMs())]);
+    return !lists.isBlacklisted(login);
+  }
+
+  gate(): ShareGate {
+    return this.#gate;
+  }
+
+  async verify(share: PendingShare): Promise<ShareVerdict> {
+    const verdict = await this.#submitter.submit(share, this.clock.nowMs());
+    if (verdict.kind === "unavailable") {
+      this.log.warn("a share was refused", { login: share.login, worker: share.worker, reason: verdict.reason });
+    }
+    return verdict;
+  }
+
+  /** What is counted goes along with the connection; before its first valid share there is nothing to count. */
+  count(connection: StratumConnection, worker: string, verdict: Verdict, work: number): void {
+    if (verdict === "accepted" || this.#gate.proven) connection.count(worker, verdict, work);
+  }
+
+  async #goOn(owner: string, so: Agreed): Promise<Onward> {
+    const { allowed, reason } = await this.#ports.guard.admit(this.#connection.record.ip, owner, "login");
     this.#named = true;
     if (!allowed) {
       this.#connection.close(reason);
       return () => undefined;
     }
-    const { id, dialect, extranonce, canMove } = state;
-    const begun = dialect === null ? null : { id, dialect, extranonce, canMove };
-    const onward = await this.#ports.connect(owner, begun);
+    const onward = await this.#ports.connect(owner, so);
     this.#spliced = true;
-    onward(bytes);
     return onward;
   }
 
-  async authenticate(): Promise<boolean> {
-    return neverBeforeTheLogin("authenticate");
+  #lookLater(): void {
+    this.#cancelDeadline = this.clock.after(LOOK_MS, () => void this.#look());
   }
 
-  gate(): ShareGate {
-    return neverBeforeTheLogin("gate");
+  async #look(): Promise<void> {
+    const { record, state } = this.#connection;
+    if (this.#spliced || this.#hasGone || state.closed) return;
+    const nowMs = this.clock.nowMs();
+    const deadlineMs = this.#deadlineOf(record);
+    if (nowMs >= deadlineMs) return this.#connection.close(state.login === null ? "No login" : "Silent for too long");
+    await this.#mayStay(nowMs);
+    if (await this.#feed.refresh("", nowMs)) await this.#connection.feed({ kind: "work" });
+    await this.#connection.rest();
+    this.#lookLater();
   }
 
-  async verify(): Promise<ShareVerdict> {
-    return neverBeforeTheLogin("verify");
+  #deadlineOf({ state, openedAtMs, heardAtMs }: ConnectionRecord): number {
+    const { loginTimeoutMs, timeoutMs } = this.#config.stratum;
+    if (state.login === null) return openedAtMs + loginTimeoutMs;
+    return heardAtMs + patienceMs(state, timeoutMs, heardAtMs);
   }
 
-  count(): void {
-    neverBeforeTheLogin("count");
+  /** A ban does not reach into the Worker: who is here asks. */
+  async #mayStay(nowMs: number): Promise<void> {
+    if (nowMs - this.#guardAskedMs < ASK_GUARD_MS) return;
+    this.#guardAskedMs = nowMs;
+    const { ip, owner } = this.#connection.record;
+    const { allowed, reason } = await this.#ports.guard.admit(ip, owner, "still");
+    if (!allowed) this.#connection.close(reason);
   }
-}
-
-/** A login line goes on as it came, so the state machine cannot come to this. */
-function neverBeforeTheLogin(what: string): never {
-  throw new Error(`unexpected ${what} before the login`);
 }

@@ -125,12 +125,14 @@ export class LoginSessions implements ConnectionHost {
    */
   enter(peer: LastingPeer, connection: NewConnection, id: string): number | null {
     const nowMs = this.clock.nowMs();
-    const record = newRecord(connection, id, nowMs);
+    const record = connection.record ?? newRecord(connection, id, nowMs);
     peer.serializeAttachment(storedRecord(record));
     const begun = this.#carry(peer, record);
     this.#unfinished.add(begun);
     if (record.state.extranonce !== "") this.background(this.#adopt(begun));
     this.#turnAway(begun, nowMs);
+    // It may have missed work on its way here, and hears of what comes from now on.
+    if (connection.record) this.background(this.ready(record.owner));
     return this.#deadlines.ofEntry(nowMs);
   }
 

@@ -69,8 +69,11 @@ export interface ConnectionHost {
   /**
    * Only where the login comes in band: takes the connection over at its login line.
    * @param bytes that line and what follows it, as they came
+   * @returns null where it is to stay for now
    */
-  splice?(owner: string, bytes: Uint8Array): Promise<Onward>;
+  splice?(owner: string, bytes: Uint8Array): Promise<Onward | null>;
+  /** The same between two lines, with all that the connection has become. @returns null where it is to stay */
+  move?(connection: StratumConnection): Promise<Onward> | null;
 }
 
 /**
@@ -162,6 +165,13 @@ export class StratumConnection {
     this.#keep();
   }
 
+  /** Lets the host move it while the peer says nothing. Never rejects. */
+  async rest(): Promise<void> {
+    await this.#inOrder(async () => {
+      if (!this.#onward) await this.#move(() => this.#record.partial);
+    });
+  }
+
   /** Adds a submit to the tally. Whoever counts keeps the record. */
   count(worker: string, verdict: Verdict, work: number): void {
     const tally = tallied(this.tally, this.#host.clock.nowMs(), worker, verdict, work);
@@ -221,11 +231,14 @@ export class StratumConnection {
         return await this.#flooded("Too many lines before the login", "malformed");
       // Keep-alives of bridges ask nothing.
       if (text.trim() === "") continue;
-      const login = this.#host.splice ? parseLogin(loginOf(text) ?? "") : null;
-      if (login && (owner === null || owner === login.address))
-        return await this.#splice(login.address, afterLines(joinBytes(partial, chunk), index));
+      const login = this.#host.splice && this.state.login === null ? parseLogin(loginOf(text) ?? "") : null;
+      if (login && (owner === null || owner === login.address)) {
+        await this.#splice(login.address, afterLines(joinBytes(partial, chunk), index));
+        if (this.#onward) return;
+      }
       await this.#host.ready(owner);
       await this.feed({ kind: "line", text });
+      if (await this.#move(() => afterLines(joinBytes(partial, chunk), index + 1))) return;
     }
     if (oversized) await this.feed({ kind: "oversized" });
     this.#keep();
@@ -246,6 +259,17 @@ export class StratumConnection {
 
   async #splice(owner: string, bytes: Uint8Array): Promise<void> {
     this.#onward = (await this.#host.splice?.(owner, bytes)) ?? null;
+    if (!this.#onward) this.#record = { ...this.#record, owner };
+  }
+
+  /** @param rest what of the stream has not been read yet */
+  async #move(rest: () => Uint8Array): Promise<boolean> {
+    const moving = this.state.closed ? null : (this.#host.move?.(this) ?? null);
+    if (!moving) return false;
+    this.#onward = await moving;
+    const bytes = rest();
+    if (bytes.length > 0) this.#onward(bytes);
+    return true;
   }
 
   async #perform(effect: SessionEffect): Promise<void> {

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { begunSchema, type NewConnection } from "../../core/session/connection-record.ts";
+import { begunSchema, carriedRecord, type NewConnection, readCarried } from "../../core/session/connection-record.ts";
 
 /**
  * What the Worker tells the object of a login about a connection, in a header of the upgrade request. Clients cannot set it: the
@@ -9,12 +9,19 @@ export type SessionHandover = NewConnection & { readonly owner: string };
 
 const HEADER = "edgepool-session";
 
-const schema = v.object({ owner: v.string(), ip: v.string(), worker: v.string(), begun: v.nullable(begunSchema) });
+const schema = v.object({
+  owner: v.string(),
+  ip: v.string(),
+  worker: v.string(),
+  begun: v.nullable(begunSchema),
+  record: v.optional(v.pipe(v.string(), v.transform(readCarried))),
+});
 
 /** The upgrade request to the object. */
-export function handoverRequest(handover: SessionHandover): Request {
+export function handoverRequest({ record, ...handover }: SessionHandover): Request {
+  const carried = record ? { ...handover, record: carriedRecord(record) } : handover;
   return new Request("https://miner-session/", {
-    headers: { Upgrade: "websocket", [HEADER]: JSON.stringify(handover) },
+    headers: { Upgrade: "websocket", [HEADER]: JSON.stringify(carried) },
   });
 }
 

@@ -6,10 +6,10 @@ import { IpGuard } from "../../durable-objects/ip-guard.ts";
 import { request, StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, useStratumPool, world } from "./stratum-pool.ts";
 
-useStratumPool();
+const OTHER_LOGIN = `0x${"b2".repeat(20)}`;
+useStratumPool([OTHER_LOGIN]);
 
 const IP = "192.0.2.1";
-const OTHER_LOGIN = `0x${"b2".repeat(20)}`;
 const MIX = `0x${"e".repeat(64)}`;
 const NONSENSE = "nonsense\n";
 const loginLine = (login: string) => `{"id":1,"method":"eth_submitLogin","params":["${login}","x"]}`;

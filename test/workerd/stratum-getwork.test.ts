@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
+import { guardNameOf } from "../../core/policy/client-guards.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { IpGuard } from "../../durable-objects/ip-guard.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
@@ -155,7 +156,7 @@ describe("HTTP getwork", () => {
     for (let share = 1; share < 30; share++)
       expect(await post(submit())).toBe('{"id":1,"jsonrpc":"2.0","result":false}');
     expect(await post(submit())).toBe(error(23, "Invalid share"));
-    await env.IP_GUARD.getByName("192.0.2.9").lift("192.0.2.9", LOGIN);
+    await env.IP_GUARD.getByName(guardNameOf("192.0.2.9")).lift("192.0.2.9", LOGIN);
     for (let share = 1; share < 30; share++) await post(submit());
     expect(await post(submit(headerOf(1), "0x0000000000000001"))).toBe(error(-1, "High rate of invalid shares"));
   });

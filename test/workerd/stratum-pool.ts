@@ -36,12 +36,16 @@ export async function pushNodeWork(): Promise<void> {
   if (!answer.ok) throw new Error(answer.reason);
 }
 
-/** The files that use this are about sessions: proofs of work are judged by `world.verdict`, everything else is the real thing. */
-export function useStratumPool(): void {
+/**
+ * The files that use this are about sessions: proofs of work are judged by `world.verdict`, everything else is the real thing.
+ * @param known logins that the pool has credited before, besides {@link LOGIN}
+ */
+export function useStratumPool(known: readonly string[] = []): void {
   beforeEach(async () => {
     nodeHas(1);
     // The pool knows its miner; what becomes of strangers is told in unknown-logins.test.ts.
-    await ledgerClient(env, loadConfig(env)).command(["HSET", `eth:miners:${LOGIN}`, "lastShare", 1]);
+    for (const login of [LOGIN, ...known])
+      await ledgerClient(env, loadConfig(env)).command(["HSET", `eth:miners:${login}`, "lastShare", 1]);
     world.shares = [];
     world.verdict = async () => ({ kind: "accepted", block: false });
     replace("prepare", async () => undefined);

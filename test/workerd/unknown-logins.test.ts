@@ -5,7 +5,7 @@ import { AccountApi } from "../../durable-objects/account-api.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { request, StratumClient } from "./stratum-client.ts";
-import { headerOf, LOGIN, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
 
 useStratumPool();
 
@@ -76,17 +76,43 @@ describe("a login that the pool has never credited", () => {
     expect(world.shares.map((share) => share.login)).toEqual([login, login]);
   });
 
-  it("has an object from its login line on, not from its URL; it mines like any other", async () => {
+  it("has an object from its first valid share on, however it came; until then it mines in the Worker", async () => {
     const spies = watched();
+    for (const path of [(login: string) => `/stratum/${login}/rig-7`, () => "/stratum"]) {
+      for (const spy of spies) spy.mockClear();
+      world.shares = [];
+      const login = stranger();
+      const miner = await StratumClient.connect(path(login), ip());
+      await miner.ask(`{"id":2,"method":"eth_submitLogin","params":["${login}"],"worker":"rig-7"}`, 2);
+      expect(await miner.ask(GET_WORK)).toEqual([expect.stringContaining(workOf(1))]);
+      world.verdict = async () => ({ kind: "invalid" });
+      expect(await miner.ask(SUBMIT)).toEqual(['{"id":1,"jsonrpc":"2.0","result":false}']);
+      expect(calls(spies)).toBe(0);
+      world.verdict = async () => ({ kind: "accepted", block: false });
+      expect(await miner.ask(SUBMIT)).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
+      await vi.waitFor(() => expect(calls(spies)).toBe(1));
+      expect(await miner.ask(SUBMIT)).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
+      expect(world.shares).toMatchObject([
+        { login, worker: "rig-7" },
+        { login, worker: "rig-7" },
+        { login, worker: "rig-7" },
+      ]);
+      nodeHas(2);
+      await pushNodeWork();
+      expect(await miner.read(1)).toEqual([expect.stringContaining(workOf(2))]);
+      nodeHas(1, 101);
+      await pushNodeWork();
+      await miner.read(1);
+    }
+  });
+
+  it("hears of new work while it has no object", async () => {
     const login = stranger();
-    const miner = await StratumClient.connect(`/stratum/${login}/rig-7`, ip());
-    expect(await miner.ask(GET_WORK)).toHaveLength(1);
-    expect(calls(spies)).toBe(0);
+    const miner = await StratumClient.connect("/stratum", ip());
     await miner.ask(`{"id":2,"method":"eth_submitLogin","params":["${login}"]}`, 2);
-    expect(calls(spies)).toBe(1);
-    expect(await tablesOf(login)).toEqual([]);
-    expect(await miner.ask(SUBMIT)).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
-    expect(world.shares).toMatchObject([{ login, worker: "rig-7" }]);
+    nodeHas(2);
+    await pushNodeWork();
+    expect(await miner.read(1)).toEqual([expect.stringContaining(workOf(2))]);
   });
 
   it("may not be named to the URL of another", async () => {

@@ -1,8 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GuardEvent } from "../../../core/policy/guard.ts";
-import type { BegunSession } from "../../../core/session/connection-record.ts";
-import { InBandLogin, type InBandPeer } from "../../../core/session/in-band-login.ts";
+import type { Opening } from "../../../core/policy/guard.ts";
+import {
+  type BegunSession,
+  carriedRecord,
+  type ConnectionRecord,
+  readCarried,
+} from "../../../core/session/connection-record.ts";
+import { type Agreed, InBandLogin, type InBandPeer } from "../../../core/session/in-band-login.ts";
 import type { Onward } from "../../../core/session/stratum-connection.ts";
 import { sessionName } from "../../../core/stratum/extranonce.ts";
 import { settled } from "../../support/virtual-clock.ts";
@@ -10,6 +16,7 @@ import {
   CONFIG,
   FakePeer,
   GET_WORK,
+  GRANTED,
   IP,
   job,
   LOGIN,
@@ -34,6 +41,10 @@ const encode = (text: string) => new TextEncoder().encode(text);
 class InBandRig extends SessionRig {
   readonly peer = new FakePeer();
   readonly handed: { owner: string; begun: BegunSession | null; bytes: number[] }[] = [];
+  /** What a session of a login had become when it was handed on. */
+  readonly moved: ConnectionRecord[] = [];
+  readonly admissions: Opening[] = [];
+  known = true;
   /** Runs before the object takes the connection. */
   connecting: () => Promise<void> = async () => undefined;
   /** Runs before the answer of the lender is there. */
@@ -43,16 +54,21 @@ class InBandRig extends SessionRig {
 
   constructor(from: InBandPeer = { ip: IP, owner: null, worker: "" }) {
     super();
-    const { clock, log, lender, guard: prompt } = this.ports();
+    const { clock, log, lender, guard: prompt, submit, submitAll, lists } = this.ports();
     const guard: typeof prompt = {
       ...prompt,
+      admit: async (ip, login, opening) => {
+        this.admissions.push(opening);
+        return await prompt.admit(ip, login, opening);
+      },
       report: async (...event) => {
         await settled();
         return await prompt.report(...event);
       },
     };
-    const connect = async (owner: string, begun: BegunSession | null): Promise<Onward> => {
+    const connect = async (owner: string, { begun, record }: Agreed): Promise<Onward> => {
       await this.connecting();
+      if (record) this.moved.push(readCarried(carriedRecord(record)));
       const entry = { owner, begun, bytes: [] as number[] };
       this.handed.push(entry);
       return (bytes) => void entry.bytes.push(...bytes);
@@ -69,7 +85,17 @@ class InBandRig extends SessionRig {
         return blocks;
       },
     };
-    this.login = new InBandLogin(CONFIG, { clock, log, guard, lender: slowLender, work, connect }, this.peer, from, ID);
+    const isKnown = async () => this.known;
+    const ports = { clock, log, guard, lender: slowLender, submit, submitAll, lists, work, isKnown, connect };
+    this.login = new InBandLogin(CONFIG, { ...ports, renamed: () => undefined }, this.peer, from, ID);
+  }
+
+  /** Each by itself: what is looked after every second begins anew with each. */
+  async seconds(count: number): Promise<void> {
+    for (let second = 0; second < count; second++) {
+      await this.clock.pass(1_000);
+      await settled();
+    }
   }
 
   async says(...lines: string[]): Promise<string[]> {
@@ -233,6 +259,101 @@ describe("a login in band", () => {
     rig.peer.close = (_code, reason) => void order.push(reason);
     await rig.login.receive(encode("x".repeat(1_025)));
     expect(order).toEqual(["ban", "Line too long"]);
+  });
+});
+
+describe("a login that the pool has never credited", () => {
+  const stranger = () => {
+    const rig = new InBandRig();
+    rig.known = false;
+    return rig;
+  };
+
+  it("mines without an object until its first valid share, and goes on at one with all that it has become", async () => {
+    const rig = stranger();
+    rig.verdict = async () => ({ kind: "invalid" });
+    const work = expect.stringContaining(job("a").header);
+    expect(await rig.says(LOGIN_LINE, GET_WORK)).toEqual([GRANTED(1), work, work]);
+    expect(await rig.says(submit(6))).toEqual(['{"id":6,"jsonrpc":"2.0","result":false}']);
+    expect([rig.handed, rig.reports]).toEqual([[], [[IP, "invalidShare"]]]);
+    rig.verdict = async () => ({ kind: "accepted", block: false });
+    const said = rig.says(submit(7, "b"), GET_WORK, '{"unended');
+    await rig.clock.pass(1_000);
+    expect(await said).toEqual([GRANTED(7)]);
+    expect(rig.handed).toEqual([{ owner: LOGIN, begun: null, bytes: [...encode(`${GET_WORK}\n{"unended\n`)] }]);
+    expect(rig.moved).toMatchObject([
+      {
+        owner: LOGIN,
+        ip: IP,
+        proven: true,
+        state: { login: LOGIN, worker: "rig", dialect: "ethProxy", waiting: null },
+      },
+    ]);
+    expect(rig.admissions).toEqual(["login"]);
+    await rig.says(GET_WORK);
+    expect(rig.handed[0]?.bytes.length).toBe(GET_WORK.length * 2 + 12);
+  });
+
+  it("keeps what its first share had told it when it goes on", async () => {
+    const rig = stranger();
+    await rig.says(SUBSCRIBE, AUTHORIZE);
+    const [header] = [job("a").header.slice(2, 18)];
+    await rig.says(`{"id":4,"method":"mining.submit","params":["${LOGIN}","${header}","0123456789"]}`);
+    const [record] = rig.moved;
+    expect(record?.state).toMatchObject({ id: BEGUN_ID, dialect: "es1", extranonce: "800000" });
+    expect(record?.tally?.workers).toMatchObject([["rig", 1, 0, 0, 0, 2_000_000_000]]);
+    expect(typeof record?.state.told.difficulty).toBe("bigint");
+    const sessions = new SessionRig();
+    sessions.lender = rig.lender;
+    const peer = sessions.connect({ record: record ?? null, begun: null });
+    expect(await sessions.say(peer, '{"id":9,"method":"mining.extranonce.subscribe","params":[]}')).toHaveLength(1);
+  });
+
+  it("hears of new work within a second, and of none twice", async () => {
+    const rig = stranger();
+    await rig.says(SUBSCRIBE, AUTHORIZE);
+    await rig.seconds(5);
+    expect(rig.peer.read()).toEqual([]);
+    rig.work = rig.snapshot(2, [job("c"), job("a")]);
+    await rig.seconds(1);
+    expect(rig.peer.read()).toEqual([expect.stringContaining(`"mining.notify","params":["${"c".repeat(16)}"`)]);
+    await rig.seconds(5);
+    expect(rig.peer.read()).toEqual([]);
+  });
+
+  it("is closed when it is silent, when its login is blacklisted, and within half a minute of a ban", async () => {
+    const [silent, listed, banned] = [stranger(), stranger(), stranger()];
+    listed.lists = { loaded: true, isBlacklisted: () => true };
+    // Who has a job is given the time that a small rig needs for a share.
+    silent.work = null;
+    for (const rig of [silent, listed, banned]) await rig.says(LOGIN_LINE);
+    expect(listed.peer.closed?.code).toBe(1008);
+    banned.admits = false;
+    await banned.seconds(31);
+    expect(banned.peer.closed?.code).toBe(1008);
+    await silent.seconds(121);
+    expect(silent.peer.closed).toEqual({ code: 1008, reason: "Silent for too long" });
+  });
+
+  it("goes on at an object after half an hour without a share: its rig may be small", async () => {
+    const rig = stranger();
+    await rig.says(LOGIN_LINE);
+    for (let times = 0; times < 19; times++) {
+      await rig.seconds(100);
+      await rig.says(GET_WORK);
+    }
+    expect(rig.moved).toHaveLength(1);
+    expect(rig.moved[0]?.proven).toBeUndefined();
+  });
+
+  it("leaves nothing running when it goes", async () => {
+    const rig = stranger();
+    await rig.says(SUBSCRIBE, AUTHORIZE);
+    await rig.login.gone();
+    expect(rig.released).toEqual([[0x80_0000]]);
+    const { asked } = rig;
+    await rig.clock.pass(120_000);
+    expect(rig.asked).toBe(asked);
   });
 });
 
