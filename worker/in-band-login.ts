@@ -51,9 +51,9 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
       submit: (verifier, submission) => env.SHARE_VERIFIER.getByName(verifier).submit(submission),
       submitAll: (verifier, submissions) => env.SHARE_VERIFIER.getByName(verifier).submitAll(submissions),
       work: () => strangersWork(env),
-      renamed: (login, name) => renamedWorkers.note(log, login, name),
+      renamed: (owner, name) => renamedWorkers.note(log, owner, name),
       lists: () => accessLists(env, Date.now()),
-      isKnown: async (owner, from) => (await acquaintance(env, owner, from)) === "known",
+      isKnown: async (owner) => (await acquaintance(env, owner, ip)) === "known",
       async connect(owner, so) {
         const ws = await connectSession(env, { owner, ip, worker, ...so }, server);
         session = ws;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type BindingValue, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
-import { Swarm, type SwarmOptions } from "./swarm.ts";
+import { loginOf, Swarm, type SwarmOptions } from "./swarm.ts";
 
 /** How a pool for measuring is set up. */
 export interface SceneOptions extends Omit<SwarmOptions, "url"> {
@@ -35,6 +35,7 @@ export interface Round {
 }
 
 const NOTIFY_TOKEN = "bench-notify-token-0123456789";
+const REDIS_TOKEN = "bench-redis-token-0123456789";
 const ROUND_TIMEOUT_MS = 30_000;
 
 /** Starts all three on loopback. */
@@ -58,7 +59,8 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     stratum: { timeout: "1h" },
     log: { level: "warn" },
   };
-  const pool = await startPool({ stateDir, vars, secrets: { NOTIFY_TOKEN } });
+  const pool = await startPool({ stateDir, vars, secrets: { NOTIFY_TOKEN, REDIS_TOKEN } });
+  await credit(pool.url, options.sessions);
   if (options.push) notify.push(`${pool.url}/notify/${NOTIFY_TOKEN}`);
   const swarm = await Swarm.open({ ...options, url: pool.url });
   return {
@@ -88,4 +90,17 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
       await rm(stateDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Makes the logins known: one that was never credited is served in the Worker, without pushes. */
+async function credit(url: string, sessions: number): Promise<void> {
+  const commands = Array.from({ length: sessions }, (_, index) => [
+    "HSET",
+    `eth:miners:${loginOf(index)}`,
+    "lastShare",
+    "1",
+  ]);
+  const headers = { Authorization: `Bearer ${REDIS_TOKEN}` };
+  const response = await fetch(`${url}/redis/pipeline`, { method: "POST", headers, body: JSON.stringify(commands) });
+  if (!response.ok) throw new Error(`the ledger took no logins: ${response.status} ${await response.text()}`);
 }

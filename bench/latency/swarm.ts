@@ -1,5 +1,10 @@
 import { WebSocket } from "ws";
 
+/** @param index from 0 @returns its login, lower-case `0x` address */
+export function loginOf(index: number): string {
+  return `0x${index.toString(16).padStart(40, "a")}`;
+}
+
 /** Many miners of many logins that only listen for jobs. They share one process, so reading their sockets is part of what is measured. */
 export interface SwarmOptions {
   /** The pool, http://… */
@@ -28,7 +33,7 @@ export class Swarm {
   static async open(options: SwarmOptions): Promise<Swarm> {
     const swarm = new Swarm();
     const routes = Array.from({ length: options.sessions * options.socketsPerSession }, (_, index) => {
-      const login = `0x${(index % options.sessions).toString(16).padStart(40, "a")}`;
+      const login = loginOf(index % options.sessions);
       return { login, route: `${options.url.replace(/^http/, "ws")}/stratum/${login}/rig-${index}` };
     });
     for (let first = 0; first < routes.length; first += OPENING) {

@@ -94,13 +94,18 @@ export class ExtranonceLender {
     this.#hold(holder, firsts, this.#nowMs() + RESUME_MS);
   }
 
-  /** Makes a block another holder's: a session's its login's, by which the session may come back. @returns null where it is not `from`'s to give */
+  /**
+   * Makes a block another holder's: a session's its login's, by which the session may come back. May be repeated: the login may have ended before
+   * it had written down what it got.
+   * @returns null where it is not `from`'s to give
+   */
   transfer(from: string, to: string, first: number): number | null {
     const nowMs = this.#nowMs();
     const untilMs = nowMs + LEASE_MS;
     return this.#sql.transaction(() => {
       const changed = this.#sql.exec(
-        "UPDATE block SET holder = ?, until_ms = ? WHERE first = ? AND holder = ? RETURNING first",
+        `UPDATE block SET holder = ?1, until_ms = ?2 WHERE first = ?3 AND (holder = ?4
+          OR (holder = ?1 AND EXISTS (SELECT 1 FROM origin WHERE session = ?4 AND holder = ?1))) RETURNING first`,
         to,
         untilMs,
         first,

@@ -30,6 +30,14 @@ const blocksSchema = v.array(
   v.object({ class: v.picklist([-6, -4, -2, 0, 2, 4, 6, 8]), first: v.number(), untilMs: v.number() }),
 );
 
+/** What a session that comes back has had. */
+export interface Resumed {
+  /** Hex. */
+  readonly extranonce: string;
+  /** Name of the session, `sessionName` of its id. */
+  readonly session: string;
+}
+
 /**
  * The extranonces of one login's sessions, out of blocks that it has on lease. The blocks outlive the object's memory: after a deploy
  * the sessions that come back are served without a question to anyone.
@@ -58,13 +66,15 @@ export class ExtranoncePool {
 
   /**
    * An extranonce of a class, or where there is none left, of the nearest class on the way to the pool's own.
-   * @param resume hex of the one that the session has had; it gets it again where it is the login's and no live session's
+   * @param resume the one that the session has had; it gets it again where it is the login's, or was lent to the session before it had one, and
+   *   where it is no live session's
    * @param given is called in the same turn in which an extranonce is chosen, so that two who ask at once do not get one
    * @returns hex; null when none can be had
    */
-  async take(wanted: DifficultyClass, resume: string | null, given: Given): Promise<string | null> {
+  async take(wanted: DifficultyClass, resume: Resumed | null, given: Given): Promise<string | null> {
     await this.#renewOld();
-    if (resume !== null && this.#blockOf(resume) && !this.#inUse().has(resume)) return this.#give(resume, given);
+    const isOwn = resume !== null && (await this.#own(resume.extranonce, resume.session));
+    if (isOwn && !this.#inUse().has(resume.extranonce)) return this.#give(resume.extranonce, given);
     for (let tried: DifficultyClass = wanted; ; tried = towardsPool(tried)) {
       const free = this.#free(tried) ?? (await this.#borrow(tried));
       if (free !== null) return this.#give(free, given);

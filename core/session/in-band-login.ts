@@ -40,8 +40,8 @@ export interface InBandPorts {
   lists(): Promise<Pick<AccessListCache, "isBlacklisted">>;
   /** A worker was named that is called otherwise here. */
   renamed(login: string, worker: NamedWorker): void;
-  /** Whether the pool has ever credited a login. @param ip of the client that names it */
-  isKnown(login: string, ip: string): Promise<boolean>;
+  /** Whether the pool has ever credited a login. */
+  isKnown(login: string): Promise<boolean>;
   /** Connects the peer to whoever carries the sessions of a login. */
   connect(owner: string, so: Agreed): Promise<Onward>;
 }
@@ -175,10 +175,10 @@ export class InBandLogin implements ConnectionHost {
 
   async splice(owner: string, bytes: Uint8Array): Promise<Onward | null> {
     this.#cancelDeadline();
-    const { record, state } = this.#connection;
+    const { state } = this.#connection;
     // Whether a session that was resumed may have its extranonce under this login, its object knows.
     const isResumed = state.extranonce !== "" && sessionName(state.id) !== sessionName(this.#ownId);
-    if (!isResumed && !(await this.#ports.isKnown(owner, record.ip))) {
+    if (!isResumed && !(await this.#ports.isKnown(owner))) {
       this.#strangerSinceMs = this.clock.nowMs();
       this.#guardAskedMs = this.#strangerSinceMs;
       this.#lookLater();

@@ -285,8 +285,10 @@ export class LoginSessions implements ConnectionHost {
     resume: string | null,
   ): Promise<string | null> {
     const { waiting } = connection.state;
-    if (waiting?.for === "extranonce" && waiting.resume !== null) this.#endEarlier(connection, waiting.resume);
-    return await this.#extranonces.take(wanted, resume, (given) => void this.#given.set(connection, given));
+    const old = waiting?.for === "extranonce" ? waiting.resume : null;
+    if (old !== null) this.#endEarlier(connection, old);
+    const known = resume === null || old === null ? null : { extranonce: resume, session: sessionName(old) };
+    return await this.#extranonces.take(wanted, known, (given) => void this.#given.set(connection, given));
   }
 
   retargeted(worker: string, wanted: DifficultyClass): void {

@@ -54,7 +54,7 @@ class InBandRig extends SessionRig {
 
   constructor(from: InBandPeer = { ip: IP, owner: null, worker: "" }) {
     super();
-    const { clock, log, lender, guard: prompt, submit, submitAll, lists } = this.ports();
+    const { lender, guard: prompt, ...others } = this.ports();
     const guard: typeof prompt = {
       ...prompt,
       admit: async (ip, login, opening) => {
@@ -86,8 +86,8 @@ class InBandRig extends SessionRig {
       },
     };
     const isKnown = async () => this.known;
-    const ports = { clock, log, guard, lender: slowLender, submit, submitAll, lists, work, isKnown, connect };
-    this.login = new InBandLogin(CONFIG, { ...ports, renamed: () => undefined }, this.peer, from, ID);
+    const ports = { ...others, guard, lender: slowLender, work, isKnown, connect, renamed: () => undefined };
+    this.login = new InBandLogin(CONFIG, ports, this.peer, from, ID);
   }
 
   /** Each by itself: what is looked after every second begins anew with each. */
@@ -103,6 +103,13 @@ class InBandRig extends SessionRig {
     await settled();
     return this.peer.read();
   }
+}
+
+/** Whose login the pool has never credited. */
+function stranger(): InBandRig {
+  const rig = new InBandRig();
+  rig.known = false;
+  return rig;
 }
 
 describe("a login in band", () => {
@@ -263,12 +270,6 @@ describe("a login in band", () => {
 });
 
 describe("a login that the pool has never credited", () => {
-  const stranger = () => {
-    const rig = new InBandRig();
-    rig.known = false;
-    return rig;
-  };
-
   it("mines without an object until its first valid share, and goes on at one with all that it has become", async () => {
     const rig = stranger();
     rig.verdict = async () => ({ kind: "invalid" });
