@@ -237,6 +237,12 @@ function policyOf({ policy, BRIDGE_TOKEN: bridgeToken }: Settings): PoolConfig["
   };
 }
 
+/** A simulated chain's blocks are on no explorer, whatever chain it plays. */
+function explorerFrom({ explorer, devnet }: Settings, chain: ChainSpec): PoolConfig["api"]["explorer"] {
+  if (explorer !== undefined) return explorer;
+  return devnet ? null : explorerOf(chain.name);
+}
+
 function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
   const { stratum, api, verifier } = settings;
   const chain = chainOf(settings, problems);
@@ -274,7 +280,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
       payments: api.payments,
       blocks: api.blocks,
       metricsToken: settings.METRICS_TOKEN,
-      explorer: settings.explorer === undefined ? explorerOf(chain.name) : settings.explorer,
+      explorer: explorerFrom(settings, chain),
     },
     unlocker: unlockerOf(settings, problems),
     payouts: settings.payouts,

@@ -34,7 +34,7 @@ export interface AccountBody extends Omit<AccountSnapshot, "workers">, Pick<Sess
 }
 
 /** `/api/accounts/<login>/rewards`. */
-interface AccountRewardsBody extends AccountRewards {
+export interface AccountRewardsBody extends AccountRewards {
   /** What the account has of all its credits, Shannon: `balance`, `immature`, `pending` and `paid`. */
   readonly stats: AccountSnapshot["stats"];
 }

@@ -1,4 +1,5 @@
-import type { AccountBody } from "./account-view.ts";
+import type { AccountBody, AccountRewardsBody } from "./account-view.ts";
+import type { BlockCredits } from "./block-credits.ts";
 import type { BlockEntry, PaymentEntry } from "./entries.ts";
 import type { Parsed } from "./json.ts";
 import type { JsonRoute, poolRoutes } from "./pool-routes.ts";
@@ -22,6 +23,10 @@ export type Miners = Answer<"miners">;
 export type Payments = Answer<"payments">;
 /** `/api/accounts/<login>`. */
 export type Account = Parsed<AccountBody>;
+/** `/api/accounts/<login>/rewards`. */
+export type AccountRewards = Parsed<AccountRewardsBody>;
+/** `/api/blocks/<height>/<hash>`. */
+export type Credits = Parsed<BlockCredits>;
 /** A block of `/api/blocks`. */
 export type Block = Parsed<BlockEntry>;
 /** A payment of `/api/payments` or of an account. */

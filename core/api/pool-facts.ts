@@ -18,6 +18,8 @@ export interface PoolFacts {
   readonly scheme: string | null;
   /** Under `pplns`: how many times the network difficulty of shares a block pays, decimal; else null. */
   readonly pplnsWindow: string | null;
+  /** Shannon that a balance has to pass to be paid; null where this pool pays nobody itself. */
+  readonly payoutThreshold: number | null;
   readonly explorer: Explorer | null;
   /** Blocks an epoch, and the first block whose epochs are twice as long; null where there is none. */
   readonly epochLength: number;
@@ -38,6 +40,7 @@ export function poolFacts({ name, coin, chain, stratum, api, unlocker, payouts }
     poolFee: unlocker?.settings.terms.poolFee ?? null,
     scheme: unlocker && payouts.scheme,
     pplnsWindow: unlocker && payouts.scheme === "pplns" ? payouts.pplnsWindow : null,
+    payoutThreshold: null,
     explorer: api.explorer,
     epochLength: chain.epochLength,
     ecip1099Block: chain.ecip1099Block,

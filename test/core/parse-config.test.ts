@@ -89,6 +89,8 @@ describe("configuration", () => {
     expect(parseConfig(minimal).api.explorer?.block).toBe("https://etc.blockscout.com/block/{}");
     expect(parseConfig({ upstream, chain: { name: "mychain", epochLength: 1_000 } }).api.explorer).toBeNull();
     expect(parseConfig({ ...minimal, explorer: null }).api.explorer).toBeNull();
+    // Simulated blocks are on no explorer.
+    expect(parseConfig({ ...minimal, devnet: true }).api.explorer).toBeNull();
     const own = { block: "https://x.org/b/{}", transaction: "https://x.org/t/{}", address: "https://x.org/a/{}" };
     expect(parseConfig({ ...minimal, explorer: JSON.stringify(own) }).api.explorer).toEqual(own);
   });

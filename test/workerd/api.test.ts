@@ -109,6 +109,7 @@ describe("the API", () => {
       "poolFee",
       "scheme",
       "pplnsWindow",
+      "payoutThreshold",
       "explorer",
       "epochLength",
       "ecip1099Block",

@@ -1,6 +1,7 @@
 import { Route, Router, Switch } from "wouter-preact";
 import { useHashLocation } from "wouter-preact/use-hash-location";
 import { AccountPage } from "./pages/account.tsx";
+import { BlockPage } from "./pages/block.tsx";
 import { BlocksPage } from "./pages/blocks.tsx";
 import { ConnectPage } from "./pages/connect.tsx";
 import { MinersPage } from "./pages/miners.tsx";
@@ -28,6 +29,9 @@ export function App() {
             <Route path="/connect" component={ConnectPage} />
             <Route path="/account/:login">
               {({ login }) => <AccountPage key={login} login={login.toLowerCase()} />}
+            </Route>
+            <Route path="/block/:height/:hash">
+              {({ height, hash }) => <BlockPage key={hash} height={height} hash={hash} />}
             </Route>
             <Route component={NotFoundPage} />
           </Switch>

@@ -5,6 +5,9 @@ export { duration, hashes, hashrate };
 /** A whole number with separators. */
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
 
+/** A number of things. */
+export const plural = (value: number, thing: string): string => `${count(value)} ${thing}${value === 1 ? "" : "s"}`;
+
 /** A share of 1 as per cent. */
 export function percent(value: number, digits = 1): string {
   return `${(100 * value).toFixed(digits)} %`;
@@ -17,12 +20,29 @@ export const ago = (atS: number, nowMs: number): string => `${duration(nowMs / 1
 export const moment = (atS: number): string =>
   new Date(atS * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** Shannon as coins. */
-export const coins = (shannon: number): string =>
-  (shannon / 1e9).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 8 });
+/** A few seconds, with a decimal where there are less than ten. */
+export const seconds = (value: number): string => `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
+
+const decimals = (value: number, least: number, most: number): string =>
+  value.toLocaleString("en-US", { minimumFractionDigits: least, maximumFractionDigits: most });
+
+/** Shannon as coins, all that is known of it. */
+export const coins = (shannon: number): string => decimals(shannon / 1e9, 2, 9);
+
+/** The same with as many decimals in each line of a list, so that the points stand below each other. */
+export const coinsAligned = (shannon: number, digits = 8): string => decimals(shannon / 1e9, digits, digits);
+
+/** The same in eight characters or so, for where there is little room: the exact amount is told elsewhere. */
+export function coinsShort(shannon: number): string {
+  const value = shannon / 1e9;
+  return decimals(value, 2, value >= 1000 ? 2 : value >= 1 ? 4 : 6);
+}
 
 /** Wei, decimal, as coins. */
-export const rewardCoins = (wei: string): string => coins(Number(wei) / 1e9);
+export const rewardCoins = (wei: string): string => coinsShort(Number(wei) / 1e9);
+
+/** A percentage as the pool has it written, without trailing zeros: `1.0` is `1 %`. */
+export const feeText = (fee: string): string => `${Number(fee)} %`;
 
 /** The middle of a long hex string left out. */
 export const shortHex = (hex: string): string => (hex.length > 16 ? `${hex.slice(0, 8)}…${hex.slice(-6)}` : hex);

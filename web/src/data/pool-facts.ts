@@ -1,13 +1,18 @@
 import type { PoolFacts } from "../../../core/api/answers.ts";
 import { ticker } from "./format.ts";
-import { useLive } from "./live.ts";
+import { useLive, type Live } from "./live.ts";
 
 /** They change with the pool's configuration only. */
 const FACTS_INTERVAL_MS = 600_000;
 
+/** What the pool is configured to be, and what became of asking. */
+export function useLiveFacts(): Live<PoolFacts> {
+  return useLive<PoolFacts>("/api/pool", FACTS_INTERVAL_MS);
+}
+
 /** What the pool is configured to be; null until it is known. */
 export function usePoolFacts(): PoolFacts | null {
-  return useLive<PoolFacts>("/api/pool", FACTS_INTERVAL_MS).data;
+  return useLiveFacts().data;
 }
 
 /** Ticker of the coin; empty until it is known. */

@@ -1,24 +1,27 @@
 import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
-import type { Account, AccountHistory, Overview, VerdictCounts } from "../../../core/api/answers.ts";
-import { coins, count, hashes, hashrate, percent } from "../data/format.ts";
+import type { Account, AccountHistory, AccountRewards, Overview, VerdictCounts } from "../../../core/api/answers.ts";
+import { coins, coinsAligned, coinsShort, count, hashes, hashrate, moment, percent, plural } from "../data/format.ts";
 import { checksummed } from "../data/address.ts";
 import { useLive, type Live } from "../data/live.ts";
 import { useLiveInterval, usePoolFacts, useTicker } from "../data/pool-facts.ts";
 import { useNow, usePreference } from "../data/preferences.ts";
 import { filling } from "./overview.tsx";
+import { StateBadge } from "../ui/block-table.tsx";
 import { ACCOUNT_RANGES, AccountCharts, type Range } from "../ui/history-charts.tsx";
-import { Ago, Choice, CopyLine, Figure, Figures, OnlineBadge, PageTitle, Panel, Table } from "../ui/parts.tsx";
+import { Ago, Choice, CopyLine, Downloads, Figure, Figures, OnlineBadge, PageTitle, Panel } from "../ui/parts.tsx";
 import { PaymentTable } from "../ui/payment-table.tsx";
+import { Table } from "../ui/table.tsx";
 
+const STATE = { title: "State", as: "badge" } as const;
 const HISTORY_INTERVAL_MS = 60_000;
 
-/** One miner: its workers, its balance, its payments. */
+/** One miner: its workers, its balance and where that comes from, its payments. */
 export function AccountPage({ login }: { login: string }) {
-  const live = useLive<Account>(`/api/accounts/${login}`, useLiveInterval());
-  const [range, setRange] = useState<Range>("1d");
-  const history = useLive<AccountHistory>(`/api/accounts/${login}/history?range=${range}`, HISTORY_INTERVAL_MS);
+  const path = `/api/accounts/${login}`;
+  const live = useLive<Account>(path, useLiveInterval());
   const explorer = usePoolFacts()?.explorer?.address;
+  const day = useLive<AccountHistory>(`${path}/history?range=1d`, HISTORY_INTERVAL_MS);
   if (live.status === 404 && live.data === null) return <UnknownAccount login={login} />;
   const account = live.data;
   return (
@@ -30,28 +33,63 @@ export function AccountPage({ login }: { login: string }) {
             On the chain
           </a>
         )}
+        <Downloads json={path} />
       </PageTitle>
       <div class="mb-4">
         <CopyLine name="Address" text={checksummed(login)} />
       </div>
-      <AccountFigures live={live} history={history.data} />
-      <Panel
-        title="History"
-        class="mb-4"
-        aside={<Choice name="How far back" options={ACCOUNT_RANGES} value={range} onChange={setRange} />}
-      >
-        <AccountCharts live={history} range={range} />
-      </Panel>
+      <AccountFigures live={live} history={day.data} />
+      <AccountHistoryPanel path={path} workers={Object.keys(account?.workers ?? {})} />
       <Panel
         title={account ? `Workers (${account.workersOnline} online, ${account.workersOffline} offline)` : "Workers"}
         class="mb-4"
       >
-        <WorkerTable live={live} workers={account?.workers ?? {}} verdicts={history.data?.workers ?? {}} />
+        <WorkerTable live={live} workers={account?.workers ?? {}} verdicts={day.data?.workers ?? {}} />
       </Panel>
-      <Panel title={account ? `Payments (${count(account.paymentsTotal)})` : "Payments"}>
+      <RewardsPanel path={path} account={account} />
+      <Panel
+        title={account ? `Payments (${count(account.paymentsTotal)})` : "Payments"}
+        aside={<Downloads json={path} csv={`${path}/payments.csv`} />}
+      >
         <PaymentTable live={live} payments={account?.payments ?? []} withAddress={false} />
       </Panel>
     </>
+  );
+}
+
+/** Over time, all workers together or one of them: they are told apart for a day. */
+function AccountHistoryPanel({ path, workers }: { path: string; workers: readonly string[] }) {
+  const [range, setRange] = useState<Range>("1d");
+  const [worker, setWorker] = useState("");
+  const query = worker === "" ? `range=${range}` : `range=1d&worker=${encodeURIComponent(worker)}`;
+  const live = useLive<AccountHistory>(`${path}/history?${query}`, HISTORY_INTERVAL_MS);
+  return (
+    <Panel
+      title="History"
+      class="mb-4"
+      aside={
+        <span class="flex flex-wrap items-center gap-2">
+          {workers.length > 1 && (
+            <select
+              class="select select-xs w-36"
+              aria-label="Which worker"
+              value={worker}
+              onChange={({ currentTarget }) => setWorker(currentTarget.value)}
+            >
+              <option value="">All workers</option>
+              {workers.map((name) => (
+                <option key={name} value={name}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          )}
+          {worker === "" && <Choice name="How far back" options={ACCOUNT_RANGES} value={range} onChange={setRange} />}
+        </span>
+      }
+    >
+      <AccountCharts live={live} range={worker === "" ? range : "1d"} />
+    </Panel>
   );
 }
 
@@ -82,10 +120,10 @@ function RememberButton({ login }: { login: string }) {
 function AccountFigures({ live, history }: { live: Live<Account>; history: AccountHistory | null }) {
   const unit = useTicker();
   const now = useNow(5000);
-  const round = useLive<Overview>("/api/overview", useLiveInterval()).data;
+  const round = Number(useLive<Overview>("/api/overview", useLiveInterval()).data?.stats["roundShares"] ?? 0);
   const account = live.data;
-  const part = (whole: number) => (account && whole > 0 ? `${percent(account.roundShares / whole, 2)} of it, ` : "");
-  const amount = (name: string) => coins(Number(account?.stats[name] ?? 0));
+  const amount = (name: string) => coinsShort(Number(account?.stats[name] ?? 0));
+  const reported = account?.reportedHashrate ?? null;
   return (
     <Figures live={live}>
       <Figure
@@ -94,24 +132,116 @@ function AccountFigures({ live, history }: { live: Live<Account>; history: Accou
         note={account && (filling(history?.at[0] ?? 0, now) ?? `${hashrate(account.hashrate)} over three hours`)}
       />
       <Figure
+        name="Reported hashrate"
+        value={account && (reported === null ? "none" : hashrate(reported))}
+        note={account && (reported === null ? "no miner program says it" : "as the miner programs say")}
+      />
+      <Figure
         name="Workers online"
         value={account && count(account.workersOnline)}
         note={account && `of ${count(account.workersTotal)}`}
       />
       <Figure
-        name="Balance"
-        value={account && `${amount("balance")} ${unit}`}
-        note={account && `${amount("immature")} immature, ${amount("paid")} paid`}
-      />
-      <Figure
         name="Share of the round"
-        value={account && hashes(account.roundShares)}
+        value={account && (round > 0 ? percent(account.roundShares / round, 2) : hashes(account.roundShares))}
         note={
           account &&
-          `${part(Number(round?.stats["roundShares"] ?? 0))}${count(Number(account.stats["blocksFound"] ?? 0))} blocks found`
+          `${hashes(account.roundShares)}, ${plural(Number(account.stats["blocksFound"] ?? 0), "block")} found`
         }
       />
+      <Figure
+        name="Balance"
+        value={account && `${amount("balance")} ${unit}`}
+        note={account && `and ${amount("immature")} immature`}
+      />
+      <Figure
+        name="Paid"
+        value={account && `${amount("paid")} ${unit}`}
+        note={account && `${amount("pending")} on its way`}
+      />
+      <RewardFigures account={account} unit={unit} />
     </Figures>
+  );
+}
+
+function RewardFigures({ account, unit }: { account: Account | null; unit: string }) {
+  const rewards = account?.rewards ?? null;
+  const estimate = account?.estimatePerDay ?? null;
+  return (
+    <>
+      <Figure
+        name="Rewards, one day"
+        value={account && (rewards === null ? "unknown" : `${coinsShort(rewards["24h"])} ${unit}`)}
+        note={rewards && `${coinsShort(rewards["7d"])} in seven days`}
+      />
+      <Figure
+        name="Estimate a day"
+        value={account && (estimate === null ? "unknown" : `${coinsShort(estimate)} ${unit}`)}
+        note="on average, at the hashrate of now"
+      />
+    </>
+  );
+}
+
+/** Credits shown at first. */
+const REWARDS_SHOWN = 10;
+
+/** Where the balance comes from, block by block. */
+function RewardsPanel({ path, account }: { path: string; account: Account | null }) {
+  const unit = useTicker();
+  const now = useNow(5000);
+  const [all, showAll] = useState(false);
+  const news = `${account?.stats["balance"] ?? ""} ${account?.stats["immature"] ?? ""}`;
+  const live = useLive<AccountRewards>(`${path}/rewards`, HISTORY_INTERVAL_MS, news);
+  const blocks = live.data?.blocks ?? [];
+  const rows = blocks.slice(0, all ? blocks.length : REWARDS_SHOWN).map((block) => ({
+    key: block.hash,
+    cells: [
+      <Link href={`/block/${block.height}/${block.hash}`} class="link link-primary">
+        {count(block.height)}
+      </Link>,
+      <StateBadge block={{ ...block, orphan: false, state: block.immature ? "immature" : "matured" }} />,
+      <Ago atS={block.timestamp} nowMs={now} />,
+      percent(block.amount / (Number(block.reward) / 1e9), 2),
+      `${coinsAligned(block.amount)} ${unit}`,
+    ],
+  }));
+  const since = live.data?.rewardsSince ?? 0;
+  return (
+    <Panel
+      title="Rewards, block by block"
+      class="mb-4"
+      aside={<Downloads json={`${path}/rewards`} csv={`${path}/rewards.csv`} />}
+    >
+      <Table
+        live={live}
+        caption="Rewards"
+        columns={["Block", STATE, "Found", "Of the block", { title: "Credit", as: "wide" }]}
+        rows={rows}
+        empty="No block has brought this miner anything yet: a credit comes when a block is twenty or so deep in the chain."
+      />
+      <p class="text-muted mt-2 flex flex-wrap gap-x-3 text-sm">
+        {account && <Sum stats={account.stats} unit={unit} />}
+        {since > 0 && <span>Blocks found before {moment(since)} are not listed.</span>}
+        {!all && blocks.length > REWARDS_SHOWN && (
+          <button type="button" class="link" onClick={() => showAll(true)}>
+            Show all {count(blocks.length)}
+          </button>
+        )}
+      </p>
+    </Panel>
+  );
+}
+
+/** What became of all that was ever credited. */
+function Sum({ stats, unit }: { stats: Account["stats"]; unit: string }) {
+  const of = (name: string) => Number(stats[name] ?? 0);
+  const matured = of("balance") + of("pending") + of("paid");
+  return (
+    <span>
+      Matured in all {coins(matured)} {unit}: {coins(of("paid"))} paid, {coins(of("pending"))} on its way,{" "}
+      {coins(of("balance"))} in the balance.
+    </span>
   );
 }
 
@@ -130,32 +260,38 @@ function WorkerTable({
   verdicts: AccountHistory["workers"];
 }) {
   const now = useNow(5000);
-  const rows = Object.entries(workers).map(([name, { hr, hr2, lastBeat, offline }]) => {
+  const rows = Object.entries(workers).map(([name, { hr, hr2, lastBeat, offline, reportedHashrate }]) => {
     const counts = Object.hasOwn(verdicts, name) ? verdicts[name] : undefined;
-    return (
-      <tr key={name}>
-        <th scope="row" class="font-mono">
-          {name}
-        </th>
-        <td>
-          <OnlineBadge offline={offline} />
-        </td>
-        <td>{hashrate(hr)}</td>
-        <td>{hashrate(hr2)}</td>
-        <td>
-          <Ago atS={lastBeat} nowMs={now} />
-        </td>
-        <td>{counts ? count(counts.accepted) : ""}</td>
-        <td>{rate(counts?.stale ?? 0, counts)}</td>
-        <td>{rate(counts?.invalid ?? 0, counts)}</td>
-      </tr>
-    );
+    return {
+      key: name,
+      cells: [
+        <span class="font-mono">{name}</span>,
+        <OnlineBadge offline={offline} />,
+        hashrate(hr),
+        hashrate(hr2),
+        reportedHashrate !== undefined && hashrate(reportedHashrate),
+        <Ago atS={lastBeat} nowMs={now} />,
+        counts && count(counts.accepted),
+        rate(counts?.stale ?? 0, counts),
+        rate(counts?.invalid ?? 0, counts),
+      ],
+    };
   });
   return (
     <Table
       live={live}
       caption="Workers"
-      columns={["Worker", "State", "Half an hour", "Three hours", "Last share", "Shares, one day", "Stale", "Invalid"]}
+      columns={[
+        "Worker",
+        STATE,
+        "Half an hour",
+        "Three hours",
+        "Reported",
+        "Last share",
+        "Shares, one day",
+        "Stale",
+        "Invalid",
+      ]}
       rows={rows}
       empty="No worker has sent a share in the last three hours."
     />

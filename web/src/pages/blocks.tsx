@@ -2,7 +2,7 @@ import type { Blocks } from "../../../core/api/answers.ts";
 import { useLive } from "../data/live.ts";
 import { BlockTable, stated } from "../ui/block-table.tsx";
 import { LuckTable } from "../ui/luck-table.tsx";
-import { PageTitle, Panel } from "../ui/parts.tsx";
+import { Downloads, PageTitle, Panel } from "../ui/parts.tsx";
 
 /** Blocks come rarely; half a minute is soon enough. */
 const INTERVAL_MS = 30_000;
@@ -27,7 +27,9 @@ export function BlocksPage() {
   const blocks = live.data;
   return (
     <>
-      <PageTitle title="Blocks" live={live} />
+      <PageTitle title="Blocks" live={live}>
+        <Downloads json="/api/blocks" csv="/api/blocks.csv" />
+      </PageTitle>
       <Panel title="Luck" class="mb-4">
         <LuckTable live={live} luck={blocks?.luck ?? {}} />
       </Panel>

@@ -2,17 +2,18 @@ import { useId } from "preact/hooks";
 import { hashes } from "../data/format.ts";
 import { programsFor, STRATUM_PORT, type Algorithm, type MinerTarget } from "../../../core/miner-programs.ts";
 import { algorithmOf, bridgeCommand, isWorkerName, websocatCommand } from "../data/miner-programs.ts";
-import { usePoolFacts } from "../data/pool-facts.ts";
+import { useLiveFacts } from "../data/pool-facts.ts";
 import { usePreference } from "../data/preferences.ts";
 import { addressProblem, isAddress } from "../data/address.ts";
-import { CopyLine, PageTitle, Panel } from "../ui/parts.tsx";
+import { CopyLine, Missing, PageTitle, Panel } from "../ui/parts.tsx";
 
 const PLACEHOLDER = "0xYOUR_ADDRESS";
 const isHost = (text: string) => /^[0-9A-Za-z.-]{1,253}$/.test(text);
 
 /** Writes the exact command lines for the visitor's own address, worker and network. */
 export function ConnectPage() {
-  const facts = usePoolFacts();
+  const live = useLiveFacts();
+  const facts = live.data;
   const [address] = usePreference("address");
   const [worker] = usePreference("worker");
   const [bridge] = usePreference("bridge");
@@ -47,7 +48,7 @@ export function ConnectPage() {
         <CopyLine name="Bridge" text={bridgeCommand(location.origin)} />
       </Panel>
       <Panel title="2. Point your miner at it" class="mb-4">
-        {facts && <Programs target={target} algorithm={algorithmOf(facts)} />}
+        {facts ? <Programs target={target} algorithm={algorithmOf(facts)} /> : <Missing live={live} class="h-64" />}
       </Panel>
       <Panel title="Without the bridge">
         <p class="mb-3 text-sm">

@@ -4,7 +4,8 @@ import { count, hashrate } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
 import { useLiveInterval } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
-import { AddressLink, Ago, Choice, OnlineBadge, PageTitle, Panel, Table } from "../ui/parts.tsx";
+import { AddressLink, Ago, Choice, OnlineBadge, PageTitle, Panel } from "../ui/parts.tsx";
+import { Table } from "../ui/table.tsx";
 
 const PAGE_SIZE = 50;
 const FILTERS = [
@@ -27,20 +28,15 @@ export function MinersPage() {
   const shown = miners.filter(([, { offline }]) => filter === "all" || offline === (filter === "offline"));
   const last = Math.max(0, Math.ceil(shown.length / PAGE_SIZE) - 1);
   const first = Math.min(page, last) * PAGE_SIZE;
-  const rows = shown.slice(first, first + PAGE_SIZE).map(([login, { hr, lastBeat, offline }]) => (
-    <tr key={login}>
-      <th scope="row" class="font-normal">
-        <AddressLink login={login} />
-      </th>
-      <td>{hashrate(hr)}</td>
-      <td>
-        <Ago atS={lastBeat} nowMs={now} />
-      </td>
-      <td>
-        <OnlineBadge offline={offline} />
-      </td>
-    </tr>
-  ));
+  const rows = shown.slice(first, first + PAGE_SIZE).map(([login, { hr, lastBeat, offline }]) => ({
+    key: login,
+    cells: [
+      <AddressLink login={login} />,
+      <OnlineBadge offline={offline} />,
+      hashrate(hr),
+      <Ago atS={lastBeat} nowMs={now} />,
+    ],
+  }));
   return (
     <>
       <PageTitle title="Miners" live={live} />
@@ -55,7 +51,7 @@ export function MinersPage() {
         <Table
           live={live}
           caption="Miners"
-          columns={["Address", "Hashrate", "Last share", "State"]}
+          columns={["Address", { title: "State", as: "badge" }, "Hashrate", "Last share"]}
           rows={rows}
           empty={filter === "all" ? "Nobody has mined in the window." : "Nobody to show here."}
         />

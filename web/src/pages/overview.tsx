@@ -1,25 +1,28 @@
 import type { Blocks, Overview, PoolFacts } from "../../../core/api/answers.ts";
-import { ago, count, duration, hashes, hashrate } from "../data/format.ts";
+import {
+  ago,
+  coins,
+  count,
+  duration,
+  feeText,
+  hashes,
+  hashrate,
+  percent,
+  rewardCoins,
+  seconds,
+} from "../data/format.ts";
 import { useLive, type Live } from "../data/live.ts";
-import { useLiveInterval, usePoolFacts } from "../data/pool-facts.ts";
+import { useLiveInterval, usePoolFacts, useTicker } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
 import { BlockTable, stated, type StatedBlock } from "../ui/block-table.tsx";
 import { PoolCharts } from "../ui/history-charts.tsx";
 import { LuckTable } from "../ui/luck-table.tsx";
-import { Ago, Figure, Figures, Missing, PageTitle, Panel, Table } from "../ui/parts.tsx";
+import { Ago, Figure, Figures, Missing, PageTitle, Panel } from "../ui/parts.tsx";
+import { Table } from "../ui/table.tsx";
 import { Round } from "../ui/round.tsx";
 
 /** The list is fetched again when a total changes; this is for what changes without one. */
 const BLOCKS_INTERVAL_MS = 120_000;
-
-/** The network's difficulty as the best node tells it; 0 while no node has told. */
-function networkOf(overview: Overview | null): { height: number; difficulty: number } {
-  const nodes = (overview?.nodes ?? []).map(({ height, difficulty }) => ({
-    height: Number(height ?? 0),
-    difficulty: Number(difficulty ?? 0),
-  }));
-  return nodes.toSorted((a, b) => b.height - a.height)[0] ?? { height: 0, difficulty: 0 };
-}
 
 /** Blocks until every rig makes a new dataset. */
 function blocksToEpoch(height: number, { epochLength, ecip1099Block }: PoolFacts): number {
@@ -36,20 +39,19 @@ export function OverviewPage() {
   const overview = live.data;
   const totals = overview ? `${overview.candidatesTotal} ${overview.immatureTotal} ${overview.maturedTotal}` : "";
   const blocks = useLive<Blocks>("/api/blocks", BLOCKS_INTERVAL_MS, totals);
-  const network = networkOf(overview);
   return (
     <>
       <PageTitle title="Pool" live={live} />
-      <OverviewFigures live={live} network={network} />
+      <OverviewFigures live={live} />
       <Panel title="History" class="mb-4">
         <PoolCharts />
       </Panel>
-      <div class="mb-4 grid gap-4 lg:grid-cols-2">
+      <div class="mb-4 grid grid-cols-1 gap-4 lg:grid-cols-2">
         <Panel title="Current round">
           {overview ? (
             <Round
               shares={Number(overview.stats["roundShares"] ?? 0)}
-              difficulty={network.difficulty}
+              difficulty={overview.network.difficulty}
               hashrate={overview.hashrate}
             />
           ) : (
@@ -85,10 +87,10 @@ export function filling(firstShareS: number, nowMs: number): string | null {
   return `too low still: ${duration(sinceS)} of the first 10 min`;
 }
 
-function OverviewFigures({ live, network }: { live: Live<Overview>; network: ReturnType<typeof networkOf> }) {
+function OverviewFigures({ live }: { live: Live<Overview> }) {
   const now = useNow(1000);
-  const facts = usePoolFacts();
   const overview = live.data;
+  const network = overview?.network;
   const found = Number(overview?.stats["lastBlockFound"] ?? 0);
   return (
     <Figures live={live}>
@@ -99,8 +101,8 @@ function OverviewFigures({ live, network }: { live: Live<Overview>; network: Ret
           overview &&
           (filling(overview.firstShare, now) ??
             (overview.hashrate > 0 &&
-              network.difficulty > 0 &&
-              `a block in ${duration(network.difficulty / overview.hashrate)} on average`))
+              overview.network.difficulty > 0 &&
+              `a block in ${duration(overview.network.difficulty / overview.hashrate)} on average`))
         }
       />
       <Figure
@@ -109,20 +111,79 @@ function OverviewFigures({ live, network }: { live: Live<Overview>; network: Ret
         note={overview && `${count(overview.minersOnline)} ${overview.minersOnline === 1 ? "miner" : "miners"}`}
       />
       <Figure
-        name="Network difficulty"
-        value={overview && hashes(network.difficulty)}
-        note={
-          network.height > 0 &&
-          `height ${count(network.height)}${facts ? `, next epoch in ${count(blocksToEpoch(network.height, facts))} blocks` : ""}`
-        }
+        name="Current effort"
+        value={overview && (overview.network.difficulty > 0 ? percent(overview.effort) : "unknown")}
+        note="of the work that a block takes"
       />
       <Figure
         name="Last block"
         value={overview && (found ? ago(found, now) : "none yet")}
         note={overview && `${count(blocksOf(overview))} found in all`}
       />
+      <Figure
+        name="Network hashrate"
+        value={network ? known(network.hashrate, hashrate) : null}
+        note={network && network.difficulty > 0 && `difficulty ${hashes(network.difficulty)}`}
+      />
+      <HeightFigure network={network} />
+      <TermsFigures reward={network?.reward ?? null} />
     </Figures>
   );
+}
+
+const known = (value: number | null, format: (value: number) => string) => (value === null ? "unknown" : format(value));
+
+function HeightFigure({ network }: { network: Overview["network"] | undefined }) {
+  const facts = usePoolFacts();
+  const next = network && network.height > 0 && facts ? blocksToEpoch(network.height, facts) : null;
+  const inTime = next !== null && network?.blockTime ? ` (${duration(next * network.blockTime)})` : "";
+  return (
+    <Figure
+      name="Height"
+      value={network ? (network.height > 0 ? count(network.height) : "unknown") : null}
+      note={
+        network && (
+          <>
+            {network.blockTime !== null && `a block in ${seconds(network.blockTime)}; `}
+            {next !== null && `next epoch in ${count(next)}${inTime}`}
+          </>
+        )
+      }
+    />
+  );
+}
+
+/** What the pool keeps and how it shares out. @param reward of a block of now, Wei */
+function TermsFigures({ reward }: { reward: string | null }) {
+  const facts = usePoolFacts();
+  const unit = useTicker();
+  return (
+    <>
+      <Figure
+        name="Pool fee"
+        value={facts && (facts.poolFee === null ? "not set" : feeText(facts.poolFee))}
+        note={facts && (facts.scheme === null ? "this pool credits nobody itself" : schemeText(facts))}
+      />
+      {facts?.payoutThreshold ? (
+        <Figure
+          name="Minimum payout"
+          value={`${coins(facts.payoutThreshold)} ${unit}`}
+          note={reward !== null && `a block pays ${rewardCoins(reward)}`}
+        />
+      ) : (
+        <Figure
+          name="Block reward"
+          value={reward === null ? facts && "unknown" : `${rewardCoins(reward)} ${unit}`}
+          note="and the fees of its transactions"
+        />
+      )}
+    </>
+  );
+}
+
+function schemeText({ scheme, pplnsWindow }: PoolFacts): string {
+  if (scheme === "pplns") return `PPLNS, the last ${pplnsWindow ?? "?"} × difficulty`;
+  return scheme === "solo" ? "solo: the finder gets it" : "PROP: by shares in the round";
 }
 
 /** The ten newest, whatever has become of them. */
@@ -138,14 +199,15 @@ function newest(blocks: Blocks | null): StatedBlock[] {
 
 function NodeTable({ live, nodes }: { live: Live<unknown>; nodes: Overview["nodes"] }) {
   const now = useNow(1000);
-  const rows = nodes.map(({ name, height, difficulty, lastBeat }) => (
-    <tr key={name}>
-      <th scope="row">{name}</th>
-      <td>{count(Number(height ?? 0))}</td>
-      <td>{hashes(Number(difficulty ?? 0))}</td>
-      <td>{lastBeat ? <Ago atS={Number(lastBeat)} nowMs={now} /> : "never"}</td>
-    </tr>
-  ));
+  const rows = nodes.map(({ name, height, difficulty, lastBeat }) => ({
+    key: name ?? "",
+    cells: [
+      name,
+      count(Number(height ?? 0)),
+      hashes(Number(difficulty ?? 0)),
+      lastBeat ? <Ago atS={Number(lastBeat)} nowMs={now} /> : "never",
+    ],
+  }));
   return (
     <Table
       live={live}

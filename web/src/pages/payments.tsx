@@ -1,7 +1,7 @@
 import type { Payments } from "../../../core/api/answers.ts";
 import { count } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
-import { PageTitle, Panel } from "../ui/parts.tsx";
+import { Downloads, PageTitle, Panel } from "../ui/parts.tsx";
 import { PaymentTable } from "../ui/payment-table.tsx";
 
 const INTERVAL_MS = 60_000;
@@ -12,7 +12,10 @@ export function PaymentsPage() {
   return (
     <>
       <PageTitle title="Payments" live={live} />
-      <Panel title={live.data ? `${count(live.data.paymentsTotal)} in all` : "Payments"}>
+      <Panel
+        aside={<Downloads json="/api/payments" csv="/api/payments.csv" />}
+        title={live.data ? `${count(live.data.paymentsTotal)} in all` : "Payments"}
+      >
         <PaymentTable live={live} payments={live.data?.payments ?? []} withAddress />
       </Panel>
     </>

@@ -1,9 +1,11 @@
 import type { Block } from "../../../core/api/answers.ts";
-import { count, percent, rewardCoins } from "../data/format.ts";
+import { Link } from "wouter-preact";
+import { count, feeText, percent, rewardCoins } from "../data/format.ts";
 import type { Live } from "../data/live.ts";
 import { usePoolFacts, useTicker } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
-import { Ago, Hash, Table } from "./parts.tsx";
+import { AddressLink, Ago, Hash } from "./parts.tsx";
+import { Table } from "./table.tsx";
 
 /** A block with what has become of it. */
 export type StatedBlock = Block & { readonly state: "candidate" | "immature" | "matured" };
@@ -14,6 +16,17 @@ export function stated(blocks: readonly Block[], state: StatedBlock["state"]): S
 }
 
 const BADGES = { candidate: "badge-info", immature: "badge-warning", matured: "badge-success" } as const;
+
+const COLUMNS = [
+  "Height",
+  { title: "State", as: "badge" },
+  "Found",
+  "Effort",
+  "Reward",
+  "Fee",
+  { title: "Finder", as: "wide" },
+  { title: "Hash", as: "wide" },
+] as const;
 
 /** Blocks, newest first. */
 export function BlockTable({
@@ -30,32 +43,34 @@ export function BlockTable({
   const now = useNow(5000);
   const unit = useTicker();
   const explorer = usePoolFacts()?.explorer?.block ?? null;
-  const rows = blocks.map((block) => (
-    <tr key={`${block.state}${block.height}${block.hash}${block.timestamp}`}>
-      <th scope="row">{count(block.height)}</th>
-      <td>
-        <StateBadge block={block} />
-      </td>
-      <td>
-        <Ago atS={block.timestamp} nowMs={now} />
-      </td>
-      <td>{block.difficulty > 0 ? percent(block.shares / block.difficulty, 0) : ""}</td>
-      <td>{block.reward === "" ? "" : `${rewardCoins(block.reward)} ${unit}`}</td>
-      <td>{block.hash.length > 10 && <Hash hash={block.hash} explorer={explorer} name="Block" />}</td>
-    </tr>
-  ));
+  const rows = blocks.map((block) => ({
+    key: `${block.state}${block.height}${block.hash}${block.timestamp}`,
+    cells: [
+      <BlockLink block={block} />,
+      <StateBadge block={block} />,
+      <Ago atS={block.timestamp} nowMs={now} />,
+      block.difficulty > 0 && percent(block.effort, 0),
+      block.reward !== "" && !block.orphan && `${rewardCoins(block.reward)} ${unit}`,
+      block.fee !== null && feeText(block.fee),
+      block.finder !== null && <AddressLink login={block.finder} />,
+      block.hash.length > 10 && <Hash hash={block.hash} explorer={explorer} name="Block" />,
+    ],
+  }));
+  return <Table live={live} caption={caption} columns={COLUMNS} rows={rows} empty={empty} />;
+}
+
+/** Leads to who was credited for it, where somebody was. */
+function BlockLink({ block: { height, hash, orphan, state } }: { block: StatedBlock }) {
+  if (orphan || state === "candidate") return count(height);
   return (
-    <Table
-      live={live}
-      caption={caption}
-      columns={["Height", "State", "Found", "Effort", "Reward", "Hash"]}
-      rows={rows}
-      empty={empty}
-    />
+    <Link href={`/block/${height}/${hash}`} class="link link-primary">
+      {count(height)}
+    </Link>
   );
 }
 
-function StateBadge({ block }: { block: StatedBlock }) {
+/** What has become of a block, in words as well as in colour. */
+export function StateBadge({ block }: { block: Pick<StatedBlock, "orphan" | "uncle" | "state"> }) {
   if (block.orphan) return <span class="badge badge-sm badge-error">orphan</span>;
   return (
     <>

@@ -87,8 +87,8 @@ function options(data: ChartData, host: HTMLElement, onCursor: (index: number | 
       y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, MIN_TOP)] },
     },
     axes: [
-      // Wide enough that two times never run together.
-      { ...axis, space: 80 },
+      // Wide enough that two times never run together, and low enough that the first one does not run into the 0 beside it.
+      { ...axis, space: 80, gap: 10 },
       { ...axis, size: 74, incrs: INCREMENTS, values: (_plot, ticks) => ticks.map((tick) => data.format(tick)) },
     ],
     series: [{}, ...(data.kind === "bars" ? series.toReversed() : series)],

@@ -97,7 +97,7 @@ function MinerSearch() {
         <input
           type="search"
           value={text}
-          placeholder="0x… your address"
+          placeholder="0x… address"
           spellcheck={false}
           autocomplete="off"
           aria-invalid={asked && problem !== null}

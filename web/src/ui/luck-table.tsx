@@ -1,20 +1,21 @@
 import type { Luck } from "../../../core/api/answers.ts";
 import { percent } from "../data/format.ts";
 import type { Live } from "../data/live.ts";
-import { Table } from "./parts.tsx";
+import { Table } from "./table.tsx";
 
 /** Luck over the last blocks. Below 100 % blocks came sooner than their difficulty says. */
 export function LuckTable({ live, luck }: { live: Live<unknown>; luck: Readonly<Record<string, Luck>> }) {
   const rows = Object.entries(luck)
     .filter(([blocks]) => Number(blocks) > 0)
-    .map(([blocks, { luck: effort, uncleRate, orphanRate }]) => (
-      <tr key={blocks}>
-        <th scope="row">{blocks}</th>
-        <td class={effort <= 1 ? "text-success font-semibold" : "text-warning font-semibold"}>{percent(effort)}</td>
-        <td>{percent(uncleRate)}</td>
-        <td>{percent(orphanRate)}</td>
-      </tr>
-    ));
+    .map(([blocks, { luck: effort, uncleRate, orphanRate }]) => ({
+      key: blocks,
+      cells: [
+        blocks,
+        <span class={`font-semibold ${effort <= 1 ? "text-success" : "text-warning"}`}>{percent(effort)}</span>,
+        percent(uncleRate),
+        percent(orphanRate),
+      ],
+    }));
   return (
     <>
       <Table
@@ -22,6 +23,7 @@ export function LuckTable({ live, luck }: { live: Live<unknown>; luck: Readonly<
         caption="Luck"
         columns={["Last blocks", "Effort", "Uncles", "Orphans"]}
         rows={rows}
+        narrow
         empty="Luck is known once blocks have been confirmed."
       />
       <p class="text-muted mt-2 text-sm">

@@ -125,41 +125,19 @@ export function Missing({ live, class: size = "h-24" }: { live: Live<unknown>; c
   return <div class={`skeleton w-full ${size}`} role="status" aria-label="Loading" />;
 }
 
-/**
- * A table that scrolls sideways on its own where the screen is narrow. `empty` stands in its place where it is known to have no rows, and
- * nothing is called empty that has not been answered.
- */
-export function Table({
-  live,
-  caption,
-  columns,
-  rows,
-  empty,
-}: {
-  live: Live<unknown>;
-  caption: string;
-  columns: readonly string[];
-  rows: readonly ComponentChildren[];
-  empty: string;
-}) {
-  if (live.data === null) return <Missing live={live} />;
-  if (rows.length === 0) return <p class="text-muted py-4 text-center">{empty}</p>;
+/** The same figures for programs. */
+export function Downloads({ json, csv }: { json: string; csv?: string }) {
   return (
-    <div class="-mx-4 overflow-x-auto px-4" tabindex={0} role="region" aria-label={`Table: ${caption}`}>
-      <table class="figures table w-full whitespace-nowrap [&_td]:py-2 [&_th]:py-2 [&_tr>*:first-child]:pl-0">
-        <caption class="sr-only">{caption}</caption>
-        <thead>
-          <tr>
-            {columns.map((column) => (
-              <th key={column} scope="col" class="text-muted text-xs font-medium">
-                {column}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>{rows}</tbody>
-      </table>
-    </div>
+    <span class="text-muted flex gap-3 text-sm">
+      <a class="link" href={json}>
+        JSON
+      </a>
+      {csv !== undefined && (
+        <a class="link" href={csv} download>
+          CSV
+        </a>
+      )}
+    </span>
   );
 }
 
@@ -191,7 +169,7 @@ export function Hash({ hash, explorer, name }: { hash: string; explorer: string 
     </>
   );
   return (
-    <span class="inline-flex items-center gap-1 font-mono" title={hash}>
+    <span class="inline-flex min-w-0 items-center gap-1 font-mono max-md:text-xs max-md:break-all" title={hash}>
       {explorer === null ? (
         text
       ) : (

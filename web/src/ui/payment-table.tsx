@@ -1,9 +1,10 @@
 import type { Payment } from "../../../core/api/answers.ts";
-import { coins } from "../data/format.ts";
+import { coinsAligned } from "../data/format.ts";
 import type { Live } from "../data/live.ts";
 import { usePoolFacts, useTicker } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
-import { AddressLink, Ago, Hash, Table } from "./parts.tsx";
+import { AddressLink, Ago, Hash } from "./parts.tsx";
+import { Table } from "./table.tsx";
 
 /** Payments, newest first; with the address where they are the pool's and not one login's. */
 export function PaymentTable({
@@ -18,18 +19,18 @@ export function PaymentTable({
   const now = useNow(5000);
   const unit = useTicker();
   const explorer = usePoolFacts()?.explorer?.transaction ?? null;
-  const rows = payments.map(({ address, amount, timestamp, tx }) => (
-    <tr key={tx + (address ?? "")}>
-      <td>
-        <Ago atS={timestamp} nowMs={now} />
-      </td>
-      {withAddress && <td>{address && <AddressLink login={address} />}</td>}
-      <td>{`${coins(amount)} ${unit}`}</td>
-      <td>
-        <Hash hash={tx} explorer={explorer} name="Transaction" />
-      </td>
-    </tr>
-  ));
-  const columns = withAddress ? ["Paid", "Address", "Amount", "Transaction"] : ["Paid", "Amount", "Transaction"];
+  const rows = payments.map(({ address, amount, timestamp, tx }) => ({
+    key: tx + (address ?? ""),
+    cells: [
+      <Ago atS={timestamp} nowMs={now} />,
+      ...(withAddress ? [address && <AddressLink login={address} />] : []),
+      `${coinsAligned(amount)} ${unit}`,
+      <Hash hash={tx} explorer={explorer} name="Transaction" />,
+    ],
+  }));
+  const transaction = { title: "Transaction", as: "wide" } as const;
+  const columns = withAddress
+    ? (["Paid", { title: "Address", as: "wide" }, { title: "Amount", as: "wide" }, transaction] as const)
+    : (["Paid", { title: "Amount", as: "wide" }, transaction] as const);
   return <Table live={live} caption="Payments" columns={columns} rows={rows} empty="Nothing has been paid yet." />;
 }

@@ -1,0 +1,218 @@
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join } from "node:path";
+import type { Page, Route } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { answerTo, BLOCK, EMPTY, LOGIN, RICH, type PageAnswers } from "../support/page-answers.ts";
+import { DESKTOP, faultsOf, launchChromium, PHONE, picture, type TestBrowser } from "./support/chromium.ts";
+
+const DIST = join(import.meta.dirname, "../../web/dist");
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+const PATHS = {
+  overview: "/",
+  miners: "/miners",
+  blocks: "/blocks",
+  block: `/block/${BLOCK.height}/${BLOCK.hash}`,
+  payments: "/payments",
+  account: `/account/${LOGIN}`,
+  connect: "/connect",
+} as const;
+type PageName = keyof typeof PATHS;
+const NAMES = Object.keys(PATHS).filter((name): name is PageName => Object.hasOwn(PATHS, name));
+
+let server: Server;
+let origin: string;
+let browser: TestBrowser;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const path = new URL(request.url ?? "/", "http://page").pathname;
+    readFile(join(DIST, path === "/" ? "index.html" : path)).then(
+      (file) => response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "text/html" }).end(file),
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a server that listens on a port has one
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  browser = await launchChromium();
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+/** How the pool answers. `null`: not at all. */
+type Pool = PageAnswers | "failing" | null;
+
+async function answerAs(pool: Pool, route: Route): Promise<void> {
+  if (pool === null) return;
+  const { pathname } = new URL(route.request().url());
+  const failing = pool === "failing";
+  const health = { healthy: !failing, problems: failing ? ["the ledger has not answered for 3 minutes"] : [] };
+  if (pathname === "/health") return await route.fulfill({ status: failing ? 503 : 200, json: health });
+  if (failing) return await route.fulfill({ status: 503, json: { error: "the ledger cannot be read now" } });
+  const sent = new Date().toUTCString();
+  await route.fulfill({ json: answerTo(pool, pathname), headers: { date: sent, "last-modified": sent } });
+}
+
+async function open(name: PageName, pool: Pool, { viewport = DESKTOP, dark = false } = {}): Promise<Page> {
+  const page = await browser.context.newPage();
+  await page.route(/\/(api\/|health)/, (route) => answerAs(pool, route));
+  await page.emulateMedia({ colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" });
+  await page.setViewportSize(viewport);
+  await page.goto(`${origin}/#${PATHS[name]}`);
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  return page;
+}
+
+const DEVICES = [
+  ["desktop, light", { viewport: DESKTOP, dark: false }],
+  ["phone, dark", { viewport: PHONE, dark: true }],
+] as const;
+const STATES = [
+  ["loading", null],
+  ["empty", EMPTY],
+  ["failing", "failing"],
+  ["rich", RICH],
+] as const;
+
+describe.each(STATES)("every page, %s", (state, pool) => {
+  it.each(DEVICES)("is accessible, fits the screen and is what it says: %s", async (device, look) => {
+    for (const name of NAMES) {
+      const page = await open(name, pool, look);
+      if (pool !== null) await page.waitForFunction(() => document.querySelector(".skeleton") === null);
+      expect(await faultsOf(page), `${name}, ${state}`).toEqual([]);
+      const text = (await page.textContent("main")) ?? "";
+      if (pool === null || pool === "failing") {
+        expect(text, name).not.toMatch(/Nothing has been|Nobody|No block|No worker|No node|none yet|Live|NaN/);
+        // Neither a hole nor a zero stands where nothing is known.
+        expect(text, name).not.toMatch(/undefined|null|: 0|\b0 H/);
+      }
+      expect(text, name).not.toMatch(/NaN|undefined|Infinity|\[object/);
+      await picture(page, `${state}-${name}-${device.replace(", ", "-")}`, true);
+      await page.close();
+    }
+  });
+});
+
+describe("a pool that does not answer", () => {
+  it("is said to be in trouble on every page, and nothing of it live", async () => {
+    for (const name of NAMES) {
+      const page = await open(name, "failing");
+      await page.getByText("the ledger has not answered for 3 minutes").waitFor();
+      if (name !== "connect") await page.getByText("The ledger cannot be read; trying again").first().waitFor();
+      expect(await page.textContent("main"), name).toMatch(/Not known|unknown/);
+      await page.close();
+    }
+  });
+});
+
+const figure = async (page: Page, name: string) => {
+  const found = page.locator(`[data-figure="${name}"]`);
+  await found.waitFor();
+  return await found.evaluate((value) => `${value.textContent} | ${value.nextElementSibling?.textContent}`);
+};
+
+describe("the first screen", () => {
+  it("says fee, scheme with its window, minimum payout, network hashrate, block time, effort and next epoch", async () => {
+    const page = await open("overview", RICH);
+    expect(await figure(page, "Pool fee")).toBe("1 % | PPLNS, the last 2 × difficulty");
+    expect(await figure(page, "Minimum payout")).toBe("0.50 ETC | a block pays 2.048");
+    expect(await figure(page, "Network hashrate")).toBe("238 TH/s | difficulty 3.14 PH");
+    expect(await figure(page, "Current effort")).toMatch(/^135\.0 %/);
+    expect(await figure(page, "Height")).toBe("23,512,345 | a block in 13 s; next epoch in 7,655 (1 d 4 h)");
+    // All of it without scrolling.
+    const bottom = await page
+      .locator('[data-figure="Minimum payout"]')
+      .evaluate((box) => box.getBoundingClientRect().bottom);
+    expect(bottom).toBeLessThan(DESKTOP.height);
+    await page.close();
+  });
+});
+
+describe("an account", () => {
+  it("says rewards, estimate, share of the round and reported hashrates, and where the balance comes from", async () => {
+    const page = await open("account", RICH);
+    expect(await figure(page, "Reported hashrate")).toBe("249 MH/s | as the miner programs say");
+    expect(await figure(page, "Share of the round")).toBe("0.29 % | 12.3 TH, 3 blocks found");
+    expect(await figure(page, "Rewards, one day")).toBe("0.123457 ETC | 0.823457 in seven days");
+    expect(await figure(page, "Estimate a day")).toMatch(/^0\.133457 ETC/);
+    // Whole amounts, however large: on the page, and not only in a title.
+    expect(await figure(page, "Paid")).toBe("12,345.68 ETC | 0.00 on its way");
+    await page.getByText("Matured in all 12,345.802358024 ETC: 12,345.678901234 paid").waitFor();
+    const rewards = page.getByRole("region", { name: "Table: Rewards" }).getByRole("row");
+    expect(await rewards.count()).toBe(11);
+    await page.getByRole("button", { name: "Show all 18" }).click();
+    expect(await rewards.count()).toBe(19);
+    expect(await rewards.nth(1).textContent()).toContain("0.00234568 ETC");
+    const rig = page.getByRole("region", { name: "Table: Workers" }).getByRole("row").nth(2);
+    expect(await rig.textContent()).toContain("62.3 MH/s");
+    await page.close();
+  });
+
+  it("draws one worker's chart when it is chosen", async () => {
+    const page = await open("account", RICH);
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).search));
+    await page.getByLabel("Which worker").selectOption("rig-1");
+    await page.waitForFunction(() => document.querySelectorAll("[aria-label='How far back']").length === 0);
+    await expect.poll(() => asked).toContain("?range=1d&worker=rig-1");
+    await page.getByRole("img", { name: /^Hashrate: Hashrate now/ }).waitFor();
+    await page.close();
+  });
+
+  it("links its figures as JSON and as tables", async () => {
+    const page = await open("account", RICH);
+    const links = await page
+      .locator("main a[href^='/api/']")
+      .evaluateAll((all) => all.map((a) => a.getAttribute("href")));
+    const path = `/api/accounts/${LOGIN}`;
+    expect(new Set(links)).toEqual(new Set([path, `${path}/rewards`, `${path}/rewards.csv`, `${path}/payments.csv`]));
+    await page.close();
+  });
+});
+
+describe("blocks", () => {
+  it("stand in the list with state, effort, fee and finder, and lead to who was credited for them", async () => {
+    const page = await open("blocks", RICH);
+    const rows = page.getByRole("region", { name: "Table: Immature" }).getByRole("row");
+    await rows.nth(2).waitFor();
+    expect(await rows.nth(2).textContent()).toMatch(/^23,511,935immatureuncle.*160 %0\.064 ETC1 %0xb85150…91506A/);
+    expect(await page.getByText("orphan", { exact: true }).count()).toBe(2);
+    // Of an orphan and a candidate nobody has anything.
+    expect(await page.getByRole("region", { name: "Table: Candidates" }).getByRole("link").count()).toBe(1);
+    await page.getByRole("link", { name: "23,511,934" }).click();
+    await page.getByRole("heading", { level: 1, name: "Block 23,511,934" }).waitFor();
+    await page.getByText("Credits (the 120 largest of 3,120)").waitFor();
+    expect(await page.getByRole("region", { name: "Table: Credits" }).getByRole("row").nth(1).textContent()).toBe(
+      "0x9C4F9c…abcDef0.20000000 ETC7.81 %",
+    );
+    await page.close();
+  });
+});
+
+describe("on a phone", () => {
+  it("rows are cards in which nothing is cut: hashes whole, with a link to the explorer and a way to copy", async () => {
+    const page = await open("payments", RICH, { viewport: PHONE });
+    const row = page.getByRole("region", { name: "Table: Payments" }).getByRole("row").nth(1);
+    await row.waitFor();
+    const link = row.getByRole("link", { name: /^0x[0-9a-f]{64}/ });
+    expect(await link.getAttribute("href")).toBe(`https://explorer.example/tx/${RICH.payments.payments[0]?.tx}`);
+    await row.getByRole("button", { name: "Copy: Transaction" }).waitFor();
+    const cut = await page.evaluate(() =>
+      [...document.querySelectorAll("main td, main th, main dd")]
+        .filter((cell) => cell.getBoundingClientRect().right > innerWidth || cell.scrollWidth > cell.clientWidth + 1)
+        .map((cell) => cell.textContent),
+    );
+    expect(cut).toEqual([]);
+    await page.close();
+  });
+});
