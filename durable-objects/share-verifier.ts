@@ -86,7 +86,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
           .catch((error: unknown) => log.warn("the close of a round was not announced", { error: thrown(error) })),
       // For charts and the guard only; whoever cannot be told now is not told.
       onRefuted: ({ login, worker }, client) => {
-        this.#reporter.count({ kind: "invalid" }, 0, login);
+        this.#reporter.count({ kind: "invalid" }, 0, login, client);
         void env.MINER_SESSION.getByName(login)
           .refuted(worker, client)
           .catch((error: unknown) => log.warn("refuted claim not counted", { error: thrown(error) }));
@@ -121,7 +121,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
 
   #told(submission: ShareSubmission, verdict: ShareVerdict, begunMs: number): void {
     this.#logShare(submission, verdict, Date.now() - begunMs);
-    this.#reporter.count(verdict, submission.staleBefore ?? 0, submission.login);
+    this.#reporter.count(verdict, submission.staleBefore ?? 0, submission.login, submission.client);
   }
 
   async prepare(height: number): Promise<void> {

@@ -11,6 +11,7 @@ import { judgeHealth, type HealthReport, type WorkHealth } from "../health/judge
 import type { ShardHealth } from "../health/shard-health.ts";
 import { ShareEvidence, type LoginVerdicts } from "../health/share-evidence.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
+import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../log.ts";
 import type { PayerStatus } from "../payouts/payer/payer-status.ts";
@@ -76,6 +77,9 @@ export interface PoolViewDeps {
   /** @param account that pays */
   readonly payer: (account: string) => Promise<PayerStatus>;
 }
+
+/** Logins that the ledger is asked about for one look at `/health`. */
+const MOST_ASKED = 64;
 
 interface Reading {
   readonly pool: PoolSnapshot;
@@ -235,9 +239,22 @@ export class PoolView {
         intervalMs: config.unlocker.intervalMs,
       },
       payer: payer.status === "fulfilled" ? payer.value : String(payer.reason),
-      invalidShares: this.#evidence.problem(minedOn(config), this.#deps.nowMs()),
+      invalidShares: this.#evidence.found(minedOn(config), this.#deps.nowMs(), await this.#credited()),
       nowMs: this.#deps.nowMs(),
     });
+  }
+
+  /** Which of the logins whose shares are invalid have earned something before; null where nobody ever has. Asks only where it matters. */
+  async #credited(): Promise<ReadonlySet<string> | null> {
+    const { suspects } = this.#evidence;
+    if (suspects.length === 0) return null;
+    const keys = ledgerKeys(this.#deps.config.coin);
+    const asked = suspects.slice(0, MOST_ASKED);
+    const commands = [keys.stats, ...asked.map((login) => keys.miner(login))].map((key) => ["EXISTS", key] as const);
+    // Where the ledger cannot be asked, all of them count.
+    const answers = await this.#deps.redis.pipeline(commands).catch(() => commands.map(() => 1));
+    const [anybody, ...known] = answers.map((answer) => Number(answer) > 0);
+    return anybody === true ? new Set(asked.filter((_, at) => known[at])) : null;
   }
 
   #forgetIfEmpty(shard: number, health: ShardHealth | string | undefined): void {

@@ -1,4 +1,5 @@
 import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
+import type { InvalidShares } from "./share-evidence.ts";
 import { duration } from "../units.ts";
 import { payerProblems, type PayerStatus } from "../payouts/payer/payer-status.ts";
 import { unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
@@ -47,7 +48,7 @@ export interface HealthParts {
   /** Null: switched off; an error text where it does not answer. */
   readonly payer: PayerStatus | string | null;
   /** Many miners' shares are invalid at once: in words, with what to do; null while they are not. */
-  readonly invalidShares: string | null;
+  readonly invalidShares: InvalidShares | null;
   /** Unix time in ms. */
   readonly nowMs: number;
 }
@@ -94,7 +95,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     ...parts.formerShards.flatMap(([i, shard]) =>
       problemsOf(shard, `shard ${i}, which is no longer configured,`, parts.nowMs),
     ),
-    ...(parts.invalidShares === null ? [] : [parts.invalidShares]),
+    ...(parts.invalidShares?.isProblem === true ? [parts.invalidShares.text] : []),
     ...unlockerTrouble(parts),
     ...payerTrouble(parts),
   ];
@@ -105,6 +106,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     problems,
     notices: [
       ...(work === null ? [] : nodeNotices(work)),
+      ...(parts.invalidShares?.isProblem === false ? [parts.invalidShares.text] : []),
       ...(refuted === null ? [] : [refuted]),
       ...shards.flatMap((shard, i) => (shard === null ? [] : loadNotices(shard, `shard ${i}`, shards.length))),
     ],

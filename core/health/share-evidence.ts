@@ -6,6 +6,8 @@ import { duration } from "../units.ts";
 /** What a verifier saw of some logins since its last report: how many invalid shares of each, and who had a good one. */
 export interface LoginVerdicts {
   readonly invalid: Readonly<Record<string, number>>;
+  /** Networks that the invalid shares of a login came from. Left out by verifiers of an older version. */
+  readonly from?: Readonly<Record<string, readonly string[]>> | undefined;
   readonly good: readonly string[];
 }
 
@@ -20,17 +22,39 @@ const FEWEST_LOGINS = 3;
 const FEWEST_SHARES = 10;
 /** Who has been silent for so long says nothing. Longer than a ban, after which the same miners come back. */
 const FORGET_AFTER_MS = 3_600_000;
+/** Networks of a login that are remembered. */
+const MOST_NETWORKS = 4;
 
 interface Failing {
   shares: number;
   sinceMs: number;
   lastMs: number;
+  /** Networks, some of them; empty where they are not known. */
+  from: readonly string[];
 }
 
 const stored = v.object({
   version: v.literal(1),
-  logins: v.record(v.string(), v.object({ shares: v.number(), sinceMs: v.number(), lastMs: v.number() })),
+  logins: v.record(
+    v.string(),
+    v.object({
+      shares: v.number(),
+      sinceMs: v.number(),
+      lastMs: v.number(),
+      from: v.optional(v.array(v.string()), []),
+    }),
+  ),
 });
+
+/** Many miners' shares are invalid at once, in words, with what to do. */
+export interface InvalidShares {
+  readonly text: string;
+  /** False where one party could have made it up: it is said, and turns nothing red. */
+  readonly isProblem: boolean;
+}
+
+const DOUBT =
+  "they come from one network, or from logins that never earned anything. Perhaps somebody sends junk; perhaps they and the pool do not mine the same";
 
 /** What the pool and its miners should agree on. */
 interface Mined {
@@ -59,10 +83,11 @@ export class ShareEvidence {
     for (const [login, failing] of Object.entries(kept.output.logins)) this.#failing.set(login, failing);
   }
 
-  heard({ invalid, good }: LoginVerdicts, nowMs: number): void {
+  heard({ invalid, from = {}, good }: LoginVerdicts, nowMs: number): void {
     for (const [login, shares] of Object.entries(invalid)) {
-      const known = this.#failing.get(login) ?? { shares: 0, sinceMs: nowMs, lastMs: nowMs };
-      this.#failing.set(login, { ...known, shares: known.shares + shares, lastMs: nowMs });
+      const known = this.#failing.get(login) ?? { shares: 0, sinceMs: nowMs, lastMs: nowMs, from: [] };
+      const networks = [...new Set([...known.from, ...(from[login] ?? [])])].slice(0, MOST_NETWORKS);
+      this.#failing.set(login, { ...known, shares: known.shares + shares, lastMs: nowMs, from: networks });
       // What made it good was told true on its claim and proved wrong, or is long past.
       if (known.shares + shares >= FEWEST_SHARES) this.#good.delete(login);
     }
@@ -77,8 +102,21 @@ export class ShareEvidence {
     this.#keep();
   }
 
-  /** One problem for `/health`; null while shares are right. */
-  problem({ chain, algorithm, chainId }: Mined, nowMs: number): string | null {
+  /** Logins that have nothing but invalid shares, where there are enough of them to ask whether the pool ever credited them. */
+  get suspects(): readonly string[] {
+    return this.#isEvidence() ? this.#witnesses().map(([login]) => login) : [];
+  }
+
+  /**
+   * What `/health` says of it; null while shares are right.
+   * @param credited which of the {@link suspects} have earned something before; null where the pool never credited anybody, so that there is
+   * no one else to ask
+   */
+  found(
+    { chain, algorithm, chainId }: Mined,
+    nowMs: number,
+    credited: ReadonlySet<string> | null,
+  ): InvalidShares | null {
     if (!this.#isEvidence()) return null;
     const witnesses = this.#witnesses();
     const all = witnesses.map(([, failing]) => failing);
@@ -87,10 +125,23 @@ export class ShareEvidence {
     const miners = witnesses.length + this.#good.size;
     const of = miners === 1 ? "the only miner's" : `${witnesses.length} of ${miners} miners'`;
     const id = chainId === null ? "" : `, whose chain id is ${chainId}`;
-    return (
-      `for ${duration(forS, true)} all of ${of} shares have been invalid (${sharesOf(witnesses)} shares; ${named.join(", ")}): they and the pool do not mine the same. ` +
-      `To do: see that the nodes are on chain = "${chain}"${id} (work.upstreams below), and that the miners run ${algorithm}`
-    );
+    const isProblem = credited === null || this.#isCredible(credited);
+    const means = isProblem ? "they and the pool do not mine the same" : DOUBT;
+    const text =
+      `for ${duration(forS, true)} all of ${of} shares have been invalid (${sharesOf(witnesses)} shares; ${named.join(", ")}): ${means}. ` +
+      `To do: see that the nodes are on chain = "${chain}"${id} (work.upstreams below), and that the miners run ${algorithm}`;
+    return { text, isProblem };
+  }
+
+  /**
+   * Whether no one party can have made it up: a login costs nothing, and those that have earned something are public. So only logins that
+   * the pool has credited count, and no more of them than networks.
+   */
+  #isCredible(credited: ReadonlySet<string>): boolean {
+    const known = this.#witnesses().filter(([login]) => credited.has(login));
+    const networks = new Set(known.flatMap(([login, { from }]) => (from.length === 0 ? [login] : from)));
+    const count = Math.min(known.length, networks.size);
+    return this.#good.size === 0 ? count >= 2 : count >= FEWEST_LOGINS && count > this.#good.size;
   }
 
   /** Who has nothing but invalid shares, and enough of them to say something. */

@@ -29,6 +29,12 @@ export function addressOf(client: Client): Client {
   return client.split("#", 1)[0] ?? client;
 }
 
+/** Whose addresses one party has many of: the /24 of an IPv4 address, the /64 of an IPv6 one. */
+export function networkOf(client: Client): string {
+  const address = addressOf(client);
+  return /^(?:\d{1,3}\.){3}\d{1,3}$/.test(address) ? address.replace(/\d+$/, "0/24") : address;
+}
+
 /** The eight groups of an IPv6 address, without leading zeros; null when it is none. */
 function groupsOf(text: string): string[] | null {
   const [before = "", after, more] = text.split("::");

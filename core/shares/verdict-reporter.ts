@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { SubmitCounts, Verdict } from "../history/definitions.ts";
 import type { StoreEvents } from "../ledger/write-path/outbox-store.ts";
 import type { Logger } from "../log.ts";
+import { type Client, networkOf } from "../policy/client.ts";
 import { identityOf } from "../share-identity.ts";
 import type { LoginVerdicts } from "../health/share-evidence.ts";
 import { countedAs, type ShareSubmission, type ShareVerdict } from "./share.ts";
@@ -41,6 +42,9 @@ export function storeLog(log: Logger): StoreEvents {
 /** Logins that a report names; some are enough to tell one broken rig from all. */
 const MOST_LOGINS = 64;
 
+/** Networks that are named of a login. */
+const MOST_NETWORKS = 4;
+
 const REPORT_EVERY_MS = 5000;
 /** Reports that lie further apart than this are of a trickle: the object may leave memory, after ten idle seconds, before the next share. */
 const TRICKLE_MS = 10_000;
@@ -56,8 +60,10 @@ export class VerdictReporter {
   readonly #tell: (counts: SubmitCounts, logins: LoginVerdicts) => Promise<void>;
   readonly #clock: Clock;
   readonly #counts = new Map<Verdict | "blocks", number>();
-  /** Invalid shares of logins that had no good one since the last report; 0 for those that had. */
-  readonly #logins = new BoundedMap<string, number>(MOST_LOGINS);
+  /** Invalid shares of logins that had no good one since the last report, and the networks that they came from; 0 for those that had. */
+  readonly #logins = new BoundedMap<string, { readonly invalid: number; readonly from: readonly string[] }>(
+    MOST_LOGINS,
+  );
   #toldAtMs = -Infinity;
   #isTrickle = true;
   #isTailSet = false;
@@ -68,15 +74,21 @@ export class VerdictReporter {
     this.#clock = clock;
   }
 
-  /** @param staleBefore stale submits that came before this one and that no verifier saw */
-  count(verdict: ShareVerdict, staleBefore: number, login: string): void {
+  /**
+   * @param staleBefore stale submits that came before this one and that no verifier saw
+   * @param client who sent it; undefined where that is not known
+   */
+  count(verdict: ShareVerdict, staleBefore: number, login: string, client: Client | undefined): void {
     if (staleBefore > 0) this.#add("stale", staleBefore);
     const counted = countedAs(verdict);
     if (counted !== null) this.#add(counted, 1);
     if (verdict.kind === "accepted" && verdict.block) this.#add("blocks", 1);
-    const invalid = this.#logins.get(login);
-    if (verdict.kind === "accepted") this.#logins.set(login, 0);
-    if (verdict.kind === "invalid" && invalid !== 0) this.#logins.set(login, (invalid ?? 0) + 1);
+    const known = this.#logins.get(login);
+    if (verdict.kind === "accepted") this.#logins.set(login, { invalid: 0, from: [] });
+    if (verdict.kind === "invalid" && known?.invalid !== 0) {
+      const from = new Set([...(known?.from ?? []), ...(client === undefined ? [] : [networkOf(client)])]);
+      this.#logins.set(login, { invalid: (known?.invalid ?? 0) + 1, from: [...from].slice(0, MOST_NETWORKS) });
+    }
     if (this.#counts.size === 0) return;
     if (this.#clock.nowMs() - this.#toldAtMs >= REPORT_EVERY_MS) void this.#report();
     else if (this.#isTrickle && !this.#isTailSet) {
@@ -96,8 +108,9 @@ export class VerdictReporter {
     this.#logins.clear();
     try {
       await this.#tell(Object.fromEntries(told), {
-        invalid: Object.fromEntries(logins.filter(([, invalid]) => invalid > 0)),
-        good: logins.filter(([, invalid]) => invalid === 0).map(([login]) => login),
+        invalid: Object.fromEntries(logins.flatMap(([login, { invalid }]) => (invalid > 0 ? [[login, invalid]] : []))),
+        from: Object.fromEntries(logins.map(([login, { from }]) => [login, from])),
+        good: logins.filter(([, { invalid }]) => invalid === 0).map(([login]) => login),
       });
     } catch {
       // Figures for charts; whoever restarts their keeper loses nothing but time.

@@ -1,6 +1,8 @@
 import { createExecutionContext, reset, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import worker from "../../worker/index.ts";
 
 /** What the configured node gives; null: nobody listens. */
@@ -65,6 +67,15 @@ describe("/health", () => {
     const { status, text } = await get("/health");
     expect(status).toBe(503);
     expect(text).toContain("all of 4 of 4 miners' shares have been invalid (20 shares;");
+  });
+
+  it("stays 200 with a notice where strangers' shares are invalid in a pool that has credited miners before", async () => {
+    await ledgerClient(env, loadConfig(env)).command(["HSET", "eth:stats", "roundShares", 1]);
+    const invalid = Object.fromEntries([1, 2, 3, 4].map((login) => [`0x${String(login).repeat(40)}`, 5]));
+    await env.POOL_API.getByName("main").report({ invalid: 20 }, { invalid, good: [] });
+    const { status, text } = await get("/health");
+    expect([status, JSON.parse(text).problems]).toEqual([200, []]);
+    expect(text).toContain("Perhaps somebody sends junk");
     expect(text).toContain("chain id is 61");
     expect(text).toContain("the miners run Etchash");
   });

@@ -127,7 +127,7 @@ describe("a shard's verdicts", () => {
     );
     const count = async (atMs: number, verdict: ShareVerdict, stale = 0) => {
       nowMs = atMs;
-      reporter.count(verdict, stale, "0xa");
+      reporter.count(verdict, stale, "0xa", undefined);
       await scheduler.wait(1);
     };
     await count(10_000, { kind: "unavailable", reason: "cold" });

@@ -111,6 +111,12 @@ describe("health", () => {
     expect([alone.healthy, alone.notices]).toEqual([false, []]);
   });
 
+  it("stays good where invalid shares may be one party's, and says so", () => {
+    const invalidShares = { text: "perhaps junk", isProblem: false };
+    const { healthy, notices } = judgeHealth({ ...PARTS, work: ONE_NODE, invalidShares });
+    expect([healthy, notices]).toEqual([true, ["perhaps junk"]]);
+  });
+
   it("is good for an idle pool, whose work is old", () => {
     const idle = { ...WORK, ageMs: 9e9, subscribers: 0, polling: false };
     expect(problems({ work: idle })).toEqual([]);
@@ -159,7 +165,11 @@ describe("health", () => {
       },
       'no node has given work yet, so miners hear "Work not ready". a: no answer yet; b, for 0 s: cannot be reached. To do: see that it runs',
     ],
-    ["miners and pool do not mine the same", { invalidShares: "all shares are invalid" }, "all shares are invalid"],
+    [
+      "miners and pool do not mine the same",
+      { invalidShares: { text: "all shares are invalid", isProblem: true } },
+      "all shares are invalid",
+    ],
     ["the template is silent", { work: "reset" }, "the template does not answer: reset"],
     ["Redis is silent", { ledgerError: "refused" }, "the ledger does not answer: refused"],
     [

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { addressOf, clientOf, vouchedClient } from "../../../core/policy/client.ts";
+import { addressOf, clientOf, vouchedClient, networkOf } from "../../../core/policy/client.ts";
 
 it.each([
   ["192.0.2.1", "192.0.2.1"],
@@ -27,4 +27,13 @@ it("keeps the miners of a bridge apart and knows the bridge behind them", () => 
   expect(new Set([one, two, "192.0.2.1"]).size).toBe(3);
   expect(addressOf(one)).toBe("192.0.2.1");
   expect(vouchedClient("192.0.2.1", `a#b/${"x".repeat(100)}`)).toBe(`192.0.2.1#ab${"x".repeat(62)}`);
+});
+
+it("a client's network is the /24 of an IPv4 address and the /64 of an IPv6 one, also behind a bridge", () => {
+  expect(["192.0.2.77", "192.0.2.77#rig", "2001:db8:0:1::/64", "unknown"].map(networkOf)).toEqual([
+    "192.0.2.0/24",
+    "192.0.2.0/24",
+    "2001:db8:0:1::/64",
+    "unknown",
+  ]);
 });
