@@ -51,7 +51,7 @@ it("crosses an epoch boundary under load with one light cache in 96 MiB: no wron
     await mining;
 
     const audit = new LedgerAudit({ url: `${pool.url}/redis`, token: TOKEN });
-    const witnesses = { sent: rigs.sent, acknowledged: rigs.acknowledged, blocks: [] };
+    const witnesses = { sent: rigs.sent, acknowledged: rigs.acknowledged, blocks: [], together: new Set<string>() };
     // Late shares of the old epoch are credited when its cache has come back, a minute later.
     for (let second = 0; second < 120 && (rigs.waiting > 0 || (await audit.missing(witnesses)) > 0); second++)
       await sleep(1_000);

@@ -17,7 +17,8 @@ const acknowledged = Number(values.acknowledged);
 const report = await runFaultCampaign({
   acknowledged,
   rounds: 3,
-  logins: 20,
+  logins: 18,
+  cheats: 2,
   rigs: 4,
   window: 1,
   ledger: values.ledger === "embedded" ? "embedded" : "redis",

@@ -7,6 +7,7 @@ it("loses no acknowledged share, credits none twice and no block lacks its candi
     acknowledged: 300,
     rounds: 1,
     logins: 8,
+    cheats: 1,
     rigs: 2,
     window: 2,
     ledger: "redis",

@@ -7,6 +7,7 @@ it("keeps every acknowledged share and every block in the embedded ledger exactl
     acknowledged: 200,
     rounds: 2,
     logins: 6,
+    cheats: 1,
     rigs: 2,
     window: 2,
     ledger: "embedded",

@@ -7,6 +7,7 @@ import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { startLocalUpstash } from "../../devnet/gateway/upstash-gateway.ts";
+import { CheatingRigs, type CheatReport } from "./cheating-rigs.ts";
 import { FaultProxy, type LineFault } from "./fault-proxy.ts";
 import {
   KEY_TROUBLES,
@@ -29,6 +30,8 @@ export interface CampaignOptions {
   /** ... and at least so many times each of the kinds of trouble has happened. */
   readonly rounds: number;
   readonly logins: number;
+  /** Of further logins that cheat. */
+  readonly cheats: number;
   readonly rigs: number;
   /** Shares of one rig that wait for their answer. Where all of them together take more than a second, the pool is only being flooded. */
   readonly window: number;
@@ -54,6 +57,8 @@ export interface CampaignReport {
   readonly troubles: Readonly<Record<string, number>>;
   readonly requests: Readonly<Record<string, number>>;
   readonly answers: Readonly<Record<string, number>>;
+  /** What the cheats did and heard, and how many shares they were credited. */
+  readonly cheats: CheatReport & { readonly credited: number };
   readonly seconds: number;
 }
 
@@ -110,7 +115,13 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     const kernel = kernelAt(LONG_CHAIN, 0);
     const rigs = new ShareRigs(() => pool.url, { ...options, kernelFor: () => kernel });
     cleanUp.push(async () => rigs.close());
-    const mining = rigs.run();
+    const cheats = new CheatingRigs(
+      () => pool.url,
+      options.cheats,
+      () => kernel,
+    );
+    cleanUp.push(async () => cheats.close());
+    const mining = Promise.all([rigs.run(), cheats.run()]);
 
     const own = { ...POOL_TROUBLES, ...ROW_TROUBLES };
     const troubles = options.ledger === "redis" ? { ...LINE_TROUBLES, ...KEY_TROUBLES, ...own } : own;
@@ -130,6 +141,7 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     };
     const counts = await makeTrouble(troubles, stage, rigs, options);
     rigs.stop();
+    cheats.stop();
     await mining;
     line.length = 0;
     node.faults.loseSubmitReplies = 0;
@@ -138,9 +150,14 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
 
     const endpoint = upstash ? upstash.gateway : { url: `${pool.url}/redis`, token: TOKEN };
     const audit = new LedgerAudit(endpoint);
-    const witnesses = { sent: rigs.sent, acknowledged: rigs.acknowledged, blocks: node.chain.accepted };
+    const witnesses = {
+      sent: new Map([...rigs.sent, ...cheats.proofs]),
+      acknowledged: new Set([...rigs.acknowledged, ...cheats.acknowledged]),
+      blocks: node.chain.accepted,
+      together: new Set(cheats.logins),
+    };
     await quiet(audit, witnesses, proxy, rigs, pool);
-    const { findings, recorded, candidates } = await audit.findings(witnesses);
+    const { findings, recorded, candidates, together } = await audit.findings(witnesses);
     return {
       findings: [...findings, ...(await openEnds(pool))],
       acknowledged: rigs.acknowledged.size,
@@ -151,6 +168,7 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
       troubles: Object.fromEntries(counts),
       requests: Object.fromEntries(proxy?.counts ?? []),
       answers: Object.fromEntries(rigs.answers),
+      cheats: { ...cheats.report, credited: together },
       seconds: Math.round((Date.now() - startedAt) / 1000),
     };
   } finally {

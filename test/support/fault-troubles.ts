@@ -8,6 +8,9 @@ import { onVerifiers } from "./verifier-rows.ts";
 /** How long one request to the ledger may take. */
 export const LEDGER_TIMEOUT_MS = 1_500;
 
+/** Its cache would have some 140 MiB. */
+const NO_CACHE_HEIGHT = 30_000_000;
+
 /** What troubles can reach. */
 export interface Stage {
   readonly pool: PoolProcess;
@@ -67,6 +70,17 @@ export const POOL_TROUBLES: Readonly<Record<string, Trouble>> = {
     await node.stopListening();
     await sleep(300 + random() * 1_500);
     await node.startListening();
+  },
+  /** The node is at a height whose light cache fits into no memory that the pool has, and comes back. */
+  cacheImpossible: async ({ node, random }) => {
+    const { height, difficulty } = node.chain.current;
+    // Nobody finds a block there: the node itself could not verify it.
+    node.chain.setDifficulty(1n << 60n);
+    node.chain.jumpTo(NO_CACHE_HEIGHT);
+    await sleep(1_500 + random() * 1_500);
+    node.chain.setDifficulty(difficulty);
+    node.chain.jumpTo(height);
+    await sleep(1_000);
   },
   nodeAnswerLost: async ({ node, random }) => {
     node.faults.loseSubmitReplies = 2;

@@ -10,7 +10,12 @@ export interface Witnesses {
   readonly sent: ReadonlyMap<string, SentShare>;
   readonly acknowledged: ReadonlySet<string>;
   readonly blocks: readonly AcceptedBlock[];
+  /** Logins that work together: what counts is what they are credited as one. */
+  readonly together: ReadonlySet<string>;
 }
+
+/** What the logins that work together are called here. */
+const TOGETHER = "the logins that work together";
 
 /** Reads the books of coin `eth` with the stock client and compares them with what the miners and the node say. */
 export class LedgerAudit {
@@ -62,8 +67,9 @@ export class LedgerAudit {
     return lost + blocks.filter(({ nonce }) => !candidates.some((one) => one.nonce === nonce)).length;
   }
 
-  async findings(witnesses: Witnesses): Promise<{ findings: Findings; recorded: number; candidates: number }> {
-    const { sent, acknowledged, blocks } = witnesses;
+  /** @returns also how many shares the logins that work together were credited */
+  async findings(witnesses: Witnesses) {
+    const { sent, acknowledged, blocks, together } = witnesses;
     const findings: string[] = [];
     const expect = (what: string, found: unknown, wanted: unknown): void => {
       if (String(found) !== String(wanted)) findings.push(`${what}: found ${String(found)}, wanted ${String(wanted)}`);
@@ -75,9 +81,10 @@ export class LedgerAudit {
     for (const member of pow) if (!sent.has(member)) findings.push(`there and never submitted: ${member}`);
 
     // Each proof of work once, and each of them credited once: the entries and sums that a second credit would raise.
+    const owner = (login: string): string => (together.has(login) ? TOGETHER : login);
     const logins = new Map<string, number>();
     for (const member of pow) {
-      const login = sent.get(member)?.login ?? "nobody";
+      const login = owner(sent.get(member)?.login ?? "nobody");
       logins.set(login, (logins.get(login) ?? 0) + 1);
     }
     expect("entries of eth:hashrate", (await this.#members("eth:hashrate")).length, pow.length);
@@ -99,12 +106,15 @@ export class LedgerAudit {
         findings.push(`candidates of header ${header}: ${found.map(({ nonce }) => nonce).join(" ")}`);
     }
     for (const [login, count] of logins) {
+      const names = login === TOGETHER ? [...together] : [login];
+      const credited = names.flatMap((name) => rounds.map((round) => Number(round.get(name) ?? 0)));
       expect(
         `credits of ${login}`,
-        rounds.reduce((total, round) => total + Number(round.get(login) ?? 0), 0),
+        credited.reduce((total, part) => total + part, 0),
         count,
       );
-      expect(`entries of eth:hashrate:${login}`, (await this.#members(`eth:hashrate:${login}`)).length, count);
+      const entries = await Promise.all(names.map((name) => this.#members(`eth:hashrate:${name}`)));
+      expect(`entries of eth:hashrate:${login}`, entries.flat().length, count);
     }
     for (const block of blocks) {
       const found = candidates.filter((one) => one.header === block.header && one.nonce === block.nonce);
@@ -116,7 +126,7 @@ export class LedgerAudit {
       finders.reduce((total, score, at) => total + (at % 2 === 1 ? Number(score) : 0), 0),
       candidates.length,
     );
-    return { findings, recorded: pow.length, candidates: candidates.length };
+    return { findings, recorded: pow.length, candidates: candidates.length, together: logins.get(TOGETHER) ?? 0 };
   }
 }
 
