@@ -9,6 +9,7 @@ import { accessLists } from "./platform/access-lists.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ExtranonceClient } from "./platform/extranonce-client.ts";
 import { GuardClient } from "./platform/guard-client.ts";
+import { lightCaches } from "./platform/light-caches.ts";
 import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import { systemClock } from "./platform/system-clock.ts";
@@ -36,6 +37,7 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
       // A new stub each time: after an exception the old one may stay broken.
       submit: (verifier, submission) => env.SHARE_VERIFIER.getByName(verifier).submit(submission),
       submitAll: (verifier, submissions) => env.SHARE_VERIFIER.getByName(verifier).submitAll(submissions),
+      resultOf: (header, nonce, mixDigest) => lightCaches.resultOf(header, nonce, mixDigest),
       history: new LoginHistory(sqlPort(ctx.storage)),
       lists: () => accessLists(env, Date.now()),
       blacklisted: {

@@ -94,7 +94,7 @@ export class InBandLogin implements ConnectionHost {
     this.#ports = ports;
     this.#ownId = id;
     this.#feed = new WorkFeed(config.work, () => ports.work(), log);
-    this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit, ports.submitAll);
+    this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards, resultOf: null });
     this.#gate = new ShareGate(clock, false);
     const { loginTimeoutMs } = config.stratum;
     const record = newRecord({ ...from, begun: null }, id, clock.nowMs());

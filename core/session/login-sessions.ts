@@ -11,6 +11,7 @@ import type { NamedWorker } from "../policy/login.ts";
 import { RenamedWorkers } from "../policy/renamed-workers.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
+import type { ResultOf } from "../shares/judgement.ts";
 import type { ShareVerdict } from "../shares/share.ts";
 import { sessionName } from "../stratum/extranonce.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
@@ -65,6 +66,7 @@ export interface LoginPorts {
   readonly subscribe: Subscribe;
   readonly submit: SubmitAttempt;
   readonly submitAll: SubmitAllAttempt;
+  readonly resultOf: ResultOf;
   readonly history: LoginHistory;
   /** The operator's lists, as new as can be had. */
   lists(): Promise<Pick<AccessListCache, "loaded" | "isBlacklisted">>;
@@ -107,7 +109,7 @@ export class LoginSessions implements ConnectionHost {
     this.#config = config;
     this.#ports = ports;
     this.#feed = new WorkFeed(config.work, ports.subscribe, log);
-    this.#submitter = new ShareSubmitter(clock, config.verifier.shards, ports.submit, ports.submitAll);
+    this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards });
     this.#tallies = new SubmitTallies(ports.history, ports.kept("getworkTally"), log);
     const { name, lender } = ports;
     this.#extranonces = new ExtranoncePool(name, lender, ports.kept("extranonces"), clock, () => this.#inUse(null));

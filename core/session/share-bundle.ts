@@ -1,8 +1,17 @@
 import type { Clock } from "../clock.ts";
+import type { ShareClaim } from "../shares/judgement.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 
-/** Calls follow each other no faster, unless {@link ENOUGH} shares wait. A block among them is not held up longer than that. */
+/** Calls follow each other no faster, unless {@link ENOUGH} shares wait. A share that may be a block is not held up longer than that. */
 const BETWEEN_MS = 25;
+
+/** What is certainly no block may wait longer: until so many more can be expected, and no longer than this. */
+const WANTED = 6.5;
+const LONGEST_MS = 100;
+/** Below so many shares a second nothing waits longer than {@link BETWEEN_MS}. */
+const FARM_PER_SECOND = 50;
+/** Over so long the rate of arrivals is averaged, exponentially. */
+const MEMORY_MS = 1_000;
 
 /** The verifier hashes so many together without waiting for more. */
 const ENOUGH = 16;
@@ -24,17 +33,25 @@ interface Waiting {
 
 export interface ShareBundleOptions {
   readonly clock: Clock;
+  /** By what its miner claims. */
+  readonly claimOf: (submission: ShareSubmission) => ShareClaim;
   readonly submit: (submission: ShareSubmission) => Promise<ShareVerdict>;
   readonly submitAll: (submissions: readonly ShareSubmission[]) => Promise<readonly (ShareVerdict | null)[]>;
 }
 
-/** Gathers the shares of a login into few calls. One that comes alone goes at once. */
+/**
+ * Gathers the shares of a login into few calls. One that comes alone goes at once, and so does one that claims to be a block: a tenth of a
+ * second more for one block in 130 would cost a farm more than all its calls (docs/decisions/0049-the-bill.md).
+ */
 export class ShareBundle {
   readonly #options: ShareBundleOptions;
   #waiting: Waiting[] = [];
   #lastMs = -Infinity;
   #singlyUntilMs = -Infinity;
-  #cancelTimer: (() => void) | null = null;
+  #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
+  /** Arrivals a millisecond, as of {@link #rateAtMs}. */
+  #rate = 0;
+  #rateAtMs = 0;
 
   constructor(options: ShareBundleOptions) {
     this.#options = options;
@@ -42,20 +59,38 @@ export class ShareBundle {
 
   /** @returns null where there is no verdict yet. Rejects where there was no answer */
   add(submission: ShareSubmission): Promise<ShareVerdict | null> {
-    const { clock, submit } = this.#options;
+    const { clock, submit, claimOf } = this.#options;
     const nowMs = clock.nowMs();
+    this.#rate = this.#rateNow(nowMs) + 1 / MEMORY_MS;
+    this.#rateAtMs = nowMs;
     if (nowMs < this.#singlyUntilMs) return submit(submission);
     return new Promise((resolve) => {
       this.#waiting.push({ submission, sinceMs: nowMs, resolve });
-      const dueInMs = this.#lastMs + BETWEEN_MS - nowMs;
-      if (dueInMs <= 0 || this.#waiting.length >= ENOUGH) this.#send();
-      else this.#cancelTimer ??= clock.after(dueInMs, () => this.#send());
+      const claim = claimOf(submission);
+      const atMs = this.#lastMs + (claim === "share" ? this.#windowMs() : BETWEEN_MS);
+      if (claim === "block" || atMs <= nowMs || this.#waiting.length >= ENOUGH) this.#send();
+      else this.#sendAt(atMs, nowMs);
     });
   }
 
+  #windowMs(): number {
+    if (this.#rate * 1_000 < FARM_PER_SECOND) return BETWEEN_MS;
+    return Math.min(LONGEST_MS, Math.max(BETWEEN_MS, WANTED / this.#rate));
+  }
+
+  #rateNow(nowMs: number): number {
+    return this.#rate * Math.exp(-Math.max(0, nowMs - this.#rateAtMs) / MEMORY_MS);
+  }
+
+  #sendAt(atMs: number, nowMs: number): void {
+    if (this.#timer !== null && this.#timer.atMs <= atMs) return;
+    this.#timer?.cancel();
+    this.#timer = { atMs, cancel: this.#options.clock.after(atMs - nowMs, () => this.#send()) };
+  }
+
   #send(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
+    this.#timer?.cancel();
+    this.#timer = null;
     const { clock, submit, submitAll } = this.#options;
     const nowMs = clock.nowMs();
     this.#lastMs = nowMs;

@@ -1,4 +1,5 @@
 import { type Clock, sleep } from "../clock.ts";
+import { claimOf, type ResultOf } from "../shares/judgement.ts";
 import { shardOf, verifierName } from "../shares/shards.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 import type { PendingShare } from "../stratum/session.ts";
@@ -12,22 +13,26 @@ const REMEMBERED_WORKERS = 1_024;
 /** One attempt at a submission, at the verifier of that name. Rejects where there was no answer. */
 export type SubmitAttempt = (verifier: string, submission: ShareSubmission) => Promise<ShareVerdict>;
 
+export interface SubmitterPorts {
+  readonly clock: Clock;
+  /** Verifiers of the pool. */
+  readonly shards: number;
+  readonly submit: SubmitAttempt;
+  readonly submitAll: SubmitAllAttempt;
+  /** The cheap test's result; may throw. Null where no shares of a farm come by: none waits for being no block. */
+  readonly resultOf: ResultOf | null;
+}
+
 /** Brings shares of one login to its verifier. */
 export class ShareSubmitter {
-  readonly #clock: Clock;
-  readonly #shards: number;
-  readonly #attempt: SubmitAttempt;
-  readonly #attemptAll: SubmitAllAttempt;
+  readonly #ports: SubmitterPorts;
   /** By verifier: one, unless somebody brings shares of several logins. */
   readonly #bundles = new Map<string, ShareBundle>();
   readonly #lastMs = new Map<string, number>();
   #staleBefore = 0;
 
-  constructor(clock: Clock, shards: number, attempt: SubmitAttempt, attemptAll: SubmitAllAttempt) {
-    this.#clock = clock;
-    this.#shards = shards;
-    this.#attempt = attempt;
-    this.#attemptAll = attemptAll;
+  constructor(ports: SubmitterPorts) {
+    this.#ports = ports;
   }
 
   /** A stale submit, which no verifier sees: the next share takes the number of them along, for the pool's statistics. */
@@ -42,19 +47,20 @@ export class ShareSubmitter {
   async submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
     const submission = { ...share, timestampMs: this.#uniqueMs(share.worker, nowMs), staleBefore: this.#staleBefore };
     this.#staleBefore = 0;
-    const verifier = verifierName(shardOf(share.login, this.#shards));
+    const { clock, shards } = this.#ports;
+    const verifier = verifierName(shardOf(share.login, shards));
     let reason = "";
     for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {
       try {
         const first = attempt > 0 ? null : await this.#bundleFor(verifier).add({ ...submission, retry: false });
-        return first ?? (await this.#attempt(verifier, { ...submission, retry: true }));
+        return first ?? (await this.#ports.submit(verifier, { ...submission, retry: true }));
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
         // An overloaded object has refused before running anything, and more requests would only keep it so.
         if (isOverloaded(error)) break;
       }
       const wait = RETRY_WAITS_MS[attempt];
-      if (wait !== undefined) await sleep(this.#clock, wait);
+      if (wait !== undefined) await sleep(clock, wait);
     }
     return { kind: "unavailable", reason: `verifier ${verifier}: ${reason}` };
   }
@@ -62,10 +68,12 @@ export class ShareSubmitter {
   #bundleFor(verifier: string): ShareBundle {
     const known = this.#bundles.get(verifier);
     if (known) return known;
+    const { clock, resultOf, submit, submitAll } = this.#ports;
     const bundle = new ShareBundle({
-      clock: this.#clock,
-      submit: (submission) => this.#attempt(verifier, submission),
-      submitAll: (submissions) => this.#attemptAll(verifier, submissions),
+      clock,
+      claimOf: (submission) => (resultOf === null ? "unknown" : claimOf(submission, resultOf)),
+      submit: (submission) => submit(verifier, submission),
+      submitAll: (submissions) => submitAll(verifier, submissions),
     });
     this.#bundles.set(verifier, bundle);
     return bundle;

@@ -31,6 +31,25 @@ function judge(share: ShareSubmission, result: Uint8Array, mixDigest: string): J
   return { kind: isBlock ? "block" : "share", record };
 }
 
+/** `resultOf(header, nonce, claimed mix digest)`: two Keccaks. @throws KernelTrapError */
+export type ResultOf = (header: string, nonce: string, mixDigest: string) => Uint8Array;
+
+/** What a submission says of itself; nothing, where its dialect carries no mix digest. */
+export type ShareClaim = "block" | "share" | "unknown";
+
+/** Whether a submission claims to be a block. It may be wrong, and then is found out. */
+export function claimOf(
+  { nonce, mixDigest, job }: Pick<ShareSubmission, "nonce" | "mixDigest" | "job">,
+  resultOf: ResultOf,
+): ShareClaim {
+  if (mixDigest === null) return "unknown";
+  try {
+    return meetsTarget(resultOf(job.header, nonce, mixDigest), targetOf(job.networkDifficulty)) ? "block" : "share";
+  } catch {
+    return "unknown";
+  }
+}
+
 /**
  * The cheap test: what the share would be worth if the mix digest that the miner claims is right.
  * Invalid is final; anything else still needs the full verification.

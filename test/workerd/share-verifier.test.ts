@@ -184,12 +184,13 @@ describe("the way of a share in workerd", () => {
   it("gives two shares of a worker in one millisecond two entries", async () => {
     const [first, second] = submissions("share", 2);
     if (!first || !second) throw new Error("two are needed");
-    const submitter = new ShareSubmitter(
-      systemClock,
-      1,
-      (name, share) => env.SHARE_VERIFIER.getByName(name).submit(share),
-      (name, shares) => env.SHARE_VERIFIER.getByName(name).submitAll(shares),
-    );
+    const submitter = new ShareSubmitter({
+      clock: systemClock,
+      shards: 1,
+      resultOf: () => new Uint8Array(32).fill(0xff),
+      submit: (name, share) => env.SHARE_VERIFIER.getByName(name).submit(share),
+      submitAll: (name, shares) => env.SHARE_VERIFIER.getByName(name).submitAll(shares),
+    });
     const nowMs = Date.now();
     const verdicts = [first, second].map((share) => submitter.submit(share, nowMs));
     expect(await Promise.all(verdicts)).toEqual([accepted, accepted]);

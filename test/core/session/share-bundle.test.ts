@@ -8,8 +8,10 @@ import { VirtualClock } from "../../support/virtual-clock.ts";
 const accepted: ShareVerdict = { kind: "accepted", block: false };
 const job = makeJob(1);
 
+const [SHARE, BLOCK] = [`0x${"5".repeat(64)}`, `0x${"b".repeat(64)}`];
+
 /** A submitter before a verifier that takes its time, and what was called. */
-function setUp(options: { readonly knowsBundles?: boolean; readonly slow?: string } = {}) {
+function setUp(options: { readonly knowsBundles?: boolean; readonly slow?: string; readonly mixDigest?: string } = {}) {
   const clock = new VirtualClock();
   const calls: { readonly shares: readonly ShareSubmission[]; readonly atMs: number }[] = [];
   const startMs = clock.nowMs();
@@ -18,23 +20,24 @@ function setUp(options: { readonly knowsBundles?: boolean; readonly slow?: strin
       clock.after(share.nonce === options.slow ? 900 : 20, () => resolve(accepted));
     });
   const note = (shares: readonly ShareSubmission[]) => calls.push({ shares, atMs: clock.nowMs() - startMs });
-  const submitter = new ShareSubmitter(
+  const submitter = new ShareSubmitter({
     clock,
-    1,
-    async (_, share) => {
+    shards: 1,
+    resultOf: (_header, _nonce, mixDigest) => new Uint8Array(32).fill(mixDigest === BLOCK ? 0 : 0xff),
+    submit: async (_, share) => {
       note([share]);
       return await judge(share);
     },
-    async (_, shares) => {
+    submitAll: async (_, shares) => {
       note(shares);
       if (options.knowsBundles === false) throw new TypeError('the receiver does not implement the method "submitAll"');
       return await allWithin(clock, 250, shares.map(judge));
     },
-  );
+  });
   const verdicts: (ShareVerdict & { readonly atMs: number })[] = [];
   let nonce = 0;
-  const submit = (): string => {
-    const share = submission(job, { nonce: `0x${(nonce++).toString(16).padStart(16, "0")}`, mixDigest: null });
+  const submit = (mixDigest: string | null = options.mixDigest ?? null): string => {
+    const share = submission(job, { nonce: `0x${(nonce++).toString(16).padStart(16, "0")}`, mixDigest });
     const sentMs = clock.nowMs();
     void submitter.submit(share, sentMs).then((verdict) => verdicts.push({ ...verdict, atMs: clock.nowMs() - sentMs }));
     return share.nonce;
@@ -71,6 +74,55 @@ describe("the shares of a login", () => {
         true,
       );
     }
+  });
+
+  it("of a small farm, which claim to be no blocks, go together, too: five and more a call, none waits longer than 100 ms", async () => {
+    for (const perSecond of [60, 80, 100, 150, 200]) {
+      const { clock, calls, verdicts, submit } = setUp({ mixDigest: SHARE });
+      for (let at = 0; at < 10 * perSecond; at++) {
+        submit();
+        await clock.pass(1_000 / perSecond);
+      }
+      await clock.pass(200);
+      expect(verdicts).toHaveLength(10 * perSecond);
+      // Its first second is that of a farm that is not known yet.
+      const since = calls.filter(({ atMs }) => atMs > 2_000);
+      const shares = since.reduce((sum, call) => sum + call.shares.length, 0);
+      expect(shares / since.length).toBeGreaterThanOrEqual(5);
+      expect(Math.max(...verdicts.map(({ atMs }) => atMs))).toBeLessThanOrEqual(100 + 20);
+    }
+  });
+
+  it("at thirty a second go as they come, claimed or not", async () => {
+    for (const mixDigest of [SHARE, undefined]) {
+      const { clock, calls, submit } = setUp(mixDigest === undefined ? {} : { mixDigest });
+      for (let at = 0; at < 300; at++) {
+        submit();
+        await clock.pass(1_000 / 30);
+      }
+      expect(calls).toHaveLength(300);
+    }
+  });
+
+  it("of a farm go at once where one claims to be a block, and in 25 ms where it may be one", async () => {
+    const { clock, calls, submit } = setUp({ mixDigest: SHARE });
+    for (let at = 0; at < 300; at++) {
+      submit();
+      await clock.pass(12);
+    }
+    const callOf = (nonce: string) => calls.find(({ shares }) => shares.some((share) => share.nonce === nonce));
+    await clock.pass(3);
+    const before = calls.length;
+    const share = submit();
+    const block = submit(BLOCK);
+    await clock.pass(1);
+    expect(calls).toHaveLength(before + 1);
+    expect(callOf(block)).toBe(callOf(share));
+    submit();
+    await clock.pass(1);
+    const unclaimed = submit(null);
+    await clock.pass(24);
+    expect(callOf(unclaimed)?.shares).toHaveLength(2);
   });
 
   it("do not wait for the slowest of a call: it is asked for again, as the same", async () => {
