@@ -59,6 +59,11 @@ export class HashrateBuckets {
     return this.#buckets.get(index)?.count ?? 0;
   }
 
+  /** Number of shares in all buckets. */
+  get size(): number {
+    return [...this.#buckets.values()].reduce((sum, { count }) => sum + count, 0);
+  }
+
   indexes(): number[] {
     return [...this.#buckets.keys()];
   }

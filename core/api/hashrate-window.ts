@@ -116,6 +116,11 @@ export class HashrateWindow {
     await this.absorb(plan, await redis.pipeline(plan.commands), redis, nowS, budget);
   }
 
+  /** Shares that are folded. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
   /** Length of the newest part of the large window that is completely known, in seconds. */
   coveredS(nowS: number): number {
     const run = this.#missing(nowS).find((missing) => missing.low <= this.#settled(nowS));

@@ -56,6 +56,8 @@ export interface PoolSnapshot extends Books {
   readonly immatureTotal: number;
   readonly maturedTotal: number;
   readonly paymentsTotal: number;
+  /** Shares of the window, as far as it is known. */
+  readonly sharesKept: number;
   /** Commands that reading it took. */
   readonly commands: number;
 }
@@ -88,6 +90,7 @@ export const EMPTY_SNAPSHOT: PoolSnapshot = {
   immatureTotal: 0,
   maturedTotal: 0,
   paymentsTotal: 0,
+  sharesKept: 0,
   commands: 0,
 };
 
@@ -141,6 +144,7 @@ export class PoolStats {
       immatureTotal,
       maturedTotal,
       paymentsTotal,
+      sharesKept: this.#window.size,
       takenAtMs: nowMs,
       nodes: nodeEntries(asHash(nodes)),
       stats: asStatistics(asHash(stats)),

@@ -230,6 +230,7 @@ export class PoolView {
     for (const [at, shard] of formerShards.entries()) this.#forgetIfEmpty(shard, former[at]);
     return judgeHealth({
       work: work.status === "fulfilled" ? work.value : String(work.reason),
+      embeddedShares: config.ledger.upstash === null ? (this.#readings.last?.pool.sharesKept ?? 0) : null,
       ledgerError: ledger.status === "fulfilled" ? null : String(ledger.reason),
       shards: shards.slice(0, configured.length),
       formerShards: formerShards.map((shard, at) => [shard, former[at] ?? "no answer"]),

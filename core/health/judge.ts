@@ -1,3 +1,4 @@
+import { MOST_INDEXED } from "../ledger/engine/score-indexes.ts";
 import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
 import type { InvalidShares } from "./share-evidence.ts";
 import { duration } from "../units.ts";
@@ -39,6 +40,8 @@ export interface HealthParts {
   readonly shards: readonly (ShardHealth | string)[];
   /** Shards that are no longer configured and may still hold something, by number. */
   readonly formerShards: readonly (readonly [shard: number, health: ShardHealth | string])[];
+  /** Shares of the hashrate window that the embedded ledger keeps; null where the ledger is a Redis. */
+  readonly embeddedShares: number | null;
   /** Null: Redis answered. */
   readonly ledgerError: string | null;
   /** Oldest work that is handed out, ms. */
@@ -108,6 +111,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
       ...(work === null ? [] : nodeNotices(work)),
       ...(parts.invalidShares?.isProblem === false ? [parts.invalidShares.text] : []),
       ...(refuted === null ? [] : [refuted]),
+      ...embeddedNotices(parts.embeddedShares),
       ...shards.flatMap((shard, i) => (shard === null ? [] : loadNotices(shard, `shard ${i}`, shards.length))),
     ],
     work,
@@ -119,6 +123,16 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     unlocker: typeof parts.unlocker?.status === "object" ? parts.unlocker.status : null,
     payer: typeof parts.payer === "object" ? parts.payer : null,
   };
+}
+
+/** From this part of its bound on the embedded ledger is said to become too small: moving takes a day of somebody's time. */
+const EMBEDDED_WARNS = 0.6;
+
+function embeddedNotices(shares: number | null): string[] {
+  if (shares === null || shares < MOST_INDEXED * EMBEDDED_WARNS) return [];
+  return [
+    `the embedded ledger keeps ${shares} shares of the hashrate window. Up to ${MOST_INDEXED} it finds them in memory; beyond, every reading of the figures and every sweep reads all of them. Before that, move the books to a Redis (npm run ledger -- export, import; then the secrets UPSTASH_REDIS_REST_URL and _TOKEN), shorten api.hashrateWindow, or raise difficulty`,
+  ];
 }
 
 function problemsOf(shard: ShardHealth | string, name: string, nowMs: number): string[] {

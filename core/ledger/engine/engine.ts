@@ -48,6 +48,7 @@ export class EmbeddedEngine {
     }
     this.#tick();
     return commands.map((command, i) => {
+      this.#space.settled();
       try {
         return this.#run(found[i] ?? findCommand(command, access), command);
       } catch (error) {
@@ -60,6 +61,7 @@ export class EmbeddedEngine {
   /** Reads the clock once for whatever runs now. */
   #tick(): void {
     this.#space.nowMs = this.#options.nowMs();
+    this.#space.settled();
     if (this.#space.nowMs - this.#purgedMs < PURGE_INTERVAL_MS) return;
     this.#purgedMs = this.#space.nowMs;
     this.#space.purgeExpired(PURGE_LIMIT);
@@ -68,6 +70,6 @@ export class EmbeddedEngine {
   #run(command: Command, [name = "", ...args]: readonly string[]): Reply {
     const run = (inner: readonly string[]): Reply => this.#run(findCommand(inner, "script"), inner);
     const call = { space: this.#space, name: name.toLowerCase(), args, run };
-    return command.writes ? this.#options.sql.transaction(() => command.run(call)) : command.run(call);
+    return command.writes ? this.#space.sql.transaction(() => command.run(call)) : command.run(call);
   }
 }

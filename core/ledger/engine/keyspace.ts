@@ -1,5 +1,7 @@
 import type { SqlPort, SqlRow, SqlValue } from "../../sql-port.ts";
 import { refuse, WRONG_TYPE } from "./errors.ts";
+import type { ScoreIndex } from "./score-index.ts";
+import { ScoreIndexes } from "./score-indexes.ts";
 
 export type KeyType = "string" | "hash" | "list" | "set" | "zset";
 
@@ -36,14 +38,36 @@ const UPSERT_ENTRY =
 /** Keys, their types and expirations, and the entries of hashes, sets and sorted sets. Synchronous; the time is set before each command. */
 export class Keyspace {
   readonly sql: SqlPort;
+  readonly #scores = new ScoreIndexes();
   /** Unix time in ms of the command that is running. */
   nowMs = 0;
   #lastId: number;
 
   constructor(sql: SqlPort) {
-    this.sql = sql;
+    this.sql = this.#undoable(sql);
     for (const statement of SCHEMA) sql.exec(statement);
     this.#lastId = Number(sql.exec("SELECT MAX(id) AS id FROM entries")[0]?.["id"] ?? 0);
+  }
+
+  /** Between two commands: what is in memory is what is stored. */
+  settled(): void {
+    this.#scores.settled();
+  }
+
+  /** What a failed step has put into memory is forgotten with what it has put into storage. */
+  #undoable(sql: SqlPort): SqlPort {
+    return {
+      exec: (statement, ...parameters) => sql.exec(statement, ...parameters),
+      transaction: (work) => {
+        try {
+          return sql.transaction(work);
+        } catch (error) {
+          this.#scores.undo();
+          throw error;
+        }
+      },
+      durable: () => sql.durable(),
+    };
   }
 
   /** The key, if it exists and has not expired. */
@@ -78,6 +102,7 @@ export class Keyspace {
   drop(row: KeyRow): void {
     this.sql.exec("DELETE FROM keys WHERE key = ?", row.key);
     if (row.type !== "string") this.sql.exec("DELETE FROM entries WHERE id = ?", row.id);
+    this.#scores.forget(row.id);
   }
 
   /** Whatever the key holds now gives way. */
@@ -127,12 +152,30 @@ export class Keyspace {
   }
 
   put(id: number, name: string, value: SqlValue): void {
+    if (typeof value === "number" && this.#scores.peek(id) !== undefined) {
+      const before = this.entry(id, name);
+      if (before === value) return;
+      if (before !== undefined) this.#scores.delete(id, name, Number(before));
+      this.#scores.add(id, name, value, this.nowMs);
+    }
     this.sql.exec(UPSERT_ENTRY, id, name, value);
   }
 
   /** @returns whether it was there */
   remove(id: number, name: string): boolean {
-    return this.sql.exec("DELETE FROM entries WHERE id = ? AND name = ? RETURNING 1", id, name).length > 0;
+    const [removed] = this.sql.exec("DELETE FROM entries WHERE id = ? AND name = ? RETURNING value", id, name);
+    if (removed !== undefined) this.#scores.delete(id, name, Number(removed["value"]));
+    return removed !== undefined;
+  }
+
+  /** The members of a sorted set by score; null where they are too many to be held in memory. */
+  byScore(id: number): ScoreIndex | null {
+    return this.#scores.get(id, (after, limit) => this.page(id, after, limit), this.nowMs);
+  }
+
+  /** The same, where it is in memory already. */
+  knownByScore(id: number): ScoreIndex | undefined {
+    return this.#scores.peek(id);
   }
 
   /** Removes entries, and the key with its last one. @returns how many were there */
@@ -187,6 +230,7 @@ export class Keyspace {
   }
 
   clear(): void {
+    this.#scores.forgetAll();
     this.sql.exec("DELETE FROM keys");
     this.sql.exec("DELETE FROM entries");
   }

@@ -21,6 +21,7 @@ const PARTS: HealthParts = {
   work: WORK,
   shards: [SHARD, SHARD],
   formerShards: [],
+  embeddedShares: null,
   ledgerError: null,
   maxWorkAgeMs: 60_000,
   unlocker: null,
@@ -258,6 +259,9 @@ describe("health", () => {
   });
 });
 
+const noticesAt = (embeddedShares: number | null) =>
+  judgeHealth({ ...PARTS, work: { ...WORK, upstreams: [WELL] }, embeddedShares }).notices;
+
 describe("notices of load", () => {
   it("advise another shard where shares wait for one, by what was measured, and leave the pool healthy", () => {
     const load = { sharesPerSecond: 1_210.5, slowPercent: 3.4 };
@@ -269,5 +273,12 @@ describe("notices of load", () => {
     expect(
       judgeHealth({ ...PARTS, work: ONE_NODE, shards: [{ ...SHARD, load: { ...load, slowPercent: 0.9 } }] }).notices,
     ).toEqual([]);
+  });
+
+  it("say when the embedded ledger is about to be too small", () => {
+    expect([null, 0, 89_999].map(noticesAt)).toEqual([[], [], []]);
+    expect(noticesAt(90_000)[0]).toContain(
+      "the embedded ledger keeps 90000 shares of the hashrate window. Up to 150000",
+    );
   });
 });

@@ -110,7 +110,8 @@ export function pexpiretime({ space, args: [key = ""] }: Call): Reply {
 export function sizeOf(kind: Exclude<KeyType, "string">) {
   return ({ space, args: [key = ""] }: Call): Reply => {
     const row = space.typed(key, kind);
-    return row ? space.count(row.id) : 0;
+    if (!row) return 0;
+    return (kind === "zset" ? space.byScore(row.id)?.size : undefined) ?? space.count(row.id);
   };
 }
 

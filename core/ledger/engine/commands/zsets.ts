@@ -1,7 +1,7 @@
-import type { SqlRow } from "../../../sql-port.ts";
 import { pairs, type Call, type Reply } from "../command.ts";
 import { MIN_MAX_NOT_FLOAT, NOT_A_FLOAT, refuse, SCORE_NAN, SYNTAX } from "../errors.ts";
 import type { KeyRow, Keyspace } from "../keyspace.ts";
+import type { Order, ScoreRange } from "../score-index.ts";
 import { countArgument, doubleArgument, formatScore, isDecimal, parseDouble } from "../values.ts";
 
 /** The score of a member, or undefined. */
@@ -59,25 +59,23 @@ export function zmscore({ space, args: [key = "", ...members] }: Call): Reply {
 }
 
 /** Members, and scores where they were asked for, as replies have them. */
-function listed(rows: readonly SqlRow[], scores: boolean): string[] {
-  return rows.flatMap(({ name, value }) => (scores ? [String(name), formatScore(Number(value))] : [String(name)]));
-}
-
-/** A part of a WHERE clause and its parameters. */
-interface ScoreRange {
-  readonly sql: string;
-  readonly parameters: readonly number[];
+function listed(members: readonly { readonly name: string; readonly score: number }[], scores: boolean): string[] {
+  return members.flatMap(({ name, score }) => (scores ? [name, formatScore(score)] : [name]));
 }
 
 /** `min max` of the BYSCORE commands: numbers, `-inf`, `+inf`, `(` for exclusive. */
 function scoreRange(min: string, max: string): ScoreRange {
   const low = scoreBound(min);
   const high = scoreBound(max);
-  return {
-    sql: `value ${low.exclusive ? ">" : ">="} ? AND value ${high.exclusive ? "<" : "<="} ?`,
-    parameters: [low.value, high.value],
-  };
+  return { low: low.value, high: high.value, lowExclusive: low.exclusive, highExclusive: high.exclusive };
 }
+
+/** The same as a part of a WHERE clause, for sets that are too large to be in memory by score. */
+function whereIn({ low, high, lowExclusive, highExclusive }: ScoreRange): { sql: string; bounds: [number, number] } {
+  return { sql: `value ${lowExclusive ? ">" : ">="} ? AND value ${highExclusive ? "<" : "<="} ?`, bounds: [low, high] };
+}
+
+const ALL: ScoreRange = { low: -Infinity, high: Infinity, lowExclusive: false, highExclusive: false };
 
 function scoreBound(text: string): { value: number; exclusive: boolean } {
   const exclusive = text.startsWith("(");
@@ -117,10 +115,22 @@ function rangeOptions(args: readonly string[], limits: boolean): RangeOptions {
   return options;
 }
 
-type Order = "ASC" | "DESC";
-
-function select(where: string, order: Order): string {
-  return `SELECT name, value FROM entries WHERE id = ? AND ${where} ORDER BY value ${order}, name ${order} LIMIT ? OFFSET ?`;
+/** Members of a set in order of score. @param limit negative: all */
+function membersOf(
+  space: Keyspace,
+  id: number,
+  range: ScoreRange,
+  order: Order,
+  limit = -1,
+  offset = 0,
+): readonly { readonly name: string; readonly score: number }[] {
+  const index = space.byScore(id);
+  if (index !== null) return index.list(range, order, offset, limit);
+  const { sql, bounds } = whereIn(range);
+  const query = `SELECT name, value FROM entries WHERE id = ? AND ${sql} ORDER BY value ${order}, name ${order} LIMIT ? OFFSET ?`;
+  return space.sql
+    .exec(query, id, ...bounds, Math.max(-1, limit), offset)
+    .map(({ name, value }) => ({ name: String(name), score: Number(value) }));
 }
 
 /** ZRANGE and ZREVRANGE: both ends are included, negative ones count from the end of the order. */
@@ -131,10 +141,11 @@ export function rangeByRank(order: Order) {
     const row = space.typed(key, "zset");
     if (!row) return [];
     // Ends that do not count from the end need no count.
-    const size = start < 0 || stop < 0 ? space.count(row.id) : Number.MAX_SAFE_INTEGER;
+    const count = () => space.byScore(row.id)?.size ?? space.count(row.id);
+    const size = start < 0 || stop < 0 ? count() : Number.MAX_SAFE_INTEGER;
     const from = Math.max(0, start < 0 ? size + start : start);
     const to = Math.min(size - 1, stop < 0 ? size + stop : stop);
-    return from > to ? [] : listed(space.sql.exec(select("1", order), row.id, to - from + 1, from), scores);
+    return from > to ? [] : listed(membersOf(space, row.id, ALL, order, to - from + 1, from), scores);
   };
 }
 
@@ -142,10 +153,10 @@ export function rangeByRank(order: Order) {
 export function rangeByScore(order: Order) {
   return ({ space, args: [key = "", first = "", second = "", ...rest] }: Call): Reply => {
     const { scores, offset, limit } = rangeOptions(rest, true);
-    const { sql, parameters } = order === "ASC" ? scoreRange(first, second) : scoreRange(second, first);
+    const range = order === "ASC" ? scoreRange(first, second) : scoreRange(second, first);
     const row = space.typed(key, "zset");
     if (!row || offset < 0) return [];
-    return listed(space.sql.exec(select(sql, order), row.id, ...parameters, Math.max(-1, limit), offset), scores);
+    return listed(membersOf(space, row.id, range, order, limit, offset), scores);
   };
 }
 
@@ -159,25 +170,33 @@ export function entriesByScore(
 ): (readonly [member: string, score: number])[] {
   const row = space.typed(key, "zset");
   if (!row) return [];
-  return space.sql
-    .exec(select("value >= ? AND value <= ?", "ASC"), row.id, from, to, limit, 0)
-    .map(({ name, value }) => [String(name), Number(value)]);
+  const range = { ...ALL, low: from, high: to };
+  return membersOf(space, row.id, range, "ASC", limit).map(({ name, score }) => [name, score]);
 }
 
 export function zcount({ space, args: [key = "", min = "", max = ""] }: Call): Reply {
-  const { sql, parameters } = scoreRange(min, max);
+  const range = scoreRange(min, max);
   const row = space.typed(key, "zset");
   if (!row) return 0;
-  const [counted] = space.sql.exec(`SELECT COUNT(*) AS n FROM entries WHERE id = ? AND ${sql}`, row.id, ...parameters);
+  const index = space.byScore(row.id);
+  if (index !== null) return index.count(range);
+  const { sql, bounds } = whereIn(range);
+  const [counted] = space.sql.exec(`SELECT COUNT(*) AS n FROM entries WHERE id = ? AND ${sql}`, row.id, ...bounds);
   return Number(counted?.["n"]);
 }
 
+const namesOf = (members: readonly { readonly name: string }[]) => members.map(({ name }) => name);
+
 /** ZREMRANGEBYSCORE, for the twins as well. */
 export function removeByScore(space: Keyspace, key: string, min: string, max: string): number {
-  const { sql, parameters } = scoreRange(min, max);
+  const range = scoreRange(min, max);
   const row = space.typed(key, "zset");
   if (!row) return 0;
-  const removed = space.sql.exec(`DELETE FROM entries WHERE id = ? AND ${sql} RETURNING 1`, row.id, ...parameters);
+  // To be swept once, a set need not be read into memory: it is read once either way.
+  const index = space.knownByScore(row.id);
+  if (index !== undefined) return space.removeAll(row, namesOf(index.list(range, "ASC", 0, -1)));
+  const { sql, bounds } = whereIn(range);
+  const removed = space.sql.exec(`DELETE FROM entries WHERE id = ? AND ${sql} RETURNING 1`, row.id, ...bounds);
   if (removed.length > 0) space.dropIfEmpty(row);
   return removed.length;
 }

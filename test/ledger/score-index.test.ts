@@ -1,0 +1,117 @@
+import { array, assert, constant, constantFrom, oneof, property, tuple } from "fast-check";
+import { describe, expect, it } from "vitest";
+import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
+import { ScoreIndexes } from "../../core/ledger/engine/score-indexes.ts";
+import { answerRest } from "../../core/ledger/engine/rest.ts";
+import { restPort } from "../../core/ledger/contract/rest-port.ts";
+import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
+import { makeRecord } from "../core/shares/make-record.ts";
+import { nodeSql } from "../../scripts/ledger/node-sql.ts";
+
+const NOW_MS = 1_795_334_400_000;
+const name = constantFrom("a", "b", "ä", "z", "\u{1F600}", "\uFFFD", "10:0xa:rig:5");
+const score = constantFrom("1", "2", "2.5", "-inf", "inf", "-3");
+const write = oneof(
+  tuple(constant("ZADD"), constantFrom("s", "t"), score, name).map((parts) => parts.slice()),
+  tuple(constant("ZINCRBY"), constant("s"), constantFrom("1", "-2"), name).map((parts) => parts.slice()),
+  tuple(constant("ZREM"), constant("s"), name).map((parts) => parts.slice()),
+  tuple(constant("ZREMRANGEBYSCORE"), constant("s"), score, score).map((parts) => parts.slice()),
+  constantFrom(["RENAME", "s", "t"], ["DEL", "s"], ["HSET", "s", "field", "1"], ["FLUSHALL"]),
+);
+const QUERIES = [
+  ["ZRANGE", "s", "0", "-1", "WITHSCORES"],
+  ["ZREVRANGE", "s", "1", "2", "WITHSCORES"],
+  ["ZRANGEBYSCORE", "s", "(1", "inf", "WITHSCORES", "LIMIT", "1", "2"],
+  ["ZREVRANGEBYSCORE", "s", "(inf", "-inf"],
+  ["ZCOUNT", "s", "(-3", "2"],
+  ["ZCARD", "s"],
+  ["ZCARD", "t"],
+];
+
+function answers(engine: EmbeddedEngine): unknown[] {
+  return QUERIES.map((query) => {
+    try {
+      return engine.execute(query);
+    } catch (error) {
+      return String(error);
+    }
+  });
+}
+
+describe("an embedded ledger that has its sets by score in memory", () => {
+  it("answers as one that has just started, after whatever was written and refused", () => {
+    assert(
+      property(array(write, { maxLength: 30 }), (commands) => {
+        const sql = nodeSql();
+        const options = { sql, nowMs: () => 1_000 };
+        const lives = new EmbeddedEngine(options);
+        answers(lives);
+        for (const command of commands) {
+          try {
+            lives.execute(command);
+          } catch {
+            // Refused: nothing of it may be seen.
+          }
+          expect(answers(lives)).toEqual(answers(new EmbeddedEngine(options)));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("forgets what a script wrote before it was refused", async () => {
+    const sql = nodeSql();
+    const options = { sql, nowMs: () => NOW_MS };
+    const engine = new EmbeddedEngine(options);
+    const writer = createLedgerWriter({
+      redis: restPort(async (path, body) => {
+        const { status, body: text } = answerRest(engine, path.join("/"), body, false);
+        if (status !== 200) throw new Error(text);
+        return JSON.parse(text);
+      }),
+      coin: "eth",
+      hashrateExpirationMs: 10_800_000,
+      nowMs: () => NOW_MS,
+    });
+    const pows = () => engine.execute(["ZCOUNT", "eth:pow", "-inf", "inf"]);
+    await writer.recordShares([makeRecord(1, NOW_MS, 1)], false);
+    expect(pows()).toBe(1);
+    const record = makeRecord(1, NOW_MS, 2);
+    engine.execute(["DEL", `eth:miners:${record.login}`]);
+    engine.execute(["SET", `eth:miners:${record.login}`, "not a hash"]);
+    await expect(writer.recordShares([record], false)).rejects.toThrow();
+    expect(pows()).toBe(1);
+  });
+});
+
+const setOf = (members: number) => (after: string | null, limit: number) =>
+  Array.from({ length: members }, (_, at) => ({ name: String(at).padStart(6, "0"), value: at }))
+    .filter((entry) => after === null || entry.name > after)
+    .slice(0, limit);
+
+describe("indexes by score", () => {
+  it("hold so many members and no more: the set that was used longest ago makes way", () => {
+    const indexes = new ScoreIndexes(100);
+    for (const id of [1, 2, 3]) expect(indexes.get(id, setOf(40), 0)?.size).toBe(40);
+    expect([1, 2, 3].map((id) => indexes.peek(id)?.size)).toEqual([undefined, 40, 40]);
+    for (let member = 0; member < 21; member += 1) indexes.add(3, `new ${member}`, member, 0);
+    expect([2, 3].map((id) => indexes.peek(id)?.size)).toEqual([undefined, 61]);
+  });
+
+  it("are none for a set that is too large, and are tried again ten minutes later", () => {
+    const indexes = new ScoreIndexes(100);
+    let read = 0;
+    const counted = (members: number) => (after: string | null, limit: number) => {
+      read += 1;
+      return setOf(members)(after, limit);
+    };
+    expect(indexes.get(1, counted(101), 0)).toBeNull();
+    expect(indexes.get(1, counted(101), 599_999)).toBeNull();
+    expect(read).toBe(1);
+    expect(indexes.get(1, counted(99), 600_000)?.size).toBe(99);
+    indexes.add(1, "one", 1, 600_000);
+    indexes.add(1, "two", 1, 600_000);
+    expect(indexes.peek(1)).toBeUndefined();
+    expect(indexes.get(1, counted(99), 600_001)).toBeNull();
+  });
+});
