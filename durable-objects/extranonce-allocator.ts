@@ -34,8 +34,8 @@ export class ExtranonceAllocator extends DurableObject<Env> implements Extranonc
     return this.#lender.transfer(from, to, first);
   }
 
-  async resume(session: string, extranonce: number): Promise<boolean> {
-    return this.#lender.resume(session, extranonce);
+  async resume(session: string, extranonce: number, owner: string | null): Promise<boolean> {
+    return this.#lender.resume(session, extranonce, owner);
   }
 
   async forget(session: string): Promise<void> {

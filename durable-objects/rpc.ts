@@ -127,7 +127,7 @@ export interface ExtranonceAllocatorRpc {
   /** Makes a block another holder's. @returns until when, Unix time in ms; null where it is not `from`'s */
   transfer(from: string, to: string, first: number): Promise<number | null>;
   /** Whether a session that has not logged in again may have its extranonce back. */
-  resume(session: string, extranonce: number): Promise<boolean>;
+  resume(session: string, extranonce: number, owner: string | null): Promise<boolean>;
   /** A session gets nothing back by its id any more. */
   forget(session: string): Promise<void>;
 }

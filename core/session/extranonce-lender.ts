@@ -119,16 +119,18 @@ export class ExtranonceLender {
 
   /**
    * Whether a session that comes back before its login may have an extranonce: it is lent to the session itself or to the login that the
-   * session became. If so, it stays theirs for {@link RESUME_MS} at least.
+   * session became, or to the login that its URL names, which looks itself whether another session has it. If so, it stays theirs for
+   * {@link RESUME_MS} at least.
+   * @param owner what that login is called here; null where the URL names none
    */
-  resume(session: string, extranonce: number): boolean {
+  resume(session: string, extranonce: number, owner: string | null): boolean {
     if (!Number.isInteger(extranonce)) return false;
     const first = blockOf(extranonce);
     const [block] = this.#sql.exec("SELECT holder, until_ms FROM block WHERE first = ?", first);
     if (!block) return false;
     const [origin] = this.#sql.exec("SELECT holder FROM origin WHERE session = ?", session);
     const holder = String(block["holder"]);
-    if (holder !== session && holder !== origin?.["holder"]) return false;
+    if (![session, owner, origin?.["holder"]].includes(holder)) return false;
     const untilMs = Math.max(Number(block["until_ms"]), this.#nowMs() + RESUME_MS);
     this.#sql.exec("UPDATE block SET until_ms = ? WHERE first = ?", untilMs, first);
     return true;

@@ -13,8 +13,8 @@ export interface LenderPort {
   release(holder: string, firsts: readonly number[]): Promise<void>;
   /** @returns until when the block is `to`'s, Unix time in ms; null where it could not be had */
   transfer(from: string, to: string, first: number): Promise<number | null>;
-  /** @returns whether a session may have the extranonce back; false when there was no answer */
-  resume(session: string, extranonce: number): Promise<boolean>;
+  /** @param owner the login that the session's URL names @returns whether a session may have the extranonce back; false when there was no answer */
+  resume(session: string, extranonce: number, owner: string | null): Promise<boolean>;
   forget(session: string): Promise<void>;
 }
 

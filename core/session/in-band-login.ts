@@ -135,13 +135,13 @@ export class InBandLogin implements ConnectionHost {
 
   /** A block of its own; the login takes it over. Anybody can name an extranonce: a session gets back what was lent to it or to the login that it became. */
   async allocateExtranonce(
-    { state: { waiting } }: StratumConnection,
+    { record: { owner }, state: { waiting } }: StratumConnection,
     wanted: DifficultyClass,
     resume: string | null,
   ): Promise<string | null> {
     if (resume !== null && waiting?.for === "extranonce" && waiting.resume !== null) {
       const session = sessionName(waiting.resume);
-      if (await this.#ports.lender.resume(session, extranonceValue(resume))) return resume;
+      if (await this.#ports.lender.resume(session, extranonceValue(resume), owner)) return resume;
     }
     const name = sessionName(this.#ownId);
     const [block] = await this.#ports.lender.lend(name, wanted, 1);

@@ -31,8 +31,10 @@ export class ExtranonceClient implements LenderPort {
     return await this.#orElse(null, "transferred", () => this.#stub().transfer(from, to, first));
   }
 
-  async resume(session: string, extranonce: number): Promise<boolean> {
-    return await this.#orElse(false, "resumed", () => this.#stub().resume(session, extranonce));
+  /** @param owner a login, lower-case `0x` address */
+  async resume(session: string, extranonce: number, owner: string | null): Promise<boolean> {
+    const holder = owner === null ? null : this.#env.MINER_SESSION.idFromName(owner).toString();
+    return await this.#orElse(false, "resumed", () => this.#stub().resume(session, extranonce, holder));
   }
 
   async forget(session: string): Promise<void> {

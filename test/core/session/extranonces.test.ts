@@ -96,7 +96,7 @@ function pool() {
         renew: async (holder, firsts) => (calls.renew++, open.renew(holder, firsts)),
         release: async (holder, firsts) => open.release(holder, firsts),
         transfer: async (from, to, first) => open.transfer(from, to, first),
-        resume: async (session, extranonce) => open.resume(session, extranonce),
+        resume: async (session, extranonce, owner) => open.resume(session, extranonce, owner),
         forget: async (session) => open.forget(session),
       },
       { get: () => structuredClone(kept), set: (value) => void (kept = structuredClone(value)) },

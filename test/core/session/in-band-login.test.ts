@@ -414,4 +414,13 @@ describe("the extranonce that a session's id names before the login", () => {
     late.lender = rig.lender;
     expect(given((await late.says(resume(OLD)))[0])).not.toBe("800000");
   });
+
+  it("is had again where the URL names the login that has it: that one looks itself whether another session has it", async () => {
+    const rig = new InBandRig({ ip: IP, owner: LOGIN, worker: "" });
+    rig.lender?.lend(LOGIN, 0, 1);
+    expect(given((await rig.says(resume(OLD)))[0])).toBe("800000");
+    const other = new InBandRig({ ip: IP, owner: `0x${"1".repeat(40)}`, worker: "" });
+    other.lender = rig.lender;
+    expect(given((await other.says(resume(OLD)))[0])).not.toBe("800000");
+  });
 });

@@ -174,7 +174,7 @@ export class SessionRig {
           this.lender?.release(holder, firsts);
         },
         transfer: async (from, to, first) => this.lender?.transfer(from, to, first) ?? null,
-        resume: async (session, extranonce) => this.lender?.resume(session, extranonce) ?? false,
+        resume: async (session, extranonce, owner) => this.lender?.resume(session, extranonce, owner) ?? false,
         forget: async (session) => this.lender?.forget(session),
       },
       kept: (name) => ({

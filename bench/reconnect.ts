@@ -1,0 +1,194 @@
+// How long until 99 % of many miners have work again after the pool was restarted: node bench/reconnect.ts
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Command } from "commander";
+import { WebSocket } from "ws";
+import { wholeNumber } from "../devnet/cli/arguments.ts";
+import { startNode } from "../devnet/node/node.ts";
+import { startPool } from "../devnet/pool-host/pool-process.ts";
+
+const options = new Command("reconnect")
+  .description("From a restart of workerd to a job at 99 % of many sockets that come back, all on this machine")
+  .option("--sessions <number>", "logins", wholeNumber, 200)
+  .option("--sockets <number>", "sockets a login", wholeNumber, 5)
+  .option("--rounds <number>", "restarts a setting", wholeNumber, 3)
+  .option("--json", "one JSON object instead of text")
+  .parse()
+  .opts<{ sessions: number; sockets: number; rounds: number; json?: boolean }>();
+
+/** Between a miner's attempts: at random, so that they do not come in step. */
+const RETRY_MS = { least: 200, most: 1_000 } as const;
+const ROUND_TIMEOUT_MS = 120_000;
+const TOKEN = "bench-ledger-token-0123456789";
+
+interface Setting {
+  readonly name: string;
+  readonly dialect: "ethProxy" | "es1";
+  /** The pool has credited them before: their sockets go straight to their object. */
+  readonly known: boolean;
+}
+
+const SETTINGS: readonly Setting[] = [
+  { name: "eth-proxy, known logins", dialect: "ethProxy", known: true },
+  { name: "EthereumStratum/1, known logins, sessions resumed", dialect: "es1", known: true },
+  { name: "EthereumStratum/1, new logins, sessions resumed", dialect: "es1", known: false },
+];
+
+/** One miner that comes back whenever it is cut off, under the session that it had. */
+class Miner {
+  /** `performance.now()` of its first job since {@link Miner.forget}; null before. */
+  jobAtMs: number | null = null;
+  attempts = 0;
+  extranonce = "";
+  #session = "";
+  #socket: WebSocket | null = null;
+  #ended = false;
+  readonly #url: string;
+  readonly #login: string;
+  readonly #dialect: Setting["dialect"];
+
+  constructor(pool: string, login: string, rig: number, dialect: Setting["dialect"]) {
+    this.#url = `${pool.replace(/^http/, "ws")}/stratum/${login}/rig-${rig}`;
+    this.#login = login;
+    this.#dialect = dialect;
+    this.#connect();
+  }
+
+  forget(): void {
+    this.jobAtMs = null;
+    this.attempts = 0;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#socket?.terminate();
+  }
+
+  #connect(): void {
+    if (this.#ended) return;
+    this.attempts += 1;
+    const socket = new WebSocket(this.#url, { perMessageDeflate: false });
+    this.#socket = socket;
+    socket.on("error", () => undefined);
+    socket.once("close", () => {
+      const pauseMs = RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least);
+      if (!this.#ended) setTimeout(() => this.#connect(), pauseMs);
+    });
+    socket.once("open", () => socket.send(this.#opening()));
+    socket.on("message", (data: Buffer) => this.#heard(data.toString("latin1")));
+  }
+
+  #opening(): string {
+    const login = { id: 3, method: "eth_submitLogin", params: [this.#login, "x"] };
+    if (this.#dialect === "ethProxy") return `${JSON.stringify(login)}\n`;
+    const agreed = ["bench/1", "EthereumStratum/1.0.0", ...(this.#session === "" ? [] : [this.#session])];
+    return [
+      { id: 1, method: "mining.subscribe", params: agreed },
+      { id: 2, method: "mining.extranonce.subscribe", params: [] },
+      { id: 3, method: "mining.authorize", params: [this.#login, "x"] },
+    ]
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join("");
+  }
+
+  #heard(text: string): void {
+    const told = /"mining.notify","([^"]+)","[^"]+"\],"([0-9a-f]{6})"/.exec(text);
+    if (told) [, this.#session = "", this.extranonce = ""] = told;
+    const isJob =
+      this.#dialect === "ethProxy" ? /"result":\["0x/.test(text) : text.includes('"method":"mining.notify"');
+    if (isJob) this.jobAtMs ??= performance.now();
+  }
+}
+
+async function allHaveWork(miners: readonly Miner[]): Promise<void> {
+  const untilMs = performance.now() + ROUND_TIMEOUT_MS;
+  while (miners.some(({ jobAtMs }) => jobAtMs === null)) {
+    if (performance.now() > untilMs) return;
+    await sleep(20);
+  }
+}
+
+async function creditAll(pool: string, logins: readonly string[]): Promise<void> {
+  const commands = logins.map((login) => ["HSET", `eth:miners:${login}`, "lastShare", 1]);
+  const headers = { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/json" };
+  const answer = await fetch(`${pool}/redis/pipeline`, { method: "POST", headers, body: JSON.stringify(commands) });
+  if (!answer.ok) throw new Error(`the ledger answered ${answer.status}: ${await answer.text()}`);
+}
+
+/** Of one restart, in ms after the pool answered again. */
+interface Round {
+  readonly halfMs: number;
+  readonly ninetyNineMs: number;
+  readonly lastMs: number;
+  readonly withoutWork: number;
+  readonly attempts: number;
+  readonly kept: number;
+}
+
+function roundOf(miners: readonly Miner[], startedAtMs: number, before: readonly string[]): Round {
+  const sorted = miners.map(({ jobAtMs }) => (jobAtMs ?? Infinity) - startedAtMs).toSorted((a, b) => a - b);
+  const at = (part: number) => Math.round(sorted[Math.ceil(sorted.length * part) - 1] ?? NaN);
+  return {
+    halfMs: at(0.5),
+    ninetyNineMs: at(0.99),
+    lastMs: at(1),
+    withoutWork: sorted.filter((ms) => ms === Infinity).length,
+    attempts: miners.reduce((sum, miner) => sum + miner.attempts, 0),
+    kept: miners.filter(({ extranonce }, miner) => extranonce !== "" && extranonce === before[miner]).length,
+  };
+}
+
+async function measure({ dialect, known }: Setting): Promise<Round[]> {
+  const stateDir = await mkdtemp(join(tmpdir(), "edgepool-bench-"));
+  const node = await startNode({ recommitMs: null });
+  const vars = {
+    chain: "ethereum",
+    upstream: [{ name: "bench", url: node.url, timeout: "2s" }],
+    log: { level: "warn" },
+  };
+  const pool = await startPool({ stateDir, vars, secrets: { REDIS_TOKEN: TOKEN } });
+  const miners: Miner[] = [];
+  try {
+    const logins = Array.from({ length: options.sessions }, (_, at) => `0x${at.toString(16).padStart(40, "a")}`);
+    if (known) await creditAll(pool.url, logins);
+    for (const [session, login] of logins.entries()) {
+      for (let socket = 0; socket < options.sockets; socket += 1)
+        miners.push(new Miner(pool.url, login, session * options.sockets + socket, dialect));
+      if (session % 8 === 7) await sleep(50);
+    }
+    await allHaveWork(miners);
+    const rounds: Round[] = [];
+    for (let round = 0; round < options.rounds; round += 1) {
+      const before = miners.map(({ extranonce }) => extranonce);
+      await pool.kill();
+      await sleep(500);
+      for (const miner of miners) miner.forget();
+      await pool.restart();
+      const startedAtMs = performance.now();
+      await allHaveWork(miners);
+      rounds.push(roundOf(miners, startedAtMs, before));
+      await sleep(2_000);
+    }
+    return rounds;
+  } finally {
+    for (const miner of miners) miner.end();
+    await pool.close();
+    await node.close();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+}
+
+const size = `${options.sessions} logins with ${options.sockets} sockets each`;
+const results = [];
+for (const setting of SETTINGS) {
+  const rounds = await measure(setting);
+  results.push({ setting: setting.name, rounds });
+  if (options.json) continue;
+  console.log(`\n${setting.name}: ${size}`);
+  console.table(rounds);
+}
+const machine = `${cpus()[0]?.model.trim() ?? "?"}, ${availableParallelism()} processors under a load of ${(loadavg()[0] ?? 0).toFixed(1)}, Node ${process.version}`;
+if (options.json) console.log(JSON.stringify({ size, machine, results }));
+else console.log(`\n${machine}`);
