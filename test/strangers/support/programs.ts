@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, "..", "..", "..");
 const KEPT = join(ROOT, "node_modules", ".edgepool", "strangers");
 
 /** @throws Error with what the program wrote, when it ends badly */
-async function run(program: string, args: readonly string[], cwd: string, env = process.env): Promise<void> {
+export async function run(program: string, args: readonly string[], cwd: string, env = process.env): Promise<void> {
   const child = spawn(program, args, { cwd, env, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
@@ -28,4 +28,12 @@ export async function buildGo(module: string): Promise<string> {
   // A dependency of geth's reaches into Go's runtime, which newer linkers refuse without this.
   await run("go", ["build", "-ldflags=-checklinkname=0", "-o", program, "."], join(import.meta.dirname, "..", module));
   return program;
+}
+
+/** Installs go-ethereum's own node, at the version whose library the other modules use. @returns the program */
+export async function installGeth(): Promise<string> {
+  await mkdir(KEPT, { recursive: true });
+  const source = "github.com/ethereum/go-ethereum/cmd/geth@v1.10.26";
+  await run("go", ["install", "-ldflags=-checklinkname=0", source], KEPT, { ...process.env, GOBIN: KEPT });
+  return join(KEPT, "geth");
 }
