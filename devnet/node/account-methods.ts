@@ -1,17 +1,31 @@
 import { revenueOf, type PlacedBlock } from "../../core/payouts/block-revenue.ts";
 import type { ChainBlock, DevChain } from "./chain.ts";
 import { RpcError, type Json, type RpcMethod } from "./geth-rpc.ts";
+import { transactionCount, type Mempool } from "./mempool.ts";
 import { COINBASE, gasUsedBy, receiptJson } from "./transactions.ts";
 
 /** The calls that an unlocker and a payer make of a node: whom it mines for, receipts, balances. */
-export function accountMethods(chain: DevChain): Record<string, RpcMethod> {
+export function accountMethods(chain: DevChain, mempool: Mempool): Record<string, RpcMethod> {
+  const heightOf = (tag: unknown): number => {
+    const height = tag === "latest" || tag === undefined ? chain.head.height : Number(tag);
+    if (!chain.block(height)) throw new RpcError(-32000, "header not found");
+    return height;
+  };
   return {
     eth_coinbase: () => COINBASE,
-    eth_getBalance: ([address, tag]) => {
-      if (typeof address !== "string" || address.toLowerCase() !== COINBASE) return "0x0";
-      const height = tag === "latest" || tag === undefined ? chain.head.height : Number(tag);
-      if (!chain.block(height)) throw new RpcError(-32000, "header not found");
-      return `0x${balanceAt(chain, height).toString(16)}`;
+    eth_getBalance: ([address, tag]) => hex(balanceAt(chain, addressOf(address), heightOf(tag))),
+    eth_getTransactionCount: ([address, tag]) =>
+      hex(
+        tag === "pending"
+          ? mempool.pendingCount(chain, addressOf(address))
+          : transactionCount(chain, addressOf(address), heightOf(tag)),
+      ),
+    eth_gasPrice: () => hex(GAS_PRICE),
+    eth_estimateGas: () => hex(21_000),
+    eth_sendRawTransaction: ([raw]) => {
+      const offered = mempool.offer(typeof raw === "string" ? raw.toLowerCase() : "", chain);
+      if ("refused" in offered) throw new RpcError(-32000, offered.refused);
+      return offered.hash;
     },
     eth_getBlockReceipts: ([which]) => {
       const block = blockOf(chain, which);
@@ -20,6 +34,13 @@ export function accountMethods(chain: DevChain): Record<string, RpcMethod> {
     eth_getTransactionReceipt: ([hash]) => receiptOf(chain, hash),
   };
 }
+
+/** One Gwei, as on a quiet chain. */
+const GAS_PRICE = 10n ** 9n;
+
+const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
+
+const addressOf = (value: unknown): string => (typeof value === "string" ? value.toLowerCase() : "");
 
 function blockOf(chain: DevChain, which: unknown): ChainBlock | undefined {
   if (typeof which !== "string") return undefined;
@@ -34,15 +55,16 @@ function receiptOf(chain: DevChain, hash: unknown): Json {
   return null;
 }
 
-/** What the node's account has after a block: rewards, fees, and what was sent to it and by it. */
-function balanceAt(chain: DevChain, height: number): bigint {
+/** What an account has after a block: what was sent to it and by it, and of the node's own rewards and fees. */
+function balanceAt(chain: DevChain, account: string, height: number): bigint {
   let balance = 0n;
   for (const block of chain.blocks()) {
     if (block.height > height) continue;
     for (const { from, to, value, gasUsed, effectiveGasPrice } of block.contents.transactions) {
-      if (to === COINBASE) balance += value;
-      if (from === COINBASE) balance -= value + gasUsed * effectiveGasPrice;
+      if (to === account) balance += value;
+      if (from === account) balance -= value + gasUsed * effectiveGasPrice;
     }
+    if (account !== COINBASE) continue;
     if (block.mined !== null) balance += revenue(chain, placed(block));
     for (const uncle of block.uncles)
       balance += revenue(chain, { as: "uncle", height: block.height, uncleHeight: uncle.height, hash: uncle.hash });

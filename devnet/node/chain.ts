@@ -24,6 +24,8 @@ export interface ChainOptions {
   readonly resume: readonly ChainBlock[];
   /** Called for each height that is closed. */
   readonly onClosed: (block: ChainBlock) => void;
+  /** Called for each height that a reorganisation takes back, before others take its place. */
+  readonly onGone: (block: ChainBlock) => void;
   /** Clock for block times and the record of what was accepted. */
   readonly now: () => number;
   /** Called for each block that `eth_submitWork` brings in, when the chain has moved on already. */
@@ -171,6 +173,8 @@ export class DevChain {
     if (parent === undefined) throw new RangeError(`depth: found ${depth}, allowed: what the chain still has`);
     for (let height = parent.height + 1; height <= this.#head.height; height += 1) {
       const gone = this.#blocks.get(height);
+      if (gone) this.#options.onGone(gone);
+      this.#blocks.delete(height);
       if (ours === "lost" || !gone) continue;
       this.#siblings.push(...gone.uncles);
       const { mined, hash, parentHash } = gone;

@@ -1,7 +1,8 @@
-import { chainIdOf } from "../../core/work/chain-identity.ts";
+import { chainIdOf, genesisOf } from "../../core/work/chain-identity.ts";
 import type { ChainBlock, DevChain, Uncle, Work } from "./chain.ts";
 import { accountMethods } from "./account-methods.ts";
 import type { NodeFaults } from "./faults.ts";
+import type { Mempool } from "./mempool.ts";
 import { COINBASE, gasUsedBy, transactionJson } from "./transactions.ts";
 import { RpcError, type Json, type RpcMethod } from "./geth-rpc.ts";
 
@@ -12,6 +13,9 @@ const EMPTY_UNCLES = "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd
 const GAS_LIMIT = 8_000_000;
 /** What private chains use; for specs that no known chain has the name of. */
 const PRIVATE_CHAIN_ID = 1_337;
+
+/** Chain id of a simulated chain: its namesake's. */
+export const simulatedChainId = (name: string): number => chainIdOf(name) ?? PRIVATE_CHAIN_ID;
 /** Far from every epoch in use, so that a wrong seed can never be the right one. */
 const OTHER_EPOCH_BLOCKS = 30_000 * 7;
 
@@ -21,7 +25,7 @@ export class LostReply extends Error {
 }
 
 /** The calls that a mining pool makes of a node, answered from a simulated chain. Arguments are checked as geth checks them. */
-export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<string, RpcMethod> {
+export function nodeMethods(chain: DevChain, faults: NodeFaults, mempool: Mempool): ReadonlyMap<string, RpcMethod> {
   const height = (real: number): string => quantity(Math.max(0, real - faults.lowerHeights));
   const closed = (which: "latest" | number): ChainBlock | undefined =>
     which === "latest" ? chain.head : chain.block(which + faults.lowerHeights);
@@ -56,6 +60,7 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
       if (typeof params[1] !== "boolean")
         throw invalid(1, "json: cannot unmarshal non-boolean into Go value of type bool");
       if (which === "pending") return pendingBlock(chain, height);
+      if (which === 0) return genesisBlock(chain);
       const block = closed(which);
       return block === undefined ? null : sealedBlock(block, chain, height, params[1]);
     },
@@ -65,7 +70,7 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
       const uncle = which === "pending" ? undefined : closed(which)?.uncles[index];
       return uncle === undefined ? null : uncleBlock(uncle, height);
     },
-    ...accountMethods(chain),
+    ...accountMethods(chain, mempool),
     eth_blockNumber: (params) => (takes(params, 0, 0), height(chain.head.height)),
     ...aboutNode(chain, faults),
   };
@@ -83,10 +88,7 @@ export function nodeMethods(chain: DevChain, faults: NodeFaults): ReadonlyMap<st
 /** What a node says of itself. */
 function aboutNode(chain: DevChain, faults: NodeFaults): Record<string, RpcMethod> {
   return {
-    eth_chainId: (params) => (
-      takes(params, 0, 0),
-      quantity(faults.chainId ?? chainIdOf(chain.chainName) ?? PRIVATE_CHAIN_ID)
-    ),
+    eth_chainId: (params) => (takes(params, 0, 0), quantity(faults.chainId ?? simulatedChainId(chain.chainName))),
     eth_syncing: (params) => (takes(params, 0, 0), false),
     net_peerCount: (params) => (takes(params, 0, 0), quantity(8)),
     web3_clientVersion: (params) => (takes(params, 0, 0), "edgepool-devnet/v1"),
@@ -120,6 +122,12 @@ function pendingBlock(chain: DevChain, height: (real: number) => string): Json {
     parentHash: head.hash,
     totalDifficulty: null,
   };
+}
+
+/** Block 0, by which a node tells its chain: the simulated one begins later, and has its namesake's. */
+function genesisBlock(chain: DevChain): Json {
+  const hash = genesisOf(chain.chainName) ?? chain.pow.keccak(`${chain.chainName}/genesis`);
+  return { number: "0x0", hash, parentHash: ZERO_HASH, transactions: [], uncles: [] };
 }
 
 /** @param whole with its transactions' bodies instead of their hashes */

@@ -10,7 +10,8 @@ import { noFaults, type NodeFaults } from "./faults.ts";
 import { cutConnection, NO_ANSWER, RestartableServer } from "../restartable-server.ts";
 import { answerRpc, type RpcMethod } from "./geth-rpc.ts";
 import { EMPTY_BLOCK, type BlockContents } from "./transactions.ts";
-import { LostReply, nodeMethods, workItems } from "./node-methods.ts";
+import { Mempool } from "./mempool.ts";
+import { LostReply, nodeMethods, simulatedChainId, workItems } from "./node-methods.ts";
 
 /** Settings of a simulated node; all optional. */
 export interface NodeOptions {
@@ -98,6 +99,9 @@ class SimulatedNode implements DevNode {
   readonly #options: NodeOptions;
   readonly #methods: ReadonlyMap<string, RpcMethod>;
   readonly #server: RestartableServer;
+  readonly #mempool: Mempool;
+  /** Null until it has begun. */
+  #begun: DevChain | null = null;
   /** Our blocks that the chain took. */
   #sealed = 0;
   #blockTimer: NodeJS.Timeout | undefined;
@@ -108,15 +112,18 @@ class SimulatedNode implements DevNode {
     this.#server = new RestartableServer(options.host ?? "127.0.0.1", options.port ?? 0, this.#application().fetch);
     const now = options.now ?? Date.now;
     const file = options.chainFile ? new ChainFile(options.chainFile) : null;
+    const spec = options.spec ?? customChain({ name: "devnet" });
+    this.#mempool = new Mempool(simulatedChainId(spec.name));
     this.chain = new DevChain({
       resume: file?.read() ?? [],
       onClosed: (block) => file?.append(block),
-      spec: options.spec ?? customChain({ name: "devnet" }),
+      spec,
       startHeight: options.startHeight ?? 1_000,
       difficulty: options.difficulty ?? DEFAULT_DIFFICULTY,
       targetBlockTimeMs: options.targetBlockTimeMs ?? null,
       seed: options.seed ?? `${now()}-${process.pid}`,
-      contents: options.contents ?? (() => EMPTY_BLOCK),
+      contents: (height) => this.#contentsAt(height),
+      onGone: ({ contents }) => this.#mempool.giveBack(contents.transactions),
       rewards: options.rewards ?? CLASSIC_REWARDS,
       now,
       onAccepted: ({ height, nonce, canonical }) => {
@@ -127,6 +134,7 @@ class SimulatedNode implements DevNode {
         this.#published("block");
       },
     });
+    this.#begun = this.chain;
     this.#methods = this.#countedMethods();
   }
 
@@ -177,6 +185,13 @@ class SimulatedNode implements DevNode {
     await this.stopListening();
   }
 
+  /** What the options say, and the transfers that were sent to the node. */
+  #contentsAt(height: number): BlockContents {
+    const { transactions, baseFeePerGas } = this.#options.contents?.(height) ?? EMPTY_BLOCK;
+    const sent = this.#begun === null ? [] : this.#mempool.take(this.#begun);
+    return { transactions: [...transactions, ...sent], baseFeePerGas };
+  }
+
   #application(): Hono<{ Bindings: HttpBindings }> {
     const tooLong = bodyLimit({ maxSize: BODY_LIMIT, onError: (c) => c.text("content length too large\n", 413) });
     return new Hono<{ Bindings: HttpBindings }>()
@@ -213,7 +228,7 @@ class SimulatedNode implements DevNode {
 
   #countedMethods(): ReadonlyMap<string, RpcMethod> {
     const methods = new Map<string, RpcMethod>();
-    for (const [name, run] of nodeMethods(this.chain, this.faults)) {
+    for (const [name, run] of nodeMethods(this.chain, this.faults, this.#mempool)) {
       methods.set(name, (params) => {
         this.#count(name);
         this.#options.onCall?.(name);

@@ -1,13 +1,19 @@
+import { accountOf } from "../../core/payouts/payer/transaction.ts";
 import type { Json } from "./geth-rpc.ts";
 
+/** Everybody's key: what it moves exists on simulated chains only. */
+export const COINBASE_KEY = "d7".padStart(64, "0");
+
 /** Whom the simulated node mines for. */
-export const COINBASE = `0x${"d7".padStart(40, "0")}`;
+export const COINBASE = accountOf(COINBASE_KEY) ?? "";
 
 /** A transaction of a simulated block, as far as money is concerned. Amounts in Wei. */
 export interface Transaction {
   readonly hash: string;
   readonly from: string;
   readonly to: string;
+  /** Left out by what only looks like a transaction. */
+  readonly nonce?: number;
   readonly value: bigint;
   readonly gasUsed: bigint;
   /** What a unit of gas was really paid, base fee included. */
@@ -62,13 +68,14 @@ export function transactionJson(
   block: { readonly hash: string; readonly height: number },
   transaction: Transaction,
 ): Json {
-  const { hash, from, to, value, effectiveGasPrice, type } = transaction;
+  const { hash, from, to, nonce = 0, value, effectiveGasPrice, type } = transaction;
   return {
     blockHash: block.hash,
     blockNumber: hex(block.height),
     hash,
     from,
     to,
+    nonce: hex(nonce),
     value: hex(value),
     gasPrice: hex(effectiveGasPrice),
     type: hex(type),

@@ -15,6 +15,8 @@ export interface LedgerTotals {
   /** Of all logins. */
   readonly immatureShannon: bigint;
   readonly balanceShannon: bigint;
+  /** Sent to wallets, and settled. */
+  readonly paidShannon: bigint;
 }
 
 /** Blocks in all three lists. */
@@ -44,7 +46,7 @@ export class LedgerReader {
   /** @throws what the client throws when the ledger does not answer */
   async totals(): Promise<LedgerTotals> {
     const keys = this.#keys;
-    const [round, candidates, immature, matured, immatureShannon, balanceShannon] = await this.#redis
+    const [round, candidates, immature, matured, immatureShannon, balanceShannon, paidShannon] = await this.#redis
       .pipeline()
       .hvals(keys.roundCurrent)
       .zrange<string[]>(keys.candidates, 0, -1)
@@ -52,7 +54,8 @@ export class LedgerReader {
       .zrange<string[]>(keys.matured, 0, -1)
       .hget(keys.finances, "immature")
       .hget(keys.finances, "balance")
-      .exec<[string[], string[], string[], string[], string | null, string | null]>();
+      .hget(keys.finances, "paid")
+      .exec<[string[], string[], string[], string[], string | null, string | null, string | null]>();
     const kept = matured.filter((member) => !isOrphan(member));
     return {
       roundTotal: sum(round),
@@ -64,6 +67,7 @@ export class LedgerReader {
       closedTotal: sum(parts(candidates, 5)) + sum(parts([...immature, ...kept], 6)),
       immatureShannon: BigInt(immatureShannon ?? 0),
       balanceShannon: BigInt(balanceShannon ?? 0),
+      paidShannon: BigInt(paidShannon ?? 0),
     };
   }
 }

@@ -11,7 +11,7 @@ import { notifyToken } from "./notify-token.ts";
 import { healthOf, type Health } from "./pool-health.ts";
 import { noteRunning } from "./running-tokens.ts";
 import { inUrl, localHost, reachableHosts } from "./reachable-hosts.ts";
-import { COINBASE, everydayContents } from "../node/transactions.ts";
+import { COINBASE, COINBASE_KEY, everydayContents } from "../node/transactions.ts";
 import { startLocalUpstash } from "../gateway/upstash-gateway.ts";
 import { startMiner, type Miner } from "../miner/miner.ts";
 import { startNode, type DevNode } from "../node/node.ts";
@@ -122,10 +122,11 @@ export class LocalSetup {
         chain,
         difficulty,
         upstream: [{ name: "local", url: this.#nodeUrl(), timeout: "5s" }],
-        ...(this.#node && { unlocker: UNLOCKER }),
+        ...(this.#node && { unlocker: UNLOCKER, payouts: PAYOUTS }),
       },
       secrets: {
         ...this.#secrets,
+        ...(this.#node && { PAYOUT_PRIVATE_KEY: COINBASE_KEY }),
         ...(upstash && { UPSTASH_REDIS_REST_URL: upstash.url, UPSTASH_REDIS_REST_TOKEN: upstash.token }),
       },
       onLog: ({ message }) => isOfWorkerd(message) || this.#report(`pool: ${message}`),
@@ -303,6 +304,17 @@ export class LocalSetup {
 
 /** Short depths and a short interval, so that a block's whole life passes in minutes. What `npm start` mines has no value. */
 const UNLOCKER = { enabled: true, accounts: [COINBASE], immatureDepth: 8, depth: 16, interval: "5s" };
+
+/** The simulated node's own account pays what is above a tenth of a coin, as soon as it is there. */
+const PAYOUTS = {
+  enabled: true,
+  address: COINBASE,
+  interval: "10s",
+  threshold: 100_000_000,
+  requirePeers: 1,
+  confirmations: 4,
+  finalDepth: 40,
+};
 
 /** Of ten blocks two become uncles and one is lost, so that one sees what becomes of those. */
 function fateOf(nth: number): "stays" | "uncle" | "lost" {

@@ -63,9 +63,9 @@ const coins = (shannon: bigint): string =>
 /** Where the found blocks are on their way to balances; null before the first. */
 const payoutText = ({ ledger }: Moment): string | null => {
   if (ledger === null || blocksIn(ledger) === 0) return null;
-  const { candidates, immature, matured, orphans, immatureShannon, balanceShannon } = ledger;
+  const { candidates, immature, matured, orphans, immatureShannon, balanceShannon, paidShannon } = ledger;
   const blocks = `${candidates} candidate(s) · ${immature} immature · ${matured} matured · ${orphans} orphan(s)`;
-  return `${blocks} · ${coins(immatureShannon)} immature, ${coins(balanceShannon)} balance`;
+  return `${blocks} · ${coins(immatureShannon)} immature, ${coins(balanceShannon)} balance, ${coins(paidShannon)} paid`;
 };
 
 const row = ([name, text]: [string, string]): string => `  ${pc.dim(name.padEnd(11))} ${text}`;

@@ -19,6 +19,7 @@ const moment: Moment = {
     closedTotal: 41_000n,
     immatureShannon: 14_850_000_000n,
     balanceShannon: 4_950_000_000n,
+    paidShannon: 2_500_000_000n,
   },
   connections: 1,
 };
@@ -28,7 +29,7 @@ describe("the summary of npm start", () => {
     expect(renderLine(moment)).toBe(
       "1 min 23 s | height 7 | shares: 1,234 accepted · 1 stale · 0 invalid | miner: 4.21 kH/s | blocks: 2 | " +
         "ledger: open round 5,000 · 9 block(s) over 41,000 | " +
-        "payouts: 2 candidate(s) · 3 immature · 4 matured · 1 orphan(s) · 14.850 immature, 4.950 balance",
+        "payouts: 2 candidate(s) · 3 immature · 4 matured · 1 orphan(s) · 14.850 immature, 4.950 balance, 2.500 paid",
     );
   });
 
