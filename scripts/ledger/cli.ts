@@ -7,10 +7,13 @@ import { Command } from "commander";
 import { Ethash } from "@edgepool/ethash-wasm";
 import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
+import { auditWallet, type WalletTerms } from "../../core/ledger/books/audit-wallet.ts";
 import type { WorthTerms } from "../../core/ledger/books/audit-worth.ts";
 import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
 import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
+import { createNodeRpc } from "../../core/work/node-rpc.ts";
+import { httpPost } from "../../durable-objects/platform/http-post.ts";
 import { openLedger } from "./open-ledger.ts";
 import { serveLedger } from "./serve/serve.ts";
 import { listUnresolved, reconcile, settleUnresolved } from "./unresolved.ts";
@@ -76,6 +79,21 @@ interface AuditOptions {
   readonly json?: boolean;
   readonly difficulty?: string;
   readonly networkDifficulty: string;
+  readonly node?: string;
+  readonly wallet?: readonly string[];
+  readonly payments: string;
+}
+
+/** The chain, where the operator names a node of it. @throws DumpError */
+function walletTerms({ node, wallet = [], payments }: AuditOptions): WalletTerms | null {
+  if (node === undefined) return null;
+  if (!/^https?:\/\//.test(node)) throw new DumpError(`"${node}" is no node; it begins with http:// or https://`);
+  const wrong = wallet.find((address) => !/^0x[0-9a-fA-F]{40}$/.test(address));
+  if (wallet.length === 0 || wrong !== undefined)
+    throw new DumpError(`"${wrong ?? "nothing"}" is no address; --wallet names those that hold the miners' money`);
+  if (!/^\d{1,9}$/.test(payments)) throw new DumpError(`"${payments}" is no number of payments`);
+  const rpc = createNodeRpc({ name: "node", url: node, timeoutMs: 30_000, secretHeaders: {} }, httpPost);
+  return { rpc, wallets: wallet.map((address) => address.toLowerCase()), payments: Number(payments) };
 }
 
 /** What the shares of the last heights are worth by, where the operator says it. @throws DumpError */
@@ -98,7 +116,11 @@ async function auditCommand(where: string, options: AuditOptions): Promise<void>
   const terms = worthTerms(options);
   const ledger = await openLedger(where);
   try {
-    const findings = await auditBooks(ledger.redis, coin, terms);
+    const wallet = walletTerms(options);
+    const findings = [
+      ...(await auditBooks(ledger.redis, coin, terms)),
+      ...(wallet === null ? [] : await auditWallet(ledger.redis, coin, wallet)),
+    ];
     const ok = findings.every((finding) => finding.ok);
     if (json) process.stdout.write(`${JSON.stringify({ ok, findings })}\n`);
     else
@@ -177,6 +199,9 @@ program
     "--difficulty <hashes>",
     "the pool's share difficulty: proves the credits of the last heights from their nonces",
   )
+  .option("--node <url>", "a node of the chain: the wallets must have what is owed, and payments must be in the chain")
+  .option("--wallet <address...>", "with --node: the accounts that hold the miners' money and pay it")
+  .option("--payments <count>", "with --node: how many of the newest payments are looked up", "1000")
   .option("--network-difficulty <hashes>", "where the network's is less than that of some class", "9223372036854775807")
   .action(auditCommand);
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { auditWallet } from "../../core/ledger/books/audit-wallet.ts";
 import { exportBooks, readDump } from "../../core/ledger/books/dump.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
 import { runCommand } from "../../core/payouts/payer/payer-commands.ts";
@@ -354,6 +355,44 @@ describe("what the ledger does to a payment", () => {
     await pool.run();
     expect(pool.payer.status().paused).toBe(`payments:lock is held by ${A}:700000000`);
     expect(await pool.amount(A, "balance")).toBe(700_000_000n);
+  });
+});
+
+const audit = async ({ redis, nodes }: PayerPool, wallets = [ACCOUNT]) => {
+  const [node] = nodes;
+  if (node === undefined) throw new Error("no node");
+  const findings = await auditWallet(redis, "eth", { rpc: node.rpc, wallets, payments: 100 });
+  return findings.map(({ ok, detail }) => (ok ? "ok" : detail));
+};
+
+describe("the audit against the chain", () => {
+  test("is content with what the payer did, gas that the miner paid included, and with wallets that have what is owed", async () => {
+    const { pool } = await newPool({ [A]: 600_000_000n, [B]: 400_000_000n }, { settings: { gasFrom: "miner" } });
+    await pool.settle();
+    expect(await audit(pool)).toEqual(["ok", "ok"]);
+  });
+
+  test("names wallets that are short, payments that no chain has, and those that sent something else", async () => {
+    const { pool } = await newPool({ [A]: 600_000_000n, [B]: 400_000_000n });
+    await pool.settle();
+    const [member] = (await pool.redis.command(["ZRANGE", "eth:payments:all", 0, 0])) as string[];
+    const hash = member?.split(":")[0] ?? "";
+    await pool.redis.command([
+      "ZADD",
+      "eth:payments:all",
+      2,
+      `0x${"99".repeat(32)}:${A}:5`,
+      3,
+      `${hash}:${B}:600000000`,
+    ]);
+    await pool.redis.command(["ZADD", "eth:payments:all", 4, `${hash}:${A}:700000000`]);
+    pool.chain.funds.set(ACCOUNT, ETHER);
+    const [solvency, sent] = await audit(pool);
+    expect(solvency).toMatch(/^\d+ Wei in 1 wallet\(s\), 400000000000000000 Wei of balance and pending$/);
+    expect(sent).toContain("the node does not have it");
+    expect(sent).toContain("it went to another address");
+    expect(sent).toContain("it sent 600000000000000000 Wei, the ledger says 700000000000000000");
+    expect((await audit(pool, [STRANGER]))[1]).toContain("it was sent by another account");
   });
 });
 

@@ -35,7 +35,26 @@ export async function auditPayouts(books: AuditedBooks): Promise<Finding[]> {
     agree("payments", all, "the sum of payments:all", totals.paid, "the miners' paid"),
     agree("pending payments", pending, "the sum of payments:pending", totals.pending, "the miners' pending"),
     complaints("amounts are integers and payments match accounts", "all", wrong),
+    await auditOpen(books),
   ];
+}
+
+/** What this pool's payer has debited is pending; what is pending without it is another payer's, and told. */
+async function auditOpen({ redis, names }: AuditedBooks): Promise<Finding> {
+  const open = await bookMap(redis, names.openPayments, "hash");
+  const debited = new Set<string>();
+  for (const marker of open.values()) {
+    const [state = "", ...entry] = marker.split(":");
+    if (state === "debited") debited.add(entry.join(":"));
+  }
+  const pending = await bookMap(redis, names.pendingPayments, "zset");
+  const lost = [...debited].filter((entry) => !pending.has(entry));
+  const others = [...pending.keys()].filter((entry) => !debited.has(entry)).length;
+  return complaints(
+    "every open payment is pending",
+    `${debited.size} of this pool's payer${others === 0 ? "" : `, ${others} of another`}`,
+    lost.map((entry) => `${entry} was debited and is not pending`),
+  );
 }
 
 /** Members end in an amount: `txHash:login:amount`, `txHash:amount`, `login:amount`. @param at which part it is */

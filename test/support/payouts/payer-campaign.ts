@@ -58,7 +58,7 @@ export async function payerCampaign(
     pool.nowMs += 15_000 + Math.floor(random(200_000));
     trouble(pool, chance, random, report);
     if (chance(60)) {
-      pool.life = 1 + Math.floor(random(30));
+      pool.life = 1 + Math.floor(random(chance(60) ? 30 : 2 * payees));
       pool.killAfter = chance(50);
     }
     if (await pool.run()) report.kills += 1;

@@ -37,6 +37,8 @@ export class SimChain {
   baseFee: bigint | null = null;
   /** Everything that was ever offered and accepted, whatever became of it. */
   readonly seen = new Map<string, SimTransaction>();
+  readonly #accounts = new Map<string, { sent: number[]; moved: bigint }>();
+  readonly #places = new Map<string, number>();
   #branch = 0;
 
   constructor(chainId = 61n) {
@@ -50,9 +52,9 @@ export class SimChain {
 
   /** Transactions of an account up to a height. */
   count(account: string, height = this.head): number {
-    let count = 0;
-    for (const { transactions } of this.blocks.slice(0, height + 1))
-      for (const { transaction } of transactions) if (transaction.from === account) count += 1;
+    const heights = this.#account(account).sent;
+    let count = heights.length;
+    while (count > 0 && (heights[count - 1] ?? 0) > height) count -= 1;
     return count;
   }
 
@@ -67,13 +69,7 @@ export class SimChain {
   }
 
   balance(account: string): bigint {
-    let balance = this.funds.get(account) ?? 0n;
-    for (const { transactions } of this.blocks)
-      for (const { transaction, ok } of transactions) {
-        if (transaction.from === account) balance -= GAS * transaction.price + (ok ? transaction.valueWei : 0n);
-        if (transaction.to === account && ok) balance += transaction.valueWei;
-      }
-    return balance;
+    return (this.funds.get(account) ?? 0n) + this.#account(account).moved;
   }
 
   /** What reached an address, Wei. */
@@ -117,6 +113,7 @@ export class SimChain {
   /** The newest blocks give way to others, one more. @param fate of what was in them: waits again, or is lost */
   reorganise(depth: number, fate: "back" | "lost", empty = true): void {
     const gone = this.blocks.splice(Math.max(1, this.blocks.length - depth));
+    for (const block of gone.toReversed()) this.#apply(block, -1n);
     this.#branch += 1;
     if (fate === "back")
       for (const { transactions } of gone)
@@ -125,10 +122,29 @@ export class SimChain {
   }
 
   find(hash: string): { readonly block: SimBlock; readonly ok: boolean; readonly transaction: SimTransaction } | null {
-    for (const block of this.blocks)
-      for (const { transaction, ok } of block.transactions)
-        if (transaction.hash === hash) return { block, ok, transaction };
-    return null;
+    const block = this.blocks[this.#places.get(hash) ?? -1];
+    const found = block?.transactions.find(({ transaction }) => transaction.hash === hash);
+    return block === undefined || found === undefined ? null : { block, ...found };
+  }
+
+  #account(account: string): { sent: number[]; moved: bigint } {
+    const known = this.#accounts.get(account) ?? { sent: [], moved: 0n };
+    this.#accounts.set(account, known);
+    return known;
+  }
+
+  /** What a block does to accounts; taken back where it falls out. */
+  #apply({ height, transactions }: SimBlock, sign: 1n | -1n): void {
+    for (const { transaction, ok } of transactions) {
+      const { from, to, hash, price, valueWei } = transaction;
+      const sender = this.#account(from);
+      sender.moved -= sign * (GAS * price + (ok ? valueWei : 0n));
+      if (sign === 1n) sender.sent.push(height);
+      else sender.sent.pop();
+      if (ok) this.#account(to).moved += sign * valueWei;
+      if (sign === 1n) this.#places.set(hash, height);
+      else this.#places.delete(hash);
+    }
   }
 
   #takeable(): SimBlock["transactions"] {
@@ -153,7 +169,9 @@ export class SimChain {
 
   #append(transactions: SimBlock["transactions"]): void {
     const height = this.blocks.length;
-    this.blocks.push({ height, hash: bytes(32, `b${this.#branch}.${height}`), transactions });
+    const block = { height, hash: bytes(32, `b${this.#branch}.${height}`), transactions };
+    this.blocks.push(block);
+    this.#apply(block, 1n);
   }
 }
 
@@ -261,6 +279,8 @@ export class SimNode {
         return this.#count(String(first), String(second));
       case "eth_getBlockByNumber":
         return ok(this.#block(first === "latest" ? this.#head : Number(first), second === true));
+      case "eth_getTransactionByHash":
+        return ok(this.#transaction(String(first)));
       case "eth_getTransactionReceipt":
         return ok(this.#receipt(String(first)));
       case "eth_sendRawTransaction": {
@@ -295,6 +315,7 @@ export class SimNode {
     return {
       number: hex(height),
       hash: block.hash,
+      timestamp: hex(1_790_000_000 + 13 * height),
       ...(this.chain.baseFee === null ? {} : { baseFeePerGas: hex(this.chain.baseFee) }),
       transactions: transactions.map(({ transaction: one }) =>
         whole
@@ -302,6 +323,14 @@ export class SimNode {
           : one.hash,
       ),
     };
+  }
+
+  #transaction(hash: string): unknown {
+    const found = this.chain.find(hash);
+    if (found === null) return null;
+    const { from, to, valueWei, gasLimit, price } = found.transaction;
+    const numbers = { value: hex(valueWei), gas: hex(gasLimit), gasPrice: hex(price) };
+    return { blockNumber: hex(found.block.height), hash, from, to, ...numbers };
   }
 
   #receipt(hash: string): unknown {
