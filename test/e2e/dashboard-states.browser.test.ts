@@ -91,6 +91,9 @@ describe.each(STATES)("every page, %s", (state, pool) => {
       if (pool !== null) await page.waitForFunction(() => document.querySelector(".skeleton") === null);
       expect(await faultsOf(page), `${name}, ${state}`).toEqual([]);
       const text = (await page.textContent("main")) ?? "";
+      // E4: what may still come is a skeleton, what is known stands there at once.
+      const skeletons = await page.locator(".skeleton").count();
+      expect(skeletons > 0, `${name}, ${state}`).toBe(pool === null);
       if (pool === null || pool === "failing") {
         expect(text, name).not.toMatch(/Nothing has been|Nobody|No block|No worker|No node|none yet|Live|NaN/);
         // Neither a hole nor a zero stands where nothing is known.
@@ -100,6 +103,25 @@ describe.each(STATES)("every page, %s", (state, pool) => {
       await picture(page, `${state}-${name}-${device.replace(", ", "-")}`, true);
       await page.close();
     }
+  });
+});
+
+describe("a pool whose node is away", () => {
+  it("is not called live, although its ledger answers, and what is wrong and since when stands above", async () => {
+    const page = await open("overview", RICH);
+    await page.getByText(/^Live, figures of/).waitFor();
+    await page.close();
+    const sick = await browser.context.newPage();
+    await sick.route(/\/api\//, (route) => answerAs(RICH, route));
+    const problem = "node main: no work for 2 min 10 s";
+    await sick.route("**/health", (route) =>
+      route.fulfill({ status: 503, json: { healthy: false, problems: [problem] } }),
+    );
+    await sick.goto(`${origin}/#/`);
+    await sick.getByText(problem).waitFor();
+    await sick.getByText(/^Figures of .* ago; the pool is in trouble$/).waitFor();
+    expect(await sick.textContent("main")).not.toContain("Live");
+    await sick.close();
   });
 });
 
@@ -135,6 +157,76 @@ describe("the first screen", () => {
       .evaluate((box) => box.getBoundingClientRect().bottom);
     expect(bottom).toBeLessThan(DESKTOP.height);
     await page.close();
+  });
+});
+
+describe("a hashrate whose window is still filling", () => {
+  it("is said to be too low, of the pool and of a miner, until it has been counted for ten minutes", async () => {
+    const startedS = Math.floor(Date.now() / 1000) - 120;
+    const young: PageAnswers = {
+      ...RICH,
+      overview: { ...RICH.overview, firstShare: startedS },
+      accountHistory: { ...RICH.accountHistory, at: [startedS] },
+    };
+    for (const [page, name] of [
+      [await open("overview", young), "Pool hashrate"],
+      [await open("account", young), "Hashrate, half an hour"],
+    ] as const) {
+      await page.getByText("too low still: 2 min").first().waitFor();
+      expect(await figure(page, name)).toMatch(/too low still: 2 min( \d+ s)? of the first 10 min$/);
+      await page.close();
+    }
+  });
+});
+
+describe("the page's frame", () => {
+  it("names each page in the browser's tab, and marks where one is", async () => {
+    for (const [name, title] of [
+      ["overview", "Pool"],
+      ["miners", "Miners"],
+      ["blocks", "Blocks"],
+      ["block", "Block 23,511,934"],
+      ["payments", "Payments"],
+      ["account", "Miner"],
+      ["connect", "Connect a miner"],
+    ] as const) {
+      const page = await open(name, RICH);
+      expect(await page.title(), name).toBe(`${title} · edgepool`);
+      const here = await page.locator("nav [aria-current=page]").count();
+      expect(here, name).toBe(["block", "account"].includes(name) ? 0 : 1);
+      await page.close();
+    }
+  });
+
+  it("has one ground from top to bottom where there is little on a page", async () => {
+    const page = await open("payments", EMPTY);
+    const grounds = await page.evaluate(() => [
+      ...new Set(
+        [1, innerHeight / 2, innerHeight - 1].map((y) => {
+          const below = document.elementsFromPoint(2, Math.max(y, 80));
+          return below.map((e) => getComputedStyle(e).backgroundColor).find((colour) => !colour.endsWith(", 0)"));
+        }),
+      ),
+    ]);
+    expect(grounds).toHaveLength(1);
+    await page.close();
+  });
+});
+
+describe("the programs to mine with", () => {
+  it("are those that can mine the chain: no ethminer for Etchash, and for Ethash again", async () => {
+    const etchash = await open("connect", RICH);
+    await etchash.getByText("lolMiner", { exact: true }).waitFor();
+    expect(await etchash.getByText(/^(ethminer|Claymore)/).count()).toBe(0);
+    for (const program of ["NBMiner", "SRBMiner-Multi", "Rigel", "BzMiner"])
+      expect(await etchash.getByText(program, { exact: true }).count(), program).toBe(1);
+    await etchash.close();
+    const ethash = await open("connect", {
+      ...RICH,
+      pool: { ...RICH.pool, chain: "ethereum-pow", ecip1099Block: null },
+    });
+    await ethash.getByText("ethminer", { exact: true }).waitFor();
+    await ethash.close();
   });
 });
 

@@ -1,4 +1,5 @@
 import { useEffect, useReducer } from "preact/hooks";
+import type { HealthReport } from "../../../core/health/judge.ts";
 
 /** What is known of a resource. */
 export interface Live<T> {
@@ -22,7 +23,8 @@ function ageOf(headers: Headers): number {
 }
 
 /** What is wrong with the pool. */
-export const HEALTH = "/health";
+const HEALTH = "/health";
+const HEALTH_INTERVAL_MS = 15_000;
 
 /** After failures the waits grow up to this. */
 const LONGEST_WAIT_MS = 60_000;
@@ -125,4 +127,9 @@ export function useLive<T>(path: string, intervalMs: number, news = ""): Live<T>
   useEffect(() => poller.refresh(), [poller, news]);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the page and the API are of one build; every value is rendered as text
   return poller.live as Live<T>;
+}
+
+/** The pool's own report; null before the first. */
+export function useHealth(): HealthReport | null {
+  return useLive<HealthReport>(HEALTH, HEALTH_INTERVAL_MS).data;
 }

@@ -12,14 +12,11 @@ import {
   type LucideIcon,
 } from "lucide-preact";
 import { useState } from "preact/hooks";
-import type { HealthReport } from "../../../core/health/judge.ts";
 import { Link, useLocation, useRoute } from "wouter-preact";
 import { usePoolFacts } from "../data/pool-facts.ts";
 import { addressProblem } from "../data/address.ts";
-import { HEALTH, useLive } from "../data/live.ts";
+import { useHealth } from "../data/live.ts";
 import { applyTheme, THEMES, usePreference, type Theme } from "../data/preferences.ts";
-
-const HEALTH_INTERVAL_MS = 15_000;
 
 const PAGES: readonly {
   readonly path: string;
@@ -115,8 +112,7 @@ function MinerSearch() {
 
 /** What is wrong with the pool, above every page: nothing below may look well while it is not. */
 export function HealthBanner() {
-  const live = useLive<HealthReport>(HEALTH, HEALTH_INTERVAL_MS);
-  const report = live.data;
+  const report = useHealth();
   if (report === null || report.healthy) return null;
   return (
     <section aria-label="Trouble" class="bg-warning text-warning-content">

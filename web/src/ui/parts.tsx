@@ -4,7 +4,7 @@ import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
 import { Link } from "wouter-preact";
 import { checksummed } from "../data/address.ts";
 import { ago, duration, moment, shortHex } from "../data/format.ts";
-import { isFailing, type Live } from "../data/live.ts";
+import { isFailing, useHealth, type Live } from "../data/live.ts";
 import { useLiveInterval } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
 
@@ -42,6 +42,7 @@ export function PageTitle({
 function Freshness({ live }: { live: Live<unknown> }) {
   const now = useNow(1000);
   const collectedEveryMs = useLiveInterval();
+  const healthy = useHealth()?.healthy ?? true;
   const age = `${duration((now - live.dataAtMs) / 1000)} ago`;
   if (isFailing(live)) {
     const trouble = TROUBLES.get(live.status ?? 0) ?? "The pool does not answer";
@@ -53,8 +54,9 @@ function Freshness({ live }: { live: Live<unknown> }) {
   if (stale) return <Warning>{`Figures of ${age}: the ledger cannot be read`}</Warning>;
   return (
     <span class="text-muted flex items-center gap-2 text-sm">
-      <span class="status status-success" aria-hidden="true" />
-      Live, figures of {age}
+      <span class={`status ${healthy ? "status-success" : "status-warning"}`} aria-hidden="true" />
+      {/* A ledger that answers says nothing of nodes that do not: what is wrong stands above. */}
+      {healthy ? `Live, figures of ${age}` : `Figures of ${age}; the pool is in trouble`}
     </span>
   );
 }
