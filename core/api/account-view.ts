@@ -10,6 +10,7 @@ import { Cached } from "./cached.ts";
 import { csv, isoTime } from "./csv.ts";
 import { emptyRecord, encodeJson, parseInteger } from "./json.ts";
 import { bestNode, nextReward } from "./network.ts";
+import { feeOf } from "./pool-facts.ts";
 import type { DatedBody } from "./pool-routes.ts";
 
 /** Hashrate entries that one reading may catch up with beyond its first page. */
@@ -155,7 +156,7 @@ export class AccountView {
     const { chain, unlocker } = this.#config;
     const reward = nextReward(chain.name, unlocker?.rules ?? null, height);
     // Of a pool that does not say what it keeps, nothing is promised.
-    const fee = unlocker && parsePercent(unlocker.settings.terms.poolFee);
+    const fee = parsePercent(feeOf(this.#config) ?? "");
     if (reward === null || !fee || BigInt(difficulty) <= 0n) return null;
     const hashes = BigInt(Math.trunc(hashrate)) * DAY_S;
     const shannon =

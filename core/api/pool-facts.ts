@@ -26,8 +26,14 @@ export interface PoolFacts {
   readonly ecip1099Block: number | null;
 }
 
+/** Percent that the pool keeps of a block that is found now, decimal; null where it credits nobody. */
+export function feeOf({ unlocker, payouts }: Pick<PoolConfig, "unlocker" | "payouts">): string | null {
+  if (unlocker === null) return null;
+  return payouts.scheme === "solo" ? payouts.soloFee : unlocker.settings.terms.poolFee;
+}
+
 /** The body of `/api/pool`. */
-export function poolFacts({ name, coin, chain, stratum, api, unlocker, payouts }: PoolConfig): PoolFacts {
+export function poolFacts({ name, coin, chain, stratum, api, unlocker, payouts, payer }: PoolConfig): PoolFacts {
   return {
     name,
     coin,
@@ -37,10 +43,10 @@ export function poolFacts({ name, coin, chain, stratum, api, unlocker, payouts }
     statsCollectInterval: api.statsCollectIntervalMs / 1000,
     hashrateWindow: api.hashrateWindowMs / 1000,
     hashrateLargeWindow: api.hashrateLargeWindowMs / 1000,
-    poolFee: unlocker?.settings.terms.poolFee ?? null,
+    poolFee: feeOf({ unlocker, payouts }),
     scheme: unlocker && payouts.scheme,
     pplnsWindow: unlocker && payouts.scheme === "pplns" ? payouts.pplnsWindow : null,
-    payoutThreshold: null,
+    payoutThreshold: payer && Number(payer.settings.threshold),
     explorer: api.explorer,
     epochLength: chain.epochLength,
     ecip1099Block: chain.ecip1099Block,
