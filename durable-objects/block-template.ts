@@ -1,8 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
-import type { PauseFlag } from "../core/admin/pause.ts";
+import { PausableLedger, type PauseFlag } from "../core/admin/pause.ts";
 import { Ethash } from "@edgepool/ethash-wasm";
 import kernel from "@edgepool/ethash-wasm/kernel.wasm";
 import type { WorkHealth } from "../core/health/judge.ts";
+import type { RedisPort } from "../core/ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../core/log.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { createRelay, createRoot, type TemplatePorts } from "../core/work/template-parts.ts";
@@ -24,6 +25,7 @@ import type { BlockTemplateRpc } from "./rpc.ts";
 export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRpc {
   readonly #root: TemplateRoot | null;
   readonly #relay: TemplateRelay | null;
+  readonly #ledger: PausableLedger;
   readonly #log: Logger;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -31,7 +33,9 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     const relay = relayNameOf(ctx.id, env);
     this.#log = partLog(env, relay ?? "template");
     const ports = portsOf(ctx.storage, env, this.#log);
-    this.#root = relay === null ? rootOf(env, ports, pauseFlag(ctx.storage)) : null;
+    const ledger = new PausableLedger(ledgerClient(env, loadConfig(env)), pauseFlag(ctx.storage));
+    this.#ledger = ledger;
+    this.#root = relay === null ? rootOf(env, ports, pauseFlag(ctx.storage), ledger) : null;
     this.#relay = relay === null ? null : relayOf(relay, env, ports);
   }
 
@@ -65,6 +69,8 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
 
   async pause(paused: boolean): Promise<void> {
     this.#root?.pause(paused);
+    // The state of the nodes may be on its way to the ledger.
+    await this.#ledger.pause(paused);
   }
 
   async pushWork(work: WorkSnapshot): Promise<number> {
@@ -117,14 +123,14 @@ function portsOf(storage: DurableObjectStorage, env: Env, log: Logger): Template
   };
 }
 
-function rootOf(env: Env, ports: TemplatePorts, paused: PauseFlag): TemplateRoot {
+function rootOf(env: Env, ports: TemplatePorts, paused: PauseFlag, redis: RedisPort): TemplateRoot {
   const config = loadConfig(env);
   const keccak = Ethash.instantiate(kernel);
   return createRoot(config, {
     ...ports,
     paused,
     nodes: nodeClients(config),
-    redis: ledgerClient(env, config),
+    redis,
     keccak256: (data) => keccak.keccak256(data),
     onHeight(height) {
       const shards = verifierShards(env, config.verifier.shards);

@@ -102,5 +102,6 @@ describe("the operator's routes", () => {
 
   it("send again what the ledger acknowledged in the last minute", async () => {
     expect((await call("/admin/reconcile", {})).body).toEqual({ records: 0 });
+    expect((await call("/admin/audit")).body.entries).toMatchObject([{ command: "reconcile" }]);
   });
 });

@@ -1,4 +1,4 @@
-import { abortAllDurableObjects } from "cloudflare:test";
+import { abortAllDurableObjects, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
@@ -131,6 +131,26 @@ describe("a paused pool", () => {
     expect(await client.read(1)).toEqual([expect.stringContaining(workOf(2))]);
     expect(await client.ask(submit(8))).toEqual(['{"id":8,"jsonrpc":"2.0","result":true}']);
     expect((await admin("pause")).body).toEqual({ paused: false, waitingFor: [], logins: [] });
+  });
+
+  it("is confirmed only when the state of the nodes, on its way to the ledger before, is there", async () => {
+    const answered = Promise.withResolvers<{ status: number; body: string }>();
+    const rest = vi.spyOn(EmbeddedRedis.prototype, "rest").mockImplementation(async () => await answered.promise);
+    await env.BLOCK_TEMPLATE.getByName("main").snapshot();
+    nodeHas(2);
+    await pushNodeWork();
+    await env.BLOCK_TEMPLATE.getByName("main").guard();
+    await runDurableObjectAlarm(env.BLOCK_TEMPLATE.getByName("main"));
+    await vi.waitFor(() => expect(JSON.stringify(rest.mock.calls)).toContain("eth:nodes"));
+    let isPaused = false;
+    const pausing = env.BLOCK_TEMPLATE.getByName("main").pause(true);
+    void pausing.then(() => (isPaused = true));
+    await env.BLOCK_TEMPLATE.getByName("main").health();
+    expect(isPaused).toBe(false);
+    answered.resolve({ status: 200, body: '{"result":1}' });
+    await pausing;
+    rest.mockRestore();
+    await env.BLOCK_TEMPLATE.getByName("main").pause(false);
   });
 
   it("stays paused when every object starts anew", async () => {

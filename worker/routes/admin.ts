@@ -48,6 +48,7 @@ export function adminRoutes(app: Hono<{ Bindings: Env }>): void {
   app.post("/admin/unresolved", async (context) => await settle(context));
   app.post("/admin/reconcile", async ({ env }) => {
     const shards = await everyShard(env);
+    await env.POOL_ADMIN.getByName("main").noted("reconcile", { shards });
     const records = await Promise.all(shards.map(async (shard) => await verifierShard(env, shard).reconcile()));
     return answer({ records: records.reduce((sum, count) => sum + count, 0) });
   });
@@ -63,6 +64,7 @@ async function settle({ env, req }: AdminContext): Promise<Response> {
   }
   const { action, ids, note } = parsed.output;
   const known = new Set(await everyShard(env));
+  await env.POOL_ADMIN.getByName("main").noted("unresolved", { action, ids, note });
   const byShard = Map.groupBy(ids, (id) => Number(id.split(":")[0]));
   const settled = await Promise.all(
     [...byShard].map(async ([shard, list]) => {
@@ -76,7 +78,6 @@ async function settle({ env, req }: AdminContext): Promise<Response> {
     }),
   );
   const done = new Set(settled.flat());
-  await env.POOL_ADMIN.getByName("main").noted("unresolved", { action, settled: [...done], note });
   return answer({ settled: [...done], notSettled: ids.filter((id) => !done.has(id)) });
 }
 
