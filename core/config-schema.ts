@@ -306,6 +306,7 @@ export const settingsSchema = v.object({
     v.strictObject({
       timeout: duration("120s", "1s", "24h"),
       loginTimeout: duration("10s", "1s", "5m"),
+      maxWorkers: count(2_048, 1, 16_384),
       // Off with false; null says the same where settings are JSON.
       vardiff: v.optional(v.nullable(v.union([v.literal(false), vardiff], VARDIFF)), {}),
     }),

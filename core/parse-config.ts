@@ -256,6 +256,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
       difficulty: settings.difficulty,
       timeoutMs: stratum.timeout,
       loginTimeoutMs: stratum.loginTimeout,
+      maxWorkers: stratum.maxWorkers,
       vardiff: vardiffOf(settings, problems),
     },
     getwork: settings.getwork,

@@ -24,6 +24,8 @@ export interface PoolConfig {
     readonly timeoutMs: number;
     /** A peer that has not logged in after this long is closed. */
     readonly loginTimeoutMs: number;
+    /** Worker names of one login that count apart; new ones beyond count as `0`. */
+    readonly maxWorkers: number;
     /** Null: there are no classes of difficulty, every share is worth `difficulty`. */
     readonly vardiff: VardiffConfig | null;
   };

@@ -209,11 +209,7 @@ export class InBandLogin implements ConnectionHost {
   }
 
   async verify(share: PendingShare): Promise<ShareVerdict> {
-    const verdict = await this.#submitter.submit(share, this.clock.nowMs());
-    if (verdict.kind === "unavailable") {
-      this.log.warn("a share was refused", { login: share.login, worker: share.worker, reason: verdict.reason });
-    }
-    return verdict;
+    return await this.#submitter.submit(share, this.clock.nowMs());
   }
 
   /** What is counted goes along with the connection; before its first valid share there is nothing to count. */

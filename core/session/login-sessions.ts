@@ -30,6 +30,7 @@ import { type ConnectionHost, type Peer, RESTART_CLOSE, StratumConnection } from
 import { SubmitTallies } from "./submit-tallies.ts";
 import { UnfinishedLogins } from "./unfinished-logins.ts";
 import { type Subscribe, WorkFeed } from "./work-feed.ts";
+import { WorkerNames } from "./worker-names.ts";
 
 /** An HTTP miner polls every half second; one that has not come back for this long has left. */
 const GETWORK_LISTENS_MS = 30_000;
@@ -99,6 +100,7 @@ export class LoginSessions implements ConnectionHost {
   readonly #paused: KeptValue;
   readonly #conduct: ConductReports;
   readonly #renamed = new RenamedWorkers();
+  readonly #names: WorkerNames;
   readonly #turnedAway = new BoundedMap<Client, { readonly untilMs: number; readonly reason: string }>(MAX_TURNED_AWAY);
   #getworkUntilMs = 0;
 
@@ -113,6 +115,7 @@ export class LoginSessions implements ConnectionHost {
     this.#tallies = new SubmitTallies(ports.history, ports.kept("getworkTally"), log);
     const { name, lender } = ports;
     this.#extranonces = new ExtranoncePool(name, lender, ports.kept("extranonces"), clock, () => this.#inUse(null));
+    this.#names = new WorkerNames(config.stratum.maxWorkers, clock);
     this.#classes = new LastClasses(ports.kept("classes"));
     this.#deadlines = new Deadlines(config.stratum);
     this.#paused = ports.kept("paused");
@@ -298,8 +301,9 @@ export class LoginSessions implements ConnectionHost {
   }
 
   reportedHashrate(connection: StratumConnection, worker: string, rate: number): void {
-    if (connection.lasts) connection.noteHashrate(worker, rate);
-    else if (this.gate(connection).proven) this.#reported.noteLoose(worker, rate, this.clock.nowMs());
+    const name = this.#names.of(worker);
+    if (connection.lasts) connection.noteHashrate(name, rate);
+    else if (this.gate(connection).proven) this.#reported.noteLoose(name, rate, this.clock.nowMs());
   }
 
   renamed(login: string, worker: NamedWorker): void {
@@ -311,10 +315,9 @@ export class LoginSessions implements ConnectionHost {
   }
 
   async verify(share: PendingShare): Promise<ShareVerdict> {
-    const verdict = await this.#submitter.submit(share, this.clock.nowMs());
-    if (verdict.kind === "unavailable") {
-      this.log.warn("a share was refused", { login: share.login, worker: share.worker, reason: verdict.reason });
-    }
+    const worker = this.#names.of(share.worker);
+    const verdict = await this.#submitter.submit({ ...share, worker }, this.clock.nowMs());
+    if (verdict.kind === "accepted") this.#names.note(worker);
     return verdict;
   }
 
@@ -328,8 +331,9 @@ export class LoginSessions implements ConnectionHost {
     if (verdict !== "accepted" && !this.gate(connection).proven) return;
     if (verdict === "stale") this.#submitter.noteStale();
     this.#tallies.settleFinished(nowMs, () => this.live());
-    if (connection.lasts) connection.count(worker, verdict, work);
-    else this.#tallies.countLoose(nowMs, worker, verdict, work);
+    const name = this.#names.of(worker);
+    if (connection.lasts) connection.count(name, verdict, work);
+    else this.#tallies.countLoose(nowMs, name, verdict, work);
   }
 
   /** A share that was accepted on its claim has been refuted since. @param client whose it was, where that is known */

@@ -1,5 +1,6 @@
 import { type Clock, sleep } from "../clock.ts";
 import { claimOf, type ResultOf } from "../shares/judgement.ts";
+import type { Logger } from "../log.ts";
 import { shardOf, verifierName } from "../shares/shards.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 import type { PendingShare } from "../stratum/session.ts";
@@ -15,6 +16,7 @@ export type SubmitAttempt = (verifier: string, submission: ShareSubmission) => P
 
 export interface SubmitterPorts {
   readonly clock: Clock;
+  readonly log: Pick<Logger, "warn">;
   /** Verifiers of the pool. */
   readonly shards: number;
   readonly submit: SubmitAttempt;
@@ -45,6 +47,14 @@ export class ShareSubmitter {
    * the submission, and every further one `retry`: what an earlier attempt recorded then counts as accepted, not as duplicate.
    */
   async submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
+    const verdict = await this.#submit(share, nowMs);
+    if (verdict.kind === "unavailable") {
+      this.#ports.log.warn("a share was refused", { login: share.login, worker: share.worker, reason: verdict.reason });
+    }
+    return verdict;
+  }
+
+  async #submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
     const submission = { ...share, timestampMs: this.#uniqueMs(share.worker, nowMs), staleBefore: this.#staleBefore };
     this.#staleBefore = 0;
     const { clock, shards } = this.#ports;

@@ -42,6 +42,7 @@ describe("configuration", () => {
       difficulty: 2_000_000_000n,
       timeoutMs: 120_000,
       loginTimeoutMs: 10_000,
+      maxWorkers: 2_048,
       vardiff: {
         targetTimeMs: 30_000,
         retargetTimeMs: 60_000,

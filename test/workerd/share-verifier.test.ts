@@ -186,6 +186,7 @@ describe("the way of a share in workerd", () => {
     if (!first || !second) throw new Error("two are needed");
     const submitter = new ShareSubmitter({
       clock: systemClock,
+      log: { warn: () => undefined },
       shards: 1,
       resultOf: () => new Uint8Array(32).fill(0xff),
       submit: (name, share) => env.SHARE_VERIFIER.getByName(name).submit(share),

@@ -338,3 +338,21 @@ describe("lists and live sessions", () => {
     expect(await other.ask(GET_WORK)).toEqual([WORK(1)]);
   });
 });
+
+const submitAs = (worker: string, n: number) => {
+  const nonce = `0x${n.toString(16).padStart(16, "0")}`;
+  return `{"id":${n},"method":"eth_submitWork","params":["${nonce}","${headerOf(1)}","${MIX}"],"worker":"${worker}"}\n`;
+};
+
+it("counts more worker names than stratum.maxWorkers as 0, and those that have a share as themselves", async () => {
+  const client = await StratumClient.connect(PATH);
+  await client.ask(LOGIN_LINE, 2);
+  for (let first = 1; first <= 2_048; first += 64) {
+    client.send(Array.from({ length: 64 }, (_, at) => submitAs(`rig-${first + at}`, first + at)).join(""));
+    await client.read(64);
+  }
+  world.shares = [];
+  client.send(submitAs("one-more", 3_000) + submitAs("rig-5", 3_001));
+  await client.read(2);
+  expect(world.shares.map(({ worker }) => worker)).toEqual(["0", "rig-5"]);
+});

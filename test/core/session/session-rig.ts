@@ -42,7 +42,7 @@ export const submit = (id: number, digit = "a", more = "") =>
 
 export const CONFIG: SessionConfig = {
   chain: customChain({ name: "test" }),
-  stratum: { difficulty: 2_000_000_000n, timeoutMs: 120_000, loginTimeoutMs: 10_000, vardiff: null },
+  stratum: { difficulty: 2_000_000_000n, timeoutMs: 120_000, loginTimeoutMs: 10_000, maxWorkers: 2_048, vardiff: null },
   work: {
     terms: { poolDifficulty: 2_000_000_000n, classTable: 1 },
     upstreams: [],

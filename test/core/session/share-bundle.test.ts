@@ -22,6 +22,7 @@ function setUp(options: { readonly knowsBundles?: boolean; readonly slow?: strin
   const note = (shares: readonly ShareSubmission[]) => calls.push({ shares, atMs: clock.nowMs() - startMs });
   const submitter = new ShareSubmitter({
     clock,
+    log: { warn: () => undefined },
     shards: 1,
     resultOf: (_header, _nonce, mixDigest) => new Uint8Array(32).fill(mixDigest === BLOCK ? 0 : 0xff),
     submit: async (_, share) => {
