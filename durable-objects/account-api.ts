@@ -1,8 +1,16 @@
 import { DurableObject } from "cloudflare:workers";
+import {
+  AccountSettings,
+  settingsTerms,
+  type SettingsBody,
+  type SettingsOutcome,
+} from "../core/accounts/account-settings.ts";
 import { AccountView, type AccountRoute } from "../core/api/account-view.ts";
 import type { DatedBody } from "../core/api/pool-routes.ts";
+import { createNodeRpc } from "../core/work/node-rpc.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
+import { httpPost } from "./platform/http-post.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import type { AccountApiRpc } from "./rpc.ts";
 
@@ -12,10 +20,30 @@ import type { AccountApiRpc } from "./rpc.ts";
  */
 export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
   #view: AccountView | null = null;
+  #settings: AccountSettings | null = null;
 
   async body(login: string, route: AccountRoute = "account"): Promise<DatedBody | null> {
     this.#view ??= this.#open(login);
     return await this.#view.body(Date.now(), route);
+  }
+
+  async settings(login: string): Promise<SettingsBody> {
+    return await this.#settingsOf(login).shown();
+  }
+
+  async changeSettings(login: string, body: string, pool: string): Promise<SettingsOutcome> {
+    return await this.#settingsOf(login).change(body, pool);
+  }
+
+  #settingsOf(login: string): AccountSettings {
+    const config = loadConfig(this.env);
+    this.#settings ??= new AccountSettings(settingsTerms(config), login, {
+      redis: ledgerClient(this.env, config),
+      nodes: config.work.upstreams.map((upstream) => createNodeRpc(upstream, httpPost)),
+      nowMs: Date.now,
+      paused: async () => (await this.env.POOL_ADMIN.getByName("main").pauseState()).paused,
+    });
+    return this.#settings;
   }
 
   #open(login: string): AccountView {

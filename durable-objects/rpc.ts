@@ -2,6 +2,7 @@
  * The calls between the Durable Objects. Plain data only: what crosses here is structured-cloned, and during a deploy
  * both sides may run different versions, so fields are added, never renamed.
  */
+import type { SettingsBody, SettingsOutcome } from "../core/accounts/account-settings.ts";
 import type { SessionFigures } from "../core/api/account-history.ts";
 import type { AccountRoute } from "../core/api/account-view.ts";
 import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
@@ -171,6 +172,10 @@ export interface PoolApiRpc {
 export interface AccountApiRpc {
   /** `/api/accounts/<login>` and what is below it; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
   body(login: string, route?: AccountRoute): Promise<DatedBody | null>;
+  /** Rejects while the ledger cannot be asked. */
+  settings(login: string): Promise<SettingsBody>;
+  /** @param body of the POST @param pool host that was asked */
+  changeSettings(login: string, body: string, pool: string): Promise<SettingsOutcome>;
 }
 
 /** One object, `idFromName("main")`: takes found blocks from candidate to balance. */

@@ -9,6 +9,7 @@ import { apiRoutes } from "./routes/api.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { notifyRoutes } from "./routes/notify.ts";
 import { redisRoutes } from "./routes/redis.ts";
+import { settingsRoutes } from "./routes/settings.ts";
 import { stratumRoutes } from "./routes/stratum.ts";
 
 export { AccountApi } from "../durable-objects/account-api.ts";
@@ -45,7 +46,8 @@ app.use(async (context, next) => {
   }
   return next();
 });
-for (const routes of [healthRoutes, adminRoutes, notifyRoutes, apiRoutes, redisRoutes, stratumRoutes]) routes(app);
+for (const routes of [healthRoutes, adminRoutes, notifyRoutes, settingsRoutes, apiRoutes, redisRoutes, stratumRoutes])
+  routes(app);
 
 export default {
   fetch: app.fetch,

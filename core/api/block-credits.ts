@@ -1,13 +1,13 @@
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
-import type { BlockEntry } from "./entries.ts";
+import { withoutHidden, type BlockEntry } from "./entries.ts";
 import { parseInteger } from "./json.ts";
 import { asCount, asHash, asList } from "./replies.ts";
 
 /** `/api/blocks/<height>/<hash>`: who was credited what for a block. */
 export interface BlockCredits extends BlockEntry {
   readonly immature: boolean;
-  /** Logins that were credited. */
+  /** Logins that were credited, those among them that want to be in no list. */
   readonly creditsTotal: number;
   /** Shannon, the largest first; some of them only where there are more than 2,000. */
   readonly credits: readonly { readonly login: string; readonly amount: number | bigint }[];
@@ -22,6 +22,7 @@ export async function readCredits(
   coin: string,
   block: BlockEntry,
   immature: boolean,
+  hidden: ReadonlySet<string>,
 ): Promise<BlockCredits> {
   const key = keyOf(ledgerKeys(coin), block, immature);
   const [length, page] = await redis.pipeline([
@@ -30,10 +31,11 @@ export async function readCredits(
   ]);
   const [, pairs] = asList(page);
   const credits = [...asHash(Array.isArray(pairs) ? pairs : null)]
+    .filter(([login]) => !hidden.has(login))
     .map(([login, amount]) => ({ login, amount: parseInteger(amount) ?? 0 }))
     .toSorted((a, b) => (a.amount < b.amount ? 1 : a.amount > b.amount ? -1 : 0))
     .slice(0, MOST_CREDITS);
-  return { ...block, immature, creditsTotal: asCount(length), credits };
+  return { ...withoutHidden(block, hidden), immature, creditsTotal: asCount(length), credits };
 }
 
 function keyOf(keys: LedgerKeys, { height, hash }: BlockEntry, immature: boolean): string {

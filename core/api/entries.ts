@@ -70,6 +70,10 @@ export function effortOf(shares: number | bigint, difficulty: number | bigint): 
   return Number(difficulty) > 0 ? Number(shares) / Number(difficulty) : 0;
 }
 
+/** A block of a hidden login does not say whose it is. */
+export const withoutHidden = (block: BlockEntry, hidden: ReadonlySet<string>): BlockEntry =>
+  block.finder !== null && hidden.has(block.finder) ? { ...block, finder: null } : block;
+
 /** `nonce:powHash:mixDigest:ts:roundDiff:totalShares`, score height. */
 export function candidateEntries(entries: readonly Scored[], terms: TermsById = new Map()): BlockEntry[] {
   return parsed(entries, 6, ([nonce, , , timestamp, difficulty, shares], height) => ({

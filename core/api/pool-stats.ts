@@ -10,6 +10,7 @@ import {
   luckWindows,
   nodeEntries,
   paymentEntries,
+  withoutHidden,
   type BlockEntry,
   type Luck,
   type PaymentEntry,
@@ -36,6 +37,8 @@ interface Books {
   readonly matured: readonly BlockEntry[];
   readonly payments: readonly PaymentEntry[];
   readonly luck: Readonly<Record<string, Luck>>;
+  /** Logins that want to be in no list. */
+  readonly hidden: ReadonlySet<string>;
 }
 
 /** Everything that the pool's routes show, read from the ledger at one moment. */
@@ -71,7 +74,7 @@ const BOOKS_MAX_AGE_MS = 60_000;
 /** Seconds of a bucket of the pool's hashrate window. */
 const BUCKET_S = 20;
 
-const NO_BOOKS: Books = { candidates: [], immature: [], matured: [], payments: [], luck: {} };
+const NO_BOOKS: Books = { candidates: [], immature: [], matured: [], payments: [], luck: {}, hidden: new Set() };
 
 /** What the routes show while there is nothing to show. */
 export const EMPTY_SNAPSHOT: PoolSnapshot = {
@@ -95,7 +98,7 @@ export const EMPTY_SNAPSHOT: PoolSnapshot = {
 };
 
 /**
- * Reads the pool's statistics from the ledger. A reading costs 8 or 9 commands (at most 5 more after a block or payment), whatever the
+ * Reads the pool's statistics from the ledger. A reading costs 8 or 9 commands (at most 6 more after a block or payment), whatever the
  * number of miners, of shares kept and of blocks: the hashrate window is kept folded (see {@link HashrateWindow}), and the lists of
  * blocks and payments are read again only when their sizes changed. Every move of a block changes a size, as matured blocks only grow.
  */
@@ -158,25 +161,29 @@ export class PoolStats {
     const keys = this.#keys;
     // Luck looks back further than the list of matured blocks may show.
     const maturedCount = Math.max(blocks, ...windows);
-    const [candidateList, immatureList, maturedList, paymentList] = await redis.pipeline([
+    const [candidateList, immatureList, maturedList, paymentList, hiddenLogins] = await redis.pipeline([
       newest(keys.candidates, MAX_OPEN_BLOCKS),
       newest(keys.immature, MAX_OPEN_BLOCKS),
       newest(keys.matured, maturedCount),
       newest(keys.payments, payments),
+      ["SMEMBERS", keys.hiddenLogins],
     ]);
+    const hidden = new Set(asList(hiddenLogins).map(String));
+    const shown = (list: readonly BlockEntry[]) => list.map((block) => withoutHidden(block, hidden));
     const lists = [asScored(candidateList), asScored(immatureList), asScored(maturedList)] as const;
     const terms = await this.#readTerms(redis, [
       ...candidateIds(lists[0]),
       ...blockIds(lists[1]),
       ...blockIds(lists[2].slice(0, blocks)),
     ]);
-    const immature = blockEntries(lists[1], terms);
-    const matured = blockEntries(lists[2], terms);
+    const immature = shown(blockEntries(lists[1], terms));
+    const matured = shown(blockEntries(lists[2], terms));
     this.#books = {
-      candidates: candidateEntries(lists[0], terms),
+      candidates: shown(candidateEntries(lists[0], terms)),
       immature,
       matured: matured.slice(0, blocks),
-      payments: paymentEntries(asScored(paymentList)),
+      payments: paymentEntries(asScored(paymentList)).filter(({ address = "" }) => !hidden.has(address)),
+      hidden,
       luck: windows.length === 0 ? {} : luckWindows([...immature, ...matured], windows),
     };
     this.#booksSizes = sizes;
@@ -198,15 +205,20 @@ export class PoolStats {
 
   #miners(nowS: number): Pick<PoolSnapshot, keyof ReturnType<typeof minersOf>> {
     const windowS = seconds(this.#config.api.hashrateWindowMs);
-    return minersOf(this.#window.activities(nowS), { nowS, windowS, coveredS: this.#window.coveredS(nowS) });
+    const { hidden } = this.#books;
+    return minersOf(this.#window.activities(nowS), { nowS, windowS, coveredS: this.#window.coveredS(nowS), hidden });
   }
 }
 
-/** Adds the workers of the window up by login. */
-function minersOf(
-  workers: ReadonlyMap<string, Activity>,
-  { nowS, windowS, coveredS }: { readonly nowS: number; readonly windowS: number; readonly coveredS: number },
-) {
+interface MinersTerms {
+  readonly nowS: number;
+  readonly windowS: number;
+  readonly coveredS: number;
+  readonly hidden: ReadonlySet<string>;
+}
+
+/** Adds the workers of the window up by login. Hidden ones count, and are not named. */
+function minersOf(workers: ReadonlyMap<string, Activity>, { nowS, windowS, coveredS, hidden }: MinersTerms) {
   const logins = new Map<string, Activity>();
   let workersOnline = 0;
   for (const [name, worker] of workers) {
@@ -227,7 +239,7 @@ function minersOf(
   for (const [login, { smallSum, firstTs, lastTs }] of [...logins].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     const hr = hashrate(smallSum, firstTs, nowS, windowS, coveredS);
     const offline = isOffline(lastTs, nowS, windowS);
-    miners[login] = { lastBeat: lastTs, hr, offline };
+    if (!hidden.has(login)) miners[login] = { lastBeat: lastTs, hr, offline };
     total += hr;
     firstShare = firstShare === 0 ? firstTs : Math.min(firstShare, firstTs);
     if (!offline) minersOnline += 1;

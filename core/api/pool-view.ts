@@ -144,7 +144,10 @@ export class PoolView {
     const { redis, config } = this.#deps;
     const credits =
       this.#credits.get(key) ??
-      new Cached(() => readCredits(redis, config.coin, block, isImmature), CREDITS_MAX_AGE_MS);
+      new Cached(() => {
+        const hidden = this.#readings.last?.pool.hidden ?? latest.pool.hidden;
+        return readCredits(redis, config.coin, block, isImmature, hidden);
+      }, CREDITS_MAX_AGE_MS);
     this.#credits.set(key, credits);
     return { body: encodeJson(await credits.get(this.#deps.nowMs())), atMs: takenAtMs };
   }

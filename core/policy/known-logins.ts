@@ -2,14 +2,12 @@ import { BoundedMap } from "../bounded-map.ts";
 import { type Clock, within } from "../clock.ts";
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
+import { ClientTurns } from "./client-turns.ts";
 
 /** Logins that are remembered, of either kind. */
 const REMEMBERED = 16_384;
-/** Clients whose questions are counted. */
-const REMEMBERED_CLIENTS = 4_096;
-/** Questions about logins that are not remembered: so many at once from one client, and one more in this time. */
-const BURST = 120;
-const ONE_MORE_MS = 500;
+/** Questions of one client about logins that are not remembered. */
+const QUESTIONS = { burst: 120, oneMoreMs: 500 };
 /** Nobody waits longer than this to be told apart from a stranger. */
 const PATIENCE_MS = 1_000;
 /** A ledger that did not answer is left alone for this long. */
@@ -27,7 +25,7 @@ export class KnownLogins {
   /** An account never goes away again. */
   readonly #known = new BoundedMap<string, true>(REMEMBERED);
   readonly #unknownUntilMs = new BoundedMap<string, number>(REMEMBERED);
-  readonly #clients = new BoundedMap<string, { left: number; sinceMs: number }>(REMEMBERED_CLIENTS);
+  readonly #questions = new ClientTurns(QUESTIONS);
   #sickUntilMs = 0;
 
   constructor(clock: Clock) {
@@ -44,7 +42,7 @@ export class KnownLogins {
     const nowMs = this.#clock.nowMs();
     if (this.#known.has(login) || nowMs < this.#sickUntilMs) return "known";
     if (nowMs < (this.#unknownUntilMs.get(login) ?? 0)) return "unknown";
-    if (!this.#mayAsk(ip, nowMs)) return "unasked";
+    if (!this.#questions.take(ip, nowMs)) return "unasked";
     const asked = redis.command(["EXISTS", ledgerKeys(coin).miner(login)]).catch(() => null);
     const answer = await within(this.#clock, PATIENCE_MS, asked, null);
     if (answer === null) {
@@ -57,13 +55,5 @@ export class KnownLogins {
     }
     this.#unknownUntilMs.set(login, this.#clock.nowMs() + unknownForMs);
     return "unknown";
-  }
-
-  #mayAsk(ip: string, nowMs: number): boolean {
-    const { left, sinceMs } = this.#clients.get(ip) ?? { left: BURST, sinceMs: nowMs };
-    const now = Math.min(BURST, left + (nowMs - sinceMs) / ONE_MORE_MS);
-    const may = now >= 1;
-    this.#clients.set(ip, { left: may ? now - 1 : now, sinceMs: nowMs });
-    return may;
   }
 }

@@ -48,7 +48,7 @@ describe("the API", () => {
     const redis = new MemoryRedis();
     await redis.pipeline(FIXED_LEDGER);
     const stats = new PoolStats(API_CONFIG);
-    expect((await stats.read(redis, NOW_MS, 1000)).commands).toBe(12);
+    expect((await stats.read(redis, NOW_MS, 1000)).commands).toBe(13);
     expect((await stats.read(redis, NOW_MS + 5000, 1000)).commands).toBe(9);
     await redis.command(["ZADD", "eth:blocks:candidates", 107, "0x9:0x9:0x9:9:9:9"]);
     const after = await stats.read(redis, NOW_MS + 10_000, 1000);

@@ -248,7 +248,7 @@ describe("scripts", () => {
 test("the embedded ledger carries what is sent to it and nothing more; the rest is unknown in Redis' own words", () => {
   const carried =
     "get set setnx del exists type rename expire pexpireat pexpiretime ttl scan flushall hset hsetnx hget hmget hgetall hvals hdel hincrby " +
-    "hlen hscan rpush lrange llen sadd srem smembers sscan zadd zincrby zrem zscore zmscore zcard zcount zrange zrevrange zrangebyscore zrevrangebyscore " +
+    "hlen hscan rpush lrange llen sadd srem sismember smembers sscan zadd zincrby zrem zscore zmscore zcard zcount zrange zrevrange zrangebyscore zrevrangebyscore " +
     "zremrangebyscore zscan eval evalsha ping";
   expect([...COMMANDS.keys()].toSorted()).toEqual(carried.split(" ").toSorted());
   expect(() => run("INCR", "k")).toThrow("ERR unknown command 'INCR', with args beginning with: 'k' ");

@@ -139,6 +139,7 @@ const SETS = [
   command("SADD", set!, some(member)),
   command("SREM", set!, some(member)),
   command("SMEMBERS", set!),
+  command("SISMEMBER", set!, member),
   command("SSCAN", set!, word("0"), word("COUNT"), word("1000"), maybe(word("MATCH"), pattern)),
 ];
 

@@ -15,6 +15,11 @@ export function ledgerKeys(coin: string) {
     /** Set of IPs, kept by the operator. */
     whitelist: key("whitelist"),
 
+    /** This pool's own. Set of logins that are in no list of the pool's. */
+    hiddenLogins: key("hidden"),
+    /** This pool's own. Set of logins that mine solo, where a solo upstream is configured. */
+    soloLogins: key("solo"),
+
     /** Sorted set of `nonce:powHash:mixDigest` by height: what was submitted in the last heights. */
     pow: key("pow"),
     /** Sorted set of `diff:login:id:ms` by ts. */
@@ -73,7 +78,7 @@ export function ledgerKeys(coin: string) {
     paymentsOf: (login: string) => key("payments", login),
     /** Sorted set of `login:amount` by ts. */
     pendingPayments: key("payments", "pending"),
-    /** Hash of a miner's own settings: `payoutthreshold` in Shannon. */
+    /** Hash of a miner's own settings: `payoutthreshold` in Shannon, and `nonce` (this pool's own) of its last signed change. */
     settings: (login: string) => key("settings", login),
     /** String: who pays out of this ledger; of the reference's payer `login:amount`. */
     paymentsLock: key("payments", "lock"),
@@ -94,7 +99,7 @@ const TYPES: readonly (readonly [RegExp, string])[] = [
   [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],
   [/^payments:lock$/, "string"],
   [/^payments:.*$/, "zset"],
-  [/^(blacklist|whitelist)$/, "set"],
+  [/^(blacklist|whitelist|hidden|solo)$/, "set"],
 ];
 
 /** @returns the Redis type that a key of the books must have, undefined for a key that is none of theirs */

@@ -11,6 +11,7 @@ import {
   hsetnx,
   hvals,
   sadd,
+  sismember,
   smembers,
   srem,
 } from "./commands/hashes-and-sets.ts";
@@ -75,6 +76,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     // Sets
     sadd: write(-3, sadd), // books; operator: blacklist, whitelist
     srem: write(-3, srem), // operator: blacklist, whitelist
+    sismember: read(3, sismember), // api: what a miner has set
     smembers: read(2, smembers), // api: blacklist, whitelist; reference
     sscan: read(-3, scanEntries("set")), // books
 

@@ -1,3 +1,4 @@
+import { payoutThresholdOf } from "../../accounts/settings-books.ts";
 import { bookMap, textList } from "../../ledger/books/scan.ts";
 import { ledgerKeys, type LedgerKeys } from "../../ledger/contract/keys.ts";
 import { RedisReplyError, type RedisPort } from "../../ledger/contract/redis-port.ts";
@@ -198,13 +199,4 @@ function payeeOf(login: string, account: unknown, threshold: unknown): Payee | n
   if (![balance, pending, paid].every((value) => value !== undefined && /^-?\d{1,18}$/.test(value))) return null;
   const own = payoutThresholdOf(threshold);
   return { login, balance: BigInt(balance ?? 0), gone: BigInt(pending ?? 0) + BigInt(paid ?? 0), threshold: own };
-}
-
-/**
- * A miner's own payout threshold, as its settings have it.
- * @param stored the field `payoutthreshold` of `<coin>:settings:<login>`, Shannon @returns null where there is none that can be read
- */
-function payoutThresholdOf(stored: unknown): bigint | null {
-  const text = textOf(stored);
-  return /^[1-9]\d{0,17}$/.test(text) ? BigInt(text) : null;
 }

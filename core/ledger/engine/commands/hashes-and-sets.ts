@@ -87,6 +87,11 @@ export function srem({ space, args: [key = "", ...names] }: Call): Reply {
   return space.removeAll(space.typed(key, "set"), names);
 }
 
+export function sismember({ space, args: [key = "", name = ""] }: Call): Reply {
+  const row = space.typed(key, "set");
+  return row && space.entry(row.id, name) !== undefined ? 1 : 0;
+}
+
 export function smembers({ space, args: [key = ""] }: Call): Reply {
   const row = space.typed(key, "set");
   return row ? space.entries(row.id).map(({ name }) => name) : [];

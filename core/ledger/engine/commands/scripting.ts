@@ -3,6 +3,7 @@ import type { LedgerScript } from "../../contract/scripts/script.ts";
 import type { Call, Reply } from "../command.ts";
 import { NO_SCRIPT, NOT_AN_INTEGER, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
+import { changeSettings } from "../twins/change-settings.ts";
 import { execUnchanged } from "../twins/exec-unchanged.ts";
 import { foldHashrate } from "../twins/fold-hashrate.ts";
 import { closePayment, debitPayment, lockPayments } from "../twins/payments.ts";
@@ -31,6 +32,7 @@ const TWINS: Readonly<Record<keyof typeof LEDGER_SCRIPTS, Twin>> = {
   "lock-payments": lockPayments,
   "debit-payment": debitPayment,
   "close-payment": closePayment,
+  "change-settings": changeSettings,
 };
 const twins = new Map<string, Twin>(Object.entries(TWINS));
 const scripts = Object.values(LEDGER_SCRIPTS);

@@ -85,6 +85,14 @@ export class ScriptCalls {
     this.#space.removeAll(this.#read(key, "zset"), [member]);
   }
 
+  /** SADD or SREM. */
+  setMember(key: string, member: string, wanted: boolean): void {
+    const row = this.#read(key, "set");
+    if (!wanted) this.#space.removeAll(row, [member]);
+    else if (row === null || this.#space.entry(row.id, member) === undefined)
+      this.#space.put(this.#space.open(key, "set").id, member, null);
+  }
+
   rpushx(key: string, values: readonly string[]): void {
     if (this.#read(key, "list")) pushLast(this.#space, key, values);
   }
@@ -101,7 +109,7 @@ export class ScriptCalls {
     this.#space.dropKey(key);
   }
 
-  #read(key: string, type: "hash" | "list" | "zset"): KeyRow | null {
+  #read(key: string, type: "hash" | "list" | "set" | "zset"): KeyRow | null {
     this.billed += 1;
     return this.#space.typed(key, type);
   }
