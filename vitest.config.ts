@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -5,6 +6,7 @@ import { defineConfig } from "vitest/config";
 // Tests whose name ends in .redis.test.ts or .browser.test.ts need a program that npm cannot bring (redis-server, Chromium).
 const installed = ["**/node_modules/**"];
 const further = ["**/*.slow.test.ts", "**/*.redis.test.ts", "**/*.browser.test.ts", ...installed];
+// One file at a time, and after everything else.
 const wholeProcesses = { fileParallelism: false, testTimeout: 180_000, sequence: { groupOrder: 1 } };
 const node = (name: string, include: string[], exclude = further) => ({
   test: { name, include, exclude, environment: "node" },
@@ -14,6 +16,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // One more than a small machine has cores: half of the tests wait for clocks, sockets and other processes.
+    maxWorkers: Math.max(3, availableParallelism()),
     projects: [
       node("core", ["test/core/**/*.test.ts"]),
       node("wasm", ["wasm/test/**/*.test.ts"]),
@@ -29,8 +33,15 @@ export default defineConfig({
         ],
         test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
       },
-      // Whole processes on real ports: one file at a time, and after everything else.
-      { test: { ...node("e2e", ["test/e2e/**/*.test.ts"]).test, ...wholeProcesses } },
+      // Whole processes on ports of their own, with time for a machine that does something else as well.
+      {
+        test: {
+          ...node("e2e", ["test/e2e/**/*.test.ts"]).test,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          globalSetup: ["test/e2e/support/bundle-once.ts"],
+        },
+      },
       { test: { ...node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], installed).test, ...wholeProcesses } },
       { test: { ...node("slow", ["wasm/test/**/*.slow.test.ts"], installed).test, testTimeout: 180_000 } },
       // Programs of others (Go): what they make of a chain, against what the pool makes of it.

@@ -10,9 +10,15 @@ const projects = ["core", "wasm", "bridge", "ledger", "workerd", "e2e"];
 const env = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" };
 const vitest = join(import.meta.dirname, "..", "node_modules", "vitest", "vitest.mjs");
 
+const given = process.argv.slice(2);
+const reporters = [
+  ...(given.some((word) => word.startsWith("--reporter")) ? [] : ["--reporter=default"]),
+  `--reporter=${join(import.meta.dirname, "group-progress.ts")}`,
+];
+
 const { status } = spawnSync(
   process.execPath,
-  [vitest, "run", ...projects.flatMap((name) => ["--project", name]), ...process.argv.slice(2)],
+  [vitest, "run", ...projects.flatMap((name) => ["--project", name]), ...reporters, ...given],
   { stdio: "inherit", env },
 );
 
