@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 /** Programs of others, built once and kept with what `npm install` brings. */
@@ -36,4 +37,31 @@ export async function installGeth(): Promise<string> {
   const source = "github.com/ethereum/go-ethereum/cmd/geth@v1.10.26";
   await run("go", ["install", "-ldflags=-checklinkname=0", source], KEPT, { ...process.env, GOBIN: KEPT });
   return join(KEPT, "geth");
+}
+
+/** A Python with packages of PyPI, in an environment of its own. @returns the interpreter */
+export async function pythonWith(packages: readonly string[]): Promise<string> {
+  const environment = join(KEPT, "python");
+  const python = join(environment, "bin", "python");
+  const done = join(environment, packages.join("+"));
+  if (existsSync(done)) return python;
+  await mkdir(KEPT, { recursive: true });
+  await run("python3", ["-m", "venv", environment], KEPT);
+  await run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages], KEPT);
+  await writeFile(done, "");
+  return python;
+}
+
+/** websocat, from crates.io: the version that today's compilers take, without TLS. Some minutes the first time. @returns the program */
+export async function buildWebsocat(): Promise<string> {
+  const program = join(KEPT, "cargo", "bin", "websocat");
+  if (existsSync(program)) return program;
+  const version = ["websocat", "--version", "4.0.0-alpha3", "--no-default-features", "--debug", "--locked"];
+  await run("cargo", ["install", ...version, "--root", join(KEPT, "cargo")], ROOT);
+  return program;
+}
+
+/** Whether a program can be called by its name. */
+export function onPath(program: string): boolean {
+  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
