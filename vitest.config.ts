@@ -16,8 +16,8 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // One more than a small machine has cores: half of the tests wait for clocks, sockets and other processes.
-    maxWorkers: Math.max(3, availableParallelism()),
+    // Vitest leaves one core free, which is half of a small machine; half of the tests wait for clocks, sockets and other processes.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       node("core", ["test/core/**/*.test.ts"]),
       node("wasm", ["wasm/test/**/*.test.ts"]),
