@@ -233,7 +233,7 @@ export class PoolView {
     for (const [at, shard] of formerShards.entries()) this.#forgetIfEmpty(shard, former[at]);
     return judgeHealth({
       work: work.status === "fulfilled" ? work.value : String(work.reason),
-      embeddedShares: config.ledger.upstash === null ? (this.#readings.last?.pool.sharesKept ?? 0) : null,
+      embedded: config.ledger.upstash === null ? this.#embedded() : null,
       ledgerError: ledger.status === "fulfilled" ? null : String(ledger.reason),
       shards: shards.slice(0, configured.length),
       formerShards: formerShards.map((shard, at) => [shard, former[at] ?? "no answer"]),
@@ -259,6 +259,10 @@ export class PoolView {
     const answers = await this.#deps.redis.pipeline(commands).catch(() => commands.map(() => 1));
     const [anybody, ...known] = answers.map((answer) => Number(answer) > 0);
     return anybody === true ? new Set(asked.filter((_, at) => known[at])) : null;
+  }
+
+  #embedded() {
+    return { shares: this.#readings.last?.pool.sharesKept ?? 0, windowMs: this.#deps.config.api.hashrateWindowMs };
   }
 
   #forgetIfEmpty(shard: number, health: ShardHealth | string | undefined): void {

@@ -40,8 +40,8 @@ export interface HealthParts {
   readonly shards: readonly (ShardHealth | string)[];
   /** Shards that are no longer configured and may still hold something, by number. */
   readonly formerShards: readonly (readonly [shard: number, health: ShardHealth | string])[];
-  /** Shares of the hashrate window that the embedded ledger keeps; null where the ledger is a Redis. */
-  readonly embeddedShares: number | null;
+  /** What the embedded ledger keeps of the hashrate window; null where the ledger is a Redis. */
+  readonly embedded: { readonly shares: number; readonly windowMs: number } | null;
   /** Null: Redis answered. */
   readonly ledgerError: string | null;
   /** Oldest work that is handed out, ms. */
@@ -111,7 +111,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
       ...(work === null ? [] : nodeNotices(work)),
       ...(parts.invalidShares?.isProblem === false ? [parts.invalidShares.text] : []),
       ...(refuted === null ? [] : [refuted]),
-      ...embeddedNotices(parts.embeddedShares),
+      ...embeddedNotices(parts.embedded),
       ...shards.flatMap((shard, i) => (shard === null ? [] : loadNotices(shard, `shard ${i}`, shards.length))),
     ],
     work,
@@ -127,12 +127,29 @@ export function judgeHealth(parts: HealthParts): HealthReport {
 
 /** From this part of its bound on the embedded ledger is said to become too small: moving takes a day of somebody's time. */
 const EMBEDDED_WARNS = 0.6;
+/** Rows of a lone share, what of them is included a month, and what a Redis costs there (scripts/cost/prices.ts). */
+const ROWS = { aShare: 6, included: 50_000_000, usdPerMillion: 1 } as const;
+const REDIS_USD = 10;
+const MONTH_MS = 30 * 86_400_000;
 
-function embeddedNotices(shares: number | null): string[] {
-  if (shares === null || shares < MOST_INDEXED * EMBEDDED_WARNS) return [];
-  return [
-    `the embedded ledger keeps ${shares} shares of the hashrate window. Up to ${MOST_INDEXED} it finds them in memory; beyond, every reading of the figures and every sweep reads all of them. Before that, move the books to a Redis (npm run ledger -- export, import; then the secrets UPSTASH_REDIS_REST_URL and _TOKEN), shorten api.hashrateWindow, or raise difficulty`,
-  ];
+const MOVE =
+  "Move the books to a Redis (npm run ledger -- export, import; then the secrets UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN)";
+
+function embeddedNotices(embedded: HealthParts["embedded"]): string[] {
+  if (embedded === null) return [];
+  const { shares, windowMs } = embedded;
+  const rows = (shares / windowMs) * MONTH_MS * ROWS.aShare;
+  const usd = (Math.max(0, rows - ROWS.included) / 1_000_000) * ROWS.usdPerMillion;
+  const notices: string[] = [];
+  if (usd > REDIS_USD)
+    notices.push(
+      `at this rate the embedded ledger writes up to ${Math.round(rows / 1_000_000)} million rows a month, $${Math.round(usd)} beyond what is included, where Upstash has plans from $${REDIS_USD}. ${MOVE}, or raise difficulty`,
+    );
+  if (shares >= MOST_INDEXED * EMBEDDED_WARNS)
+    notices.push(
+      `the embedded ledger keeps ${shares} shares of the hashrate window. Up to ${MOST_INDEXED} it finds them in memory; beyond, every reading of the figures and every sweep reads all of them. ${MOVE}, shorten api.hashrateWindow, or raise difficulty`,
+    );
+  return notices;
 }
 
 function problemsOf(shard: ShardHealth | string, name: string, nowMs: number): string[] {

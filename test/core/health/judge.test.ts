@@ -21,7 +21,7 @@ const PARTS: HealthParts = {
   work: WORK,
   shards: [SHARD, SHARD],
   formerShards: [],
-  embeddedShares: null,
+  embedded: null,
   ledgerError: null,
   maxWorkAgeMs: 60_000,
   unlocker: null,
@@ -259,8 +259,10 @@ describe("health", () => {
   });
 });
 
-const noticesAt = (embeddedShares: number | null) =>
-  judgeHealth({ ...PARTS, work: { ...WORK, upstreams: [WELL] }, embeddedShares }).notices;
+const noticesAt = (shares: number | null) => {
+  const embedded = shares === null ? null : { shares, windowMs: 1_800_000 };
+  return judgeHealth({ ...PARTS, work: { ...WORK, upstreams: [WELL] }, embedded }).notices;
+};
 
 describe("notices of load", () => {
   it("advise another shard where shares wait for one, by what was measured, and leave the pool healthy", () => {
@@ -276,8 +278,12 @@ describe("notices of load", () => {
   });
 
   it("say when the embedded ledger is about to be too small", () => {
-    expect([null, 0, 89_999].map(noticesAt)).toEqual([[], [], []]);
-    expect(noticesAt(90_000)[0]).toContain(
+    expect([null, 0, 6_900].map(noticesAt)).toEqual([[], [], []]);
+    expect(noticesAt(7_000)).toEqual([
+      expect.stringContaining("up to 60 million rows a month, $10 beyond what is included"),
+    ]);
+    expect(noticesAt(89_999)).toEqual([expect.stringContaining("up to 778 million rows a month, $728 beyond")]);
+    expect(noticesAt(90_000)[1]).toContain(
       "the embedded ledger keeps 90000 shares of the hashrate window. Up to 150000",
     );
   });
