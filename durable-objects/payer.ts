@@ -62,7 +62,7 @@ export class Payer extends DurableObject<Env> implements PayerRpc {
   async command(account: string, command: PayoutCommand): Promise<PayoutOutcome> {
     const parts = this.#of(account);
     if (parts === null) return { ok: false, message: "payments are switched off" };
-    const outcome = await runCommand(parts.payer, command);
+    const outcome = await parts.loop.exclusive(() => runCommand(parts.payer, command));
     await this.#storage.setAlarm(Date.now());
     return outcome;
   }

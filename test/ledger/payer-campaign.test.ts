@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
-import { payerCampaign } from "../support/payouts/payer-campaign.ts";
+import { addUp, payerCampaign } from "../support/payouts/payer-campaign.ts";
+import { ACCOUNT, PayerPool } from "../support/payouts/payer-pool.ts";
+import { loginAt } from "../support/payouts/unlocker-pool.ts";
 
-const SEEDS = Number(process.env["EDGEPOOL_PAYER_SEEDS"] ?? 12);
+const SEEDS = Number(process.env["EDGEPOOL_PAYER_SEEDS"] ?? 8);
 const PAYEES = Number(process.env["EDGEPOOL_PAYER_PAYEES"] ?? 20);
 const ROUNDS = Number(process.env["EDGEPOOL_PAYER_ROUNDS"] ?? 60);
 const FIRST = Number(process.env["EDGEPOOL_PAYER_FIRST"] ?? 1);
@@ -19,3 +21,28 @@ test(
     }
   },
 );
+
+// Killed after a step is killed before the next one: nothing lies between.
+test("killed after each single step of two payments' lives, the end is the same", { timeout: 600_000 }, async () => {
+  const credited = new Map([
+    [loginAt(1), 700_000_000n],
+    [loginAt(2), 600_000_000n],
+  ]);
+  let steps = 0;
+  for (let died = true; died; steps += 1) {
+    const pool = new PayerPool(embeddedLedger(), { settings: { finalDepth: 12 } });
+    pool.chain.funds.set(ACCOUNT, 10n ** 20n);
+    for (const [login, amount] of credited) await pool.credit(login, amount);
+    Object.assign(pool, { life: steps + 1, killAfter: true });
+    died = false;
+    for (let round = 0; round < 14; round += 1) {
+      died = (await pool.run()) || died;
+      pool.chain.mine(2);
+      pool.nowMs += 61_000;
+    }
+    expect({ steps, wrong: await addUp(pool, credited) }).toEqual({ steps, wrong: [] });
+    expect(pool.payer.store.open().payments).toEqual([]);
+    expect(pool.chain.count(ACCOUNT)).toBe(2);
+  }
+  expect(steps).toBeGreaterThan(60);
+});

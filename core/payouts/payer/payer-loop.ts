@@ -52,6 +52,21 @@ export class PayerLoop {
     await this.#running;
   }
 
+  /** Does something while no run is under way, and lets none begin: a run would write over what it changes. */
+  async exclusive<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#running !== null) await this.#running.catch(() => undefined);
+    const result = work();
+    this.#running = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await result;
+    } finally {
+      this.#running = null;
+    }
+  }
+
   async #runOnce(): Promise<void> {
     const { alarm, drain, intervalMs, nowMs, run } = this.#deps;
     const { soon, heldBy } = await run();

@@ -68,14 +68,18 @@ export function readStatus(stored: string | null, account: string): PayerStatus 
 
 /** What waits longer than this is a problem on `/health`. */
 const PATIENCE_MS = 3_600_000;
+/** Nodes and ledger may be away for so long before the payer calls it a problem: others have named them by then. */
+const OUTAGE_MS = 600_000;
 
 /** What an operator has to know, in words. */
 export function payerProblems(status: PayerStatus, nowMs: number): string[] {
   const { paused, waiting, asking, walletShort, lastRunMs, lastSuccessMs, problems } = status;
-  const told = problems.map((problem) => `payer: ${problem}`);
-  const since = lastSuccessMs ?? lastRunMs;
-  if (since !== null && lastRunMs !== null && nowMs - since > PATIENCE_MS)
-    told.push(`payer: no run has come through for ${minutes(nowMs - since)} minutes`);
+  const told: string[] = [];
+  if (lastRunMs !== null && (lastSuccessMs === null || nowMs - lastSuccessMs > OUTAGE_MS)) {
+    told.push(...problems.map((problem) => `payer: ${problem}`));
+    if (lastSuccessMs !== null)
+      told.push(`payer: no run has come through for ${minutes(nowMs - lastSuccessMs)} minutes`);
+  }
   if (paused !== null) told.push(`payer: payments are paused: ${paused}`);
   if (walletShort !== null) told.push(`payer: the wallet is short of ${walletShort} Shannon`);
   if (asking > 0) told.push(`payer: ${asking} payment(s) need your decision: npm run payouts -- status`);

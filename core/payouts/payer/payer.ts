@@ -103,7 +103,13 @@ export class Payer {
     const paused = lock === null ? ((await this.#pausedBy(view)) ?? ready) : `payments:lock is held by ${lock}`;
     draft.paused = null;
     const { confirmations, finalDepth, replaceAfterMs } = settings;
-    const terms = { confirmations, finalDepth, replaceAfterMs, paused: paused !== null, nowMs: nowMs() };
+    const terms = {
+      confirmations,
+      finalDepth,
+      replaceAfterMs,
+      paused: paused !== null || first === undefined,
+      nowMs: nowMs(),
+    };
     const context: RunContext = { deps, store, books: this.#books, view, terms, blocked: false };
     await this.#follow(context, draft);
     const alarm = store.fact("alarm");
@@ -128,7 +134,7 @@ export class Payer {
     const byOperator = store.fact("paused") ?? store.fact("alarm");
     if (byOperator !== null) return byOperator;
     if (signer.problem !== null) return signer.problem;
-    if (well.length === 0) return "no node can be believed now";
+    if (well.length === 0) return null;
     const head = Math.max(...well.map((node) => node.head));
     store.setFact("head", String(head));
     const resumed = Number(store.fact("resumed_height") ?? -1);
@@ -142,7 +148,8 @@ export class Payer {
     if (this.store.fact("first_nonce") !== null) return null;
     const counts = new Set(well.flatMap(({ count, pendingCount }) => [count, pendingCount]));
     const [count] = counts;
-    if (count === undefined || !all) return "before the first payment every node has to answer";
+    if (count === undefined) return null;
+    if (!all) return "before the first payment every node has to answer";
     if (counts.size > 1) return "before the first payment the account must have no transaction under way";
     this.store.setFact("first_nonce", String(count));
     return null;

@@ -28,6 +28,9 @@ type Fact =
   | "head"
   | "status";
 
+/** The column `open`. */
+const [ENDED_ROW, OPEN_ROW, WATCHED_ROW] = [0, 1, 2];
+
 const dayOf = (ms: number): number => Math.floor(ms / 86_400_000);
 
 /** A new row, before its id. */
@@ -70,7 +73,7 @@ export class PaymentStore {
   }
 
   save(payment: Payment): void {
-    const open = ENDED.includes(payment.stage) ? 0 : 1;
+    const open = ENDED.includes(payment.stage) ? ENDED_ROW : payment.stage === "settled" ? WATCHED_ROW : OPEN_ROW;
     this.#sql.exec(
       "UPDATE payment SET open = ?, nonce = ?, body = ? WHERE id = ?",
       open,
@@ -115,9 +118,18 @@ export class PaymentStore {
 
   /** What has not ended, oldest first. @returns rows of another version by their id in `unreadable` */
   open(): { readonly payments: readonly Payment[]; readonly unreadable: readonly number[] } {
+    return this.#read("SELECT id, body FROM payment WHERE open > 0 ORDER BY id");
+  }
+
+  /** The same without those that are settled and only watched: of these there are a day and a half's. */
+  unsettled(): readonly Payment[] {
+    return this.#read("SELECT id, body FROM payment WHERE open = 1 ORDER BY id").payments;
+  }
+
+  #read(query: string): { readonly payments: readonly Payment[]; readonly unreadable: readonly number[] } {
     const payments: Payment[] = [];
     const unreadable: number[] = [];
-    for (const { id, body } of this.#sql.exec("SELECT id, body FROM payment WHERE open = 1 ORDER BY id")) {
+    for (const { id, body } of this.#sql.exec(query)) {
       const payment = decodePayment(String(body));
       if (payment === null) unreadable.push(Number(id));
       else payments.push(payment);

@@ -74,7 +74,7 @@ async function pay(context: RunContext, listed: Payee, progress: Progress): Prom
   };
   const own = listed.threshold ?? 0n;
   if (listed.balance <= (own > settings.threshold ? own : settings.threshold)) return true;
-  const open = store.open().payments;
+  const open = store.unsettled();
   const flying = open.filter(({ stage }) => IN_FLIGHT.includes(stage));
   if (!settings.dryRun && flying.length >= settings.concurrentTx) return false;
   const [payee, blacklist] = await Promise.all([books.payee(listed.login), books.blacklist()]);

@@ -69,6 +69,12 @@ export async function draftPayment(
   if (!now.ok) return refused(now.reason, true);
   const price = feeCap(now.fees);
   const amountWei = payee.balance * SHANNON_WEI;
+  const wallet = view.well.map(({ balanceWei }) => balanceWei).reduce((low, wei) => (wei < low ? wei : low));
+  const flying = inFlight.reduce((sum, payment) => sum + mostWei(payment, price), 0n);
+  const short = (needed: bigint): Drafted =>
+    refused(`the wallet has ${wallet} Wei, ${needed} are needed with what is under way`, true);
+  // Before the estimate: nodes refuse that for want of money, too.
+  if (wallet < flying + amountWei + settings.gas * price) return short(flying + amountWei + settings.gas * price);
   const gas = await gasFor(view, payee.login, amountWei, settings);
   if (typeof gas === "string") return refused(gas);
   const charged = settings.gasFrom === "miner" ? gas * price : 0n;
@@ -94,11 +100,8 @@ export async function draftPayment(
     waits: null,
     sinceMs: nowMs,
   };
-  const wallet = view.well.map(({ balanceWei }) => balanceWei).reduce((low, wei) => (wei < low ? wei : low));
-  const needed = inFlight.reduce((sum, payment) => sum + mostWei(payment, price), valueWei + gas * price);
-  if (wallet < needed)
-    return refused(`the wallet has ${wallet} Wei, ${needed} are needed with what is under way`, true);
-  return { kind: "payment", payment: draft };
+  const needed = flying + valueWei + gas * price;
+  return wallet < needed ? short(needed) : { kind: "payment", payment: draft };
 }
 
 /** @returns why it cannot be paid: a contract that refuses, or one that wants more gas than is allowed */
