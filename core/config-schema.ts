@@ -278,6 +278,10 @@ const payouts = v.strictObject({
 
 const LUCK_WINDOWS = "a rising list of 1 to 10 block counts, each from 1 to 10000";
 
+/** Cloudflare's location hints. The runtime takes any text for one: a wrong one would only be seen by where the pool lives. */
+const HOMES = ["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"] as const;
+const HOME = `a location hint of Cloudflare's: ${HOMES.join(", ")}`;
+
 /** The settings as an operator writes them, with the defaults of open-ethereum-pool where it has them. */
 export const settingsSchema = v.object({
   name: v.optional(word("a name of letters, digits, - and _", /^[\w-]{1,32}$/), "main"),
@@ -292,6 +296,7 @@ export const settingsSchema = v.object({
   workMaxAge: duration("60s", "1s", "1h"),
   jobRelays: count(0, 0, 256),
   healthCheck: flag(true),
+  home: v.optional(v.nullable(v.picklist(HOMES, HOME)), null),
   devnet: flag(false),
   maxFails: count(3, 1, 1_000),
   upstream: v.pipe(

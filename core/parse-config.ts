@@ -251,6 +251,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
     coin: settings.coin,
     chain,
     chainId: typeof settings.chain === "string" ? null : settings.chain.chainId,
+    home: settings.home,
     devnet: settings.devnet,
     stratum: {
       difficulty: settings.difficulty,

@@ -13,6 +13,7 @@ import { loadConfig } from "./platform/config.ts";
 import { httpPost } from "./platform/http-post.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import type { AccountApiRpc } from "./rpc.ts";
+import { atHome } from "./platform/at-home.ts";
 
 /**
  * One login's account: see `core/api/account-view.ts`. One object a login, `idFromName(login)`; it stores which credits it has looked up,
@@ -41,7 +42,7 @@ export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
       redis: ledgerClient(this.env, config),
       nodes: config.work.upstreams.map((upstream) => createNodeRpc(upstream, httpPost)),
       nowMs: Date.now,
-      paused: async () => (await this.env.POOL_ADMIN.getByName("main").pauseState()).paused,
+      paused: async () => (await atHome(this.env, this.env.POOL_ADMIN, "main").pauseState()).paused,
     });
     return this.#settings;
   }

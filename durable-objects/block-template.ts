@@ -20,6 +20,7 @@ import { pushTo, verifierShards } from "./platform/peers.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import { createTemplateStore } from "./platform/template-store.ts";
 import type { BlockTemplateRpc } from "./rpc.ts";
+import { atHome } from "./platform/at-home.ts";
 
 /** The work of the pool, or with `jobRelays` one branch of its fan-out tree: see `core/work/template-root.ts` and `template-relay.ts`. */
 export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRpc {
@@ -141,7 +142,7 @@ function rootOf(env: Env, ports: TemplatePorts, paused: PauseFlag, redis: RedisP
 }
 
 function relayOf(name: string, env: Env, ports: TemplatePorts): TemplateRelay {
-  const root = env.BLOCK_TEMPLATE.getByName(ROOT_NAME);
+  const root = atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME);
   return createRelay(name, loadConfig(env), ports, {
     subscribe: (relay) => root.subscribe(relay),
     unsubscribe: (relay) => root.unsubscribe(relay),

@@ -11,6 +11,7 @@ import { loadConfig } from "./platform/config.ts";
 import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { IpGuardRpc } from "./rpc.ts";
+import { atHome } from "./platform/at-home.ts";
 
 /**
  * What the clients of one of the guards have done (`guardNameOf(client)`), and where their connections are. What is decided is decided in
@@ -90,7 +91,7 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
         await session(login).disconnectIp(of, reason);
       },
       connections: (login, of) => session(login).connectionsFrom(of),
-      notice: (notice) => env.POOL_ADMIN.getByName("main").notice(notice),
+      notice: (notice) => atHome(env, env.POOL_ADMIN, "main").notice(notice),
       wakeAt: (atMs) => this.#bell.ringAt(atMs),
       background: (task) => ctx.waitUntil(task),
     });

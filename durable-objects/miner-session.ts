@@ -15,6 +15,7 @@ import { sqlPort } from "./platform/sql-storage.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import { closeSocket, readHandover } from "./platform/session-handover.ts";
 import type { GetworkRequest, MinerSessionRpc } from "./rpc.ts";
+import { atHome } from "./platform/at-home.ts";
 
 const encoder = new TextEncoder();
 
@@ -33,10 +34,10 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
       name: ctx.id.toString(),
       lender: new ExtranonceClient(env, log),
       kept: (name) => ({ get: () => kv.get(name), set: (value) => kv.put(name, value) }),
-      subscribe: (template, login) => env.BLOCK_TEMPLATE.getByName(template).subscribe(login),
+      subscribe: (template, login) => atHome(env, env.BLOCK_TEMPLATE, template).subscribe(login),
       // A new stub each time: after an exception the old one may stay broken.
-      submit: (verifier, submission) => env.SHARE_VERIFIER.getByName(verifier).submit(submission),
-      submitAll: (verifier, submissions) => env.SHARE_VERIFIER.getByName(verifier).submitAll(submissions),
+      submit: (verifier, submission) => atHome(env, env.SHARE_VERIFIER, verifier).submit(submission),
+      submitAll: (verifier, submissions) => atHome(env, env.SHARE_VERIFIER, verifier).submitAll(submissions),
       resultOf: (header, nonce, mixDigest) => lightCaches.resultOf(header, nonce, mixDigest),
       history: new LoginHistory(sqlPort(ctx.storage)),
       lists: () => accessLists(env, Date.now()),

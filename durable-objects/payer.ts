@@ -17,6 +17,7 @@ import { partLog } from "./platform/part-log.ts";
 import { pauseFlag } from "./platform/pause-flag.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { PayerRpc } from "./rpc.ts";
+import { atHome } from "./platform/at-home.ts";
 
 const ACCOUNT = "account";
 
@@ -95,7 +96,7 @@ export class Payer extends DurableObject<Env> implements PayerRpc {
       settings: { ...config.settings, account },
       retired,
       stopped: async () =>
-        unlocker === null ? null : ((await env.UNLOCKER.getByName("main").status())?.pausePayments ?? null),
+        unlocker === null ? null : ((await atHome(env, env.UNLOCKER, "main").status())?.pausePayments ?? null),
       nowMs: Date.now,
       randomId: () => crypto.randomUUID().replaceAll("-", ""),
       log,
@@ -105,7 +106,7 @@ export class Payer extends DurableObject<Env> implements PayerRpc {
       alarm: { get: () => this.#storage.getAlarm(), set: (atMs) => this.#storage.setAlarm(atMs) },
       intervalMs: config.settings.intervalMs,
       drain: async (other) => {
-        if (other !== account) await env.PAYER.getByName(other).guard(other);
+        if (other !== account) await atHome(env, env.PAYER, other).guard(other);
       },
       nowMs: Date.now,
       log,

@@ -17,6 +17,7 @@ import { partLog } from "./platform/part-log.ts";
 import { guardOf, verifierShard } from "./platform/peers.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { PoolAdminRpc } from "./rpc.ts";
+import { atHome } from "./platform/at-home.ts";
 
 /** What the operator does to the pool: see `core/admin/pool-admin.ts`. One object, `idFromName("main")`. */
 export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
@@ -72,22 +73,22 @@ export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
 
 /** Whoever hands work out comes first: nothing new is begun while the others end what they have. */
 async function partsOf(env: Env): Promise<PoolPart[]> {
-  const former = await env.POOL_API.getByName("main").formerShards();
+  const former = await atHome(env, env.POOL_API, "main").formerShards();
   const { payer, verifier } = loadConfig(env);
   const configured = Array.from({ length: verifier.shards }, (_, shard) => shard);
   return [
-    { name: "template", pause: (paused) => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).pause(paused) },
+    { name: "template", pause: (paused) => atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).pause(paused) },
     ...[...configured, ...former].map((shard) => ({
       name: `shard ${shard}`,
       pause: (paused: boolean) => verifierShard(env, shard).pause(paused),
     })),
-    { name: "unlocker", pause: (paused) => env.UNLOCKER.getByName("main").pause(paused) },
+    { name: "unlocker", pause: (paused) => atHome(env, env.UNLOCKER, "main").pause(paused) },
     ...(payer === null
       ? []
       : [
           {
             name: "payer",
-            pause: (paused: boolean) => env.PAYER.getByName(payer.settings.account).pause(paused),
+            pause: (paused: boolean) => atHome(env, env.PAYER, payer.settings.account).pause(paused),
           },
         ]),
   ];

@@ -13,6 +13,7 @@ import { partLog } from "./platform/part-log.ts";
 import { verifierShard } from "./platform/peers.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { PoolApiRpc } from "./rpc.ts";
+import { atHome } from "./platform/at-home.ts";
 
 /**
  * What the pool shows of itself: see `core/api/pool-view.ts`. One object, `idFromName("main")`. No timer holds it: while there is a stream of
@@ -30,10 +31,10 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       sql: sqlPort(ctx.storage),
       log: partLog(env, "api"),
       nowMs: Date.now,
-      work: () => env.BLOCK_TEMPLATE.getByName(ROOT_NAME).health(),
+      work: () => atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).health(),
       shard: async (number) => await verifierShard(env, number).health(),
-      unlocker: async () => await env.UNLOCKER.getByName("main").status(),
-      payer: async (account) => await env.PAYER.getByName(account).status(account),
+      unlocker: async () => await atHome(env, env.UNLOCKER, "main").status(),
+      payer: async (account) => await atHome(env, env.PAYER, account).status(account),
     });
   }
 

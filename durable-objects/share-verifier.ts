@@ -24,6 +24,7 @@ import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import type { ShareVerifierRpc } from "./rpc.ts";
+import { atHome } from "./platform/at-home.ts";
 
 /** So long the verdicts of one call wait for each other; who has none by then is asked for again, and holds up nobody. */
 const TOGETHER_MS = 250;
@@ -46,7 +47,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
     this.#logShare = shareLog(log, config.log.shares);
     this.#reporter = new VerdictReporter(
-      (counts, logins) => env.POOL_API.getByName("main").report(counts, logins),
+      (counts, logins) => atHome(env, env.POOL_API, "main").report(counts, logins),
       systemClock,
     );
     this.#ledger = new PausableLedger(ledgerClient(env, config), pauseFlag(ctx.storage));
@@ -77,11 +78,11 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       wakeAt: (atMs) => this.#bell.ringAt(atMs),
       // The template asks for the next work at once; nobody waits for it.
       onBlock: () =>
-        void env.BLOCK_TEMPLATE.getByName("main")
+        void atHome(env, env.BLOCK_TEMPLATE, "main")
           .refresh()
           .catch((error: unknown) => log.warn("work not refreshed", { error: thrown(error) })),
       onClosing: (height) =>
-        env.BLOCK_TEMPLATE.getByName("main")
+        atHome(env, env.BLOCK_TEMPLATE, "main")
           .closeRound(height)
           .catch((error: unknown) => log.warn("the close of a round was not announced", { error: thrown(error) })),
       // For charts and the guard only; whoever cannot be told now is not told.

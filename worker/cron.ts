@@ -5,6 +5,7 @@ import { loadConfig } from "../durable-objects/platform/config.ts";
 import { ledgerClient } from "../durable-objects/platform/ledger-client.ts";
 import { verifierShard, verifierShards } from "../durable-objects/platform/peers.ts";
 import type { Env } from "../durable-objects/env.ts";
+import { atHome } from "../durable-objects/platform/at-home.ts";
 
 /**
  * Every minute: whatever should be running is running afterwards. One part that fails keeps none of the others from its guard;
@@ -16,17 +17,17 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
   const templates = [ROOT_NAME];
   for (let index = 0; index < work.jobRelays; index += 1) templates.push(relayName(index));
   const guarded = [
-    ...templates.map((name) => env.BLOCK_TEMPLATE.getByName(name)),
+    ...templates.map((name) => atHome(env, env.BLOCK_TEMPLATE, name)),
     ...verifierShards(env, verifier.shards),
-    ...(config.unlocker === null ? [] : [env.UNLOCKER.getByName("main")]),
+    ...(config.unlocker === null ? [] : [atHome(env, env.UNLOCKER, "main")]),
     ...(config.payer === null ? [] : [payerOf(env, config.payer.settings.account)]),
   ];
   const results = await Promise.allSettled([
     ...guarded.map(async (part) => await part.guard()),
     drainFormerShards(env),
-    env.POOL_API.getByName("main").tick(),
+    atHome(env, env.POOL_API, "main").tick(),
     purge(env, config, controller.scheduledTime),
-    env.POOL_ADMIN.getByName("main").guard(),
+    atHome(env, env.POOL_ADMIN, "main").guard(),
   ]);
   const failures = results.filter((result) => result.status === "rejected");
   if (failures.length > 0)
@@ -36,16 +37,16 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
     );
 }
 
-const payerOf = (env: Env, account: string) => ({ guard: () => env.PAYER.getByName(account).guard(account) });
+const payerOf = (env: Env, account: string) => ({ guard: () => atHome(env, env.PAYER, account).guard(account) });
 
 /** Nothing is written while the operator has paused the pool. */
 async function purge(env: Env, config: PoolConfig, nowMs: number): Promise<void> {
-  const { paused } = await env.POOL_ADMIN.getByName("main").pauseState();
+  const { paused } = await atHome(env, env.POOL_ADMIN, "main").pauseState();
   if (!paused) await purgeStale(ledgerClient(env, config), config, nowMs);
 }
 
 /** What waits in shards that are no longer configured is written as well. */
 async function drainFormerShards(env: Env): Promise<void> {
-  const shards = await env.POOL_API.getByName("main").formerShards();
+  const shards = await atHome(env, env.POOL_API, "main").formerShards();
   await Promise.all(shards.map(async (shard) => await verifierShard(env, shard).guard()));
 }

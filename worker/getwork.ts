@@ -15,6 +15,7 @@ import { partLog } from "../durable-objects/platform/part-log.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { readText } from "./read-text.ts";
+import { atHome } from "../durable-objects/platform/at-home.ts";
 
 /** In URLs; a log line for each and isolate. */
 const renamedWorkers = new RenamedWorkers();
@@ -76,7 +77,7 @@ async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | nul
   if (!allowed) return refusePost(post.body, "banned");
   // The object reports it, and knows what the lists said before they could not be read.
   if (!lists.loaded || lists.isBlacklisted(post.login)) return null;
-  const work = await env.BLOCK_TEMPLATE.getByName(ROOT_NAME).snapshot();
+  const work = await atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).snapshot();
   const answered = answerStranger(
     post,
     contextOf(loadConfig(env), work, post.login, () => 0),

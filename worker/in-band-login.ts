@@ -12,6 +12,7 @@ import { acquaintance } from "../durable-objects/platform/known-logins.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
+import { atHome } from "../durable-objects/platform/at-home.ts";
 
 const encoder = new TextEncoder();
 
@@ -29,7 +30,7 @@ async function strangersWork(env: Env): Promise<WorkSnapshot | null> {
   // A clock that was set back is not to stop the work.
   if (latest.work !== null && Math.abs(nowMs - latest.askedMs) < ASK_AGAIN_MS) return latest.work;
   latest.askedMs = nowMs;
-  latest.work = await env.BLOCK_TEMPLATE.getByName(ROOT_NAME).snapshot();
+  latest.work = await atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).snapshot();
   return latest.work;
 }
 
@@ -48,8 +49,8 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
       log,
       guard: new GuardClient(env),
       lender: new ExtranonceClient(env, log),
-      submit: (verifier, submission) => env.SHARE_VERIFIER.getByName(verifier).submit(submission),
-      submitAll: (verifier, submissions) => env.SHARE_VERIFIER.getByName(verifier).submitAll(submissions),
+      submit: (verifier, submission) => atHome(env, env.SHARE_VERIFIER, verifier).submit(submission),
+      submitAll: (verifier, submissions) => atHome(env, env.SHARE_VERIFIER, verifier).submitAll(submissions),
       work: () => strangersWork(env),
       renamed: (owner, name) => renamedWorkers.note(log, owner, name),
       lists: () => accessLists(env, Date.now()),

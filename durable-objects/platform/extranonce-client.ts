@@ -3,6 +3,7 @@ import type { LenderPort } from "../../core/session/extranonce-pool.ts";
 import type { LeasedBlock } from "../../core/session/extranonce-lender.ts";
 import type { DifficultyClass } from "../../core/shares/difficulty-classes.ts";
 import type { Env } from "../env.ts";
+import { atHome } from "./at-home.ts";
 
 /** The way to the allocator. It being away costs logins that have no extranonces yet their start, and others nothing before a lease runs out. */
 export class ExtranonceClient implements LenderPort {
@@ -51,6 +52,6 @@ export class ExtranonceClient implements LenderPort {
   }
 
   #stub() {
-    return this.#env.EXTRANONCE_ALLOCATOR.getByName("main");
+    return atHome(this.#env, this.#env.EXTRANONCE_ALLOCATOR, "main");
   }
 }

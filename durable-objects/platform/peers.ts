@@ -5,10 +5,11 @@ import { verifierName } from "../../core/shares/shards.ts";
 import { isRelayName } from "../../core/work/template-tree.ts";
 import type { Env } from "../env.ts";
 import type { IpGuardRpc, ShareVerifierRpc } from "../rpc.ts";
+import { atHome } from "./at-home.ts";
 
 /** Brings work to a relay, or to the session of a login. @returns connections behind it */
 export async function pushTo(env: Env, target: string, work: WorkSnapshot): Promise<number> {
-  if (isRelayName(target)) return await env.BLOCK_TEMPLATE.getByName(target).pushWork(work);
+  if (isRelayName(target)) return await atHome(env, env.BLOCK_TEMPLATE, target).pushWork(work);
   return await env.MINER_SESSION.getByName(target).pushWork(work);
 }
 
@@ -16,7 +17,7 @@ type Shard = Pick<ShareVerifierRpc, "prepare" | "guard" | "health" | "unresolved
 
 /** A verifier by its number. */
 export function verifierShard(env: Env, shard: number): Shard {
-  return env.SHARE_VERIFIER.getByName(verifierName(shard));
+  return atHome(env, env.SHARE_VERIFIER, verifierName(shard));
 }
 
 /** Every verifier. @param count as configured */

@@ -7,6 +7,7 @@ import type { Env } from "../../durable-objects/env.ts";
 import { readText } from "../read-text.ts";
 import { operationRoutes } from "./operations.ts";
 import { payoutRoutes } from "./payouts.ts";
+import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 type AdminContext = Context<{ Bindings: Env }>;
 
@@ -48,7 +49,7 @@ export function adminRoutes(app: Hono<{ Bindings: Env }>): void {
   app.post("/admin/unresolved", async (context) => await settle(context));
   app.post("/admin/reconcile", async ({ env }) => {
     const shards = await everyShard(env);
-    await env.POOL_ADMIN.getByName("main").noted("reconcile", { shards });
+    await atHome(env, env.POOL_ADMIN, "main").noted("reconcile", { shards });
     const records = await Promise.all(shards.map(async (shard) => await verifierShard(env, shard).reconcile()));
     return answer({ records: records.reduce((sum, count) => sum + count, 0) });
   });
@@ -64,7 +65,7 @@ async function settle({ env, req }: AdminContext): Promise<Response> {
   }
   const { action, ids, note } = parsed.output;
   const known = new Set(await everyShard(env));
-  await env.POOL_ADMIN.getByName("main").noted("unresolved", { action, ids, note });
+  await atHome(env, env.POOL_ADMIN, "main").noted("unresolved", { action, ids, note });
   const byShard = Map.groupBy(ids, (id) => Number(id.split(":")[0]));
   const settled = await Promise.all(
     [...byShard].map(async ([shard, list]) => {
@@ -84,7 +85,7 @@ async function settle({ env, req }: AdminContext): Promise<Response> {
 /** Numbers of all shards, of those that are no longer configured as well. */
 async function everyShard(env: Env): Promise<number[]> {
   const configured = Array.from({ length: loadConfig(env).verifier.shards }, (_, shard) => shard);
-  return [...configured, ...(await env.POOL_API.getByName("main").formerShards())];
+  return [...configured, ...(await atHome(env, env.POOL_API, "main").formerShards())];
 }
 
 function answer(body: unknown, status = 200, headers: Record<string, string> = {}): Response {

@@ -7,6 +7,7 @@ import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { clientIp } from "../client-ip.ts";
+import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 /** As the reference answers: any page may read it, nothing keeps it. */
 const HEADERS = {
@@ -43,7 +44,7 @@ function dated(answer: DatedBody | null, route = ""): Response {
   return response;
 }
 
-const poolApi = (env: Env) => env.POOL_API.getByName("main");
+const poolApi = (env: Env) => atHome(env, env.POOL_API, "main");
 
 async function account(env: Env, text: string, ip: string, route: AccountRoute): Promise<Response> {
   if (!LOGIN.test(text)) return notFound();

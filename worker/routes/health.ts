@@ -4,10 +4,11 @@ import { expose } from "../../core/health/prometheus.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { bearerToken, sameSecret } from "../../durable-objects/platform/same-secret.ts";
+import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
 
-const poolApi = (env: Env) => env.POOL_API.getByName("main");
+const poolApi = (env: Env) => atHome(env, env.POOL_API, "main");
 
 /**
  * `GET /health`: what works and what does not, as JSON; 200 while miners get work and their shares are kept, else 503. (A wrong

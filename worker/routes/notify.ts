@@ -4,6 +4,7 @@ import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { sameSecret } from "../../durable-objects/platform/same-secret.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { readText } from "../read-text.ts";
+import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 /** Four hex items are under 300 bytes; the header object of `--miner.notify.full` is under 4 kB and must reach its error message. */
 const LONGEST_BODY_BYTES = 16_384;
@@ -19,7 +20,7 @@ export function notifyRoutes(app: Hono<{ Bindings: Env }>): void {
     const body = await readText(context.req.raw, LONGEST_BODY_BYTES);
     if (body === null) return context.text("too long", 413);
     const upstream = context.req.query("upstream") ?? null;
-    const { ok, reason } = await context.env.BLOCK_TEMPLATE.getByName(ROOT_NAME).notify(body, upstream);
+    const { ok, reason } = await atHome(context.env, context.env.BLOCK_TEMPLATE, ROOT_NAME).notify(body, upstream);
     return context.json({ ok, reason }, ok ? 200 : 400);
   });
 }

@@ -8,6 +8,7 @@ import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { readText } from "../read-text.ts";
+import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 type OperationsContext = Context<{ Bindings: Env }>;
 
@@ -73,7 +74,7 @@ const commands = {
   ),
 } as const;
 
-const admin = (env: Env) => env.POOL_ADMIN.getByName("main");
+const admin = (env: Env) => atHome(env, env.POOL_ADMIN, "main");
 
 /**
  * What `npm run admin` asks, under `/admin` behind its token (`worker/routes/admin.ts`): GET tells, POST changes and is written down.
@@ -94,10 +95,10 @@ export function operationRoutes(app: Hono<{ Bindings: Env }>): void {
   app.get("/admin/pause", async ({ env }) => answer(await admin(env).pauseState()));
   app.get("/admin/state", async ({ env }) => {
     const [health, pause, bans, leases] = await Promise.all([
-      env.POOL_API.getByName("main").health(),
+      atHome(env, env.POOL_API, "main").health(),
       admin(env).pauseState(),
       admin(env).bans(),
-      env.EXTRANONCE_ALLOCATOR.getByName("main").count(),
+      atHome(env, env.EXTRANONCE_ALLOCATOR, "main").count(),
     ]);
     return answer({ health, pause, bans: bans.length, leases });
   });

@@ -5,6 +5,7 @@ import { parseLogin } from "../../core/policy/login.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { readText } from "../read-text.ts";
+import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 type PayoutContext = Context<{ Bindings: Env }>;
 
@@ -33,16 +34,21 @@ const command = v.variant("kind", [
 export function payoutRoutes(app: Hono<{ Bindings: Env }>): void {
   app.get("/admin/payouts", async (context) => {
     const account = accountOf(context);
-    return account === null ? off() : answer(await context.env.PAYER.getByName(account).status(account));
+    return account === null ? off() : answer(await atHome(context.env, context.env.PAYER, account).status(account));
   });
   app.get("/admin/payouts/plan", async (context) => {
     const account = accountOf(context);
-    return account === null ? off() : answer({ plan: await context.env.PAYER.getByName(account).plan(account) });
+    return account === null
+      ? off()
+      : answer({ plan: await atHome(context.env, context.env.PAYER, account).plan(account) });
   });
   app.get("/admin/payouts/:id{\\d{1,15}}", async (context) => {
     const account = accountOf(context);
     if (account === null) return off();
-    const payment = await context.env.PAYER.getByName(account).show(account, Number(context.req.param("id")));
+    const payment = await atHome(context.env, context.env.PAYER, account).show(
+      account,
+      Number(context.req.param("id")),
+    );
     if (payment === null) return answer({ ok: false, message: "there is no such payment" }, 404);
     return new Response(payment, { headers: { ...HEADERS, "Content-Type": "application/json" } });
   });
@@ -61,9 +67,9 @@ async function change(context: PayoutContext): Promise<Response> {
     return answer({ ok: false, message: `${v.getDotPath(issue) ?? "body"}: ${issue.message}` }, 400);
   }
   const { note: why, ...asked } = parsed.output;
-  await env.POOL_ADMIN.getByName("main").noted("payouts", { ...asked, note: why });
+  await atHome(env, env.POOL_ADMIN, "main").noted("payouts", { ...asked, note: why });
   const wanted: PayoutCommand = asked;
-  const outcome = await env.PAYER.getByName(account).command(account, wanted);
+  const outcome = await atHome(env, env.PAYER, account).command(account, wanted);
   return answer(outcome, outcome.ok ? 200 : 409);
 }
 

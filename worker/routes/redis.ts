@@ -5,6 +5,7 @@ import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { bearerToken, sameSecret } from "../../durable-objects/platform/same-secret.ts";
 import { readText } from "../read-text.ts";
+import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 /** As Upstash has it. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -31,7 +32,7 @@ async function answer(context: Context<{ Bindings: Env }>, path: string): Promis
   const body = await bodyOf(context.req.raw);
   if (body instanceof Response) return body;
   const base64 = context.req.header("Upstash-Encoding") === "base64";
-  const ledger = context.env.EMBEDDED_REDIS.getByName("main");
+  const ledger = atHome(context.env, context.env.EMBEDDED_REDIS, "main");
   const { status, body: reply } = await ledger.rest(path, body, base64, access);
   return new Response(reply, { status, headers: { "Content-Type": "application/json" } });
 }
