@@ -116,3 +116,38 @@ export function share(n: number, id: unknown = 40 + n): Request & { readonly wor
     worker: "rig-1",
   };
 }
+
+/** An EthereumStratum/1.0.0 pool; shares of its sessions are answered if `judges`. */
+export const stratum1 = (extranonce: string, judges: boolean) => (line: string, connection: PoolConnection) => {
+  const { id, method } = requestOf(line);
+  const job = { id: null, method: "mining.notify", params: [`job-${extranonce}`, "seed", "header", true] };
+  const subscribed = [["mining.notify", "session", "EthereumStratum/1.0.0"], extranonce];
+  if (method === "mining.submit" && !judges) return;
+  const said =
+    method === "mining.subscribe"
+      ? DIALECTS.es1.result(String(id), JSON.stringify(subscribed))
+      : DIALECTS.es1.granted(String(id));
+  connection.send(`${said}\n`);
+  if (method === "mining.authorize") connection.send(`${JSON.stringify(job)}\n`);
+};
+
+/** An EthereumStratum/2.0.0 pool, as EIP-1571 has it; it tells its extranonce only after the login. */
+export const stratum2 = (extranonce: string, judges: boolean) => (line: string, connection: PoolConnection) => {
+  const { id, method } = requestOf(line);
+  if (method === "mining.submit" && !judges) return;
+  const hello = { proto: "EthereumStratum/2.0.0", resume: "0" };
+  const told: Readonly<Record<string, unknown>> = {
+    "mining.hello": hello,
+    "mining.subscribe": "s-12345",
+    "mining.authorize": "rig",
+  };
+  const result = told[method];
+  const said =
+    result === undefined ? DIALECTS.es2.granted(String(id)) : DIALECTS.es2.result(String(id), JSON.stringify(result));
+  connection.send(`${said}\n`);
+  if (method !== "mining.authorize") return;
+  connection.send(
+    `${JSON.stringify({ method: "mining.set", params: { epoch: "1", target: "ff", algo: "ethash", extranonce } })}\n`,
+  );
+  connection.send(`${JSON.stringify({ method: "mining.notify", params: ["aaaa", "3e8", "header", "0"] })}\n`);
+};

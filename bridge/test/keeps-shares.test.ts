@@ -6,19 +6,22 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { DIALECTS } from "../../core/stratum/dialects.ts";
 import { parseObject } from "../src/json.ts";
 import { KeptShares } from "../src/kept-shares.ts";
 import { SILENT } from "../src/options.ts";
 import {
   ADDRESS,
+  LOGIN,
   answer,
   atEnd,
   bridgeTo,
-  LOGIN,
   minerOf,
   poolThat,
   requestOf,
   share,
+  stratum1,
+  stratum2,
   type Verdict,
 } from "./bridge-fixture.ts";
 import { ScriptedPool, type PoolConnection } from "./scripted-pool.ts";
@@ -101,6 +104,22 @@ test("counts what the pool says in the end, and why, though the miner was told y
   expect(miner.lines).toHaveLength(5);
 });
 
+/** A bridge in a process of its own. */
+async function startProgram(
+  url: string,
+  option: string,
+  port: number,
+  stateDir: string,
+): Promise<() => Promise<unknown>> {
+  const args = [url, "--allow-insecure", option, `127.0.0.1:${port}`, "--display", "json", "--state", stateDir];
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(createInterface(child.stdout), "line");
+  const ended = once(child, "exit");
+  return () => (child.kill("SIGKILL"), ended);
+}
+
 test.each(["eth-proxy", "getwork"])(
   "is killed after it has told an %s miner yes, and brings the share to the pool when it is started again",
   { timeout: 60_000 },
@@ -108,17 +127,8 @@ test.each(["eth-proxy", "getwork"])(
     const stateDir = await newFolder();
     const port = await freePort();
     const option = kind === "getwork" ? "--listen-getwork" : "--listen";
-    const run = async (url: string): Promise<() => Promise<unknown>> => {
-      const args = [url, "--allow-insecure", option, `127.0.0.1:${port}`, "--display", "json", "--state", stateDir];
-      const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
-        stdio: ["ignore", "pipe", "inherit"],
-      });
-      await once(createInterface(child.stdout), "line");
-      const ended = once(child, "exit");
-      return () => (child.kill("SIGKILL"), ended);
-    };
     const first = await ScriptedPool.start(silentAboutShares);
-    const kill = await run(first.url);
+    const kill = await startProgram(first.url, option, port, stateDir);
     if (kind === "getwork") {
       const body = JSON.stringify(share(1));
       const reply = await fetch(`http://127.0.0.1:${port}/${ADDRESS}/rig-1`, { method: "POST", body });
@@ -140,8 +150,47 @@ test.each(["eth-proxy", "getwork"])(
       told.push(body);
       return YES;
     });
-    const killAgain = await run(second.url);
+    const killAgain = await startProgram(second.url, option, port, stateDir);
     await second.until(() => submits(second).length + told.length === 1);
+    await killAgain();
+  },
+);
+
+const ES1_LOGIN = [
+  { id: 1, method: "mining.subscribe", params: ["ethminer/0.19", "EthereumStratum/1.0.0"] },
+  { id: 2, method: "mining.authorize", params: [`${ADDRESS}.rig`, "x"] },
+];
+const ES2_LOGIN = [
+  { id: 1, method: "mining.hello", params: { proto: "EthereumStratum/2.0.0" } },
+  { id: 2, method: "mining.subscribe", params: [] },
+  { id: 3, method: "mining.authorize", params: [`${ADDRESS}.rig`, "x"] },
+];
+
+test.each([
+  ["EthereumStratum/1", stratum1, ES1_LOGIN, [`${ADDRESS}.rig`, "job-0a0a", "0123456789ab"], DIALECTS.es1.granted("9")],
+  ["EthereumStratum/2", stratum2, ES2_LOGIN, ["aaaa", "0123456789ab", "rig"], DIALECTS.es2.granted("9")],
+] as const)(
+  "is killed after it has told an %s miner yes, and asks the next pool for the nonces of the session that the share is of",
+  { timeout: 60_000 },
+  async (_, poolOf, login, params, yes) => {
+    const stateDir = await newFolder();
+    const port = await freePort();
+    const first = await ScriptedPool.start(poolOf("0a0a", false));
+    const kill = await startProgram(first.url, "--listen", port, stateDir);
+    const miner = await TcpMiner.connect(port);
+    miner.say(...login);
+    await miner.until((lines) => lines.some((line) => line.includes("mining.notify")));
+    miner.say({ id: 9, method: "mining.submit", params });
+    await miner.until((lines) => lines.includes(yes));
+    miner.close();
+    await kill();
+    await first.kill();
+    const second = await poolThat(poolOf("0a0a", true), first.port);
+    const killAgain = await startProgram(second.url, "--listen", port, stateDir);
+    const submitted = (): unknown[] =>
+      second.lines.map(requestOf).flatMap((request) => (request.method === "mining.submit" ? [request.params] : []));
+    await second.until(() => submitted().length === 1);
+    expect(submitted()).toEqual([params]);
     await killAgain();
   },
 );

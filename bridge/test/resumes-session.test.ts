@@ -1,18 +1,19 @@
 import { expect, test } from "vitest";
-import { DIALECTS } from "../../core/stratum/dialects.ts";
 import { parseObject } from "../src/json.ts";
 import {
   ADDRESS,
+  LOGIN,
   answer,
   bridgeTo,
-  LOGIN,
   minerOf,
   poolThat,
   requestOf,
   share,
+  stratum1,
+  stratum2,
   type Verdict,
 } from "./bridge-fixture.ts";
-import { ScriptedPool, type PoolConnection } from "./scripted-pool.ts";
+import { ScriptedPool } from "./scripted-pool.ts";
 
 /** A ledger that outlives the pool's restarts, as the real one does: a share counts once, and again it is a duplicate. */
 class Ledger {
@@ -187,20 +188,6 @@ test("answers only the newest of the polls that piled up while no pool was there
   expect(second.lines.filter((line) => requestOf(line).method === "eth_getwork").length).toBeLessThan(10);
 });
 
-/** An EthereumStratum/1.0.0 pool; shares of its sessions are answered if `judges`. */
-const stratum1 = (extranonce: string, judges: boolean) => (line: string, connection: PoolConnection) => {
-  const { id, method } = requestOf(line);
-  const job = { id: null, method: "mining.notify", params: [`job-${extranonce}`, "seed", "header", true] };
-  const subscribed = [["mining.notify", "session", "EthereumStratum/1.0.0"], extranonce];
-  if (method === "mining.submit" && !judges) return;
-  const said =
-    method === "mining.subscribe"
-      ? DIALECTS.es1.result(String(id), JSON.stringify(subscribed))
-      : DIALECTS.es1.granted(String(id));
-  connection.send(`${said}\n`);
-  if (method === "mining.authorize") connection.send(`${JSON.stringify(job)}\n`);
-};
-
 test("gives an EthereumStratum/1 miner its new extranonce, and answers the shares that it no longer fits", async () => {
   const first = await ScriptedPool.start(stratum1("0a0a", false));
   const miner = await minerOf(await bridgeTo([first.url]));
@@ -260,27 +247,6 @@ test("asks for the nonces of the old session, and then loses no EthereumStratum 
   ]);
   expect(miner.lines.filter((line) => line.includes("set_extranonce"))).toEqual([]);
 });
-
-/** An EthereumStratum/2.0.0 pool, as EIP-1571 has it; it tells its extranonce only after the login. */
-const stratum2 = (extranonce: string, judges: boolean) => (line: string, connection: PoolConnection) => {
-  const { id, method } = requestOf(line);
-  if (method === "mining.submit" && !judges) return;
-  const hello = { proto: "EthereumStratum/2.0.0", resume: "0" };
-  const told: Readonly<Record<string, unknown>> = {
-    "mining.hello": hello,
-    "mining.subscribe": "s-12345",
-    "mining.authorize": "rig",
-  };
-  const result = told[method];
-  const said =
-    result === undefined ? DIALECTS.es2.granted(String(id)) : DIALECTS.es2.result(String(id), JSON.stringify(result));
-  connection.send(`${said}\n`);
-  if (method !== "mining.authorize") return;
-  connection.send(
-    `${JSON.stringify({ method: "mining.set", params: { epoch: "1", target: "ff", algo: "ethash", extranonce } })}\n`,
-  );
-  connection.send(`${JSON.stringify({ method: "mining.notify", params: ["aaaa", "3e8", "header", "0"] })}\n`);
-};
 
 test.each([
   ["accepts the share in flight of an EthereumStratum/2 session whose extranonce stays", "0a0a", { id: 4 }],
