@@ -1,3 +1,4 @@
+import type { SettingsBody, SettingsOutcome } from "../accounts/account-settings.ts";
 import type { AccountBody, AccountRewardsBody } from "./account-view.ts";
 import type { BlockCredits } from "./block-credits.ts";
 import type { BlockEntry, PaymentEntry } from "./entries.ts";
@@ -23,6 +24,10 @@ export type Miners = Answer<"miners">;
 export type Payments = Answer<"payments">;
 /** `/api/accounts/<login>`. */
 export type Account = Parsed<AccountBody>;
+/** `/api/accounts/<login>/settings`. */
+export type AccountSettings = Parsed<SettingsBody>;
+/** What a change of them is answered with. */
+export type SettingsAnswer = Parsed<SettingsOutcome>;
 /** `/api/accounts/<login>/rewards`. */
 export type AccountRewards = Parsed<AccountRewardsBody>;
 /** `/api/blocks/<height>/<hash>`. */

@@ -14,6 +14,8 @@ export function accountMethods(chain: DevChain, mempool: Mempool): Record<string
   return {
     eth_coinbase: () => COINBASE,
     eth_getBalance: ([address, tag]) => hex(balanceAt(chain, addressOf(address), heightOf(tag))),
+    // There are no contracts here.
+    eth_getCode: ([, tag]) => (heightOf(tag), "0x"),
     eth_getTransactionCount: ([address, tag]) =>
       hex(
         tag === "pending"

@@ -11,6 +11,7 @@ import { StateBadge } from "../ui/block-table.tsx";
 import { ACCOUNT_RANGES, AccountCharts, type Range } from "../ui/history-charts.tsx";
 import { Ago, Choice, CopyLine, Downloads, Figure, Figures, OnlineBadge, PageTitle, Panel } from "../ui/parts.tsx";
 import { PaymentTable } from "../ui/payment-table.tsx";
+import { SettingsPanel } from "../ui/settings-panel.tsx";
 import { Table } from "../ui/table.tsx";
 
 const STATE = { title: "State", as: "badge" } as const;
@@ -47,6 +48,7 @@ export function AccountPage({ login }: { login: string }) {
         <WorkerTable live={live} workers={account?.workers ?? {}} verdicts={day.data?.workers ?? {}} />
       </Panel>
       <RewardsPanel path={path} account={account} />
+      <SettingsPanel key={login} login={login} />
       <Panel
         title={account ? `Payments (${count(account.paymentsTotal)})` : "Payments"}
         aside={<Downloads json={path} csv={`${path}/payments.csv`} />}
