@@ -1,7 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, type MockInstance, vi } from "vitest";
+import { guardNameOf } from "../../core/policy/client-guards.ts";
 import { AccountApi } from "../../durable-objects/account-api.ts";
+import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { request, StratumClient } from "./stratum-client.ts";
@@ -104,6 +106,25 @@ describe("a login that the pool has never credited", () => {
       await pushNodeWork();
       await miner.read(1);
     }
+  });
+
+  it("costs no row before its first valid share: no object, no subscription, nothing at its guard", async () => {
+    const spies = [...watched(), vi.spyOn(BlockTemplate.prototype, "subscribe")];
+    world.verdict = async () => ({ kind: "invalid" });
+    const from = ip();
+    for (let time = 0; time < 10; time++) {
+      const login = stranger();
+      const miner = await StratumClient.connect(time % 2 === 0 ? "/stratum" : `/stratum/${login}`, from);
+      await miner.ask(`{"id":2,"method":"eth_submitLogin","params":["${login}"]}`, 2);
+      await miner.ask(SUBMIT);
+      miner.close();
+      await miner.closed();
+    }
+    expect(calls(spies)).toBe(0);
+    const rows = await runInDurableObject(env.IP_GUARD.getByName(guardNameOf(from)), (_object, { storage }) =>
+      ["client_standing", "client_login"].map((table) => storage.sql.exec(`SELECT * FROM ${table}`).toArray().length),
+    );
+    expect(rows).toEqual([0, 0]);
   });
 
   it("hears of new work while it has no object", async () => {
