@@ -29,4 +29,10 @@ export class ClientTurns {
     this.#clients.set(client, { left: may ? now - 1 : now, sinceMs: nowMs });
     return may;
   }
+
+  /** What a turn was taken for did not cost after all. */
+  giveBack(client: Client): void {
+    const counted = this.#clients.get(client);
+    if (counted) this.#clients.set(client, { ...counted, left: Math.min(this.#terms.burst, counted.left + 1) });
+  }
 }

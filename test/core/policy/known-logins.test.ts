@@ -62,6 +62,47 @@ describe("a login", () => {
     expect(await rig.find(login(0))).toBe("unknown");
   });
 
+  it("is asked for once, however many sockets name it at the same time", async () => {
+    const rig = new Rig();
+    const { promise, resolve } = Promise.withResolvers<number>();
+    rig.answer = () => promise;
+    const found = Array.from({ length: 5 }, () => rig.find(login(1)));
+    await rig.clock.pass(1);
+    expect(rig.asked).toHaveLength(1);
+    resolve(1);
+    expect(await Promise.all(found)).toEqual(Array.from({ length: 5 }, () => "known"));
+    expect(rig.asked).toHaveLength(1);
+  });
+
+  it("is known by one question where a fleet behind one address comes back at once, and is bounded in strangers afterwards as before", async () => {
+    const rig = new Rig();
+    rig.answer = async ([, key]) => {
+      await new Promise<void>((resolve) => void rig.clock.after(20, resolve));
+      return rig.credited.has(String(key)) ? 1 : 0;
+    };
+    const fleet = Array.from({ length: 300 }, (_, n) => login(n));
+    for (const name of fleet) rig.credited.add(`etc:miners:${name}`);
+    const found = fleet.flatMap((name) => Array.from({ length: 3 }, () => rig.find(name)));
+    await rig.clock.pass(900);
+    expect(new Set(await Promise.all(found))).toEqual(new Set(["known"]));
+    expect(rig.asked).toHaveLength(300);
+    const strangers = Array.from({ length: 300 }, (_, n) => rig.find(login(10_000 + n)));
+    await rig.clock.pass(900);
+    expect((await Promise.all(strangers)).filter((what) => what === "unknown")).toHaveLength(120);
+    expect(rig.asked).toHaveLength(420);
+  });
+
+  it("is asked for anew where the request that asked is gone with its client", async () => {
+    const rig = new Rig();
+    rig.answer = () => new Promise<number>(() => undefined);
+    void rig.find(login(1));
+    rig.answer = async () => 0;
+    const second = rig.find(login(1));
+    await rig.clock.pass(250);
+    expect(await second).toBe("unknown");
+    expect(rig.asked).toHaveLength(2);
+  });
+
   it("counts as known while the ledger fails or is slow, which is asked again after a while", async () => {
     for (const answer of [
       () => Promise.reject(new RedisUnreachableError("away", "unknown")),
