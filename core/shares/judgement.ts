@@ -26,6 +26,7 @@ function judge(share: ShareSubmission, result: Uint8Array, mixDigest: string): J
     height: share.job.height,
     shareDifficulty: worth,
     timestampMs: share.timestampMs,
+    ...(share.job.roundClosed === true && { late: true }),
   };
   const isBlock = meetsTarget(result, targetOf(share.job.networkDifficulty));
   return { kind: isBlock ? "block" : "share", record };

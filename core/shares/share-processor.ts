@@ -5,7 +5,7 @@ import { NAMED, type ShardHealth } from "../health/shard-health.ts";
 import { GroupCommit } from "../ledger/write-path/group-commit.ts";
 import { Outbox } from "../ledger/write-path/outbox.ts";
 import type { HeldStage, OutboxStore } from "../ledger/write-path/outbox-store.ts";
-import { writeOf } from "../ledger/write-path/send-write.ts";
+import { settleUnresolved } from "../ledger/write-path/settle-unresolved.ts";
 import type { OperatorView, Settlement } from "../ledger/write-path/unresolved-records.ts";
 import type { BlockRecord, LedgerWriter, ShareRecord } from "../ledger/contract/records.ts";
 import type { Logger } from "../log.ts";
@@ -61,6 +61,7 @@ export interface ShareProcessorOptions {
 
 const ACCEPTED: ShareVerdict = { kind: "accepted", block: false };
 const DUPLICATE: ShareVerdict = { kind: "duplicate" };
+const STALE: ShareVerdict = { kind: "stale" };
 
 const LISTED = 1_000;
 
@@ -87,6 +88,7 @@ export class ShareProcessor {
   /** The same, or less: a found block far below it is too old to be offered. Sessions only lower it: too long an offer costs nothing. */
   #offerHeight = 0;
   readonly #refuted = new RefutedClaims();
+  #lateStale = 0;
   #lastError: string | null = null;
 
   /** Takes up whatever an earlier life of this object left in the store. */
@@ -108,6 +110,7 @@ export class ShareProcessor {
       // Told true all the same: where an answer cannot wait for the ledger, no verifier knows what another one holds.
       onDuplicate: ({ login, worker, height }) =>
         options.log.warn("accepted share was a duplicate", { login, worker, height }),
+      onLate: (record) => this.#late(record),
     });
     this.#commit = this.#openCommit();
     this.#held = this.#openHeld();
@@ -222,6 +225,7 @@ export class ShareProcessor {
       unresolvedShares,
       refutedShares,
       lateDuplicates: this.#outbox.duplicates,
+      lateStale: this.#lateStale,
       recentlyRefuted: { shares: refuted.shares, logins: refuted.logins.slice(0, NAMED) },
       refusedLogins: this.#outbox.refusedLogins.slice(0, NAMED),
       setAsideShares: this.#outbox.setAside,
@@ -241,22 +245,10 @@ export class ShareProcessor {
     };
   }
 
-  /**
-   * Settles unresolved records as the operator decides. What is credited goes into the outbox in the same step, as a first attempt: if
-   * the ledger still knows the proof of work, it is not credited again.
-   * @returns the ids that were settled; the others are not there, or cannot be read and only be dropped
-   */
+  /** See {@link settleUnresolved}. */
   settle(ids: readonly number[], action: Settlement, note: string): number[] {
     const { store, clock, wakeAt, log } = this.#options;
-    const settled = ids.filter((id) =>
-      store.atomically(() => {
-        const found = store.unresolved.find(id);
-        if (action === "credit" && found === null) return false;
-        if (!store.unresolved.settle(id, action, note, clock.nowMs())) return false;
-        if (action === "credit" && found !== null) this.#outbox.append(writeOf(found), false, []);
-        return true;
-      }),
-    );
+    const settled = settleUnresolved({ store, clock, outbox: this.#outbox }, ids, action, note);
     log.warn("unresolved records settled", { action, note, ids: settled.join(" ") });
     wakeAt(clock.nowMs());
     this.#commit.wake();
@@ -300,7 +292,8 @@ export class ShareProcessor {
       // What is promised on a claim must come true, by a cache and in its round. Where the cache is there, the answer is only a matter of turns.
       if (!keeper.has(epoch)) {
         if (!keeper.canHave(epoch)) return { answer: unavailable("no light cache") };
-        if (late && share.job.height <= (await writer.closedHeight())) return { answer: { kind: "stale" } };
+        const isClosed = claim.record.late === true || (late && share.job.height <= (await writer.closedHeight()));
+        if (isClosed) return { answer: STALE };
         return this.#promise(share, claim.record, judged);
       }
       judgement = await within(clock, queueTimeoutMs, judged, null);
@@ -347,7 +340,9 @@ export class ShareProcessor {
   }
 
   /** A found block: durable first, then to the nodes; the miner need not wait longer than it can. */
-  async #found(stage: HeldStage, share: ShareSubmission, record: ShareRecord): Promise<Decision> {
+  async #found(stage: HeldStage, share: ShareSubmission, found: ShareRecord): Promise<Decision> {
+    // Where nobody takes it, it is a share, and may have been held back like any other.
+    const record = isLate(share, this.#workHeight) ? { ...found, late: true } : found;
     const end = this.#hold(stage, share, record).then(endVerdict);
     const answer = await within(this.#options.clock, ANSWER_WITHIN_MS, end, null);
     return { answer: answer ?? { kind: "accepted", block: this.#held.find(record)?.stage !== "rival" }, end };
@@ -364,12 +359,19 @@ export class ShareProcessor {
     const identity = identityOf(record);
     const client = this.#clients.get(identity);
     this.#clients.delete(identity);
+    if (end.kind === "recorded" && end.outcome === "stale") return this.#late(record);
     if (end.kind === "recorded") return this.#remember(record, endVerdict(end));
     // Accepted on the strength of its claim, and the mix digest was wrong.
     this.#refuted.add(record.login, this.#options.clock.nowMs());
     const { login, worker, height } = record;
     this.#options.log.warn("claimed mix digest refuted", { login, worker, height });
     this.#options.onRefuted(record, client);
+  }
+
+  /** It may have been told true: there was no answer in time from those who decide. */
+  #late({ login, worker, height }: ShareRecord): void {
+    this.#lateStale += 1;
+    this.#options.log.warn("accepted share was of a closed round", { login, worker, height });
   }
 
   /** The first answer for a proof of work stays. */

@@ -77,7 +77,7 @@ export class FaultyLedger {
         this.#send(alive, batch.length, () => {
           this.#refuse(batch);
           if (!retry) this.sweep(Math.min(workHeight, ...batch.map((share) => share.height)));
-          return batch.map((share) => this.#share(share, retry, late?.has(share)));
+          return batch.map((share) => this.#share(share, retry, share.late === true || late?.has(share)));
         }),
       recordBlock: (block, retry) =>
         this.#send(alive, 1, () => {

@@ -323,6 +323,8 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
         ]);
         expect(await readBooks(redis)).toEqual(before);
         expect(await late(at(101), at(102), at(100))).toEqual(["stale", "recorded", "stale"]);
+        expect(await record({ ...at(101), late: true })).toEqual(["stale"]);
+        expect(await newWriter().recordShares([{ ...at(100), late: true }], true)).toEqual(["stale"]);
         expect(await record(at(101))).toEqual(["recorded"]);
         expect(await redis.command(["HGET", "eth:shares:roundCurrent", loginOf(1)])).toBe("4000000000");
         expect(await redis.command(["HGET", "eth:stats", "roundShares"])).toBe("4000000000");

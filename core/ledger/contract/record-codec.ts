@@ -19,6 +19,7 @@ const share = v.object({
   timestampMs: v.number(),
   // Added later; where it is left out, the member is not there.
   solo: v.exactOptional(v.boolean()),
+  late: v.exactOptional(v.boolean()),
 });
 /** Added later; where it is left out, the member is not there. */
 const inChain = v.exactOptional(v.boolean());

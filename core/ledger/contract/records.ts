@@ -16,6 +16,11 @@ export interface ShareRecord {
   readonly timestampMs: number;
   /** Its header is solo work: as a share it earns nothing and is in statistics only, as a block it is its finder's alone. */
   readonly solo?: boolean;
+  /**
+   * Its round was closed when it was handed in: held back until then it would be worth more, so it is credited only where the ledger does not
+   * have that block yet (docs/protocol.md, section 7).
+   */
+  readonly late?: boolean;
 }
 
 /** A share that met the network target and that a node accepted or has in its chain. */
@@ -47,8 +52,8 @@ export interface RefusalCause {
 export interface LedgerWriter {
   /**
    * Writes a batch of shares in one request and one atomic step.
-   * @param late those of the batch whose round may be over (`isLate` in core/shares/share.ts) and that nobody was told yet to count: held back from a round
-   * that is closed, they would be worth more in the next one (docs/protocol.md, section 7)
+   * @param late those of the batch whose round may be over (`isLate` in core/shares/share.ts) and that nobody was told yet to count, beside those that are
+   * {@link ShareRecord.late} by themselves
    */
   recordShares(
     batch: readonly ShareRecord[],
@@ -62,7 +67,7 @@ export interface LedgerWriter {
   workAt(height: number): void;
   /** Writes a block, closes the round and adds the candidate, in one atomic step. */
   recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome>;
-  /** Greatest height of a block of the pool's that is a candidate still; -1 for none. One command. */
+  /** Greatest height whose round is closed: of a block of the pool's that is a candidate still; -1 for none, and where no round is closed. At most one command. */
   closedHeight(): Promise<number>;
   /** After a refusal: looks at the keys that a write of this login needs. @throws RedisUnreachableError */
   explainRefusal(login: string): Promise<RefusalCause>;

@@ -3,7 +3,7 @@ import { identityOf, proofOf } from "../../share-identity.ts";
 import { checkBlock, checkRecord } from "../contract/record-check.ts";
 import type { Outbox } from "./outbox.ts";
 import type { OutboxRow, OutboxStore } from "./outbox-store.ts";
-import { mayHaveExecuted, sendWrite, writeOf, type LedgerWrite } from "./send-write.ts";
+import { mayHaveExecuted, recordsOf, sendWrite, writeOf, type LedgerWrite } from "./send-write.ts";
 import { TOO_OLD, type UnresolvedRecord } from "./unresolved-records.ts";
 import type { BlockRecord, LedgerWriter, RecordOutcome, ShareRecord } from "../contract/records.ts";
 
@@ -158,8 +158,9 @@ export class GroupCommit {
     const cancel = clock.after(answerWithinMs, () => this.#parkInFlight(batch));
     try {
       const outcomes = await sendWrite(writer, batch.write, batch.retry, lateOf(batch.waiting));
-      // Made durable meanwhile, and so promised: what is stale is sent again from there, where nothing is late any more.
-      if (batch.rows && outcomes.includes("stale")) return;
+      // Made durable meanwhile, and so promised: what is stale for newer work only is sent again from there, where that makes nothing late any more.
+      const records = recordsOf(batch.write);
+      if (batch.rows && outcomes.some((outcome, at) => outcome === "stale" && records[at]?.late !== true)) return;
       if (batch.rows) outbox.settled(batch.rows, outcomes);
       else {
         this.#answer(batch.waiting, outcomes);
@@ -189,7 +190,8 @@ export class GroupCommit {
     const { outbox, onFailure } = this.#options;
     onFailure(error);
     outbox.failed(error);
-    if (!batch.rows) this.#parkOrReject(batch, batch.retry || mayHaveExecuted(error));
+    const mayBeThere = mayHaveExecuted(error);
+    if (!batch.rows) this.#parkOrReject(mayBeThere ? batch : this.#withoutLate(batch), batch.retry || mayBeThere);
     this.#parkWaiting();
   }
 
@@ -225,7 +227,7 @@ export class GroupCommit {
     const { record, retry } = one.entry;
     const batch: Batch = { write: writeOf(one.entry), retry, waiting: [one], rows: null };
     try {
-      this.#park(batch, retry, record.login);
+      this.#park(this.#withoutLate(batch), retry, record.login);
     } catch (error) {
       this.#refuse(batch, error);
     }
@@ -236,7 +238,7 @@ export class GroupCommit {
     while (this.#waiting.length > 0) {
       const batch = this.#nextBatch();
       try {
-        this.#park(this.#withoutKnown(batch), batch.retry);
+        this.#park(this.#withoutLate(this.#withoutKnown(batch)), batch.retry);
       } catch (error) {
         this.#refuse(batch, error);
       }
@@ -246,10 +248,17 @@ export class GroupCommit {
   /** Answers what the outbox has already. @returns the rest of the batch */
   #withoutKnown(batch: Batch): Batch {
     const seen = new Map<string, string>();
-    const waiting = batch.waiting.filter((one) => !this.#answeredByOutbox(one, seen));
-    const write: LedgerWrite =
-      batch.write.kind === "block" ? batch.write : { kind: "shares", records: waiting.map((one) => one.entry.record) };
-    return { ...batch, write, waiting };
+    return only(batch, (one) => !this.#answeredByOutbox(one, seen));
+  }
+
+  /** Nothing is promised that the ledger will refuse: what was handed in after its round was closed, and was never sent, is stale. @returns the rest of the batch */
+  #withoutLate(batch: Batch): Batch {
+    return only(batch, ({ entry, resolve }) => {
+      if (entry.kind === "block" || entry.record.late !== true || entry.retry) return true;
+      if (entry.heldId !== null) this.#options.store.dropHeld(entry.heldId);
+      resolve("stale");
+      return false;
+    });
   }
 
   /** @param seen the same batch's submissions so far */
@@ -289,6 +298,13 @@ export class GroupCommit {
     this.#options.onFailure(error);
     for (const one of batch.waiting) one.reject(error);
   }
+}
+
+/** The part of a batch that `keep` chooses. */
+function only(batch: Batch, keep: (one: Waiting) => boolean): Batch {
+  const waiting = batch.waiting.filter(keep);
+  if (batch.write.kind === "block") return { ...batch, waiting };
+  return { ...batch, write: { kind: "shares", records: waiting.map(({ entry }) => entry.record) }, waiting };
 }
 
 function lateOf(waiting: readonly Waiting[]): ReadonlySet<ShareRecord> {

@@ -86,7 +86,8 @@ class ScriptedLedgerWriter implements LedgerWriter {
     const due = logins.filter((login) => this.#renewalDue(login, now));
     const logging = this.#window !== null;
     // Under pplns no round is closed: what is late is worth no more than what is not.
-    const call = { logins, due: new Set(due), late: logging ? NONE_LATE : late, logging };
+    const isLate = (share: ShareRecord) => !logging && (share.late === true || late.has(share));
+    const call = { logins, due: new Set(due), isLate, logging };
     const { keys, args } = sharesCall(this.#keys, batch, call);
     const since = await this.#evidenceSince(retry, logins, now);
     const codes = await this.#run(RECORD_SHARES, keys, [...this.#preamble(retry, sweepHeight, since), ...args]);
@@ -126,6 +127,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   }
 
   async closedHeight(): Promise<number> {
+    if (this.#window !== null) return -1;
     this.billedCommands += 1;
     const newest = await this.#redis.command(["ZREVRANGE", this.#keys.candidates, 0, 0, "WITHSCORES"]);
     return Array.isArray(newest) && newest[1] !== undefined ? Number(newest[1]) : -1;
@@ -215,11 +217,11 @@ function sharesCall(
   call: {
     readonly logins: readonly string[];
     readonly due: ReadonlySet<string>;
-    readonly late: ReadonlySet<ShareRecord>;
+    readonly isLate: (share: ShareRecord) => boolean;
     readonly logging: boolean;
   },
 ) {
-  const { logins, due, late, logging } = call;
+  const { logins, due, isLate, logging } = call;
   const keys = [names.pow, names.roundCurrent, names.hashrate, names.stats, names.candidates, names.window];
   const args = [String(logins.length), logging ? "1" : "0"];
   const index = new Map<string, string>();
@@ -237,7 +239,7 @@ function sharesCall(
       share.worker,
       String(share.timestampMs),
       seconds(share),
-      share.solo === true ? "2" : late.has(share) ? "1" : "0",
+      share.solo === true ? "2" : isLate(share) ? "1" : "0",
     );
   }
   return { keys, args };

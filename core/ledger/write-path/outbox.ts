@@ -26,6 +26,8 @@ export interface OutboxEvents {
   readonly onRival: (held: HeldSubmission) => void;
   /** The proof of work came to the ledger before, from another verifier: it is not credited again. */
   readonly onDuplicate: (record: ShareRecord) => void;
+  /** It was told true while the ledger did not answer, and its round had been closed when it was handed in: it is not credited. */
+  readonly onLate: (record: ShareRecord) => void;
 }
 
 /**
@@ -64,7 +66,7 @@ export class Outbox {
     this.#writer = writer;
     this.#clock = clock;
     this.#random = random;
-    this.#events = { onRival: () => undefined, onDuplicate: () => undefined, ...events };
+    this.#events = { onRival: () => undefined, onDuplicate: () => undefined, onLate: () => undefined, ...events };
     this.#attemptedUpTo = store.attemptedUpTo();
     this.#refused = new RefusedLogins(store, random);
     this.#serverChanges = writer.serverChanges;
@@ -194,7 +196,7 @@ export class Outbox {
       this.#clock.nowMs(),
     );
     for (const held of rivals) this.#events.onRival(held);
-    for (const [at, record] of records.entries()) if (outcomes[at] === "duplicate") this.#duplicate(record);
+    for (const [at, record] of records.entries()) this.#uncredited(record, outcomes[at]);
     this.#leave(records, rows[0]?.refusedLogin ?? null);
     this.written(write, outcomes);
   }
@@ -316,11 +318,13 @@ export class Outbox {
 
   #recordOne(record: ShareRecord, outcome: RecordOutcome, nowMs: number): void {
     if (outcome === "recorded") this.#recorded += 1;
-    if (outcome === "duplicate") this.#duplicate(record);
+    this.#uncredited(record, outcome);
     this.#recent.add({ kind: "shares", records: [record] }, [outcome], nowMs);
   }
 
-  #duplicate(record: ShareRecord): void {
+  #uncredited(record: ShareRecord, outcome: RecordOutcome | undefined): void {
+    if (outcome === "stale") this.#events.onLate(record);
+    if (outcome !== "duplicate") return;
     this.#duplicates += 1;
     this.#events.onDuplicate(record);
   }

@@ -1,4 +1,4 @@
-import type { RecordOutcome } from "../contract/records.ts";
+import type { RecordOutcome, ShareRecord } from "../contract/records.ts";
 import { recordsOf, type LedgerWrite } from "./send-write.ts";
 
 /** How far back a server may have forgotten what it had acknowledged. */
@@ -6,6 +6,9 @@ const KEPT_MS = 60_000;
 
 /** Most records that are kept: some 3 MB. */
 const MOST = 4_096;
+
+/** In its round it was counted: where that is forgotten it counts again, whatever has been closed since. */
+const counted = (record: ShareRecord): ShareRecord => (record.late === true ? { ...record, late: false } : record);
 
 interface Kept {
   readonly atMs: number;
@@ -25,8 +28,9 @@ export class RecentWrites {
 
   /** Records that the ledger says it has. */
   add(write: LedgerWrite, outcomes: readonly RecordOutcome[], nowMs: number): void {
-    const recorded = recordsOf(write).filter((_, at) => outcomes[at] === "recorded");
-    if (recorded.length === 0) return;
+    const written = recordsOf(write).filter((_, at) => outcomes[at] === "recorded");
+    if (written.length === 0) return;
+    const recorded = written.map(counted);
     this.#kept.push({ atMs: nowMs, write: write.kind === "block" ? write : { kind: "shares", records: recorded } });
     this.#records += recorded.length;
     this.#forget(nowMs);
