@@ -33,11 +33,19 @@ export interface Timing {
   readonly holdsFor: number | null;
   /** It hands in what it holds when a block of the pool's closes the round, before newer work is out. */
   readonly inTheGap: boolean;
+  /** It hands in what it holds before a block of its own: nobody else knows as early that one comes. */
+  readonly beforeOwnBlock: boolean;
   /** It keeps a block of its own to itself until its next share. */
   readonly keepsBlocks: boolean;
 }
 
-const honest: Timing = { name: "hands in at once", holdsFor: null, inTheGap: false, keepsBlocks: false };
+const honest: Timing = {
+  name: "hands in at once",
+  holdsFor: null,
+  inTheGap: false,
+  beforeOwnBlock: false,
+  keepsBlocks: false,
+};
 
 export const HONEST = honest;
 
@@ -46,8 +54,53 @@ export const TIMINGS: readonly Timing[] = [
   { ...honest, name: "holds shares for as long as the backlog takes them", holdsFor: 2 },
   { ...honest, name: "hands in what it holds after the block and before newer work", holdsFor: 0, inTheGap: true },
   { ...honest, name: "keeps its block until its next share", keepsBlocks: true },
-  { name: "holds all of it, its block too", holdsFor: 2, inTheGap: true, keepsBlocks: true },
+  { ...honest, name: "holds shares until its own block", holdsFor: 2, beforeOwnBlock: true },
+  { name: "holds all of it, its block too", holdsFor: 2, inTheGap: true, beforeOwnBlock: true, keepsBlocks: true },
 ];
+
+/** How a block is shared out. */
+export interface Scheme {
+  /** A share is credited. */
+  readonly add: (isOwn: boolean) => void;
+  /** A block is recorded. @returns the miner's part of it; null where it does not count yet */
+  readonly pay: () => number | null;
+}
+
+/** The shares since the last block. */
+function prop(): Scheme {
+  let [own, all] = [0, 0];
+  return {
+    add: (isOwn) => {
+      all += 1;
+      if (isOwn) own += 1;
+    },
+    pay: () => {
+      const part = own / all;
+      [own, all] = [0, 0];
+      return part;
+    },
+  };
+}
+
+/** The last `shares` of them, over blocks; the first blocks, before there are so many, are left out. */
+export function pplns(shares: number): Scheme {
+  const window = new Uint8Array(shares);
+  let [added, own] = [0, 0];
+  return {
+    add: (isOwn) => {
+      const at = added % shares;
+      own += (isOwn ? 1 : 0) - (window[at] ?? 0);
+      window[at] = isOwn ? 1 : 0;
+      added += 1;
+    },
+    pay: () => (added < shares ? null : own / shares),
+  };
+}
+
+/** Shares that a window of so many network difficulties holds. */
+export function windowOf(pool: Pool, times: number): number {
+  return Math.round((times * pool.sharesPerHeight) / pool.ofNetwork);
+}
 
 export interface Pool {
   /** Part of the network's hashrate. */
@@ -58,29 +111,40 @@ export interface Pool {
   readonly sharesUntilNewWork: number;
 }
 
-/** PROP rounds with one miner of `part` of the pool's hashrate that times what it hands in. @returns what it is paid over what its work is worth */
-export function paid(rule: RoundRule, timing: Timing, pool: Pool, part: number, shares: number, seed: number): number {
+/**
+ * Blocks of a pool with one miner of `part` of the pool's hashrate that times what it hands in.
+ * @returns what it is paid over what its work is worth
+ */
+export function paid(
+  rule: RoundRule,
+  timing: Timing,
+  pool: Pool,
+  part: number,
+  shares: number,
+  seed: number,
+  scheme: Scheme = prop(),
+): number {
   const random = seeded(seed);
   const others = (1 - pool.ofNetwork) / pool.sharesPerHeight;
   const isBlock = pool.ofNetwork / pool.sharesPerHeight;
   let [workHeight, closedHeight, closedWork] = [0, -1, -1];
-  let [own, all, revenue, rounds] = [0, 0, 0, 0];
+  let [revenue, blocks] = [0, 0];
   let keptBlock = false;
   let held: number[] = [];
 
   const handIn = (height: number, isOwn: boolean): void => {
-    if (!rule({ height, roundClosed: height <= closedWork, workHeight, closedHeight })) return;
-    all += 1;
-    if (isOwn) own += 1;
+    if (rule({ height, roundClosed: height <= closedWork, workHeight, closedHeight })) scheme.add(isOwn);
   };
   const handInHeld = (which: (height: number) => boolean): void => {
     for (const height of held.filter(which)) handIn(height, true);
     held = held.filter((height) => !which(height));
   };
   const close = (isOwn: boolean): void => {
+    if (isOwn && timing.beforeOwnBlock) handInHeld(() => true);
     handIn(workHeight, isOwn);
-    [revenue, rounds] = [revenue + own / all, rounds + 1];
-    [own, all, closedHeight, closedWork] = [0, 0, workHeight, workHeight];
+    const paidPart = scheme.pay();
+    if (paidPart !== null) [revenue, blocks] = [revenue + paidPart, blocks + 1];
+    [closedHeight, closedWork] = [workHeight, workHeight];
     // The node goes on giving the old work for a while, and everybody goes on with it.
     for (let left = -Math.log(1 - random()) * pool.sharesUntilNewWork; left > 1; left -= 1)
       if (random() >= part) handIn(workHeight, false);
@@ -114,5 +178,5 @@ export function paid(rule: RoundRule, timing: Timing, pool: Pool, part: number, 
     } else if (isOwn && timing.holdsFor !== null) held.push(workHeight);
     else handIn(workHeight, isOwn);
   }
-  return revenue / rounds / part;
+  return revenue / blocks / part;
 }

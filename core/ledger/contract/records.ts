@@ -17,7 +17,7 @@ export interface ShareRecord {
   /** Its header is solo work: as a share it earns nothing and is in statistics only, as a block it is its finder's alone. */
   readonly solo?: boolean;
   /**
-   * Its round was closed when it was handed in: held back until then it would be worth more, so it is credited only where the ledger does not
+   * Its round was closed when it was handed in: what is held back until then would be worth more, under any scheme, so it is credited only where the ledger does not
    * have that block yet (docs/protocol.md, section 7).
    */
   readonly late?: boolean;
@@ -67,7 +67,7 @@ export interface LedgerWriter {
   workAt(height: number): void;
   /** Writes a block, closes the round and adds the candidate, in one atomic step. */
   recordBlock(block: BlockRecord, retry: boolean): Promise<RecordOutcome>;
-  /** Greatest height whose round is closed: of a block of the pool's that is a candidate still; -1 for none, and where no round is closed. At most one command. */
+  /** Greatest height whose round is closed: of a block of the pool's that is a candidate still; -1 for none. One command. */
   closedHeight(): Promise<number>;
   /** After a refusal: looks at the keys that a write of this login needs. @throws RedisUnreachableError */
   explainRefusal(login: string): Promise<RefusalCause>;

@@ -85,8 +85,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
     const logins = [...new Set(batch.map((share) => share.login))];
     const due = logins.filter((login) => this.#renewalDue(login, now));
     const logging = this.#window !== null;
-    // Under pplns no round is closed: what is late is worth no more than what is not.
-    const isLate = (share: ShareRecord) => !logging && (share.late === true || late.has(share));
+    const isLate = (share: ShareRecord) => share.late === true || late.has(share);
     const call = { logins, due: new Set(due), isLate, logging };
     const { keys, args } = sharesCall(this.#keys, batch, call);
     const since = await this.#evidenceSince(retry, logins, now);
@@ -127,7 +126,6 @@ class ScriptedLedgerWriter implements LedgerWriter {
   }
 
   async closedHeight(): Promise<number> {
-    if (this.#window !== null) return -1;
     this.billedCommands += 1;
     const newest = await this.#redis.command(["ZREVRANGE", this.#keys.candidates, 0, 0, "WITHSCORES"]);
     return Array.isArray(newest) && newest[1] !== undefined ? Number(newest[1]) : -1;

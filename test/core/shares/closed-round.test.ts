@@ -1,5 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { anyRound, HONEST, ownRound, paid, type Pool, TIMINGS, untilNewWork } from "../../support/round-simulation.ts";
+import {
+  anyRound,
+  HONEST,
+  ownRound,
+  paid,
+  type Pool,
+  pplns,
+  type RoundRule,
+  type Timing,
+  TIMINGS,
+  untilNewWork,
+  windowOf,
+} from "../../support/round-simulation.ts";
 
 const PART = 0.2;
 const small: Pool = { ofNetwork: 0.01, sharesPerHeight: 20, sharesUntilNewWork: 0.05 };
@@ -26,5 +38,30 @@ describe("what a miner can earn by the moment at which it hands in, over PROP ro
   it.each(Object.entries({ small, large, stuck }))("is not a hundredth more than its part here (%s)", (_name, pool) => {
     for (const [i, timing] of TIMINGS.entries())
       expect(paid(ownRound, timing, pool, PART, sharesOf(pool), i + 10), timing.name).toBeLessThan(1.01);
+  });
+});
+
+describe("what a miner can earn by the moment at which it hands in, under PPLNS", () => {
+  /** The default of `payouts.pplnsWindow`. */
+  const TIMES = 2;
+  const earned = (rule: RoundRule, timing: Timing, pool: Pool, part: number, seed: number) =>
+    paid(rule, timing, pool, part, sharesOf(pool), seed, pplns(windowOf(pool, TIMES)));
+
+  it("is more where nothing is stale: who knows that its own block comes hands in before it, and stays in the window for longer", () => {
+    const untilOwn = TIMINGS.find(({ beforeOwnBlock, keepsBlocks }) => beforeOwnBlock && !keepsBlocks);
+    if (!untilOwn) throw new Error("there is one");
+    expect(earned(anyRound, untilOwn, large, PART, 1)).toBeGreaterThan(1.05);
+    expect(earned(anyRound, untilOwn, large, 0.5, 2)).toBeGreaterThan(1.07);
+  });
+
+  it.each(Object.entries({ small, large, stuck }))("is not a hundredth more than its part here (%s)", (_name, pool) => {
+    for (const part of [PART, 0.5])
+      for (const [i, timing] of TIMINGS.entries())
+        expect(earned(ownRound, timing, pool, part, i + 10), `${timing.name}, ${part}`).toBeLessThan(1.01);
+  });
+
+  it("is no more where all it has is credited seven heights later, whatever happens meanwhile: as a rival of a block is", () => {
+    const later: Timing = { ...HONEST, holdsFor: 7 };
+    expect(earned(anyRound, later, large, PART, 30)).toBeLessThan(1.005);
   });
 });

@@ -193,13 +193,17 @@ export function windowSuite(name: string, emptyLedger: () => Promise<RedisPort>,
       },
     );
 
-    test("a share that is late is as good as another: no round is closed that it could fall behind", async () => {
+    test("a share that is late is stale as under prop, once a block of its height or above is recorded: held back for long, it would stay in the window for longer", async () => {
       const redis = await emptyLedger();
       const { share, block } = recordMaker();
       const writer = shardWriter(redis, 100n);
       await writer.recordBlock(block({ height: 105 }), false);
       const held = share({ height: 104 });
-      expect(await writer.recordShares([held], false, new Set([held]))).toEqual(["recorded"]);
+      const before = await log(redis);
+      expect(await writer.recordShares([held], false, new Set([held]))).toEqual(["stale"]);
+      expect(await writer.recordShares([{ ...held, late: true }], false)).toEqual(["stale"]);
+      expect(await log(redis)).toEqual(before);
+      expect(await writer.recordShares([held], false)).toEqual(["recorded"]);
     });
 
     test("solo work is in no window, and its block closes no round", async () => {
