@@ -31,6 +31,8 @@ const KNOWN_BLOCK_TIME_S: ReadonlyMap<string, number> = new Map(
 /** Heights are noted at most this often, and for this long. */
 const STEP_MS = 20_000;
 const SPAN_MS = 3_600_000;
+/** A chain that is shorter by no more than this was reorganised; one by more is another. */
+const MOST_REORGANISED = 64;
 /** Fewer blocks say nothing: their times scatter as much as they are long. */
 const ENOUGH_BLOCKS = 20;
 
@@ -81,10 +83,10 @@ export class NetworkWatch {
 
   #note(height: number, atMs: number): void {
     const last = this.#seen.at(-1);
-    // Another chain, or one that was set back: what was seen before tells nothing of it.
-    if (last !== undefined && height < last.height) this.#seen = [];
+    // Another chain, or one that was set back: what was seen before tells nothing of it. A reorganisation is no such thing.
+    if (last !== undefined && height < last.height - MOST_REORGANISED) this.#seen = [];
     // A reading comes some seconds after the block; only one that is the first of its height may stand for its time.
-    else if (last !== undefined && (height === last.height || atMs - last.atMs < STEP_MS)) return;
+    else if (last !== undefined && (height <= last.height || atMs - last.atMs < STEP_MS)) return;
     this.#seen = [...this.#seen.filter((seen) => atMs - seen.atMs <= SPAN_MS), { height, atMs }];
   }
 

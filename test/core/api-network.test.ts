@@ -42,6 +42,14 @@ describe("what is known of the network", () => {
     expect(slow.figures(node(1020), 3_700_000).blockTime).toBe(10);
   });
 
+  it("does not begin anew when a reorganisation takes a few blocks back", () => {
+    const watch = new NetworkWatch("devnet", null);
+    watch.figures(node(100), 0);
+    watch.figures(node(115), 30_000);
+    watch.figures(node(114), 60_000);
+    expect(watch.figures(node(120), 60_000)).toMatchObject({ height: 120, blockTime: 3 });
+  });
+
   it("is nothing while no node has told anything", () => {
     expect(new NetworkWatch("classic", null).figures([], 0)).toMatchObject({ height: 0, hashrate: null, reward: null });
   });
