@@ -1,5 +1,5 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
+import { env, exports } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { guardNameOf } from "../../core/policy/client-guards.ts";
 import type { ShareVerdict } from "../../core/shares/share.ts";
@@ -123,8 +123,26 @@ describe("hibernation and eviction", () => {
       ws.serializeAttachment({
         ...stored,
         partial: new Uint8Array(1025),
+        tally: { periodS: 1, workers: Array.from({ length: 33 }, () => ["w".repeat(32), ...Array(5).fill(2 ** 53)]) },
+        reported: Array.from({ length: 16 }, () => ["w".repeat(32), 1e18, Date.now()]),
         state: { ...Object(stored.state), track: { current: 1n, before } },
       });
+    });
+  });
+});
+
+describe("a reported hashrate", () => {
+  it("stands beside the measured one in the account, over the loss of the session's object", async () => {
+    const miner = await loggedIn();
+    await miner.ask(submit(1, ',"worker":"rig7"'));
+    await miner.ask('{"id":9,"method":"eth_submitHashrate","params":["0x3938700","0x1"],"worker":"rig7"}');
+    await evictDurableObject(session());
+    await redis().command(["ZADD", `eth:hashrate:${LOGIN}`, Math.floor(Date.now() / 1000), "6000000000:rig7:1"]);
+    const response = await exports.default.fetch(`https://pool.example/api/accounts/${LOGIN}`);
+    expect(await response.json()).toMatchObject({
+      reportedHashrate: 60_000_000,
+      workers: { rig7: { hr: 10_000_000, reportedHashrate: 60_000_000 } },
+      charts: [{ hashrate: expect.any(Number) }],
     });
   });
 });
