@@ -1,7 +1,7 @@
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { hashrate, isOffline, seconds, type ApiConfig } from "./api-config.ts";
-import { paymentEntries, type PaymentEntry } from "./entries.ts";
+import { effortOf, paymentEntries, type PaymentEntry } from "./entries.ts";
 import { HashrateWindow } from "./hashrate-window.ts";
 import { emptyRecord, parseInteger } from "./json.ts";
 import { countingPort, type MinerEntry } from "./pool-stats.ts";
@@ -33,7 +33,7 @@ export interface AccountSnapshot {
 /** Seconds of a bucket of one login's hashrate window, which is six times longer than the pool's. */
 const BUCKET_S = 60;
 
-/** Reads one login's account from the ledger: 6 to 8 commands, whatever the number of shares kept. */
+/** Reads one login's account from the ledger: 7 to 9 commands, whatever the number of shares kept. */
 export class AccountStats {
   readonly #config: ApiConfig;
   readonly #keys: LedgerKeys;
@@ -55,27 +55,31 @@ export class AccountStats {
 
   /**
    * @param budget hashrate entries to read at most beyond the first page
-   * @returns null when the ledger does not know the login
+   * @returns null when the ledger does not know the login; `roundShare`: its part of the open round, 0 to 1
    * @throws RedisUnreachableError
    */
   async read(
     redis: RedisPort,
     nowMs: number,
     budget: number,
-  ): Promise<{ readonly account: AccountSnapshot | null; readonly commands: number }> {
+  ): Promise<{ readonly account: AccountSnapshot | null; readonly roundShare: number; readonly commands: number }> {
     const counting = countingPort(redis);
     const nowS = seconds(nowMs);
     const plan = this.#window.plan(nowS);
     const pageSize = this.#config.api.payments;
-    const [miner, payments, paymentsTotal, roundShares, ...windowReplies] = await counting.port.pipeline([
+    const [miner, payments, paymentsTotal, roundShares, roundTotal, ...windowReplies] = await counting.port.pipeline([
       ["HGETALL", this.#keys.miner(this.#login)],
       ["ZREVRANGE", this.#keys.paymentsOf(this.#login), 0, pageSize - 1, "WITHSCORES"],
       ["ZCARD", this.#keys.paymentsOf(this.#login)],
       ["HGET", this.#keys.roundCurrent, this.#login],
+      ["HGET", this.#keys.stats, "roundShares"],
       ...plan.commands,
     ]);
     const stats = asHash(miner);
-    if (stats.size === 0) return { account: null, commands: counting.count() };
+    const shares = parseInteger(asText(roundShares) ?? undefined) ?? 0;
+    // Of one moment: with the total of another reading, after a block, a part would be more than the whole.
+    const roundShare = Math.min(1, effortOf(shares, parseInteger(asText(roundTotal) ?? undefined) ?? 0));
+    if (stats.size === 0) return { account: null, roundShare, commands: counting.count() };
     await this.#window.absorb(plan, windowReplies, counting.port, nowS, budget);
     const { currentHashrate, hashrate: total, ...workers } = this.#workers(nowS);
     const account = {
@@ -84,11 +88,11 @@ export class AccountStats {
       pageSize,
       payments: paymentEntries(asScored(payments)),
       paymentsTotal: asCount(paymentsTotal),
-      roundShares: parseInteger(asText(roundShares) ?? undefined) ?? 0,
+      roundShares: shares,
       stats: asStatistics(stats),
       ...workers,
     };
-    return { account, commands: counting.count() };
+    return { account, roundShare, commands: counting.count() };
   }
 
   #workers(nowS: number) {

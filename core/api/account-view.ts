@@ -25,6 +25,8 @@ const DAY_S = 86_400n;
 /** `/api/accounts/<login>`: the reference's members, and what this pool says beyond them. */
 export interface AccountBody extends Omit<AccountSnapshot, "workers">, Pick<SessionFigures, "charts"> {
   readonly workers: Readonly<Record<string, WorkerEntry & { readonly reportedHashrate?: number }>>;
+  /** Part of the open round, 0 to 1. */
+  readonly roundShare: number;
   /** What the workers say they do, together, hashes per second; null where none says anything. */
   readonly reportedHashrate: number | null;
   /** As {@link AccountRewards}; null where they have not been read. */
@@ -52,6 +54,12 @@ export interface AccountViewDeps {
   readonly session: () => Promise<SessionFigures>;
 }
 
+interface Reading {
+  readonly account: AccountSnapshot;
+  readonly roundShare: number;
+  readonly atMs: number;
+}
+
 interface Slow {
   readonly figures: SessionFigures;
   readonly rewards: Awaited<ReturnType<RewardsReader["read"]>> | null;
@@ -61,7 +69,7 @@ interface Slow {
 export class AccountView {
   readonly #config: PoolConfig;
   readonly #deps: AccountViewDeps;
-  readonly #readings: Cached<{ readonly account: AccountSnapshot; readonly atMs: number } | null>;
+  readonly #readings: Cached<Reading | null>;
   readonly #rewards: RewardsReader;
   readonly #slow: Cached<Slow>;
 
@@ -71,8 +79,8 @@ export class AccountView {
     this.#deps = deps;
     const stats = new AccountStats(config, login);
     this.#readings = new Cached(async (nowMs) => {
-      const { account } = await stats.read(deps.redis, nowMs, BUDGET);
-      return account && { account, atMs: nowMs };
+      const { account, roundShare } = await stats.read(deps.redis, nowMs, BUDGET);
+      return account && { account, roundShare, atMs: nowMs };
     }, config.api.statsCollectIntervalMs);
     this.#rewards = new RewardsReader(config.coin, login, deps.store);
     this.#slow = new Cached((nowMs) => this.#readSlow(nowMs), SLOW_MS);
@@ -86,7 +94,7 @@ export class AccountView {
     const reading = await this.#latest(nowMs);
     if (reading === null) return null;
     const slow = await this.#slow.get(nowMs);
-    return { body: this.#encode(route, reading.account, slow), atMs: reading.atMs };
+    return { body: this.#encode(route, reading, slow), atMs: reading.atMs };
   }
 
   async #latest(nowMs: number) {
@@ -111,10 +119,11 @@ export class AccountView {
     };
   }
 
-  #encode(route: AccountRoute, account: AccountSnapshot, slow: Slow): string {
+  #encode(route: AccountRoute, reading: Reading, slow: Slow): string {
+    const { account } = reading;
     switch (route) {
       case "account":
-        return encodeJson(this.#account(account, slow));
+        return encodeJson(this.#account(reading, slow));
       case "payments.csv":
         return csv(
           ["paid", "amountShannon", "tx"],
@@ -133,7 +142,7 @@ export class AccountView {
     }
   }
 
-  #account(account: AccountSnapshot, { figures, rewards }: Slow): AccountBody {
+  #account({ account, roundShare }: Reading, { figures, rewards }: Slow): AccountBody {
     const reported = new Map(figures.reported.map(({ worker, rate }) => [worker, rate]));
     const workers = emptyRecord<AccountBody["workers"][string]>();
     for (const [name, worker] of Object.entries(account.workers)) {
@@ -144,6 +153,7 @@ export class AccountView {
       charts: figures.charts,
       ...account,
       workers,
+      roundShare,
       reportedHashrate: reported.size === 0 ? null : [...reported.values()].reduce((sum, rate) => sum + rate, 0),
       rewards: rewards?.rewards ?? null,
       rewardsSince: rewards?.rewardsSince ?? null,

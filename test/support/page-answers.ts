@@ -139,6 +139,7 @@ const ACCOUNT: Account = {
   })),
   paymentsTotal: 112,
   roundShares: 12_345_678_901_234,
+  roundShare: 0.0029,
   stats: {
     balance: 123_456_789,
     immature: 23_456_789,
@@ -273,6 +274,7 @@ export const EMPTY: PageAnswers = {
     payments: [],
     paymentsTotal: 0,
     roundShares: 0,
+    roundShare: 0,
     workers: {},
     workersOffline: 0,
     workersOnline: 0,

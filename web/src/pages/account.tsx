@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
-import type { Account, AccountHistory, AccountRewards, Overview, VerdictCounts } from "../../../core/api/answers.ts";
+import type { Account, AccountHistory, AccountRewards, VerdictCounts } from "../../../core/api/answers.ts";
 import { coins, coinsAligned, coinsShort, count, hashes, hashrate, moment, percent, plural } from "../data/format.ts";
 import { checksummed } from "../data/address.ts";
 import { useLive, type Live } from "../data/live.ts";
@@ -122,7 +122,6 @@ function RememberButton({ login }: { login: string }) {
 function AccountFigures({ live, history }: { live: Live<Account>; history: AccountHistory | null }) {
   const unit = useTicker();
   const now = useNow(5000);
-  const round = Number(useLive<Overview>("/api/overview", useLiveInterval()).data?.stats["roundShares"] ?? 0);
   const account = live.data;
   const amount = (name: string) => coinsShort(Number(account?.stats[name] ?? 0));
   const reported = account?.reportedHashrate ?? null;
@@ -145,7 +144,7 @@ function AccountFigures({ live, history }: { live: Live<Account>; history: Accou
       />
       <Figure
         name="Share of the round"
-        value={account && (round > 0 ? percent(account.roundShares / round, 2) : hashes(account.roundShares))}
+        value={account && percent(account.roundShare, 2)}
         note={
           account &&
           `${hashes(account.roundShares)}, ${plural(Number(account.stats["blocksFound"] ?? 0), "block")} found`
