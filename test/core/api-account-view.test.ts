@@ -58,8 +58,8 @@ describe("an account", () => {
       currentHashrate: 17_777_777,
       charts: [{ x: NOW_S - 600, hashrate: 5 }],
       reportedHashrate: 100,
-      // Of 9007199254740993 in the round.
-      roundShare: 123e9 / 9007199254740993,
+      // Of some 2^53 in the round.
+      roundShare: 123e9 / 2 ** 53,
       rewards: { "24h": 5_000_000_000, "7d": 5_000_000_000 },
       rewardsSince: 0,
       workers: { rig1: { hr: 4_444_444, reportedHashrate: 60 } },
