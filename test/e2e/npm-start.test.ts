@@ -26,7 +26,7 @@ function groupIsGone(pid: number): boolean {
 describe("npm start", () => {
   it("mines shares and blocks into the ledger and ends with one JSON object and exit code 0", async () => {
     const easy = ["--difficulty", "50", "--block-difficulty", "400"];
-    const run = await start([...FREE_PORTS, ...easy, "--for", "25s", "--json"]);
+    const run = await start([...FREE_PORTS, ...easy, "--for", "45s", "--json"]);
     expect(run.stderr).toBe("");
     const last = run.stdout.trimEnd().split("\n").at(-1) ?? "";
     const verdict = JSON.parse(last);
