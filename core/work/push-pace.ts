@@ -42,6 +42,11 @@ export class PushPace {
     return nowMs - atMs >= recommitIntervalMs;
   }
 
+  /** When another header of the height that was pushed last may go out, Unix time in ms. */
+  get nextRecommitMs(): number {
+    return (this.#pushed?.atMs ?? -Infinity) + this.#options.recommitIntervalMs;
+  }
+
   pushed(work: WorkSnapshot, node: string | null, nowMs: number): void {
     this.#pushed = { work, node, atMs: nowMs };
   }

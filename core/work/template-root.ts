@@ -9,6 +9,7 @@ import type { NodeClient } from "./node-client.ts";
 import { type NodeStateWriter, nodeStatesOf } from "./node-state.ts";
 import { parseNotify } from "./node-work.ts";
 import { OnceLog } from "./once-log.ts";
+import { reportFall, reportUpstream } from "./work-reports.ts";
 import { PollPace } from "./poll-pace.ts";
 import { Poller } from "./poller.ts";
 import { PushPace } from "./push-pace.ts";
@@ -21,7 +22,7 @@ import {
   type TemplateState,
   type WorkOffer,
 } from "./template.ts";
-import type { HealthEvent, UpstreamHealth } from "./upstream-health.ts";
+import type { UpstreamHealth } from "./upstream-health.ts";
 import type { WorkCheck } from "./work-check.ts";
 
 /** What survives a restart of the object. Every write is a billed row. */
@@ -86,6 +87,8 @@ const CLOSING_MS = 500;
  * gone out and was not written.
  */
 const UNCONFIRMED_ROOM = 1000;
+/** A header that is held back waits so much longer for a poll that comes anyway, before it has one of its own. */
+const HELD_LONGER_MS = 5_000;
 /** An alarm so late is lost. */
 const LOST_ALARM_MS = 10_000;
 
@@ -103,6 +106,7 @@ export class TemplateRoot {
   readonly #polls: PollPace;
   #interestUntilMs = -Infinity;
   #isRunning = false;
+  #nextRoundMs = -Infinity;
   #firstRound: Promise<void> | null = null;
   #probedAtMs = -Infinity;
   #probing: Promise<void> | null = null;
@@ -128,7 +132,7 @@ export class TemplateRoot {
       patienceMs: Math.min(Math.max(deps.refreshIntervalMs, PATIENCE_MS.least), PATIENCE_MS.most),
       bestHeight: () => this.#fresh()?.current.height ?? null,
       onWork: (offer) => void this.#offer(offer),
-      onEvents: (events) => events.forEach((event) => this.#report(event)),
+      onEvents: (events) => events.forEach((event) => reportUpstream(this.#once, event)),
       onWrongChain: (node) => this.#withdraw(node),
     });
   }
@@ -285,7 +289,12 @@ export class TemplateRoot {
     const [first] = this.#deps.health.order();
     const status = this.#deps.health.statuses().find(({ name }) => name === first);
     const isWell = status?.healthy === true && status.lastError === null;
-    this.#deps.alarm.set(this.#nowMs + this.#polls.intervalMs(isWell, this.#nowMs));
+    this.#roundAt(this.#nowMs + this.#polls.intervalMs(isWell, this.#nowMs));
+  }
+
+  #roundAt(atMs: number): void {
+    this.#nextRoundMs = atMs;
+    this.#deps.alarm.set(atMs);
   }
 
   /** The loop starts in this instance: whoever subscribed before a restart may have missed work that was on its way. */
@@ -326,7 +335,7 @@ export class TemplateRoot {
     const isHigher = outcome === "current" && job.height > (before?.height ?? -1);
     this.#polls.heard(offer.via, isHigher, this.#nowMs);
     if (outcome !== "current") return outcome;
-    if (before !== undefined && job.height < before.height) this.#reportFall(node, before.height, job.height);
+    if (before !== undefined && job.height < before.height) reportFall(this.#once, node, before.height, job.height);
     this.#isSaved = false;
     const { header, height } = offer.job;
     log.debug("new work", { height, header, via: offer.via, upstream: offer.node, sequence: state.sequence });
@@ -355,7 +364,12 @@ export class TemplateRoot {
   #publishIfDue(): void {
     const fresh = this.#fresh();
     const node = this.#state.jobs[0]?.node ?? null;
-    if (fresh !== null && this.#isWanted() && this.#pushes.isDue(fresh, node, this.#nowMs)) this.#publish();
+    if (fresh === null || !this.#isWanted()) return;
+    if (this.#pushes.isDue(fresh, node, this.#nowMs)) return this.#publish();
+    // What is held back must not wait for a poll that is far away.
+    const isHeld = fresh.sequence !== this.#pushes.work?.sequence;
+    if (isHeld && this.#nextRoundMs > this.#pushes.nextRecommitMs + HELD_LONGER_MS)
+      this.#roundAt(this.#pushes.nextRecommitMs);
   }
 
   #publish(): void {
@@ -379,18 +393,5 @@ export class TemplateRoot {
 
   #fresh(): WorkSnapshot | null {
     return snapshotOf(this.#state, { nowMs: this.#nowMs, maxAgeMs: this.#deps.maxAgeMs });
-  }
-
-  #reportFall(node: string | null, from: number, to: number): void {
-    const message = "the node went back, and no other has the higher work: jobs above are withdrawn";
-    this.#once.problem("fall", `${node} ${from} ${to}`, message, { upstream: node, from, to });
-  }
-
-  #report({ node, kind, reason }: HealthEvent): void {
-    if (kind === "well" || kind === "moving") {
-      this.#once.solved(`upstream ${node}`, `upstream is ${kind} again`, { upstream: node, reason });
-    } else {
-      this.#once.problem(`upstream ${node}`, kind, `upstream is ${kind}`, { upstream: node, reason });
-    }
   }
 }

@@ -78,6 +78,19 @@ describe("another header of the same height", () => {
     expect((await pool.root.snapshot())?.confirmedAtMs).toBeGreaterThan(pool.work?.confirmedAtMs ?? Infinity);
   });
 
+  it("does not wait for a poll that is minutes away", async () => {
+    const slow = new TestPool({ upstreams: [{ name: "node", url: node.url }], refreshMs: 300_000 });
+    await slow.root.subscribe("0xa");
+    node.recommit();
+    const { header, seedHash, target, height } = current();
+    const items = [header, seedHash, `0x${target.toString(16)}`, `0x${height.toString(16)}`];
+    expect(slow.root.notify(JSON.stringify(items), null)).toMatchObject({ ok: true });
+    expect(slow.work?.current.header).not.toBe(header);
+    await slow.round();
+    expect(slow.work?.current.header).toBe(header);
+    expect(slow.nowMs).toBeLessThanOrEqual(1_700_000_000_000 + RECOMMIT_MS);
+  });
+
   it("still counts for whoever mines on it, thirty headers later", async () => {
     const pushed = pool.work?.current.header ?? "";
     for (let header = 0; header < 30; header += 1) {

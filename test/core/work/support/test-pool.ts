@@ -56,6 +56,7 @@ export interface TestPoolOptions {
   readonly redis?: RedisPort;
   readonly chain?: ChainSpec;
   readonly chainId?: number;
+  readonly refreshMs?: number;
 }
 
 const REFRESH_MS = 1000;
@@ -125,7 +126,7 @@ export class TestPool {
       },
       onHeight: (height) => void this.heights.push(height),
       poolName: "pool",
-      refreshIntervalMs: REFRESH_MS,
+      refreshIntervalMs: options.refreshMs ?? REFRESH_MS,
       recommitIntervalMs: RECOMMIT_MS,
       checkIntervalMs: CHECK_MS,
       maxAgeMs: MAX_AGE_MS,
