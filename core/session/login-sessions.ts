@@ -20,7 +20,7 @@ import { ConductReports } from "./conduct-reports.ts";
 import { newRecord, type NewConnection, readRecord, storedRecord } from "./connection-record.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-pool.ts";
-import { answerPost, type GetworkPost, refusePost } from "./getwork.ts";
+import { answerPost, GetworkPlaces, type GetworkPost, refusePost } from "./getwork.ts";
 import { LastClasses } from "./last-classes.ts";
 import { ReportedHashrates, type ReportedRow } from "./reported-hashrates.ts";
 import { type ShareGate, ShareGates } from "./share-gate.ts";
@@ -102,6 +102,7 @@ export class LoginSessions implements ConnectionHost {
   readonly #renamed = new RenamedWorkers();
   readonly #names: WorkerNames;
   readonly #turnedAway = new BoundedMap<Client, { readonly untilMs: number; readonly reason: string }>(MAX_TURNED_AWAY);
+  readonly #places = new GetworkPlaces();
   #getworkUntilMs = 0;
 
   constructor(config: SessionConfig, ports: LoginPorts) {
@@ -260,7 +261,7 @@ export class LoginSessions implements ConnectionHost {
       this.background(this.#ports.guard.report(request.ip, null, { ban: true }).then(() => undefined));
       return refusePost(request.body, "blacklisted");
     }
-    return await answerPost(request, this);
+    return await answerPost(request, this, this.#places);
   }
 
   context(connection: StratumConnection): SessionContext {

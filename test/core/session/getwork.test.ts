@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { GETWORK_CASES, GETWORK_WORKERS, type GetworkCase } from "../../support/getwork-cases.ts";
 import { workerName } from "../../../core/policy/login.ts";
 import type { ShareVerdict } from "../../../core/shares/share.ts";
+import { targetOf } from "@edgepool/ethash-wasm";
+import { classDifficulty, type DifficultyClass, extranoncesOf } from "../../../core/shares/difficulty-classes.ts";
 import golden from "../../vectors/getwork.json" with { type: "json" };
 import { CONFIG, IP, job, LOGIN, SessionRig, submit } from "./session-rig.ts";
 import { settled } from "../../support/virtual-clock.ts";
@@ -13,6 +15,11 @@ const VERDICTS: Record<NonNullable<GetworkCase["verdict"]>, ShareVerdict> = {
   invalid: { kind: "invalid" },
   unavailable: { kind: "unavailable", reason: "" },
 };
+
+/** Where a class begins, and what its work is told with. */
+const prefixOf = (wanted: DifficultyClass) => extranoncesOf(wanted).first.toString(16).padStart(6, "0");
+const target = (wanted: DifficultyClass) =>
+  `0x${targetOf(classDifficulty(wanted, 2_000_000_000n)).toString(16).padStart(64, "0")}`;
 
 /** Everything that a POST leads to. */
 async function outcome({ what, body, suffix = "", worker = "", work, verdict = "accepted", refused }: GetworkCase) {
@@ -105,6 +112,37 @@ describe("HTTP getwork as a session of one POST", () => {
       body: '{"id":1,"method":"eth_getWork"}',
     });
     expect(answer).toContain("0x0000000225c17d04");
+  });
+
+  it("tells a rig that searches inside a class that class's target, from its first submit on: in an easier one it would be credited a part of its work", async () => {
+    const rig = new SessionRig();
+    rig.work = rig.snapshot(1, [job("a")]);
+    const targetHeard = async (worker = "rig") => {
+      const body = '{"id":1,"method":"eth_getWork","params":[]}';
+      const answer = await rig.sessions.getwork({ login: LOGIN, worker, ip: IP, body });
+      return (JSON.parse(answer) as { result: string[] }).result[2];
+    };
+    const submitAt = async (prefix: string, digit = "a", nonce = 1) => {
+      const params = [`0x${prefix}${String(nonce).padStart(10, "0")}`, job(digit).header, `0x${"e".repeat(64)}`];
+      const body = JSON.stringify({ id: 4, method: "eth_submitWork", params });
+      const answered = rig.sessions.getwork({ login: LOGIN, worker: "rig", ip: IP, body });
+      // It is gathered with those that follow.
+      await rig.clock.pass(200);
+      return await answered;
+    };
+    expect(await targetHeard()).toBe(target(0));
+    await submitAt(prefixOf(-2));
+    // The job that it has keeps its target; the next one has the class's.
+    await rig.sessions.push(rig.snapshot(2, [job("b", 1_001), job("a")]));
+    expect(await targetHeard()).toBe(target(-2));
+    expect(rig.attempts.at(-1)?.share.shareDifficulty).toBe(2_000_000_000n);
+    await submitAt(prefixOf(-2), "b");
+    expect(rig.attempts.at(-1)?.share.shareDifficulty).toBe(500_000_000n);
+    expect(await targetHeard("other")).toBe(target(0));
+    // A harder one only when nothing else comes: it may be one card of many.
+    for (let again = 0; again < 4; again += 1) await submitAt(prefixOf(2), "b", again);
+    await rig.sessions.push(rig.snapshot(3, [job("c", 1_002), job("b", 1_001), job("a")]));
+    expect(await targetHeard()).toBe(target(2));
   });
 
   it("says Work not ready when the pool fails inside, and logs why", async () => {
