@@ -115,7 +115,7 @@ function ledgerMetrics({ ledger, shards, formerShards }: HealthReport): Metric[]
       "Shares accepted without a light cache whose mix digest was wrong; not credited.",
       ...perShard((s) => s.refutedShares),
     ),
-    counter("verifier_late_stale", "Accepted shares of closed rounds.", ...perShard((s) => s.lateStale ?? 0)),
+    counter("verifier_late_stale", "What waited, of closed rounds.", ...perShard((s) => s.lateStale ?? 0)),
     counter("verifier_late_duplicates", "Accepted shares that were duplicates.", ...perShard((s) => s.lateDuplicates)),
     gauge("verifier_cache_epoch", "Epoch of the light cache in memory.", ...perShard((s) => s.cacheEpoch)),
     gauge(

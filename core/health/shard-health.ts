@@ -34,7 +34,7 @@ export interface ShardHealth {
   readonly recentlyRefuted: { readonly shares: number; readonly logins: readonly string[] };
   /** Shares that were accepted while the ledger was away and that another verifier had brought before: credited once. Since the object started. */
   readonly lateDuplicates: number;
-  /** Shares that were accepted before the ledger or the nodes had answered, and whose round had been closed when they were handed in: not credited. */
+  /** Late shares, and late blocks that no node took, that waited for the ledger or the nodes and were of a closed round: not credited. Since the object started. */
   readonly lateStale?: number;
   /** Logins whose records wait apart, the oldest first, at most {@link NAMED}; and of all of them, how many records. */
   readonly refusedLogins: readonly RefusedLoginHealth[];

@@ -368,10 +368,10 @@ export class ShareProcessor {
     this.#options.onRefuted(record, client);
   }
 
-  /** It may have been told true: there was no answer in time from those who decide. */
+  /** A block may have been told true: there was no answer in time from the nodes, which decide. */
   #late({ login, worker, height }: ShareRecord): void {
     this.#lateStale += 1;
-    this.#options.log.warn("accepted share was of a closed round", { login, worker, height });
+    this.#options.log.warn("what waited was of a closed round", { login, worker, height });
   }
 
   /** The first answer for a proof of work stays. */

@@ -75,7 +75,8 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when the ledger has answered, or when the record is in the durable outbox (`recorded` then).
+   * Resolves when the ledger has answered, or when the record is in the durable outbox: `recorded` then, or `stale` for a late share, which
+   * the ledger may have, or take, all the same.
    * @throws LedgerRecordError for a record that must not reach the books, and when durable storage refuses it
    */
   commit(entry: CommitEntry): Promise<RecordOutcome> {
@@ -253,8 +254,9 @@ export class GroupCommit {
 
   /** Nothing is promised that the ledger will refuse: what was handed in after its round was closed, and was never sent, is stale. @returns the rest of the batch */
   #withoutLate(batch: Batch): Batch {
-    return only(batch, ({ entry, resolve }) => {
-      if (entry.kind === "block" || entry.record.late !== true || entry.retry) return true;
+    return only(batch, (one) => {
+      const { entry, resolve } = one;
+      if (!isLateShare(one) || entry.retry) return true;
       if (entry.heldId !== null) this.#options.store.dropHeld(entry.heldId);
       resolve("stale");
       return false;
@@ -271,7 +273,8 @@ export class GroupCommit {
       return false;
     }
     if (entry.heldId !== null) this.#options.store.dropHeld(entry.heldId);
-    resolve(owner === identity ? "recorded" : "duplicate");
+    const own = entry.record.late === true ? "stale" : "recorded";
+    resolve(owner === identity ? own : "duplicate");
     return true;
   }
 
@@ -283,7 +286,7 @@ export class GroupCommit {
     batch.rows = outbox.append(batch.write, uncertain, held, refusedLogin);
     // In the same turn as the row, so that no row is ever durable without an alarm.
     wakeAt(Math.max(outbox.dueAtMs, clock.nowMs()));
-    for (const one of batch.waiting) one.resolve("recorded");
+    for (const one of batch.waiting) one.resolve(isLateShare(one) ? "stale" : "recorded");
   }
 
   #parkOrReject(batch: Batch, uncertain: boolean): void {
@@ -299,6 +302,9 @@ export class GroupCommit {
     for (const one of batch.waiting) one.reject(error);
   }
 }
+
+/** Handed in after its round was closed: only the ledger itself can say that it counts, and where it cannot in time, it is called stale. */
+const isLateShare = ({ entry }: Waiting): boolean => entry.kind === "share" && entry.record.late === true;
 
 /** The part of a batch that `keep` chooses. */
 function only(batch: Batch, keep: (one: Waiting) => boolean): Batch {

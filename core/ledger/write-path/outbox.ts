@@ -26,7 +26,7 @@ export interface OutboxEvents {
   readonly onRival: (held: HeldSubmission) => void;
   /** The proof of work came to the ledger before, from another verifier: it is not credited again. */
   readonly onDuplicate: (record: ShareRecord) => void;
-  /** It was told true while the ledger did not answer, and its round had been closed when it was handed in: it is not credited. */
+  /** Its round had been closed when it was handed in: it is not credited. */
   readonly onLate: (record: ShareRecord) => void;
 }
 

@@ -67,15 +67,21 @@ describe("a share of a closed round, while the ledger is away,", () => {
   });
 
   it.each([
-    ["and is on its way when the answer is late, is not credited where the ledger has the block, in whatever life", 1],
-    ["and was written although the answer was lost, is credited once", 2],
+    [
+      "and is on its way when the answer is late, is called stale, and is stale where the ledger has the block, in whatever life",
+      1,
+    ],
+    ["and was written although the answer was lost, is called stale, and is in its own round once", 2],
   ])("%s", async (_, credits) => {
     const { clock, ledger, start, closeRound, is } = setUp();
     let life = start();
     is(credits === 1 ? { kind: "lostBefore", delayMs: 3_000 } : { kind: "lostAfter", delayMs: 3_000 });
     const told = commit(life, lateShare(1));
     await clock.pass(1_100);
-    expect(await told).toBe("recorded");
+    expect(await told).toBe("stale");
+    const again = commit(life, lateShare(1), { retry: true });
+    await clock.pass(1_100);
+    expect(await again).toBe("stale");
     life.kill();
     is(WELL);
     await closeRound();
@@ -155,7 +161,7 @@ describe("a late block that no node takes", () => {
     await clock.pass(1_000);
     expect(ledger.credits).toHaveLength(1);
     expect(log).toContainEqual(
-      expect.objectContaining({ message: "accepted share was of a closed round", login: block.login, height: HEIGHT }),
+      expect.objectContaining({ message: "what waited was of a closed round", login: block.login, height: HEIGHT }),
     );
     expect(verifier.health.lateStale).toBe(1);
   });
