@@ -18,5 +18,8 @@ it("loses no acknowledged share, credits none twice and no block lacks its candi
   expect(report.findings).toEqual([]);
   expect(report.acknowledged).toBeGreaterThanOrEqual(300);
   expect(report.blocks).toBeGreaterThan(0);
+  const { trues, account } = report.cheats;
+  const heard = Object.values(trues).reduce((sum, count) => sum + count, 0);
+  expect(account.credited + account.duplicates + account.refuted).toBe(heard);
   expect(report.kills).toBe(1);
 }, 240_000);

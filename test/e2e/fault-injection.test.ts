@@ -18,5 +18,8 @@ it("keeps every acknowledged share and every block in the embedded ledger exactl
   expect(report.findings).toEqual([]);
   expect(report.acknowledged).toBeGreaterThanOrEqual(200);
   expect(report.blocks).toBeGreaterThan(0);
+  const { trues, account } = report.cheats;
+  const heard = Object.values(trues).reduce((sum, count) => sum + count, 0);
+  expect(account.credited + account.duplicates + account.refuted).toBe(heard);
   expect(report.kills).toBe(2);
 }, 240_000);

@@ -21,6 +21,18 @@ export interface CheatReport {
   readonly proofs: number;
 }
 
+/** Each `true` that cheats heard, and what is behind it. */
+export interface TrueAccount {
+  /** The one of each proof of work that the ledger has. */
+  readonly credited: number;
+  /** Further ones of a proof of work that is credited. */
+  readonly duplicates: number;
+  /** Of claims whose mix digest a full verification finds wrong, and that nobody is credited for. */
+  readonly refuted: number;
+  /** Members that are right, heard `true`, and are not there. */
+  readonly unexplained: readonly string[];
+}
+
 /**
  * Logins that work together and want to be credited more than they work: one proof of work under all logins at once (`everywhere`), old
  * ones again (`replay`), wrong mix digests (`junk`), and each on the connection whose difficulty pays most once it is known what it proves
@@ -33,6 +45,8 @@ export class CheatingRigs {
   readonly #old: SentShare[] = [];
   readonly #sent: Record<Trick, number> = { everywhere: 0, replay: 0, junk: 0, laterDifficulty: 0 };
   readonly #trues: Record<Trick, number> = { everywhere: 0, replay: 0, junk: 0, laterDifficulty: 0 };
+  /** How often each proof of work, by member, heard `true`. */
+  readonly #truesOf = new Map<string, number>();
   #nonce = BigInt(Date.now()) << 19n;
   #ready: SentShare[] = [];
   #running = true;
@@ -62,6 +76,26 @@ export class CheatingRigs {
     return { sent: this.#sent, trues: this.#trues, proofs: this.proofs.size };
   }
 
+  /** What became of each `true`, by what the ledger has. @param recorded proofs of work that are credited, by member */
+  account(recorded: ReadonlySet<string>): TrueAccount {
+    const account = { credited: 0, duplicates: 0, refuted: 0, unexplained: [] as string[] };
+    for (const [member, trues] of this.#truesOf) {
+      if (recorded.has(member)) {
+        account.credited += 1;
+        account.duplicates += trues - 1;
+      } else if (!this.proofs.has(member) && this.#isWrong(member)) account.refuted += trues;
+      else account.unexplained.push(member);
+    }
+    return account;
+  }
+
+  /** Whether a full verification finds the mix digest of a member wrong. */
+  #isWrong(member: string): boolean {
+    const [nonce = "", header = "", mixDigest = ""] = member.split(":");
+    const [hash] = this.#kernelFor(header).hashBatch([{ header, nonce: BigInt(nonce) }]);
+    return hash !== undefined && `0x${toHex(hash.mixDigest)}` !== mixDigest;
+  }
+
   async run(): Promise<void> {
     for (const connection of this.#connections) connection.connect();
     let turn = 0;
@@ -84,6 +118,7 @@ export class CheatingRigs {
   heard(trick: Trick, share: SentShare, isTrue: boolean): void {
     if (!isTrue) return;
     this.#trues[trick] += 1;
+    this.#truesOf.set(share.member, (this.#truesOf.get(share.member) ?? 0) + 1);
     if (trick !== "junk") this.acknowledged.add(share.member);
   }
 

@@ -7,7 +7,7 @@ import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { startLocalUpstash } from "../../devnet/gateway/upstash-gateway.ts";
-import { CheatingRigs, type CheatReport } from "./cheating-rigs.ts";
+import { CheatingRigs, type CheatReport, type TrueAccount } from "./cheating-rigs.ts";
 import { FaultProxy, type LineFault } from "./fault-proxy.ts";
 import {
   KEY_TROUBLES,
@@ -58,7 +58,7 @@ export interface CampaignReport {
   readonly requests: Readonly<Record<string, number>>;
   readonly answers: Readonly<Record<string, number>>;
   /** What the cheats did and heard, and how many shares they were credited. */
-  readonly cheats: CheatReport & { readonly credited: number };
+  readonly cheats: CheatReport & { readonly credited: number; readonly account: Omit<TrueAccount, "unexplained"> };
   readonly seconds: number;
 }
 
@@ -157,9 +157,11 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
       together: new Set(cheats.logins),
     };
     await quiet(audit, witnesses, proxy, rigs, pool);
-    const { findings, recorded, candidates, together } = await audit.findings(witnesses);
+    const { findings, recorded, members, candidates, together } = await audit.findings(witnesses);
+    const { unexplained, ...account } = cheats.account(members);
+    const open = unexplained.map((member) => `told true to a cheat, right, and credited to nobody: ${member}`);
     return {
-      findings: [...findings, ...(await openEnds(pool))],
+      findings: [...findings, ...open, ...(await openEnds(pool))],
       acknowledged: rigs.acknowledged.size,
       recorded,
       blocks: node.chain.accepted.length,
@@ -168,7 +170,7 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
       troubles: Object.fromEntries(counts),
       requests: Object.fromEntries(proxy?.counts ?? []),
       answers: Object.fromEntries(rigs.answers),
-      cheats: { ...cheats.report, credited: together },
+      cheats: { ...cheats.report, credited: together, account },
       seconds: Math.round((Date.now() - startedAt) / 1000),
     };
   } finally {

@@ -67,7 +67,7 @@ export class LedgerAudit {
     return lost + blocks.filter(({ nonce }) => !candidates.some((one) => one.nonce === nonce)).length;
   }
 
-  /** @returns also how many shares the logins that work together were credited */
+  /** @returns also the members that are credited, and how many shares the logins that work together were */
   async findings(witnesses: Witnesses) {
     const { sent, acknowledged, blocks, together } = witnesses;
     const findings: string[] = [];
@@ -126,7 +126,13 @@ export class LedgerAudit {
       finders.reduce((total, score, at) => total + (at % 2 === 1 ? Number(score) : 0), 0),
       candidates.length,
     );
-    return { findings, recorded: pow.length, candidates: candidates.length, together: logins.get(TOGETHER) ?? 0 };
+    return {
+      findings,
+      recorded: pow.length,
+      members: recorded,
+      candidates: candidates.length,
+      together: logins.get(TOGETHER) ?? 0,
+    };
   }
 }
 
