@@ -56,7 +56,8 @@ async function answerAs(pool: Pool, route: Route): Promise<void> {
   if (pool === null) return;
   const { pathname } = new URL(route.request().url());
   const failing = pool === "failing";
-  const health = { healthy: !failing, problems: failing ? ["the ledger has not answered for 3 minutes"] : [] };
+  const problems = failing ? ["the ledger has not answered for 3 minutes"] : [];
+  const health = { healthy: !failing, problems, notices: [] };
   if (pathname === "/health") return await route.fulfill({ status: failing ? 503 : 200, json: health });
   if (failing) return await route.fulfill({ status: 503, json: { error: "the ledger cannot be read now" } });
   const sent = new Date().toUTCString();
@@ -115,13 +116,30 @@ describe("a pool whose node is away", () => {
     await sick.route(/\/api\//, (route) => answerAs(RICH, route));
     const problem = "node main: no work for 2 min 10 s";
     await sick.route("**/health", (route) =>
-      route.fulfill({ status: 503, json: { healthy: false, problems: [problem] } }),
+      route.fulfill({ status: 503, json: { healthy: false, problems: [problem], notices: [] } }),
     );
     await sick.goto(`${origin}/#/`);
     await sick.getByText(problem).waitFor();
     await sick.getByText(/^Figures of .* ago; the pool is in trouble$/).waitFor();
     expect(await sick.textContent("main")).not.toContain("Live");
     await sick.close();
+  });
+});
+
+describe("a pool that works and has notices for its operator", () => {
+  it("is live, and names them at the foot of the page, folded up", async () => {
+    const page = await browser.context.newPage();
+    await page.route(/\/api\//, (route) => answerAs(RICH, route));
+    const notice = "node spare: misplaced: it is asked through another continent";
+    await page.route("**/health", (route) =>
+      route.fulfill({ json: { healthy: true, problems: [], notices: [notice, "another"] } }),
+    );
+    await page.goto(`${origin}/#/`);
+    await page.getByText(/^Live, figures of/).waitFor();
+    expect(await page.getByText(notice).isVisible()).toBe(false);
+    await page.getByText("For the operator: 2 notices").click();
+    expect(await page.getByText(notice).isVisible()).toBe(true);
+    await page.close();
   });
 });
 

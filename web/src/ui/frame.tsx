@@ -150,7 +150,25 @@ function ThemeSwitch() {
   );
 }
 
-/** Where the raw figures are. */
+/** What the operator is advised of, and what can wait for the morning: nothing of it concerns a miner. */
+function Notices() {
+  const notices = useHealth()?.notices ?? [];
+  if (notices.length === 0) return null;
+  return (
+    <details class="basis-full">
+      <summary class="cursor-pointer">{`For the operator: ${notices.length === 1 ? "a notice" : `${notices.length} notices`}`}</summary>
+      <ul class="list-disc pl-5">
+        {notices.map((notice) => (
+          <li key={notice} class="break-words">
+            {notice}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** Where the raw figures are, and what is advised. */
 export function Footer() {
   return (
     <footer class="text-muted mx-auto flex max-w-6xl flex-wrap gap-x-4 gap-y-1 px-4 pt-2 pb-8 text-sm">
@@ -163,6 +181,7 @@ export function Footer() {
       <a class="link" href="/health">
         Health
       </a>
+      <Notices />
     </footer>
   );
 }
