@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { chainSetting } from "./chain-setting.ts";
 import { parsePercent } from "./payouts/revenue-split.ts";
+import { SCHEMES } from "./payouts/schemes.ts";
 import { durationText, parseDurationMs } from "./units.ts";
 
 /** Settings that are lists or tables. From `.dev.vars`, `--var` or a secret they arrive as JSON text. */
@@ -100,6 +101,7 @@ const upstream = v.strictObject(
     name: word("a name of letters, digits, - and _", /^[\w-]{1,32}$/),
     url: httpUrl,
     timeout: duration("10s", "100ms", "60s"),
+    scheme: v.optional(v.picklist(["solo"], "solo; left out for a node of common work")),
   },
   'a table such as { name = "main", url = "https://geth.mypool.com", timeout = "10s" }',
 );
@@ -235,7 +237,7 @@ const shannonValue = v.pipe(
 const shannon = <Fallback extends string | null>(fallback: Fallback) => v.optional(v.nullable(shannonValue), fallback);
 
 const payouts = v.strictObject({
-  scheme: v.optional(v.picklist(["prop", "pplns"], "prop or pplns"), "prop"),
+  scheme: v.optional(v.picklist(SCHEMES, "prop, pplns or solo"), "prop"),
   pplnsWindow: v.optional(
     decimalText(
       "a decimal from 0.01 to 100, such as 2",

@@ -63,7 +63,10 @@ function collect(env: Readonly<Record<string, unknown>>, problems: ConfigProblem
   return found;
 }
 
-function upstreamsOf(settings: Settings, problems: ConfigProblem[]): UpstreamConfig[] {
+function upstreamsOf(
+  settings: Settings,
+  problems: ConfigProblem[],
+): Pick<PoolConfig["work"], "upstreams" | "soloUpstreams"> {
   const names = new Set(settings.upstream.map((node) => node.name));
   for (const name of Object.keys(settings.UPSTREAM_SECRETS)) {
     if (!names.has(name))
@@ -73,22 +76,34 @@ function upstreamsOf(settings: Settings, problems: ConfigProblem[]): UpstreamCon
         allowed: `one of ${[...names].join(", ")}`,
       });
   }
-  return settings.upstream.map(({ name, url, timeout }) => {
-    const target = new URL(url);
-    const credentials = settings.UPSTREAM_SECRETS[name];
-    const headers: Record<string, string> = {};
-    const username = credentials?.username ?? decodeURIComponent(target.username);
-    const password = credentials?.password ?? decodeURIComponent(target.password);
-    if (username || password) {
-      const bytes = new TextEncoder().encode(`${username}:${password}`);
-      headers["authorization"] = `Basic ${btoa(String.fromCodePoint(...bytes))}`;
-    }
-    if (credentials?.cfAccessClientId) headers["cf-access-client-id"] = credentials.cfAccessClientId;
-    if (credentials?.cfAccessClientSecret) headers["cf-access-client-secret"] = credentials.cfAccessClientSecret;
-    target.username = "";
-    target.password = "";
-    return { name, url: target.href, timeoutMs: timeout, secretHeaders: headers };
-  });
+  const common = settings.upstream.filter(({ scheme }) => scheme === undefined);
+  const solo = settings.upstream.filter(({ scheme }) => scheme === "solo");
+  const allowed =
+    common.length === 0
+      ? "a node of common work as well"
+      : settings.payouts.scheme === "solo" && solo.length > 0
+        ? "no node of its own for solo work where payouts.scheme is solo: all work is"
+        : null;
+  if (allowed !== null) problems.push({ variable: "upstream", found: 'scheme = "solo"', allowed });
+  const parse = (node: Settings["upstream"][number]) => upstreamOf(node, settings);
+  return { upstreams: common.map(parse), soloUpstreams: solo.map(parse) };
+}
+
+function upstreamOf({ name, url, timeout }: Settings["upstream"][number], settings: Settings): UpstreamConfig {
+  const target = new URL(url);
+  const credentials = settings.UPSTREAM_SECRETS[name];
+  const headers: Record<string, string> = {};
+  const username = credentials?.username ?? decodeURIComponent(target.username);
+  const password = credentials?.password ?? decodeURIComponent(target.password);
+  if (username || password) {
+    const bytes = new TextEncoder().encode(`${username}:${password}`);
+    headers["authorization"] = `Basic ${btoa(String.fromCodePoint(...bytes))}`;
+  }
+  if (credentials?.cfAccessClientId) headers["cf-access-client-id"] = credentials.cfAccessClientId;
+  if (credentials?.cfAccessClientSecret) headers["cf-access-client-secret"] = credentials.cfAccessClientSecret;
+  target.username = "";
+  target.password = "";
+  return { name, url: target.href, timeoutMs: timeout, secretHeaders: headers };
 }
 
 /** Heights that these chains had in November 2026: no pool mines below them, so what does not fit there is refused before any miner comes. */
@@ -211,8 +226,12 @@ function vardiffOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["s
 
 function workOf(settings: Settings, problems: ConfigProblem[]): PoolConfig["work"] {
   return {
-    terms: { poolDifficulty: settings.difficulty, classTable: settings.stratum.vardiff ? 1 : 0 },
-    upstreams: upstreamsOf(settings, problems),
+    terms: {
+      poolDifficulty: settings.difficulty,
+      classTable: settings.stratum.vardiff ? 1 : 0,
+      ...(settings.payouts.scheme === "solo" ? { solo: true } : {}),
+    },
+    ...upstreamsOf(settings, problems),
     blockRefreshIntervalMs: settings.blockRefreshInterval,
     recommitIntervalMs: settings.recommitInterval,
     upstreamCheckIntervalMs: settings.upstreamCheckInterval,

@@ -37,6 +37,8 @@ export interface PoolConfig {
     /** What new headers are stamped with. */
     readonly terms: HeaderTerms;
     readonly upstreams: readonly UpstreamConfig[];
+    /** Nodes whose work is for logins that mine solo: another etherbase or extra data, so that its headers are others. */
+    readonly soloUpstreams: readonly UpstreamConfig[];
     readonly blockRefreshIntervalMs: number;
     /** Sessions are pushed another header of the same height no more often. */
     readonly recommitIntervalMs: number;

@@ -1,15 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
-import { PausableLedger, type PauseFlag } from "../core/admin/pause.ts";
+import { PausableLedger } from "../core/admin/pause.ts";
 import { Ethash } from "@edgepool/ethash-wasm";
 import kernel from "@edgepool/ethash-wasm/kernel.wasm";
 import type { WorkHealth } from "../core/health/judge.ts";
-import type { RedisPort } from "../core/ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../core/log.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
-import { createRelay, createRoot, type TemplatePorts } from "../core/work/template-parts.ts";
+import { createRelay, createRoot, type RootPorts, type TemplatePorts } from "../core/work/template-parts.ts";
 import type { TemplateRelay } from "../core/work/template-relay.ts";
 import type { TemplateRoot } from "../core/work/template-root.ts";
-import { MOST_RELAYS, relayName, ROOT_NAME } from "../core/work/template-tree.ts";
+import { MOST_RELAYS, relayName, ROOT_NAME, SOLO_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -31,13 +30,16 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const relay = relayNameOf(ctx.id, env);
-    this.#log = partLog(env, relay ?? "template");
+    const name = nameOf(ctx.id, env);
+    const isRoot = name === ROOT_NAME || name === SOLO_NAME;
+    this.#log = partLog(env, name === ROOT_NAME ? "template" : name);
     const ports = portsOf(ctx.storage, env, this.#log);
     const ledger = new PausableLedger(ledgerClient(env, loadConfig(env)), pauseFlag(ctx.storage));
     this.#ledger = ledger;
-    this.#root = relay === null ? rootOf(env, ports, pauseFlag(ctx.storage), ledger) : null;
-    this.#relay = relay === null ? null : relayOf(relay, env, ports);
+    this.#root = isRoot
+      ? rootOf(env, ports, { paused: pauseFlag(ctx.storage), redis: ledger, solo: name === SOLO_NAME })
+      : null;
+    this.#relay = isRoot ? null : relayOf(name, env, ports);
   }
 
   async subscribe(login: string): Promise<WorkSnapshot | null> {
@@ -100,14 +102,14 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
 
 const NOT_THE_ROOT = { ok: false, reason: "work is pushed to the root, not to a relay" };
 
-/** Null for the root. An object does not reliably know the name that its id was made from, but it can compare. */
-function relayNameOf(id: DurableObjectId, env: Env): string | null {
+/** An object does not reliably know the name that its id was made from, but it can compare. */
+function nameOf(id: DurableObjectId, env: Env): string {
   const ids = env.BLOCK_TEMPLATE;
-  if (ids.idFromName(ROOT_NAME).equals(id)) return null;
+  for (const root of [ROOT_NAME, SOLO_NAME]) if (ids.idFromName(root).equals(id)) return root;
   for (let index = 0; index < MOST_RELAYS; index += 1) {
     if (ids.idFromName(relayName(index)).equals(id)) return relayName(index);
   }
-  throw new Error(`this object is neither ${ROOT_NAME} nor one of the relays`);
+  throw new Error(`this object is neither ${ROOT_NAME} nor ${SOLO_NAME} nor one of the relays`);
 }
 
 function portsOf(storage: DurableObjectStorage, env: Env, log: Logger): TemplatePorts {
@@ -124,16 +126,17 @@ function portsOf(storage: DurableObjectStorage, env: Env, log: Logger): Template
   };
 }
 
-function rootOf(env: Env, ports: TemplatePorts, paused: PauseFlag, redis: RedisPort): TemplateRoot {
+function rootOf(env: Env, ports: TemplatePorts, own: Pick<RootPorts, "paused" | "redis" | "solo">): TemplateRoot {
   const config = loadConfig(env);
   const keccak = Ethash.instantiate(kernel);
   return createRoot(config, {
     ...ports,
-    paused,
-    nodes: nodeClients(config),
-    redis,
+    ...own,
+    nodes: nodeClients(own.solo ? config.work.soloUpstreams : config.work.upstreams),
     keccak256: (data) => keccak.keccak256(data),
     onHeight(height) {
+      // The chain is one: the root of the common work tells its height.
+      if (own.solo) return;
       const shards = verifierShards(env, config.verifier.shards);
       // A verifier that does not hear it loses only its head start.
       void Promise.allSettled(shards.map((shard) => shard.prepare(height)));

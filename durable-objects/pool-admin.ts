@@ -9,7 +9,7 @@ import {
   type PoolPart,
 } from "../core/admin/pool-admin.ts";
 import type { BanNotice } from "../core/policy/client-guard.ts";
-import { ROOT_NAME } from "../core/work/template-tree.ts";
+import { ROOT_NAME, rootNames } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -77,7 +77,10 @@ async function partsOf(env: Env): Promise<PoolPart[]> {
   const { payer, verifier } = loadConfig(env);
   const configured = Array.from({ length: verifier.shards }, (_, shard) => shard);
   return [
-    { name: "template", pause: (paused) => atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).pause(paused) },
+    ...rootNames(loadConfig(env).work).map((name) => ({
+      name: name === ROOT_NAME ? "template" : `template ${name}`,
+      pause: (paused: boolean) => atHome(env, env.BLOCK_TEMPLATE, name).pause(paused),
+    })),
     ...[...configured, ...former].map((shard) => ({
       name: `shard ${shard}`,
       pause: (paused: boolean) => verifierShard(env, shard).pause(paused),

@@ -6,14 +6,16 @@ import type { ShardHealth } from "../core/health/shard-health.ts";
 import { foldAfterMs } from "../core/ledger/write-path/evidence.ts";
 import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
-import { thrown } from "../core/log.ts";
+import { type Logger, thrown } from "../core/log.ts";
 import { termsOf } from "../core/payouts/block-terms.ts";
 import { windowOf } from "../core/payouts/schemes.ts";
 import type { OperatorView, Settlement } from "../core/ledger/write-path/unresolved-records.ts";
+import { HeaderSchemes } from "../core/shares/header-schemes.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, storeLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
-import type { HeaderTerms } from "../core/work/job.ts";
+import { rootNames } from "../core/work/template-tree.ts";
+import { type HeaderTerms, withTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -32,6 +34,8 @@ const TOGETHER_MS = 250;
 /** One shard of the pool's verification: proofs of work, the write side of the ledger, and what must survive until it is written. */
 export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRpc {
   readonly #terms: HeaderTerms;
+  readonly #schemes = new HeaderSchemes();
+  readonly #log: Logger;
   readonly #bell: AlarmBell;
   readonly #ledger: PausableLedger;
   readonly #processor: ShareProcessor;
@@ -43,6 +47,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     const config = loadConfig(env);
     const { chain, ledger, payouts, unlocker, verifier } = config;
     const log = partLog(env, "verifier").with({ shard: ctx.id.name ?? ctx.id.toString() });
+    this.#log = log;
     this.#terms = config.work.terms;
     this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
     this.#logShare = shareLog(log, config.log.shares);
@@ -67,8 +72,9 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
           payouts.scheme === "pplns"
             ? ({ networkDifficulty }) => windowOf(payouts.pplnsWindow, networkDifficulty)
             : null,
+        soloBlocks: config.work.soloUpstreams.length > 0,
       }),
-      nodes: nodeClients(config),
+      nodes: nodeClients([...config.work.upstreams, ...config.work.soloUpstreams]),
       clock: systemClock,
       random: () => Math.random(),
       commitIntervalMs: ledger.commitIntervalMs,
@@ -77,10 +83,12 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       queueTimeoutMs: verifier.queueTimeoutMs,
       wakeAt: (atMs) => this.#bell.ringAt(atMs),
       // The template asks for the next work at once; nobody waits for it.
-      onBlock: () =>
-        void atHome(env, env.BLOCK_TEMPLATE, "main")
-          .refresh()
-          .catch((error: unknown) => log.warn("work not refreshed", { error: thrown(error) })),
+      onBlock: () => {
+        for (const name of rootNames(config.work))
+          void atHome(env, env.BLOCK_TEMPLATE, name)
+            .refresh()
+            .catch((error: unknown) => log.warn("work not refreshed", { error: thrown(error) }));
+      },
       onClosing: (height) =>
         atHome(env, env.BLOCK_TEMPLATE, "main")
           .closeRound(height)
@@ -116,8 +124,14 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
 
   async #judge(submission: ShareSubmission): Promise<ShareVerdict> {
     if (this.#ledger.isPaused) return { kind: "unavailable", reason: "paused by the operator" };
+    if (!this.#schemes.agrees(submission.job)) {
+      this.#log.error("a header is common and solo work: give the solo node another etherbase or --miner.extradata", {
+        header: submission.job.header,
+      });
+      return { kind: "unavailable", reason: "its header is common and solo work" };
+    }
     // During a deploy a session of before headers had terms names a job without them.
-    return await this.#processor.submit({ ...submission, job: { ...this.#terms, ...submission.job } });
+    return await this.#processor.submit({ ...submission, job: withTerms(submission.job, this.#terms) });
   }
 
   #told(submission: ShareSubmission, verdict: ShareVerdict, begunMs: number): void {

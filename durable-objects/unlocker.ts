@@ -53,7 +53,7 @@ function loopOf(storage: DurableObjectStorage, env: Env, ledger: RedisPort): Unl
   if (config.unlocker === null) return null;
   const { intervalMs, rules, settings } = config.unlocker;
   const log = partLog(env, "unlocker");
-  const nodes = config.work.upstreams.map((upstream) =>
+  const nodes = [...config.work.upstreams, ...config.work.soloUpstreams].map((upstream) =>
     createChainNode(upstream.name, createNodeRpc(upstream, httpPost)),
   );
   const books = new PayoutBooks(ledger, config.coin);

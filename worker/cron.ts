@@ -1,6 +1,6 @@
 import { purgeStale } from "../core/api/purge.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
-import { relayName, ROOT_NAME } from "../core/work/template-tree.ts";
+import { relayName, rootNames } from "../core/work/template-tree.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import { ledgerClient } from "../durable-objects/platform/ledger-client.ts";
 import { verifierShard, verifierShards } from "../durable-objects/platform/peers.ts";
@@ -14,7 +14,7 @@ import { atHome } from "../durable-objects/platform/at-home.ts";
 export async function scheduled(controller: ScheduledController, env: Env): Promise<void> {
   const config = loadConfig(env);
   const { work, verifier } = config;
-  const templates = [ROOT_NAME];
+  const templates = rootNames(work);
   for (let index = 0; index < work.jobRelays; index += 1) templates.push(relayName(index));
   const guarded = [
     ...templates.map((name) => atHome(env, env.BLOCK_TEMPLATE, name)),

@@ -61,11 +61,11 @@ export interface SettingsTerms {
 }
 
 /** @param config of the pool */
-export const settingsTerms = ({ coin, chain, chainId, payer, api }: PoolConfig): SettingsTerms => ({
+export const settingsTerms = ({ coin, chain, chainId, payer, api, work }: PoolConfig): SettingsTerms => ({
   coin,
   chainId: chainIdOf(chain.name) ?? chainId,
   poolThreshold: payer?.settings.threshold ?? null,
-  soloOffered: false,
+  soloOffered: work.soloUpstreams.length > 0,
   shownForMs: api.statsCollectIntervalMs,
 });
 

@@ -3,7 +3,7 @@ import type { RedisCommand, RedisPort, RedisValue } from "../ledger/contract/red
 import { RedisReplyError } from "../ledger/contract/redis-port.ts";
 import { clientOf } from "./client.ts";
 
-/** The operator's lists, `<coin>:blacklist` and `<coin>:whitelist`: logins and IPs. */
+/** The operator's lists, `<coin>:blacklist` and `<coin>:whitelist`: logins and IPs; and `<coin>:solo`: logins that mine solo. */
 export interface AccessLists {
   /** True for a login that may not mine, and for a client that may not come. */
   isBlacklisted(who: string): boolean;
@@ -11,13 +11,22 @@ export interface AccessLists {
   isWhitelisted(who: string): boolean;
 }
 
+/** What the lists are read by. */
+export interface ListSettings {
+  readonly coin: string;
+  readonly refreshIntervalMs: number;
+  /** There is solo work that a login may choose. */
+  readonly solo: boolean;
+}
+
 /**
- * Keeps both lists in memory and reads them anew after the refresh interval. The last good lists stay in force when Redis cannot
+ * Keeps the lists in memory and reads them anew after the refresh interval. The last good lists stay in force when Redis cannot
  * be read: the reference empties them, so that an outage lets everyone in.
  */
 export class AccessListCache implements AccessLists {
   #blacklist: ReadonlySet<string> = new Set();
   #whitelist: ReadonlySet<string> = new Set();
+  #solo: ReadonlySet<string> = new Set();
   #loaded = false;
   #dueMs = 0;
 
@@ -34,16 +43,25 @@ export class AccessListCache implements AccessLists {
     return this.#whitelist.has(who);
   }
 
+  /** True for a login that has chosen solo. False for all where nobody may. */
+  isSolo(login: string): boolean {
+    return this.#solo.has(login);
+  }
+
   /**
    * Reads the lists if they are due. While one caller reads, others go on with the lists of before. Never rejects.
    * @returns the error when they could not be read, for the log
    */
-  async refresh(redis: RedisPort, coin: string, refreshIntervalMs: number, nowMs: number): Promise<Error | null> {
+  async refresh(
+    redis: RedisPort,
+    { coin, refreshIntervalMs, solo }: ListSettings,
+    nowMs: number,
+  ): Promise<Error | null> {
     if (nowMs < this.#dueMs) return null;
     // Taken before the answer: a sick Redis is asked once an interval, not with every login. Without any list everyone asks.
     if (this.#loaded) this.#dueMs = nowMs + refreshIntervalMs;
     try {
-      await this.#read(redis, coin);
+      await this.#read(redis, coin, solo);
       this.#dueMs = nowMs + refreshIntervalMs;
       return null;
     } catch (error) {
@@ -51,15 +69,17 @@ export class AccessListCache implements AccessLists {
     }
   }
 
-  async #read(redis: RedisPort, coin: string): Promise<void> {
+  async #read(redis: RedisPort, coin: string, withSolo: boolean): Promise<void> {
     const keys = ledgerKeys(coin);
     const commands: RedisCommand[] = [
       ["SMEMBERS", keys.blacklist],
       ["SMEMBERS", keys.whitelist],
+      ...(withSolo ? [["SMEMBERS", keys.soloLogins] as const] : []),
     ];
-    const [blacklist, whitelist] = await redis.pipeline(commands);
-    // Both or none: a half refreshed pair could let in whom the operator has just moved from one to the other.
+    const [blacklist, whitelist, solo] = await redis.pipeline(commands);
+    // All or none: a half refreshed pair could let in whom the operator has just moved from one to the other.
     const [black, white] = [members(blacklist), members(whitelist)];
+    if (withSolo) this.#solo = members(solo);
     this.#blacklist = black;
     this.#whitelist = white;
     this.#loaded = true;

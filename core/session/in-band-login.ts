@@ -37,7 +37,7 @@ export interface InBandPorts {
   /** The work of now; null where there is none. */
   work(): Promise<WorkSnapshot | null>;
   /** The operator's lists, as new as can be had. */
-  lists(): Promise<Pick<AccessListCache, "isBlacklisted">>;
+  lists(): Promise<Pick<AccessListCache, "isBlacklisted" | "isSolo">>;
   /** A worker was named that is called otherwise here. */
   renamed(login: string, worker: NamedWorker): void;
   /** Whether the pool has ever credited a login. */
@@ -84,6 +84,8 @@ export class InBandLogin implements ConnectionHost {
   #hasGone = false;
   /** The guard counts it under its login. */
   #named = false;
+  /** Since it is here; its own object has the work for it. */
+  #hasChosenSolo = false;
 
   /** @param id unique name of the session */
   constructor(config: SessionConfig, ports: InBandPorts, peer: Peer, from: InBandPeer, id: string) {
@@ -93,7 +95,13 @@ export class InBandLogin implements ConnectionHost {
     this.#config = config;
     this.#ports = ports;
     this.#ownId = id;
-    this.#feed = new WorkFeed(config.work, () => ports.work(), log);
+    this.#feed = new WorkFeed(
+      config.work,
+      () => ports.work(),
+      // Who mines solo is known: its own object carries it.
+      async () => false,
+      log,
+    );
     this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards, resultOf: null });
     this.#gate = new ShareGate(clock, false);
     const { loginTimeoutMs } = config.stratum;
@@ -195,7 +203,7 @@ export class InBandLogin implements ConnectionHost {
     const { owner, proven, state } = record;
     if (this.#strangerSinceMs === null || this.#spliced || owner === null || state.login === null) return null;
     const isOld = this.clock.nowMs() - this.#strangerSinceMs >= STRANGER_MS;
-    if (proven !== true && !isOld) return null;
+    if (proven !== true && !isOld && !this.#hasChosenSolo) return null;
     return this.#goOn(owner, { begun: null, record: storedRecord({ ...record, partial: new Uint8Array(0) }) });
   }
 
@@ -240,6 +248,8 @@ export class InBandLogin implements ConnectionHost {
     const deadlineMs = this.#deadlineOf(record);
     if (nowMs >= deadlineMs) return this.#connection.close(state.login === null ? "No login" : "Silent for too long");
     await this.#mayStay(nowMs);
+    if (state.login !== null && this.#config.work.soloUpstreams.length > 0)
+      this.#hasChosenSolo = (await this.#ports.lists()).isSolo(state.login);
     if (await this.#feed.refresh("", nowMs)) await this.#connection.feed({ kind: "work" });
     await this.#connection.rest();
     this.#lookLater();

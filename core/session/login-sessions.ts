@@ -4,7 +4,6 @@ import type { Range, Verdict } from "../history/definitions.ts";
 import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
 import type { Point } from "../history/series.ts";
 import type { Logger } from "../log.ts";
-import type { AccessListCache } from "../policy/access-lists.ts";
 import type { Client } from "../policy/client.ts";
 import type { Guard, GuardEvent } from "../policy/guard.ts";
 import type { NamedWorker } from "../policy/login.ts";
@@ -22,6 +21,7 @@ import { Deadlines } from "./deadlines.ts";
 import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-pool.ts";
 import { answerPost, GetworkPlaces, type GetworkPost, refusePost } from "./getwork.ts";
 import { LastClasses } from "./last-classes.ts";
+import { type LoginListPorts, LoginLists } from "./login-lists.ts";
 import { ReportedHashrates, type ReportedRow } from "./reported-hashrates.ts";
 import { type ShareGate, ShareGates } from "./share-gate.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
@@ -55,24 +55,18 @@ export interface SessionGuard extends Guard {
 }
 
 /** What the connections of a login need of the world. */
-export interface LoginPorts {
+export interface LoginPorts extends LoginListPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly guard: SessionGuard;
   /** What this login is called where it borrows extranonces: its address. */
   readonly name: string;
   readonly lender: LenderPort;
-  /** Values that outlive memory, by name. */
-  kept(name: string): KeptValue;
   readonly subscribe: Subscribe;
   readonly submit: SubmitAttempt;
   readonly submitAll: SubmitAllAttempt;
   readonly resultOf: ResultOf;
   readonly history: LoginHistory;
-  /** The operator's lists, as new as can be had. */
-  lists(): Promise<Pick<AccessListCache, "loaded" | "isBlacklisted">>;
-  /** Whether the login was blacklisted when the lists last said anything of it; outlives memory. */
-  readonly blacklisted: { get(): boolean; set(blacklisted: boolean): void };
   /** Every peer that is still connected, also those of before a hibernation. */
   peers(): readonly LastingPeer[];
   /** Work that must be outlived but that no further line waits for. */
@@ -86,6 +80,7 @@ export class LoginSessions implements ConnectionHost {
   readonly #config: SessionConfig;
   readonly #ports: LoginPorts;
   readonly #connections = new Map<LastingPeer, StratumConnection>();
+  readonly #lists: LoginLists;
   readonly #feed: WorkFeed;
   readonly #submitter: ShareSubmitter;
   readonly #tallies: SubmitTallies;
@@ -111,7 +106,8 @@ export class LoginSessions implements ConnectionHost {
     this.log = log;
     this.#config = config;
     this.#ports = ports;
-    this.#feed = new WorkFeed(config.work, ports.subscribe, log);
+    this.#lists = new LoginLists(ports, config.work.soloUpstreams.length > 0);
+    this.#feed = new WorkFeed(config.work, ports.subscribe, (login) => this.#lists.isSolo(login), log);
     this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards });
     this.#tallies = new SubmitTallies(ports.history, ports.kept("getworkTally"), log);
     const { name, lender } = ports;
@@ -210,8 +206,11 @@ export class LoginSessions implements ConnectionHost {
   /** Work pushed by the template. @returns how many want the next: connections, logged in or not yet, and miners that poll */
   async push(work: WorkSnapshot): Promise<number> {
     this.#deadlines.pushed(this.clock.nowMs());
-    if (this.#feed.offer(work)) await this.#announce();
+    const login = this.live()[0]?.record.owner ?? null;
+    if (await this.#feed.take(work, login, this.clock.nowMs())) await this.#announce();
     this.background(this.sweep().then(() => undefined));
+    // The template of before forgets a login that has changed over.
+    if (!this.#feed.isOurs(work)) return 0;
     return this.live().length + (this.clock.nowMs() < this.#getworkUntilMs ? 1 : 0);
   }
 
@@ -257,7 +256,7 @@ export class LoginSessions implements ConnectionHost {
     this.#getworkUntilMs = this.clock.nowMs() + GETWORK_LISTENS_MS;
     const { allowed } = await this.#ports.guard.admit(request.ip, request.login, "request");
     if (!allowed) return refusePost(request.body, "banned");
-    if (await this.#isBlacklisted(request.login)) {
+    if (await this.#lists.isBlacklisted(request.login)) {
       this.background(this.#ports.guard.report(request.ip, null, { ban: true }).then(() => undefined));
       return refusePost(request.body, "blacklisted");
     }
@@ -280,7 +279,7 @@ export class LoginSessions implements ConnectionHost {
   }
 
   async authenticate(login: string): Promise<boolean> {
-    const asked = [this.#isBlacklisted(login), this.#feed.refresh(login, this.clock.nowMs())] as const;
+    const asked = [this.#lists.isBlacklisted(login), this.#feed.refresh(login, this.clock.nowMs())] as const;
     const [blacklisted] = await Promise.all(asked);
     return !blacklisted;
   }
@@ -372,16 +371,6 @@ export class LoginSessions implements ConnectionHost {
     const connection = new StratumConnection(peer, record, this, (now) => peer.serializeAttachment(storedRecord(now)));
     this.#connections.set(peer, connection);
     return connection;
-  }
-
-  /** By the lists; by what they last said of this login where an isolate that has just started cannot read them. */
-  async #isBlacklisted(login: string): Promise<boolean> {
-    const lists = await this.#ports.lists();
-    const before = this.#ports.blacklisted.get();
-    if (!lists.loaded) return before;
-    const now = lists.isBlacklisted(login);
-    if (now !== before) this.#ports.blacklisted.set(now);
-    return now;
   }
 
   /** Deadlines come far more often than a lease runs out. */

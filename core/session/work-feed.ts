@@ -1,7 +1,7 @@
 import { type Logger, thrown } from "../log.ts";
 import type { PoolConfig } from "../pool-config.ts";
-import type { HeaderTerms, WorkSnapshot } from "../work/job.ts";
-import { templateNameFor } from "../work/template-tree.ts";
+import { type HeaderTerms, withTerms, type WorkSnapshot } from "../work/job.ts";
+import { SOLO_NAME, templateNameFor } from "../work/template-tree.ts";
 
 /** After an answer that brought nothing newer, the template is left alone for this long. */
 const ASK_AGAIN_MS = 1_000;
@@ -13,13 +13,23 @@ export type Subscribe = (template: string, login: string) => Promise<WorkSnapsho
 export class WorkFeed {
   readonly #config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays" | "terms">;
   readonly #subscribe: Subscribe;
+  readonly #isSolo: (login: string) => Promise<boolean>;
   readonly #log: Logger;
+  /** Whose work it is: the solo template's, or the common one's. */
+  #solo = false;
   #work: WorkSnapshot | null = null;
   #asking: Promise<boolean> | null = null;
   #quietUntilMs = 0;
 
-  constructor(config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays" | "terms">, subscribe: Subscribe, log: Logger) {
+  /** @param isSolo whether a login mines solo now */
+  constructor(
+    config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays" | "terms">,
+    subscribe: Subscribe,
+    isSolo: (login: string) => Promise<boolean>,
+    log: Logger,
+  ) {
     this.#config = config;
+    this.#isSolo = isSolo;
     this.#subscribe = subscribe;
     this.#log = log;
   }
@@ -29,8 +39,25 @@ export class WorkFeed {
     return this.#work;
   }
 
+  /** Whether work is from the template that this login is given the work of. */
+  isOurs(work: WorkSnapshot): boolean {
+    return (work.solo === true) === this.#solo;
+  }
+
+  /**
+   * Work that was pushed. Where the login has changed over to other work, or nobody knows any more which it has, its template is asked.
+   * @param login null where nobody has logged in yet
+   * @returns as {@link offer}
+   */
+  async take(work: WorkSnapshot, login: string | null, nowMs: number): Promise<boolean> {
+    const solo = login === null ? this.#solo : await this.#isSolo(login);
+    if (solo === this.#solo && this.isOurs(work)) return this.offer(work);
+    return login !== null && (await this.refresh(login, nowMs));
+  }
+
   /** Takes work from any source. @returns whether there is something to announce; false for work that is not newer: a late push never overtakes. */
   offer(work: WorkSnapshot): boolean {
+    if (!this.isOurs(work)) return false;
     const known = this.#work;
     if (known && work.sequence < known.sequence) return false;
     if (known && work.sequence === known.sequence && work.confirmedAtMs <= known.confirmedAtMs) return false;
@@ -59,7 +86,11 @@ export class WorkFeed {
   async #ask(login: string, nowMs: number): Promise<boolean> {
     this.#quietUntilMs = nowMs + ASK_AGAIN_MS;
     try {
-      const work = await this.#subscribe(templateNameFor(login, this.#config.jobRelays), login);
+      const solo = await this.#isSolo(login);
+      // The other template counts its snapshots by itself, and its headers are none of these shares' business.
+      if (solo !== this.#solo) this.#work = null;
+      this.#solo = solo;
+      const work = await this.#subscribe(solo ? SOLO_NAME : templateNameFor(login, this.#config.jobRelays), login);
       return work !== null && this.offer(work);
     } catch (error) {
       this.#log.warn("no answer from the block template", { error: thrown(error) });
@@ -70,6 +101,5 @@ export class WorkFeed {
 
 /** During a deploy work may come from a template of before headers had terms. */
 function stamped(work: WorkSnapshot, terms: HeaderTerms): WorkSnapshot {
-  const jobs = work.jobs.map((job) => ({ ...terms, ...job }));
-  return { ...work, current: { ...terms, ...work.current }, jobs };
+  return { ...work, current: withTerms(work.current, terms), jobs: work.jobs.map((job) => withTerms(job, terms)) };
 }

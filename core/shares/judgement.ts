@@ -27,6 +27,7 @@ function judge(share: ShareSubmission, result: Uint8Array, mixDigest: string): J
     shareDifficulty: worth,
     timestampMs: share.timestampMs,
     ...(share.job.roundClosed === true && { late: true }),
+    ...(share.job.solo === true ? { solo: true } : {}),
   };
   const isBlock = meetsTarget(result, targetOf(share.job.networkDifficulty));
   return { kind: isBlock ? "block" : "share", record };

@@ -42,11 +42,12 @@ export interface ShareSubmission {
  * @param workHeight of the newest work that is known
  */
 export function isLate(
-  share: { readonly job: Pick<Job, "height" | "roundClosed">; readonly workHeight?: number },
+  share: { readonly job: Pick<Job, "height" | "roundClosed" | "solo">; readonly workHeight?: number },
   workHeight: number,
 ): boolean {
   const { job, workHeight: known = 0 } = share;
-  return job.roundClosed === true || job.height < Math.max(workHeight, known);
+  // Solo work is in no round.
+  return job.solo !== true && (job.roundClosed === true || job.height < Math.max(workHeight, known));
 }
 
 /** How a verdict counts in charts and rates; null for one that says nothing of the miner. */

@@ -16,7 +16,13 @@ export interface NodeJob {
 }
 
 /** By what the pool's settings were when the template took a header in; they stay with the header. */
-export type HeaderTerms = Omit<ShareTerms, "networkDifficulty">;
+export interface HeaderTerms extends Omit<ShareTerms, "networkDifficulty"> {
+  /**
+   * Solo work: its shares earn nothing and its block is its finder's. The scheme is the header's, so that nobody can take credit for
+   * shares and hand in the one that is a block under another scheme (docs/protocol.md, section 7). Left out of common work.
+   */
+  readonly solo?: boolean;
+}
 
 /** A header as the pool hands it out: what its shares are worth is fixed. */
 export interface Job extends NodeJob, HeaderTerms {
@@ -36,4 +42,12 @@ export interface WorkSnapshot {
   readonly confirmedAtMs: number;
   /** The operator has paused the pool, or the login: no job is given and no share is taken. */
   readonly paused?: boolean | undefined;
+  /** From the template of solo work. */
+  readonly solo?: boolean;
+}
+
+/** A job that may have come from a part of before headers had terms: then it is common work under the terms of now. */
+export function withTerms<T extends NodeJob & Partial<HeaderTerms>>(job: T, terms: HeaderTerms): T & HeaderTerms {
+  const { poolDifficulty, classTable } = terms;
+  return { poolDifficulty, classTable, ...job };
 }

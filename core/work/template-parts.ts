@@ -31,6 +31,8 @@ export interface TemplatePorts {
 
 /** What only the root needs. */
 export interface RootPorts extends TemplatePorts {
+  /** It is the root of solo work. */
+  readonly solo: boolean;
   readonly nodes: readonly NodeClient[];
   readonly redis: RedisPort;
   readonly paused: PauseFlag;
@@ -52,7 +54,7 @@ function fanOutOf({ send, store, clock }: TemplatePorts): FanOut {
 export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
   const { name, coin, work } = config;
   const { redis, keccak256, ...rest } = ports;
-  const names = work.upstreams.map((upstream) => upstream.name);
+  const names = ports.nodes.map((node) => node.name);
   return new TemplateRoot({
     ...rest,
     fanOut: fanOutOf(ports),
@@ -67,8 +69,9 @@ export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
       nodesKey: ledgerKeys(coin).nodes,
       intervalMs: work.stateUpdateIntervalMs,
     }),
-    poolName: name,
-    terms: work.terms,
+    // The pool's own entry is the common work's.
+    poolName: ports.solo ? (names[0] ?? name) : name,
+    terms: ports.solo ? { ...work.terms, solo: true } : work.terms,
     refreshIntervalMs: work.blockRefreshIntervalMs,
     recommitIntervalMs: work.recommitIntervalMs,
     checkIntervalMs: work.upstreamCheckIntervalMs,

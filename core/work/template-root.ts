@@ -15,6 +15,7 @@ import { Poller } from "./poller.ts";
 import { PushPace } from "./push-pace.ts";
 import {
   acceptWork,
+  marked,
   closeRound,
   snapshotOf,
   withdrawWork,
@@ -57,6 +58,8 @@ export interface TemplateRootDeps {
   readonly clock: Clock;
   /** Another height than before is being mined: verifiers may want its light cache. */
   readonly onHeight: (height: number) => void;
+  /** Its work is for logins that mine solo. Left out: common work. */
+  readonly solo?: boolean;
   readonly poolName: string;
   /** What new headers are stamped with. */
   readonly terms: HeaderTerms;
@@ -388,7 +391,7 @@ export class TemplateRoot {
       this.#deps.store.save(this.#state);
       this.#isSaved = true;
     }
-    return fresh !== null && this.#deps.paused.get() ? { ...fresh, paused: true } : fresh;
+    return fresh && marked(fresh, this.#deps.paused.get(), this.#deps.solo === true);
   }
 
   #fresh(): WorkSnapshot | null {

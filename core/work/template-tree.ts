@@ -3,6 +3,14 @@ import { shardOf } from "../shares/shards.ts";
 /** Name of the object that holds the work. */
 export const ROOT_NAME = "main";
 
+/** Name of the object that holds the work of solo nodes, where there are some; it has no relays. */
+export const SOLO_NAME = "solo";
+
+/** The objects that nodes give work to. */
+export function rootNames({ soloUpstreams }: { readonly soloUpstreams: readonly unknown[] }): string[] {
+  return soloUpstreams.length > 0 ? [ROOT_NAME, SOLO_NAME] : [ROOT_NAME];
+}
+
 /** Most relays that can be configured. */
 export const MOST_RELAYS = 256;
 

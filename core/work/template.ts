@@ -111,6 +111,11 @@ function isExpired(state: TemplateState, { nowMs, maxAgeMs }: { nowMs: number; m
   return state.jobs.length === 0 || nowMs - state.confirmedAtMs > maxAgeMs;
 }
 
+/** A snapshot with what a session must know beside the work. */
+export function marked(work: WorkSnapshot, paused: boolean, solo: boolean): WorkSnapshot {
+  return { ...work, ...(paused && { paused }), ...(solo && { solo }) };
+}
+
 /** What may be mined; null where there is none or it has expired. */
 export function snapshotOf(
   state: TemplateState,
@@ -122,7 +127,17 @@ export function snapshotOf(
   return { sequence: state.sequence, current: bare(current), jobs, confirmedAtMs: state.confirmedAtMs };
 }
 
-const bare = ({ header, seed, height, networkDifficulty, poolDifficulty, classTable, roundClosed }: Job): Job => ({
+const bare = ({
+  header,
+  seed,
+  height,
+  networkDifficulty,
+  poolDifficulty,
+  classTable,
+  roundClosed,
+  solo,
+}: Job): Job => ({
+  ...(solo === true ? { solo } : {}),
   header,
   seed,
   height,
@@ -143,8 +158,8 @@ function promote(state: TemplateState, offer: WorkOffer, context: TemplateContex
   // A header that was public keeps its terms and its round, whatever the settings are now.
   const known: HeaderTerms & Pick<Job, "roundClosed"> =
     state.jobs.find(({ header }) => header === offer.job.header) ?? context.terms;
-  const { poolDifficulty, classTable, roundClosed } = known;
-  const stamped = bare({ ...offer.job, poolDifficulty, classTable, roundClosed });
+  const { poolDifficulty, classTable, roundClosed, solo = false } = known;
+  const stamped = bare({ ...offer.job, poolDifficulty, classTable, roundClosed, solo });
   const held: HeldJob = { ...stamped, node: offer.node, learnedAtMs: context.nowMs };
   const backlog = state.jobs.filter(
     (job) =>

@@ -1,5 +1,6 @@
 import { type Acquaintance, KnownLogins } from "../../core/policy/known-logins.ts";
 import type { Env } from "../env.ts";
+import { accessLists } from "./access-lists.ts";
 import { loadConfig } from "./config.ts";
 import { ledgerClient } from "./ledger-client.ts";
 import { systemClock } from "./system-clock.ts";
@@ -10,5 +11,8 @@ const logins = new KnownLogins(systemClock);
 /** What is known of a login that a client names. @param login lower-case `0x` address */
 export async function acquaintance(env: Env, login: string, ip: string): Promise<Acquaintance> {
   const config = loadConfig(env);
+  // Its work is another one, which only its own object gives.
+  const mayBeSolo = config.work.soloUpstreams.length > 0;
+  if (mayBeSolo && (await accessLists(env, systemClock.nowMs())).isSolo(login)) return "known";
   return await logins.find(ledgerClient(env, config), config.coin, login, ip, config.api.statsCollectIntervalMs);
 }

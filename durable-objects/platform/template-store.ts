@@ -1,7 +1,7 @@
 import type { Logger } from "../../core/log.ts";
 import * as v from "valibot";
 import type { TemplateStore } from "../../core/work/template-root.ts";
-import type { HeaderTerms } from "../../core/work/job.ts";
+import { type HeaderTerms, withTerms } from "../../core/work/job.ts";
 import { EMPTY_TEMPLATE } from "../../core/work/template.ts";
 
 const KEY = "template";
@@ -22,6 +22,7 @@ const stored = v.object({
       poolDifficulty: v.exactOptional(v.bigint()),
       classTable: v.exactOptional(v.picklist([0, 1])),
       roundClosed: v.exactOptional(v.boolean()),
+      solo: v.exactOptional(v.boolean()),
       node: v.nullable(v.string()),
       learnedAtMs: v.number(),
     }),
@@ -41,7 +42,7 @@ export function createTemplateStore(storage: DurableObjectStorage, terms: Header
       const result = v.safeParse(stored, value);
       if (result.success) {
         const { sequence, confirmedAtMs, jobs } = result.output;
-        return { sequence, confirmedAtMs, jobs: jobs.map((job) => Object.assign({}, terms, job)) };
+        return { sequence, confirmedAtMs, jobs: jobs.map((job) => withTerms(job, terms)) };
       }
       // Of another version, or damaged: the first poll brings work. The count must go on all the same.
       if (value !== undefined)

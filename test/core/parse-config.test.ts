@@ -86,6 +86,25 @@ describe("configuration", () => {
     expect(config.chain).toMatchObject({ name: "mychain", epochLength: 1_000, ecip1099Block: null });
   });
 
+  it("tells solo nodes from those of common work, and wants one of these", () => {
+    const alone = { name: "alone", url: "https://alone.example", scheme: "solo" };
+    const { work } = parseConfig({ ...minimal, upstream: [...upstream, alone] });
+    expect([work.upstreams.map(({ name }) => name), work.soloUpstreams.map(({ name }) => name)]).toEqual([
+      ["main"],
+      ["alone"],
+    ]);
+    expect(work.terms.solo).toBeUndefined();
+    expect(() => parseConfig({ ...minimal, upstream: [alone] })).toThrow("a node of common work as well");
+    const unlocker = { enabled: true, accounts: [`0x${"a0".repeat(20)}`] };
+    const payouts = { scheme: "solo" };
+    expect(parseConfig({ ...minimal, unlocker, payouts }).work.terms.solo).toBe(true);
+    expect(() => parseConfig({ ...minimal, unlocker, payouts, upstream: [...upstream, alone] })).toThrow("all work is");
+  });
+
+  it.each(["pplns", "solo"])("takes the scheme %s only where its own unlocker pays", (scheme) => {
+    expect(() => parseConfig({ ...minimal, payouts: { scheme } })).toThrow("another unlocker knows no other scheme");
+  });
+
   it("links to the explorer that the chain has, to the operator's own, or to none", () => {
     expect(parseConfig(minimal).api.explorer?.block).toBe("https://etc.blockscout.com/block/{}");
     expect(parseConfig({ upstream, chain: { name: "mychain", epochLength: 1_000 } }).api.explorer).toBeNull();

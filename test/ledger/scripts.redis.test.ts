@@ -206,56 +206,66 @@ test("the native twin of fold-hashrate answers and writes what the script does",
 test("the native twins answer and write what the scripts do, whatever comes", { timeout: 300_000 }, async () => {
   const runs = Number(process.env["EDGEPOOL_TWIN_RUNS"] ?? 300);
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), windowSize, async (steps, size) => {
-      await redis.command(["FLUSHALL"]);
-      const { block } = recordMaker();
-      // Forty submissions, some of them the same work under another name or of another height.
-      const pool: BlockRecord[] = Array.from({ length: 40 }, (_, i) =>
-        block({
-          login: loginOf(i % 5),
-          height: 3 + (i % 13),
-          shareDifficulty: i % 7 === 0 ? 2n ** 53n + BigInt(i) : 2_000_000_000n,
-          ...(i % 6 === 5 ? { solo: true } : {}),
-          ...(i % 4 === 3 ? { nonce: `0x${"0".repeat(15)}1` } : {}),
-          // Two nonces for one header.
-          ...(i % 3 === 0 ? { header: `0x${(i % 13).toString(16).padStart(64, "0")}` } : {}),
-          ...(i % 10 === 9 ? { inChain: true } : {}),
-        }),
-      );
-      const sides = [redis, embeddedLedger()].map((port) => {
-        let nowMs = START_MS;
-        const writer = createLedgerWriter({
-          redis: port,
-          coin: "eth",
-          hashrateExpirationMs: 10_800_000,
-          nowMs: () => nowMs,
-          // Some blocks are found while nobody is credited here.
-          blockTerms: ({ login, height }) =>
-            height % 3 === 0 ? null : JSON.stringify({ finder: login, weights: null }),
-          window: size === null ? null : () => size,
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 25 }),
+      windowSize,
+      fc.boolean(),
+      async (steps, size, soloBlocks) => {
+        await redis.command(["FLUSHALL"]);
+        const { block } = recordMaker();
+        // Forty submissions, some of them the same work under another name or of another height.
+        const pool: BlockRecord[] = Array.from({ length: 40 }, (_, i) =>
+          block({
+            login: loginOf(i % 5),
+            height: 3 + (i % 13),
+            shareDifficulty: i % 7 === 0 ? 2n ** 53n + BigInt(i) : 2_000_000_000n,
+            ...(i % 6 === 5 ? { solo: true } : {}),
+            ...(i % 4 === 3 ? { nonce: `0x${"0".repeat(15)}1` } : {}),
+            // Two nonces for one header.
+            ...(i % 3 === 0 ? { header: `0x${(i % 13).toString(16).padStart(64, "0")}` } : {}),
+            ...(i % 10 === 9 ? { inChain: true } : {}),
+          }),
+        );
+        const sides = [redis, embeddedLedger()].map((port) => {
+          let nowMs = START_MS;
+          const writer = createLedgerWriter({
+            redis: port,
+            coin: "eth",
+            hashrateExpirationMs: 10_800_000,
+            nowMs: () => nowMs,
+            // Some blocks are found while nobody is credited here.
+            blockTerms: ({ login, height }) =>
+              height % 3 === 0
+                ? null
+                : JSON.stringify({ scheme: height % 3 === 1 ? "solo" : "prop", weights: null, finder: login }),
+            window: size === null ? null : () => size,
+            soloBlocks,
+          });
+          return { port, writer, later: (hours: number) => (nowMs += hours * 3_600_000) };
         });
-        return { port, writer, later: (hours: number) => (nowMs += hours * 3_600_000) };
-      });
-      const sent = new Set<BlockRecord>();
-      for (const { picks, retry: again, block: isBlock, hoursLater, spoil } of steps) {
-        const records = [...new Set(picks.flatMap((pick) => pool[pick] ?? []))].slice(0, isBlock ? 1 : 12);
-        const [first] = records;
-        if (!first) continue;
-        // The contract: what may have been executed before is sent as a retry.
-        const retry = again || records.some((record) => sent.has(record));
-        for (const record of records) sent.add(record);
-        const results = [];
-        for (const { port, writer, later } of sides) {
-          later(hoursLater);
-          if (spoil) await port.command(spoil).catch(() => undefined);
-          const work = isBlock ? writer.recordBlock(first, retry) : writer.recordShares(records, retry);
-          results.push(await work.catch((error: unknown) => (error instanceof Error ? error.message : error)));
+        const sent = new Set<BlockRecord>();
+        for (const { picks, retry: again, block: isBlock, hoursLater, spoil } of steps) {
+          const records = [...new Set(picks.flatMap((pick) => pool[pick] ?? []))].slice(0, isBlock ? 1 : 12);
+          const [first] = records;
+          if (!first) continue;
+          // The contract: what may have been executed before is sent as a retry.
+          const retry = again || records.some((record) => sent.has(record));
+          for (const record of records) sent.add(record);
+          const results = [];
+          for (const { port, writer, later } of sides) {
+            later(hoursLater);
+            if (spoil) await port.command(spoil).catch(() => undefined);
+            const work = isBlock
+              ? writer.recordBlock(first, retry)
+              : writer.recordShares(records, retry, new Set(records.filter((_, at) => at % 2 === 0)));
+            results.push(await work.catch((error: unknown) => (error instanceof Error ? error.message : error)));
+          }
+          expect(results[1]).toEqual(results[0]);
+          expect(sides[1]?.writer.billedCommands).toBe(sides[0]?.writer.billedCommands);
         }
-        expect(results[1]).toEqual(results[0]);
-        expect(sides[1]?.writer.billedCommands).toBe(sides[0]?.writer.billedCommands);
-      }
-      expect(await readBooks(sides[1]!.port)).toEqual(await readBooks(redis));
-    }),
+        expect(await readBooks(sides[1]!.port)).toEqual(await readBooks(redis));
+      },
+    ),
     { seed: Number(process.env["EDGEPOOL_SEED"] ?? 4), numRuns: runs },
   );
 });

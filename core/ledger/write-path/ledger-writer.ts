@@ -1,4 +1,5 @@
 import { ledgerKeys, type LedgerKeys } from "../contract/keys.ts";
+import { blockId, parseCandidate } from "../../payouts/block-members.ts";
 import { evidenceMs, renewalMs } from "./evidence.ts";
 import { explainRefusal } from "./explain-refusal.ts";
 import { foldedUntilMs, HashrateFolds } from "./hashrate-folds.ts";
@@ -29,6 +30,8 @@ export interface LedgerWriterOptions {
   readonly blockTerms?: (block: BlockRecord) => string | null;
   /** Under `pplns`, the difficulty that a block pays; null, or left out, under `prop`. */
   readonly window?: ((block: BlockRecord) => bigint) | null;
+  /** Under `prop`: some blocks may be solo work, which closes no round. */
+  readonly soloBlocks?: boolean;
 }
 
 /** The scripts add in two halves of 14 digits. */
@@ -47,6 +50,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
   readonly #nowMs: () => number;
   readonly #blockTerms: (block: BlockRecord) => string | null;
   readonly #window: ((block: BlockRecord) => bigint) | null;
+  readonly #soloBlocks: boolean;
   readonly #expirationMs: number;
   readonly #refreshMs: number;
   readonly #evidenceMs: number;
@@ -65,6 +69,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
     this.#nowMs = options.nowMs;
     this.#blockTerms = options.blockTerms ?? (() => null);
     this.#window = options.window ?? null;
+    this.#soloBlocks = options.soloBlocks ?? false;
     this.#expirationMs = options.hashrateExpirationMs;
     this.#refreshMs = renewalMs(options.hashrateExpirationMs);
     this.#folds = new HashrateFolds(options.foldAfterMs ?? Infinity);
@@ -85,8 +90,10 @@ class ScriptedLedgerWriter implements LedgerWriter {
     const logins = [...new Set(batch.map((share) => share.login))];
     const due = logins.filter((login) => this.#renewalDue(login, now));
     const logging = this.#window !== null;
-    const isLate = (share: ShareRecord) => share.late === true || late.has(share);
-    const call = { logins, due: new Set(due), isLate, logging };
+    // Under pplns no round is closed: what is late is worth no more than what is not.
+    const isLate = (share: ShareRecord) => !logging && (share.late === true || late.has(share));
+    const rounds = logging ? "1" : this.#soloBlocks ? "2" : "0";
+    const call = { logins, due: new Set(due), isLate, rounds };
     const { keys, args } = sharesCall(this.#keys, batch, call);
     const since = await this.#evidenceSince(retry, logins, now);
     const codes = await this.#run(RECORD_SHARES, keys, [...this.#preamble(retry, sweepHeight, since), ...args]);
@@ -126,9 +133,16 @@ class ScriptedLedgerWriter implements LedgerWriter {
   }
 
   async closedHeight(): Promise<number> {
-    this.billedCommands += 1;
-    const newest = await this.#redis.command(["ZREVRANGE", this.#keys.candidates, 0, 0, "WITHSCORES"]);
-    return Array.isArray(newest) && newest[1] !== undefined ? Number(newest[1]) : -1;
+    if (this.#window !== null) return -1;
+    const { candidates, blockTerms } = this.#keys;
+    for (let rank = 0; ; rank += 1) {
+      this.billedCommands += this.#soloBlocks ? 2 : 1;
+      const newest = await this.#redis.command(["ZREVRANGE", candidates, rank, rank, "WITHSCORES"]);
+      const [member, score] = Array.isArray(newest) ? newest : [];
+      const block = this.#soloBlocks ? parseCandidate(String(member), String(score)) : null;
+      const terms = block && (await this.#redis.command(["HGET", blockTerms, blockId(block)]));
+      if (!String(terms).includes('"scheme":"solo"')) return score === undefined ? -1 : Number(score);
+    }
   }
 
   explainRefusal(login: string): Promise<RefusalCause> {
@@ -216,12 +230,21 @@ function sharesCall(
     readonly logins: readonly string[];
     readonly due: ReadonlySet<string>;
     readonly isLate: (share: ShareRecord) => boolean;
-    readonly logging: boolean;
+    /** As the script takes it. */
+    readonly rounds: string;
   },
 ) {
-  const { logins, due, isLate, logging } = call;
-  const keys = [names.pow, names.roundCurrent, names.hashrate, names.stats, names.candidates, names.window];
-  const args = [String(logins.length), logging ? "1" : "0"];
+  const { logins, due, isLate, rounds } = call;
+  const keys = [
+    names.pow,
+    names.roundCurrent,
+    names.hashrate,
+    names.stats,
+    names.candidates,
+    names.window,
+    names.blockTerms,
+  ];
+  const args = [String(logins.length), rounds];
   const index = new Map<string, string>();
   for (const login of logins) {
     index.set(login, String(index.size + 1));

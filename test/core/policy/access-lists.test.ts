@@ -33,7 +33,11 @@ function setUp() {
   redis.sets.set("eth:blacklist", ["0xAA"]);
   redis.sets.set("eth:whitelist", ["10.0.0.1"]);
   const lists = new AccessListCache();
-  return { redis, lists, refresh: (nowMs: number) => lists.refresh(redis, "eth", 1_000, nowMs) };
+  return {
+    redis,
+    lists,
+    refresh: (nowMs: number) => lists.refresh(redis, { coin: "eth", refreshIntervalMs: 1_000, solo: false }, nowMs),
+  };
 }
 
 describe("blacklist and whitelist", () => {

@@ -324,7 +324,7 @@ describe("a login that the pool has never credited", () => {
 
   it("is closed when it is silent, when its login is blacklisted, and within half a minute of a ban", async () => {
     const [silent, listed, banned] = [stranger(), stranger(), stranger()];
-    listed.lists = { loaded: true, isBlacklisted: () => true };
+    listed.lists = { loaded: true, isBlacklisted: () => true, isSolo: () => false };
     // Who has a job is given the time that a small rig needs for a share.
     silent.work = null;
     for (const rig of [silent, listed, banned]) await rig.says(LOGIN_LINE);

@@ -209,10 +209,10 @@ describe("clients and lists", () => {
     rig.lists.isBlacklisted = (login) => login === LOGIN;
     const refused = '{"id":1,"jsonrpc":"2.0","result":null,"error":{"code":-1,"message":"You are blacklisted"}}';
     expect(await rig.say(rig.connect(), LOGIN_LINE)).toEqual([refused]);
-    rig.lists = { loaded: false, isBlacklisted: () => false };
+    rig.lists = { loaded: false, isBlacklisted: () => false, isSolo: () => false };
     rig.hibernate();
     expect(await rig.say(rig.connect(), LOGIN_LINE)).toEqual([refused]);
-    rig.lists = { loaded: true, isBlacklisted: () => false };
+    rig.lists = { loaded: true, isBlacklisted: () => false, isSolo: () => false };
     expect((await rig.say(rig.connect(), LOGIN_LINE))[0]).toBe(GRANTED(1));
     await settled();
     expect(rig.blacklisted).toBe(false);

@@ -46,6 +46,7 @@ export const CONFIG: SessionConfig = {
   work: {
     terms: { poolDifficulty: 2_000_000_000n, classTable: 1 },
     upstreams: [],
+    soloUpstreams: [],
     blockRefreshIntervalMs: 1_000,
     recommitIntervalMs: 13_000,
     upstreamCheckIntervalMs: 1_000,
@@ -131,7 +132,7 @@ export class SessionRig {
   admits = true;
   /** Valid shares that may wait, as the guard says. */
   reportAt = 256;
-  lists = { loaded: true, isBlacklisted: (_login: string) => false };
+  lists = { loaded: true, isBlacklisted: (_login: string) => false, isSolo: (_login: string) => false };
   blacklisted = false;
   subscribe: () => Promise<WorkSnapshot | null> = async () => this.work;
   sessions: LoginSessions;

@@ -25,6 +25,7 @@ function shardWriter(redis: RedisPort, window: bigint | null, nowMs = START_MS):
     nowMs: () => nowMs,
     blockTerms: (block) => termsOf(TERMS, payouts, { ...block, networkDifficulty: window ?? 1n }),
     window: window === null ? null : () => window,
+    soloBlocks: true,
   });
 }
 
@@ -227,6 +228,16 @@ export function windowSuite(name: string, emptyLedger: () => Promise<RedisPort>,
       }
       expect(await redis.command(["ZCARD", "eth:hashrate"])).toBe(8);
       expect((await auditBooks(redis, "eth")).filter(({ ok }) => !ok)).toEqual([]);
+    });
+
+    test("a solo block closes no round that a late share could fall behind; a block of the round does", async () => {
+      const redis = await emptyLedger();
+      const { share, block } = recordMaker();
+      const writer = shardWriter(redis, null);
+      await writer.recordBlock(block({ height: 103 }), false);
+      await writer.recordBlock(block({ height: 105, solo: true }), false);
+      const [held, closed] = [share({ height: 104 }), share({ height: 103 })];
+      expect(await writer.recordShares([held, closed], false, new Set([held, closed]))).toEqual(["recorded", "stale"]);
     });
 
     test("a log of a wrong type is named and leaves nothing half written", async () => {

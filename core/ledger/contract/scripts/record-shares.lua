@@ -1,12 +1,13 @@
 -- record-shares: writes a batch of shares, each exactly once, in one atomic step.
 --
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:blocks:candidates
---       6 <coin>:shares:window   then per login: <coin>:hashrate:<login>, <coin>:miners:<login>
+--       6 <coin>:shares:window  7 <coin>:blocks:terms   then per login: <coin>:hashrate:<login>, <coin>:miners:<login>
 -- ARGV  1 retry: 1 when an earlier attempt at these shares may have been executed, else 0
 --       2 sweep: members of pow with a lower score (height) go; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds
 --       4 evidence since: a share with an earlier ms may have lost its hashrate entry (expired, purged), Unix ms
---       5 number of logins   6 1 under pplns: the batch is logged as one group of the window, else 0
+--       5 number of logins   6 1 under pplns: the batch is logged as one group of the window; 2 where a candidate may be solo work, which
+--       has closed no round; else 0
 --       then per login: login, 1 when the expiration is to be refreshed
 --       then per share: login's index from 1, nonce:powHash:mixDigest, height, difficulty, worker, ms, ts,
 --       1 when it is late: newer work is out, and nobody was told yet that the share counts; 2 when its header is solo work, so that it
@@ -19,13 +20,13 @@
 -- The log of the window begins with the open round as it is then: under the scheme of before, its shares were not logged.
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
-local pow, round, hashrate, stats, candidates, window = unpack(KEYS, 1, 6)
+local pow, round, hashrate, stats, candidates, window, agreed = unpack(KEYS, 1, 7)
 local logging = ARGV[6] == '1'
 local DUPLICATE, RECORDED, UNRESOLVED, STALE = 0, 1, 2, 3
 
 local logins, at = {}, 7
 for l = 1, tonumber(ARGV[5]) do
-  logins[l] = { name = ARGV[at], expire = ARGV[at + 1] == '1', hashrate = KEYS[5 + 2 * l], miner = KEYS[6 + 2 * l], shares = {} }
+  logins[l] = { name = ARGV[at], expire = ARGV[at + 1] == '1', hashrate = KEYS[6 + 2 * l], miner = KEYS[7 + 2 * l], shares = {} }
   at = at + 2
 end
 local shares = {}
@@ -66,9 +67,17 @@ end
 -- The greatest height of a block of the pool's that is still a candidate; asked for once, and only where a late share needs it.
 local closedHeight
 local function isClosed(height)
-  if closedHeight == nil then
-    local newest = call('ZREVRANGE', candidates, 0, 0, 'WITHSCORES')
-    closedHeight = not failed(newest) and tonumber(newest[2]) or -1
+  local rank = 0
+  while closedHeight == nil do
+    local newest = call('ZREVRANGE', candidates, rank, rank, 'WITHSCORES')
+    local entry = not failed(newest) and newest[1]
+    local solo = false
+    if entry and ARGV[6] == '2' then
+      local nonce, ts = string.match(entry, '^(0x%x+):0x%x+:0x%x+:(%d+):')
+      local terms = nonce and call('HGET', agreed, nonce .. ':' .. ts)
+      solo = type(terms) == 'string' and string.find(terms, '"scheme":"solo"', 1, true) ~= nil
+    end
+    if solo then rank = rank + 1 else closedHeight = entry and tonumber(newest[2]) or -1 end
   end
   return tonumber(height) <= closedHeight
 end

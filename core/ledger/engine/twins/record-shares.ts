@@ -6,6 +6,7 @@ import { removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
+import { attempt } from "./script-calls.ts";
 import { seedOf } from "./window-log.ts";
 
 const { duplicate, recorded, unresolved, stale } = OUTCOME_CODES;
@@ -53,7 +54,7 @@ function parse(keys: readonly string[], argv: readonly string[]): Batch {
   const logins: Login[] = [];
   for (let l = 0; l < Number(count); l++) {
     const [name = "", renew] = argv.slice(6 + 2 * l, 8 + 2 * l);
-    const [hashrateKey = "", minerKey = ""] = keys.slice(6 + 2 * l, 8 + 2 * l);
+    const [hashrateKey = "", minerKey = ""] = keys.slice(7 + 2 * l, 9 + 2 * l);
     logins.push({ name, renew: renew === "1", hashrateKey, minerKey, shares: [], fresh: [] });
   }
   const shares: Share[] = [];
@@ -92,24 +93,45 @@ function parse(keys: readonly string[], argv: readonly string[]): Batch {
 interface Judged {
   /** One per share; what has to be written is in its login's `fresh`. */
   readonly codes: readonly number[];
-  /** Whether the candidates had to be looked at. */
-  readonly askedClosed: boolean;
+  /** Commands that looking at the candidates took; 0 where they were not needed. */
+  readonly askedClosed: number;
 }
 
-/** The greatest height of a block of the pool's that is still a candidate. */
-function closedHeightOf(space: Keyspace, candidatesKey: string): number {
-  const row = space.typed(candidatesKey, "zset");
-  return row ? Math.max(-1, ...space.entries(row.id).map(({ value }) => Number(value))) : -1;
+/** What a share needs to know of blocks of the pool's that are still candidates. */
+interface Candidates {
+  readonly candidatesKey: string;
+  readonly termsKey: string;
+  /** Some may be solo work, which has closed no round. */
+  readonly soloBlocks: boolean;
+}
+
+/** The greatest height at which a round was closed, and commands billed. */
+function closedHeightOf(space: Keyspace, { candidatesKey, termsKey, soloBlocks }: Candidates): [number, number] {
+  const row = attempt(() => space.typed(candidatesKey, "zset"));
+  const newestFirst = (row ? space.entries(row.id) : []).toSorted(
+    (a, b) => Number(b.value) - Number(a.value) || (a.name < b.name ? 1 : -1),
+  );
+  let asked = 0;
+  for (const { name, value } of newestFirst) {
+    asked += 1;
+    const [, nonce, ts] = (soloBlocks && /^(0x[0-9a-fA-F]+):0x[0-9a-fA-F]+:0x[0-9a-fA-F]+:(\d+):/.exec(name)) || [];
+    if (nonce === undefined) return [Number(value), asked];
+    asked += 1;
+    const terms = attempt(() => space.typed(termsKey, "hash"));
+    const agreed = terms ? space.entry(terms.id, `${nonce}:${ts}`) : undefined;
+    if (!String(agreed ?? "").includes('"scheme":"solo"')) return [Number(value), asked];
+  }
+  return [-1, asked + 1];
 }
 
 function judge(
   space: Keyspace,
   powKey: string,
-  candidatesKey: string,
+  candidates: Candidates,
   { retry, since, logins, shares }: Batch,
 ): Judged {
   const codes: number[] = [];
-  let closedHeight: number | null = null;
+  let closed: readonly [height: number, billed: number] | null = null;
   for (const login of retry ? logins : []) {
     const row = space.typed(login.hashrateKey, "zset");
     for (const share of login.shares)
@@ -123,7 +145,7 @@ function judge(
     const present = batch.has(share.pow) || (pow && space.entry(pow.id, share.pow) !== undefined);
     if (present) codes[share.index] = old ? recorded : duplicate;
     else if (old) codes[share.index] = unresolved;
-    else if (share.late && share.height <= (closedHeight ??= closedHeightOf(space, candidatesKey)))
+    else if (share.late && share.height <= (closed ??= closedHeightOf(space, candidates))[0])
       codes[share.index] = stale;
     else {
       codes[share.index] = recorded;
@@ -131,7 +153,7 @@ function judge(
       share.login.fresh.push(share);
     }
   }
-  return { codes, askedClosed: closedHeight !== null };
+  return { codes, askedClosed: closed?.[1] ?? 0 };
 }
 
 /** Before the round has the batch: where the log begins, it begins with the round. @returns commands billed */
@@ -172,10 +194,10 @@ function put(space: Keyspace, key: string, entries: readonly (readonly [member: 
 }
 
 /** What the script bills for the same batch. */
-function billed(batch: Batch, credited: readonly Login[], askedClosed: boolean, logged: number): number {
+function billed(batch: Batch, credited: readonly Login[], askedClosed: number, logged: number): number {
   const { retry, sweep, logins, shares } = batch;
   // EVALSHA, the sweep, the evidence of each login, the duplicate check, the candidates.
-  const checks = 1 + (sweep === "" ? 0 : 1) + (retry ? logins.length : 0) + 1 + (askedClosed ? 1 : 0);
+  const checks = 1 + (sweep === "" ? 0 : 1) + (retry ? logins.length : 0) + 1 + askedClosed;
   if (credited.length === 0) return checks;
   // For a lone first attempt the duplicate check is the ZADD; the round is HMGET and HSET from three logins on.
   const pow = shares.length === 1 && !retry && shares[0]?.late === false ? 0 : 1;
@@ -190,10 +212,16 @@ function billed(batch: Batch, credited: readonly Login[], askedClosed: boolean, 
 /** Native twin of the script `record-shares`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
 export function recordShares(space: Keyspace, keys: readonly string[], argv: readonly string[]): Reply {
   const [powKey = "", roundKey = "", hashrateKey = "", statsKey = "", candidatesKey = "", windowKey = ""] = keys;
+  const termsKey = keys[6] ?? "";
   const batch = parse(keys, argv);
   if (batch.sweep !== "") removeByScore(space, powKey, "-inf", `(${batch.sweep}`);
   return space.sql.transaction(() => {
-    const { codes, askedClosed } = judge(space, powKey, candidatesKey, batch);
+    const { codes, askedClosed } = judge(
+      space,
+      powKey,
+      { candidatesKey, termsKey, soloBlocks: argv[5] === "2" },
+      batch,
+    );
     const fresh = batch.logins.flatMap((login) => login.fresh).toSorted((a, b) => a.index - b.index);
     // In the order of their first share, as the script meets them.
     const credited = [...new Set(fresh.map((share) => share.login))];
