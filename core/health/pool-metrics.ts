@@ -129,6 +129,7 @@ function ledgerMetrics({ ledger, shards, formerShards }: HealthReport): Metric[]
 function unlockerMetrics({ unlocker }: HealthReport): Metric[] {
   if (unlocker === null) return [];
   const { lastSuccessMs, oldestCandidate, waiting, owed, fallen } = unlocker;
+  const [first] = waiting;
   return [
     gauge(
       "unlocker_last_success_timestamp_seconds",
@@ -139,6 +140,11 @@ function unlockerMetrics({ unlocker }: HealthReport): Metric[] {
     gauge("unlocker_waiting_blocks", "Blocks that could not be taken further; /health says why.", {
       value: waiting.length,
     }),
+    gauge(
+      "unlocker_longest_wait_seconds",
+      "How long the block that has waited longest could not be taken further.",
+      ...known(first && (first.triedMs - first.sinceMs) / 1000),
+    ),
     gauge("unlocker_owed_logins", "Logins whose account cannot be written.", { value: owed.length }),
     gauge("unlocker_fallen_blocks", "Matured blocks that are no longer in the chain.", { value: fallen.length }),
   ];

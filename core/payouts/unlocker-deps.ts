@@ -2,6 +2,7 @@ import type { Logger } from "../log.ts";
 import type { PoolTerms } from "./block-terms.ts";
 import type { ChainNode, NodeStatus } from "./chain-node.ts";
 import type { PayoutBooks } from "./payout-books.ts";
+import type { UnlockerEvents } from "./unlocker-events.ts";
 import type { RewardRules } from "./reward-schedule.ts";
 
 /** The reference's settings, and what it lacks. */
@@ -23,7 +24,7 @@ export interface UnlockerSettings {
   readonly pplnsWindow: string | null;
 }
 
-export interface UnlockerDeps {
+export interface UnlockerDeps extends UnlockerEvents {
   readonly books: PayoutBooks;
   /** In the operator's order. */
   readonly nodes: readonly ChainNode[];

@@ -8,6 +8,8 @@ const waitSchema = v.object({
   /** Unix time in ms of the first run that could not, and of the last. */
   sinceMs: v.number(),
   triedMs: v.number(),
+  /** It has waited for so long that somebody was told. */
+  told: v.exactOptional(v.boolean()),
 });
 
 /** A matured block that a reorganisation deeper than `depth` took out of the chain. */

@@ -1,3 +1,4 @@
+import { PATIENCE_MS } from "./unlocker-events.ts";
 import type { FallenBlock, UnlockerState, WaitingBlock } from "./unlocker-state.ts";
 
 /** What the unlocker says of itself, on `/health` and to the payer. */
@@ -20,8 +21,6 @@ export interface UnlockerStatus {
 
 /** Blocks that are told one by one. */
 const MOST_TOLD = 50;
-/** What waits longer than this is a problem on `/health`. */
-const PATIENCE_MS = 3_600_000;
 
 export function statusOf(state: UnlockerState): UnlockerStatus {
   const { lastRunMs, lastSuccessMs, oldestCandidate, owed, fallen, problems } = state;

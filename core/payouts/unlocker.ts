@@ -7,6 +7,7 @@ import { revenueOf, type BlockRevenue } from "./block-revenue.ts";
 import type { BlockTerms } from "./block-terms.ts";
 import { judge, type NodeTestimony, type Verdict } from "./block-verdict.ts";
 import { watchChain } from "./chain-watch.ts";
+import { news } from "./unlocker-events.ts";
 import type { StepResult } from "./payout-books.ts";
 import { windowOf } from "./schemes.ts";
 import type { UnlockerDeps, WellNode } from "./unlocker-deps.ts";
@@ -49,12 +50,22 @@ export class BlockUnlocker {
       await this.#keepWindow(state);
       // A run is a success when a node and the ledger answered; what single blocks wait for is told beside it.
       if (well.length > 0) state.lastSuccessMs = nowMs();
+      this.#tell(before, state);
       return { state, more };
     } catch (error) {
       const reason = messageOf(error);
       log.warn("the unlocker's run ended early; the next one takes it up", { reason });
       state.problems = [...state.problems, `the run ended early: ${reason}`];
+      this.#tell(before, state);
       return { state, more: false };
+    }
+  }
+
+  #tell(before: UnlockerState, state: UnlockerState): void {
+    const { nowMs, onEvent, log } = this.#deps;
+    for (const event of news(before, state, nowMs())) {
+      if (event.kind === "stuck") log.error("a block has waited for an hour", { ...event });
+      onEvent?.(event);
     }
   }
 
@@ -151,7 +162,8 @@ export class BlockUnlocker {
     const { list, height } = block;
     const { reason } = outcome;
     if (known?.reason !== reason) log.warn("a block waits", { list, height, nonce: block.nonce, reason });
-    state.waiting[block.member] = { list, height, reason, sinceMs: known?.sinceMs ?? nowMs(), triedMs: nowMs() };
+    const since = { sinceMs: known?.sinceMs ?? nowMs(), triedMs: nowMs() };
+    state.waiting[block.member] = { list, height, reason, ...since, ...(known?.told === true ? { told: true } : {}) };
   }
 
   async #advance(block: PoolBlock, well: readonly WellNode[]): Promise<Outcome> {
@@ -275,7 +287,7 @@ export class BlockUnlocker {
 
   /** @param plan of a move that was begun before */
   async #carryOut(move: BlockMove, plan: string | null): Promise<StepResult> {
-    const { books, log } = this.#deps;
+    const { books, log, onEvent } = this.#deps;
     const { block, fate, to } = move;
     let weights: ReadonlyMap<string, bigint> = new Map();
     if (move.payout !== null) {
@@ -284,15 +296,11 @@ export class BlockUnlocker {
       weights = found.weights;
     }
     const result = await books.carryOut(move, weights, plan);
-    if (result.kind === "done")
-      log.info(`a block is ${fate.orphan ? "an orphan" : to}`, {
-        height: fate.height,
-        nonce: block.nonce,
-        hash: fate.hash,
-        uncle: fate.uncleHeight > 0,
-        list: to === "immature" ? "immature" : "matured",
-        rewardWei: fate.rewardWei,
-      });
+    if (result.kind !== "done") return result;
+    const { height, hash, orphan, rewardWei } = fate;
+    const moved = { height, nonce: block.nonce, hash, uncle: fate.uncleHeight > 0, rewardWei };
+    log.info(`a block is ${orphan ? "an orphan" : to}`, { ...moved, list: to === "immature" ? to : "matured" });
+    onEvent?.({ kind: "moved", to: orphan || to === "taken" ? "orphan" : to, ...moved });
     return result;
   }
 

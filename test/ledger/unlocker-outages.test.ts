@@ -189,6 +189,52 @@ describe("reorganisations", () => {
   });
 });
 
+describe("what is told as it happens", () => {
+  it("is each step of a block, and a block that has waited for an hour once, by name, until it goes on", async () => {
+    const events: unknown[] = [];
+    const pool = new UnlockerPool(embeddedLedger(), { onEvent: (event) => events.push(event) });
+    const found = await pool.find(HEIGHT, { [A]: 5n });
+    const round = `eth:shares:round${HEIGHT}:${found.nonce}`;
+    await pool.redis.command(["DEL", round]);
+    pool.put(found);
+    pool.growTo(HEIGHT + 20);
+    const sinceMs = pool.nowMs;
+    for (const minutes of [0, 59, 2, 10, 60]) {
+      pool.nowMs += minutes * 60_000;
+      await pool.run();
+    }
+    const reason = `${round} is missing or empty`;
+    expect(events).toEqual([{ kind: "stuck", list: "candidates", height: HEIGHT, reason, sinceMs }]);
+    expect(pool.logged.filter((line) => line.includes("has waited for an hour"))).toHaveLength(1);
+    await pool.redis.command(["HSET", round, A, "5"]);
+    await pool.run();
+    pool.put(testBlock(HEIGHT));
+    pool.growTo(HEIGHT + 120);
+    await pool.run();
+    expect(events.slice(1)).toMatchObject([
+      { kind: "moved", to: "immature", height: HEIGHT, hash: found.hash, rewardWei: 2_048_000_000_000_000_000n },
+      { kind: "moved", to: "orphan", height: HEIGHT, rewardWei: 0n },
+    ]);
+  });
+
+  it("is a matured block that fell out of the chain", async () => {
+    const events: { kind: string }[] = [];
+    const pool = new UnlockerPool(embeddedLedger(), { onEvent: (event) => events.push(event) });
+    const found = await pool.find(HEIGHT, { [A]: 1n });
+    pool.put(found);
+    pool.growTo(HEIGHT + 130);
+    await pool.run();
+    await pool.run();
+    for (let height = HEIGHT - 1; height <= HEIGHT + 130; height += 1) pool.put(testBlock(height));
+    pool.growTo(HEIGHT + 131);
+    await pool.run();
+    await pool.run();
+    expect(events.filter(({ kind }) => kind === "fallen")).toEqual([
+      { kind: "fallen", height: HEIGHT, hash: found.hash },
+    ]);
+  });
+});
+
 describe("the pool's own payouts in its own block", () => {
   it("bring the pool what they cost it, and the miners nothing", async () => {
     const pool = newPool();

@@ -4,6 +4,7 @@ import { PayoutBooks } from "../../../core/payouts/payout-books.ts";
 import { rewardRulesOf } from "../../../core/payouts/reward-schedule.ts";
 import { BlockUnlocker } from "../../../core/payouts/unlocker.ts";
 import type { UnlockerSettings } from "../../../core/payouts/unlocker-deps.ts";
+import type { UnlockerEvent } from "../../../core/payouts/unlocker-events.ts";
 import { EMPTY_STATE, type UnlockerState } from "../../../core/payouts/unlocker-state.ts";
 import { POOL, TestNode, testBlock, type TestBlock } from "./test-chain.ts";
 
@@ -15,6 +16,7 @@ export interface PoolOptions {
   readonly settings?: Partial<UnlockerSettings>;
   readonly nodes?: readonly TestNode[];
   readonly partLogins?: number;
+  readonly onEvent?: (event: UnlockerEvent) => void;
 }
 
 /** An unlocker over a ledger and scripted nodes, and the little of the pool that it needs: found blocks. */
@@ -90,6 +92,7 @@ export class UnlockerPool {
       settings: this.settings,
       nowMs: () => this.nowMs,
       log,
+      ...(this.#options.onEvent ? { onEvent: this.#options.onEvent } : {}),
     });
   }
 
