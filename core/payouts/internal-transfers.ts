@@ -8,11 +8,12 @@ const CARRYING = new Set(["CALL", "CREATE", "CREATE2", "SELFDESTRUCT"]);
 /**
  * What contracts sent to an account in a block less what they took from it, Wei; transactions themselves are not counted. 0 where the node
  * does not trace.
- * @param account lower-case address
+ * @param account lower-case address @throws Error where a node that may trace gave no answer: a balance that is not explained would be its fault
  */
 export async function internalTransfers(rpc: NodeRpc, height: number, account: string): Promise<bigint> {
   const params = [quantity(height), { tracer: "callTracer" }];
   const reply = await rpc.call({ method: "debug_traceBlockByNumber", params });
+  if (reply.kind === "failed" && reply.failure !== "rpc") throw new Error(`trace of ${height}: ${reply.reason}`);
   if (reply.kind === "failed" || !Array.isArray(reply.value)) return 0n;
   const traces: unknown[] = reply.value;
   return traces.reduce<bigint>((sum, trace) => {

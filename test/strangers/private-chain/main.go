@@ -1,12 +1,15 @@
 // A private chain made by go-ethereum's own code: blocks of one account, some of others, up to two uncles of both at each depth, transactions
 // before and after London, payments to and from the account, transfers through a contract, some of them reverted; then geth's RPC over it.
-// Arguments: blocks, HTTP port. Prints "ready <account> <head> <url>".
+// Arguments: blocks, HTTP port. Prints "ready <account> <head> <url>". With a third, a folder, it writes genesis.json and chain.rlp for
+// another node there instead, and prints "written <account>".
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -94,6 +97,11 @@ func main() {
 			}
 		}
 	})
+	if len(os.Args) > 3 {
+		export(os.Args[3], genesis, blocks)
+		fmt.Printf("written %s\n", pool.Hex())
+		return
+	}
 	stack, err := node.New(&node.Config{P2P: noPeers(), HTTPHost: "127.0.0.1", HTTPPort: port, HTTPModules: []string{"eth", "net", "debug"}, AuthPort: port + 1, AuthAddr: "127.0.0.1"})
 	check(err)
 	settings := ethconfig.Defaults
@@ -110,6 +118,18 @@ func main() {
 	}
 	fmt.Printf("ready %s %d %s\n", pool.Hex(), backend.BlockChain().CurrentBlock().NumberU64(), stack.HTTPEndpoint())
 	stack.Wait()
+}
+
+func export(folder string, genesis *core.Genesis, blocks []*types.Block) {
+	text, err := json.Marshal(genesis)
+	check(err)
+	check(os.WriteFile(filepath.Join(folder, "genesis.json"), text, 0o600))
+	file, err := os.Create(filepath.Join(folder, "chain.rlp"))
+	check(err)
+	for _, block := range blocks {
+		check(block.EncodeRLP(file))
+	}
+	check(file.Close())
 }
 
 func noPeers() p2p.Config { return p2p.Config{MaxPeers: 0, NoDiscovery: true, NoDial: true} }
