@@ -1,6 +1,11 @@
-import { afterAll, beforeAll } from "vitest";
+import * as fc from "fast-check";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
+import { CHANGE_SETTINGS } from "../../core/ledger/contract/scripts/embedded.ts";
 import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
 import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
+import { embeddedLedger } from "../support/embedded-ledger.ts";
+import { readBooks } from "../support/ledger-records.ts";
 import { settingsSuite } from "../support/settings-suite.ts";
 
 let server: RedisServer;
@@ -17,4 +22,54 @@ afterAll(async () => {
 settingsSuite("a real Redis", async () => {
   await redis.command(["FLUSHALL"]);
   return redis;
+});
+
+const scriptCall = (...args: string[]): RedisCommand => [
+  "EVAL",
+  CHANGE_SETTINGS.text,
+  3,
+  "eth:settings:x",
+  "eth:hidden",
+  "eth:solo",
+  "x",
+  ...args,
+];
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom("0", "1", "2"),
+        fc.constantFrom("1", "2", "3"),
+        fc.constantFrom("", "7", "999999999999999999"),
+        fc.constantFrom("0", "1"),
+        fc.constantFrom("0", "1", ""),
+      )
+      .map(([before, nonce, threshold, hidden, solo]) => scriptCall(before, nonce, threshold, hidden, solo)),
+  },
+  fc.constantFrom<RedisCommand>(
+    ["SET", "eth:hidden", "s"],
+    ["SET", "eth:solo", "s"],
+    ["DEL", "eth:hidden"],
+    ["DEL", "eth:solo"],
+    ["SADD", "eth:solo", "x", "y"],
+    ["SET", "eth:settings:x", "s"],
+    ["DEL", "eth:settings:x"],
+    ["HSET", "eth:settings:x", "nonce", "junk"],
+  ),
+);
+
+const answerOf = async (port: RedisPort, command: RedisCommand): Promise<unknown> =>
+  await port.command(command).catch((error: unknown) => String(error));
+
+test("the twin of change-settings does what the script does, whatever comes, billed commands and all", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
+      await redis.command(["FLUSHALL"]);
+      const twin = embeddedLedger();
+      for (const command of steps) expect(await answerOf(twin, command)).toEqual(await answerOf(redis, command));
+      expect(await readBooks(twin)).toEqual(await readBooks(redis));
+    }),
+    { seed: Number(process.env["EDGEPOOL_SEED"] ?? 7), numRuns: Number(process.env["EDGEPOOL_TWIN_RUNS"] ?? 300) },
+  );
 });

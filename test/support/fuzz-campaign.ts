@@ -58,6 +58,7 @@ const path = fc.oneof(
   login.map((who) => `/${who}`),
   fc.tuple(login, word).map(([who, range]) => `/api/accounts/${who}/history?range=${range}`),
   login.map((who) => `/api/accounts/${who}`),
+  login.map((who) => `/api/accounts/${who}/settings`),
   fc
     .tuple(fc.constantFrom("stats", "miners", "blocks", "payments", "overview", "pool", "history"), word)
     .map(([route, range]) => `/api/${route}?range=${range}`),

@@ -109,6 +109,30 @@ describe("a miner's settings", () => {
     expect(answers.find(({ ok }) => !ok)).toMatchObject({ refused: "replayed" });
   });
 
+  test("are changed by no signature that was made up, and none of them is an exception", async () => {
+    const redis = embeddedLedger();
+    const settings = settingsOf(redis);
+    const message = settingsText(MESSAGE);
+    const genuine = eip191Signer.sign(message, KEY).slice(2);
+    const signature = fc.oneof(
+      fc.uint8Array({ minLength: 65, maxLength: 65 }).map((bytes) => `0x${Buffer.from(bytes).toString("hex")}`),
+      fc.tuple(fc.nat({ max: 63 }), fc.integer({ min: 1, max: 255 })).map(([at, flip]) => {
+        const bytes = Buffer.from(genuine, "hex");
+        bytes[at] = (bytes[at] ?? 0) ^ flip;
+        return `0x${bytes.toString("hex")}`;
+      }),
+      fc.string({ unit: "binary" }),
+    );
+    await fc.assert(
+      fc.asyncProperty(signature, async (made) => {
+        const answer = await settings.change(JSON.stringify({ message, signature: made }), POOL);
+        expect(answer).toMatchObject({ ok: false, refused: "bad_signature" });
+      }),
+      { numRuns: 200 },
+    );
+    expect(await settings.read()).toMatchObject({ nonce: 1 });
+  });
+
   test("say by name what a pool does not offer, and leave to the operator whom it has written down as solo", async () => {
     const redis = embeddedLedger();
     expect(await settingsOf(redis, { soloOffered: false }).change(signed({ solo: true }), POOL)).toMatchObject({
