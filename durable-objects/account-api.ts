@@ -28,8 +28,8 @@ export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
     return await this.#view.body(Date.now(), route);
   }
 
-  async settings(login: string): Promise<SettingsBody> {
-    return await this.#settingsOf(login).shown();
+  async settings(login: string, pool: string): Promise<SettingsBody> {
+    return await this.#settingsOf(login).shown(pool);
   }
 
   async changeSettings(login: string, body: string, pool: string): Promise<SettingsOutcome> {

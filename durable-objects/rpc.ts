@@ -172,9 +172,9 @@ export interface PoolApiRpc {
 export interface AccountApiRpc {
   /** `/api/accounts/<login>` and what is below it; null for a login that the ledger does not know. Rejects while the ledger cannot be asked and nothing is known. */
   body(login: string, route?: AccountRoute): Promise<DatedBody | null>;
-  /** Rejects while the ledger cannot be asked. */
-  settings(login: string): Promise<SettingsBody>;
-  /** @param body of the POST @param pool host that was asked */
+  /** Rejects while the ledger cannot be asked. @param pool host that was asked */
+  settings(login: string, pool: string): Promise<SettingsBody>;
+  /** @param body of the POST @param pool as above */
   changeSettings(login: string, body: string, pool: string): Promise<SettingsOutcome>;
 }
 

@@ -11,6 +11,8 @@ import { parseSettings, type MinerSettings, type SettingsMessage } from "./setti
 
 /** `/api/accounts/<login>/settings`: what is set, and what a new message has to say. */
 export interface SettingsBody {
+  /** The pool's host as it was asked for them, which a message has to name. */
+  readonly pool: string;
   /** Shannon; null: the pool's. */
   readonly payoutThreshold: number | bigint | null;
   readonly solo: boolean;
@@ -88,7 +90,7 @@ export class AccountSettings {
   readonly #login: string;
   readonly #deps: AccountSettingsDeps;
   readonly #books: SettingsBooks;
-  #shown: Cached<SettingsBody>;
+  #shown: Cached<Stored>;
 
   /** @param login lower-case `0x` address */
   constructor(terms: SettingsTerms, login: string, deps: AccountSettingsDeps) {
@@ -99,17 +101,16 @@ export class AccountSettings {
     this.#shown = this.#fresh();
   }
 
-  /** For the API: as they were a moment ago. @throws as the ledger does */
-  async shown(): Promise<SettingsBody> {
-    return await this.#shown.get(this.#deps.nowMs());
+  /** As they were a moment ago. @param pool the host that was asked, lower case @throws as the ledger does */
+  async shown(pool: string): Promise<SettingsBody> {
+    return { pool, ...(await this.#shown.get(this.#deps.nowMs())) };
   }
 
-  #fresh(): Cached<SettingsBody> {
-    return new Cached(() => this.read(), this.#terms.shownForMs);
+  #fresh(): Cached<Stored> {
+    return new Cached(() => this.#read(), this.#terms.shownForMs);
   }
 
-  /** As they are now. @throws as the ledger does */
-  async read(): Promise<SettingsBody> {
+  async #read(): Promise<Stored> {
     const { payoutThreshold, nonce, hidden, solo } = await this.#books.read();
     const { chainId, poolThreshold, soloOffered } = this.#terms;
     return {
@@ -126,7 +127,7 @@ export class AccountSettings {
 
   /**
    * Carries out what the miner has signed.
-   * @param body of the POST: `{ "message", "signature" }` @param pool the host that was asked, lower case
+   * @param body of the POST: `{ "message", "signature" }` @param pool as {@link shown} takes it
    */
   async change(body: string, pool: string): Promise<SettingsOutcome> {
     const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), request), body);
@@ -147,7 +148,7 @@ export class AccountSettings {
       if (found.kind === "refused") return refused(found.by, found.reason);
       const done = await this.#books.write(message, message.nonce, this.#terms.soloOffered);
       this.#shown = this.#fresh();
-      return done ? { ok: true, settings: await this.read() } : replayed(message.nonce);
+      return done ? { ok: true, settings: await this.shown(pool) } : replayed(message.nonce);
     } catch (error) {
       if (isUnreachable(error)) return refused("unavailable", "the ledger cannot be asked now");
       // What else holds the key is the operator's to mend.
@@ -189,6 +190,8 @@ export class AccountSettings {
     return Math.floor(this.#deps.nowMs() / 1000);
   }
 }
+
+type Stored = Omit<SettingsBody, "pool">;
 
 const whole = (shannon: bigint | null): number | bigint | null =>
   shannon === null ? null : parseInteger(String(shannon));

@@ -51,7 +51,7 @@ describe("a miner's settings over HTTP", () => {
   it("are shown, changed by the address' signature, and remembered over the loss of every object", async () => {
     expect(await ask(null)).toMatchObject({
       status: 200,
-      answer: { payoutThreshold: null, hidden: false, solo: false, nonce: 1, chainId: CHAIN_ID },
+      answer: { pool: "pool.example", payoutThreshold: null, hidden: false, solo: false, nonce: 1, chainId: CHAIN_ID },
     });
     expect(await ask(bodyOf())).toMatchObject({
       status: 200,

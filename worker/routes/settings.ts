@@ -34,7 +34,7 @@ export function settingsRoutes(app: Hono<{ Bindings: Env }>): void {
     const login = await knownLogin(context);
     if (login instanceof Response) return login;
     const settings = await accountOf(context, login)
-      .settings(login)
+      .settings(login, hostOf(context))
       .catch(() => null);
     if (settings === null) return refuse("unavailable", "the ledger cannot be read now", 503);
     return answer(settings, 200);
@@ -46,13 +46,14 @@ export function settingsRoutes(app: Hono<{ Bindings: Env }>): void {
     if (login instanceof Response) return login;
     const body = await readText(context.req.raw, MAX_BODY_BYTES);
     if (body === null) return refuse("malformed", `at most ${MAX_BODY_BYTES} bytes`, 413);
-    const { host } = new URL(context.req.url);
-    const outcome = await accountOf(context, login).changeSettings(login, body, host);
+    const outcome = await accountOf(context, login).changeSettings(login, body, hostOf(context));
     return answer(outcome, statusOf(outcome));
   });
 }
 
 const accountOf = ({ env }: SettingsContext, login: string) => env.ACCOUNT_API.getByName(login);
+
+const hostOf = ({ req }: SettingsContext): string => new URL(req.url).host;
 
 const statusOf = (outcome: SettingsOutcome): number => (outcome.ok ? 200 : (STATUS[outcome.refused] ?? 403));
 

@@ -56,7 +56,7 @@ describe("a miner's settings", () => {
   test("are changed by its signature, all at once, and read by the payer, the lists and the sessions", async () => {
     const redis = embeddedLedger();
     const settings = settingsOf(redis);
-    expect(await settings.read()).toMatchObject({ payoutThreshold: null, solo: false, hidden: false, nonce: 1 });
+    expect(await settings.shown(POOL)).toMatchObject({ payoutThreshold: null, solo: false, hidden: false, nonce: 1 });
     expect(await settings.change(signed({ solo: true }), POOL)).toMatchObject({
       ok: true,
       settings: { payoutThreshold: 2_000_000_000, solo: true, hidden: true, nonce: 2 },
@@ -86,7 +86,7 @@ describe("a miner's settings", () => {
   ])("are not changed by a message that is refused as %s", async (refused, over) => {
     const redis = embeddedLedger();
     expect(await settingsOf(redis).change(signed(over), POOL)).toMatchObject({ ok: false, refused });
-    expect(await settingsOf(redis).read()).toMatchObject({ nonce: 1, hidden: false });
+    expect(await settingsOf(redis).shown(POOL)).toMatchObject({ nonce: 1, hidden: false });
   });
 
   test("are not changed by a signature of another key, nor by the same message a second time or an older one", async () => {
@@ -96,7 +96,7 @@ describe("a miner's settings", () => {
     expect(await settings.change(signed({ nonce: 2, hidden: false }), POOL)).toMatchObject({ ok: true });
     for (const nonce of [1, 2])
       expect(await settings.change(signed({ nonce }), POOL)).toMatchObject({ refused: "replayed" });
-    expect(await settings.read()).toMatchObject({ hidden: false, nonce: 3 });
+    expect(await settings.shown(POOL)).toMatchObject({ hidden: false, nonce: 3 });
   });
 
   test("of two messages with one nonce that come at once exactly one counts", async () => {
@@ -130,7 +130,7 @@ describe("a miner's settings", () => {
       }),
       { numRuns: 200 },
     );
-    expect(await settings.read()).toMatchObject({ nonce: 1 });
+    expect(await settings.shown(POOL)).toMatchObject({ nonce: 1 });
   });
 
   test("say by name what a pool does not offer, and leave to the operator whom it has written down as solo", async () => {
@@ -162,7 +162,7 @@ describe("a miner's settings", () => {
       reason: expect.stringContaining("WRONGTYPE"),
     });
     await redis.command(["DEL", "eth:solo"]);
-    expect(await settingsOf(redis).read()).toMatchObject({ nonce: 1, hidden: false });
+    expect(await settingsOf(redis).shown(POOL)).toMatchObject({ nonce: 1, hidden: false });
   });
 });
 

@@ -68,7 +68,7 @@ function SettingsForm({
   send: (message: string, signature: string) => Promise<void>;
   say: (text: string) => void;
 }) {
-  const { payoutThreshold, solo, hidden, nonce, now } = settings;
+  const { pool, payoutThreshold, solo, hidden, nonce, now } = settings;
   const [wanted, want] = useState<MinerSettings>({
     payoutThreshold: payoutThreshold === null ? null : BigInt(payoutThreshold),
     solo: solo && settings.offers.solo,
@@ -76,7 +76,7 @@ function SettingsForm({
   });
   const [wrong, setWrong] = useState(false);
   const change = (part: Partial<MinerSettings>) => want((before) => ({ ...before, ...part }));
-  const text = settingsText({ ...wanted, pool: location.host, chainId, login, nonce, expires: now + GOOD_FOR_S });
+  const text = settingsText({ ...wanted, pool, chainId, login, nonce, expires: now + GOOD_FOR_S });
   const sign = async () => {
     say("Look at your wallet.");
     const signing = await signWithWallet(login, text);
