@@ -30,7 +30,7 @@ export interface LedgerWriterOptions {
   readonly blockTerms?: (block: BlockRecord) => string | null;
   /** Under `pplns`, the difficulty that a block pays; null, or left out, under `prop`. */
   readonly window?: ((block: BlockRecord) => bigint) | null;
-  /** Under `prop`: some blocks may be solo work, which closes no round. */
+  /** Some blocks may be solo work, which closes no round. */
   readonly soloBlocks?: boolean;
 }
 
@@ -90,9 +90,8 @@ class ScriptedLedgerWriter implements LedgerWriter {
     const logins = [...new Set(batch.map((share) => share.login))];
     const due = logins.filter((login) => this.#renewalDue(login, now));
     const logging = this.#window !== null;
-    // Under pplns no round is closed: what is late is worth no more than what is not.
-    const isLate = (share: ShareRecord) => !logging && (share.late === true || late.has(share));
-    const rounds = logging ? "1" : this.#soloBlocks ? "2" : "0";
+    const isLate = (share: ShareRecord) => share.late === true || late.has(share);
+    const rounds = String((logging ? 1 : 0) + (this.#soloBlocks ? 2 : 0));
     const call = { logins, due: new Set(due), isLate, rounds };
     const { keys, args } = sharesCall(this.#keys, batch, call);
     const since = await this.#evidenceSince(retry, logins, now);
@@ -133,7 +132,6 @@ class ScriptedLedgerWriter implements LedgerWriter {
   }
 
   async closedHeight(): Promise<number> {
-    if (this.#window !== null) return -1;
     const { candidates, blockTerms } = this.#keys;
     for (let rank = 0; ; rank += 1) {
       this.billedCommands += this.#soloBlocks ? 2 : 1;

@@ -6,8 +6,8 @@
 --       2 sweep: members of pow with a lower score (height) go; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds
 --       4 evidence since: a share with an earlier ms may have lost its hashrate entry (expired, purged), Unix ms
---       5 number of logins   6 1 under pplns: the batch is logged as one group of the window; 2 where a candidate may be solo work, which
---       has closed no round; else 0
+--       5 number of logins   6 a sum: 1 under pplns, where the batch is logged as one group of the window; 2 where a candidate may be
+--       solo work, which has closed no round
 --       then per login: login, 1 when the expiration is to be refreshed
 --       then per share: login's index from 1, nonce:powHash:mixDigest, height, difficulty, worker, ms, ts,
 --       1 when it is late: newer work is out, and nobody was told yet that the share counts; 2 when its header is solo work, so that it
@@ -21,7 +21,8 @@
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
 local pow, round, hashrate, stats, candidates, window, agreed = unpack(KEYS, 1, 7)
-local logging = ARGV[6] == '1'
+local logging = ARGV[6] == '1' or ARGV[6] == '3'
+local soloBlocks = ARGV[6] == '2' or ARGV[6] == '3'
 local DUPLICATE, RECORDED, UNRESOLVED, STALE = 0, 1, 2, 3
 
 local logins, at = {}, 7
@@ -72,7 +73,7 @@ local function isClosed(height)
     local newest = call('ZREVRANGE', candidates, rank, rank, 'WITHSCORES')
     local entry = not failed(newest) and newest[1]
     local solo = false
-    if entry and ARGV[6] == '2' then
+    if entry and soloBlocks then
       local nonce, ts = string.match(entry, '^(0x%x+):0x%x+:0x%x+:(%d+):')
       local terms = nonce and call('HGET', agreed, nonce .. ':' .. ts)
       solo = type(terms) == 'string' and string.find(terms, '"scheme":"solo"', 1, true) ~= nil

@@ -83,7 +83,7 @@ function parse(keys: readonly string[], argv: readonly string[]): Batch {
     sweep,
     expirationMs: Number(expiration) * 1000,
     since: Number(since),
-    logging: logging === "1",
+    logging: logging === "1" || logging === "3",
     logins,
     shares,
   };
@@ -219,7 +219,7 @@ export function recordShares(space: Keyspace, keys: readonly string[], argv: rea
     const { codes, askedClosed } = judge(
       space,
       powKey,
-      { candidatesKey, termsKey, soloBlocks: argv[5] === "2" },
+      { candidatesKey, termsKey, soloBlocks: argv[5] === "2" || argv[5] === "3" },
       batch,
     );
     const fresh = batch.logins.flatMap((login) => login.fresh).toSorted((a, b) => a.index - b.index);
