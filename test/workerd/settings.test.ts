@@ -3,6 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { eip191Signer } from "micro-eth-signer";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { settingsText, type SettingsMessage } from "../../core/accounts/settings-message.ts";
+import { AccessListCache } from "../../core/policy/access-lists.ts";
 import { accountOf } from "../../core/payouts/payer/transaction.ts";
 import { AccountApi } from "../../durable-objects/account-api.ts";
 import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
@@ -96,6 +97,22 @@ describe("a miner's settings over HTTP", () => {
       expect(await object.changeSettings(LOGIN, body, "pool.example")).toMatchObject({ ok: true });
     });
     expect(asked).toEqual(["eth_getCode", "eth_call"]);
+  });
+
+  it("have solo where the operator has a node for it: the login is then among those whose sessions get its work", async () => {
+    const upstream = [
+      { name: "main", url: "http://127.0.0.1:1" },
+      { name: "alone", url: "http://127.0.0.1:2", scheme: "solo" },
+    ];
+    await runInDurableObject(env.ACCOUNT_API.getByName(LOGIN), async (_, state) => {
+      const object = new AccountApi(state, { ...env, upstream });
+      expect(await object.settings(LOGIN, "pool.example")).toMatchObject({ solo: false, offers: { solo: true } });
+      const outcome = await object.changeSettings(LOGIN, bodyOf({ solo: true }), "pool.example");
+      expect(outcome).toMatchObject({ ok: true, settings: { solo: true } });
+    });
+    const lists = new AccessListCache();
+    await lists.refresh(ledger(), { coin: "eth", refreshIntervalMs: 1_000, solo: true }, Date.now());
+    expect(lists.isSolo(LOGIN)).toBe(true);
   });
 
   it("are nobody's of a login that was never credited, and no object is made for it", async () => {
