@@ -342,7 +342,9 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): PoolConfig 
       const allowed =
         issue.type === "strict_object" && issue.expected === "never"
           ? `no such setting (${issue.message})`
-          : issue.message;
+          : issue.type === "object" && issue.received === "undefined"
+            ? "a value: it has no default (docs/OPERATING.md)"
+            : issue.message;
       problems.push({ variable, found: show(variable, issue.input), allowed });
     }
     throw new ConfigError(problems);

@@ -80,7 +80,7 @@ it("every npm command that a page names is one", () => {
     "@edgepool/bridge": scriptsIn("bridge/"),
   };
   const unknown = pages.flatMap((page) =>
-    [...text(page).matchAll(/npm run (?:-s |--silent )?([\w:]+)(?: -w ([@\w/-]+))?/g)]
+    [...text(page).matchAll(/npm run (?:-s |--silent )?(\w[\w:-]*)(?: -w ([@\w/-]+))?/g)]
       .filter(
         ([, name = "", workspace = ""]) =>
           !Object.entries(known).some(([of, all]) => of === workspace && all.includes(name)),
