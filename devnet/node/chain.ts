@@ -152,6 +152,11 @@ export class DevChain {
     return this.#blocks.get(height);
   }
 
+  /** Network difficulty of work that is made from now on; the current work may still have another. */
+  get difficulty(): bigint {
+    return this.#difficulty;
+  }
+
   /** Holds from the next work on. */
   setDifficulty(difficulty: bigint): void {
     this.#difficulty = difficulty;

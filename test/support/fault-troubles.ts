@@ -73,7 +73,8 @@ export const POOL_TROUBLES: Readonly<Record<string, Trouble>> = {
   },
   /** The node is at a height whose light cache fits into no memory that the pool has, and comes back. */
   cacheImpossible: async ({ node, random }) => {
-    const { height, difficulty } = node.chain.current;
+    const { height } = node.chain.current;
+    const { difficulty } = node.chain;
     // Nobody finds a block there: the node itself could not verify it.
     node.chain.setDifficulty(1n << 60n);
     node.chain.jumpTo(NO_CACHE_HEIGHT);
