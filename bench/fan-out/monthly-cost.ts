@@ -1,15 +1,5 @@
+import { GB_PER_OBJECT, MONTH_S, priceOf, PRICES } from "../../scripts/cost/prices.ts";
 import type { CallCosts } from "./measured-costs.ts";
-
-/** Cloudflare's prices in USD, Workers Paid; the included amounts are a month's. docs/platform.md, section 6. */
-export const PRICES = {
-  planUsd: 5,
-  requests: { usdPerMillion: 0.15, included: 1_000_000 },
-  gbSeconds: { usdPerMillion: 12.5, included: 400_000 },
-  rowsWritten: { usdPerMillion: 1, included: 50_000_000 },
-} as const;
-
-const GB_PER_OBJECT = 0.128;
-const MONTH_SECONDS = 30 * 86_400;
 
 /** How much work there is to pass on. */
 export interface Workload {
@@ -38,21 +28,17 @@ export interface MonthlyCost {
  */
 export function monthlyCost(workload: Workload, costs: CallCosts, passMs: number): MonthlyCost {
   const { logins, relays, socketsPerLogin } = workload;
-  const jobs = MONTH_SECONDS / workload.jobEverySeconds;
-  const polls = MONTH_SECONDS / workload.pollEverySeconds;
+  const jobs = MONTH_S / workload.jobEverySeconds;
+  const polls = MONTH_S / workload.pollEverySeconds;
   const requests = jobs * (logins + 2 * relays) + polls;
   const sessionSeconds = (jobs * logins * (costs.sessionMs + costs.socketMs * socketsPerLogin)) / 1_000;
   const relaySeconds = (jobs * relays * passMs) / 1_000;
-  const gbSeconds = (MONTH_SECONDS + sessionSeconds + relaySeconds) * GB_PER_OBJECT;
+  const gbSeconds = (MONTH_S + sessionSeconds + relaySeconds) * GB_PER_OBJECT;
   const rowsWritten = polls + jobs * (1 + relays);
   const usd = {
-    requests: price(requests, PRICES.requests),
-    duration: price(gbSeconds, PRICES.gbSeconds),
-    rows: price(rowsWritten, PRICES.rowsWritten),
+    requests: priceOf(requests, PRICES.objectRequests),
+    duration: priceOf(gbSeconds, PRICES.gbSeconds),
+    rows: priceOf(rowsWritten, PRICES.rowsWritten),
   };
   return { jobs, requests, gbSeconds, rowsWritten, usd: { ...usd, total: usd.requests + usd.duration + usd.rows } };
-}
-
-function price(amount: number, { usdPerMillion, included }: { usdPerMillion: number; included: number }): number {
-  return (Math.max(amount - included, 0) / 1_000_000) * usdPerMillion;
 }

@@ -1,5 +1,6 @@
+import { PRICES } from "../../scripts/cost/prices.ts";
 import type { CallCosts, FanOutPoint } from "./measured-costs.ts";
-import { PRICES, type MonthlyCost } from "./monthly-cost.ts";
+import type { MonthlyCost } from "./monthly-cost.ts";
 import { NETWORKS } from "./network.ts";
 import type { TreeResult } from "./simulation.ts";
 
