@@ -28,6 +28,9 @@ const AGAIN_MS = 5_000;
 /** A login's object that says goodbye may have another connection of the client on its way. */
 const ON_ITS_WAY_MS = 60_000;
 
+/** So many logins without a row are not looked through yet. */
+const FEW_HOLDERS = 64;
+
 const ALLOWED: Admission = { allowed: true, reason: "" };
 export const TOO_MANY = "Too many connections";
 
@@ -90,6 +93,8 @@ export class ClientGuard {
   readonly #count: ConnectionCount;
   #row: ClientRow;
   #enforcing: Promise<void> | null = null;
+  /** At so many holders they are looked through; null while that goes on. */
+  #lookAt: number | null = FEW_HOLDERS;
 
   constructor(client: Client, ports: ClientGuardPorts) {
     this.#ports = ports;
@@ -235,6 +240,22 @@ export class ClientGuard {
     }
   }
 
+  /**
+   * Forgets logins without a row whose connections are gone, as far as their objects say so: of one that came and went within a minute, or never
+   * came, nobody tells it, and whoever makes up logins has no end of them.
+   */
+  async #lookThrough(): Promise<void> {
+    this.#lookAt = null;
+    const doubtful = [...this.#holders].filter(([login, { kept }]) => !kept && !this.#isOnItsWay(login));
+    for (const [login] of doubtful) {
+      const count = await this.#ports.connections(login, this.#row.client).catch(() => null);
+      if (count === null || this.#isOnItsWay(login)) continue;
+      this.#count.set(login, count);
+      if (count === 0) this.#gone(login);
+    }
+    this.#lookAt = Math.max(FEW_HOLDERS, 2 * this.#holders.size);
+  }
+
   /** Logins whose objects may have connections. */
   #holding(): string[] {
     return [...this.#holders].flatMap(([login, { gone }]) => (gone ? [] : [login]));
@@ -301,6 +322,7 @@ export class ClientGuard {
     const kept = this.#holders.get(login)?.kept === true;
     this.#holders.set(login, { atMs: this.#ports.nowMs(), kept, gone: false });
     if (known) this.#keepHolder(login);
+    if (this.#lookAt !== null && this.#holders.size > this.#lookAt) this.#ports.background(this.#lookThrough());
   }
 
   /** Connections that may be open at once. */

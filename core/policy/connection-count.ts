@@ -47,11 +47,6 @@ export class ConnectionCount {
     else this.#byLogin.delete(login);
   }
 
-  /** Whether a login's object had any when it was last heard of. */
-  has(login: string): boolean {
-    return this.#byLogin.has(login);
-  }
-
   /** Asks every object. One that does not answer keeps the count that it had. */
   async recount(): Promise<void> {
     this.#counting ??= this.#recount().finally(() => (this.#counting = null));

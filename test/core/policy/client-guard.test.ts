@@ -279,7 +279,50 @@ describe("what is kept", () => {
   });
 });
 
+describe("logins without end at one client", () => {
+  it("are forgotten once their objects have no connection of it, and none that has one", async () => {
+    const rig = new GuardRig();
+    await rig.guard.admit(A, "login");
+    rig.open.set(A, 1);
+    for (let n = 0; n < 1_000; n++) {
+      const login = `0x${String(n).padStart(40, "0")}`;
+      await rig.guard.admit(login, "login");
+      // Every other one never came.
+      if (n % 2 === 0) await rig.guard.left(login, 0, {});
+      rig.nowMs += 1_000;
+      await rig.settle();
+    }
+    // Those of the last minute, twice as many as stayed.
+    const { holders } = rig.guard.overview();
+    expect(holders).toContain(A);
+    expect(holders.length).toBeLessThan(200);
+  });
+
+  it("stay where their objects do not answer, and are closed with the client's ban", async () => {
+    const rig = new GuardRig();
+    for (let n = 0; n < 100; n++) {
+      const login = `0x${String(n).padStart(40, "0")}`;
+      await rig.guard.admit(login, "login");
+      rig.deaf.add(login);
+      rig.nowMs += 1_000;
+      await rig.settle();
+    }
+    rig.deaf.clear();
+    await rig.guard.report(null, { ban: true });
+    await rig.settle();
+    expect(rig.closed).toHaveLength(100);
+  });
+});
+
 describe("many clients", () => {
+  it("are in memory up to a bound that sixteen guards in one isolate can afford", async () => {
+    const rig = new GuardRig();
+    const guards = Array.from({ length: 2_000 }, (_, n) => rig.guards.of(address(n)));
+    // The newest first: one that is there stays there, and one that is not pushes out one that was looked at.
+    const there = guards.map((guard, n) => ({ guard, n })).toReversed();
+    expect(there.filter(({ guard, n }) => rig.guards.of(address(n)) === guard)).toHaveLength(512);
+  });
+
   it("share one guard's memory: who was seen longest ago makes way, with bans and proofs in rows", async () => {
     const rig = new GuardRig();
     const [banned, proven] = [rig.guards.of("192.0.2.66"), rig.guards.of("192.0.2.67")];
