@@ -5,7 +5,7 @@ import type { Range, SubmitCounts } from "../core/history/definitions.ts";
 import type { HealthReport } from "../core/health/judge.ts";
 import type { LoginVerdicts } from "../core/health/share-evidence.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
-import { ROOT_NAME } from "../core/work/template-tree.ts";
+import { ROOT_NAME, SOLO_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -32,6 +32,7 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       log: partLog(env, "api"),
       nowMs: Date.now,
       work: () => atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).health(),
+      soloWork: () => atHome(env, env.BLOCK_TEMPLATE, SOLO_NAME).health(),
       shard: async (number) => await verifierShard(env, number).health(),
       unlocker: async () => await atHome(env, env.UNLOCKER, "main").status(),
       payer: async (account) => await atHome(env, env.PAYER, account).status(account),

@@ -18,6 +18,8 @@ export interface PoolFacts {
   readonly scheme: string | null;
   /** Under `pplns`: how many times the network difficulty of shares a block pays, decimal; else null. */
   readonly pplnsWindow: string | null;
+  /** Percent that the pool keeps of a block of a login that has chosen solo, decimal; null where no login can. */
+  readonly soloFee: string | null;
   /** Shannon that a balance has to pass to be paid; null where this pool pays nobody itself. */
   readonly payoutThreshold: number | null;
   readonly explorer: Explorer | null;
@@ -33,7 +35,7 @@ export function feeOf({ unlocker, payouts }: Pick<PoolConfig, "unlocker" | "payo
 }
 
 /** The body of `/api/pool`. */
-export function poolFacts({ name, coin, chain, stratum, api, unlocker, payouts, payer }: PoolConfig): PoolFacts {
+export function poolFacts({ name, coin, chain, stratum, api, unlocker, payouts, payer, work }: PoolConfig): PoolFacts {
   return {
     name,
     coin,
@@ -46,6 +48,7 @@ export function poolFacts({ name, coin, chain, stratum, api, unlocker, payouts, 
     poolFee: feeOf({ unlocker, payouts }),
     scheme: unlocker && payouts.scheme,
     pplnsWindow: unlocker && payouts.scheme === "pplns" ? payouts.pplnsWindow : null,
+    soloFee: unlocker && work.soloUpstreams.length > 0 ? payouts.soloFee : null,
     payoutThreshold: payer && Number(payer.settings.threshold),
     explorer: api.explorer,
     epochLength: chain.epochLength,

@@ -70,6 +70,8 @@ export interface PoolViewDeps {
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly work: () => Promise<WorkHealth>;
+  /** Of the nodes of solo work; asked where there are some. */
+  readonly soloWork: () => Promise<WorkHealth>;
   /** A verifier by its number, which may be beyond the configured ones. */
   readonly shard: (number: number) => Promise<ShardHealth>;
   /** Null: switched off. */
@@ -221,8 +223,9 @@ export class PoolView {
     const { redis, config, shard: ask } = this.#deps;
     const formerShards = this.formerShards();
     const configured = Array.from({ length: config.verifier.shards }, (_, shard) => shard);
-    const [work, ledger, unlocker, payer, ...answers] = await Promise.allSettled([
+    const [work, soloWork, ledger, unlocker, payer, ...answers] = await Promise.allSettled([
       this.#deps.work(),
+      config.work.soloUpstreams.length === 0 ? null : this.#deps.soloWork(),
       redis.command(["PING"]),
       config.unlocker === null ? null : this.#deps.unlocker(),
       config.payer === null ? null : this.#deps.payer(config.payer.settings.account),
@@ -233,6 +236,7 @@ export class PoolView {
     for (const [at, shard] of formerShards.entries()) this.#forgetIfEmpty(shard, former[at]);
     return judgeHealth({
       work: work.status === "fulfilled" ? work.value : String(work.reason),
+      soloWork: soloWork.status === "fulfilled" ? soloWork.value : String(soloWork.reason),
       embedded: config.ledger.upstash === null ? this.#embedded() : null,
       ledgerError: ledger.status === "fulfilled" ? null : String(ledger.reason),
       shards: shards.slice(0, configured.length),

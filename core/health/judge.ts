@@ -3,7 +3,7 @@ import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./s
 import type { InvalidShares } from "./share-evidence.ts";
 import { duration } from "../units.ts";
 import { payerProblems, type PayerStatus } from "../payouts/payer/payer-status.ts";
-import { unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
+import { unlockerNotices, unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
 
 /** A node as the template sees it. */
 export interface NodeHealth {
@@ -37,6 +37,8 @@ export interface WorkHealth {
 /** What was asked; an error text stands for a part that did not answer. */
 export interface HealthParts {
   readonly work: WorkHealth | string;
+  /** Of the nodes of solo work; null where there are none. */
+  readonly soloWork: WorkHealth | string | null;
   readonly shards: readonly (ShardHealth | string)[];
   /** Shards that are no longer configured and may still hold something, by number. */
   readonly formerShards: readonly (readonly [shard: number, health: ShardHealth | string])[];
@@ -62,6 +64,8 @@ export interface HealthReport {
   readonly problems: readonly string[];
   readonly notices: readonly string[];
   readonly work: WorkHealth | null;
+  /** Of the nodes of solo work; null where there are none, or it does not answer. */
+  readonly soloWork: WorkHealth | null;
   readonly ledger: { readonly state: "ok" | "sick"; readonly error: string | null };
   /** Over all shards, the former ones included. */
   readonly outbox: { readonly depth: number; readonly bound: number };
@@ -82,6 +86,7 @@ export interface HealthReport {
  */
 export function judgeHealth(parts: HealthParts): HealthReport {
   const work = typeof parts.work === "string" ? null : parts.work;
+  const soloWork = typeof parts.soloWork === "string" ? null : parts.soloWork;
   const shards = parts.shards.map((shard) => (typeof shard === "string" ? null : shard));
   const former = parts.formerShards.map(([shard, health]) => ({
     shard,
@@ -93,6 +98,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     ...(typeof parts.work === "string"
       ? [`the template does not answer: ${parts.work}`]
       : workProblems(parts.work, parts.maxWorkAgeMs)),
+    ...soloTrouble(parts),
     ...(parts.ledgerError === null ? [] : [`the ledger does not answer: ${parts.ledgerError}`]),
     ...parts.shards.flatMap((shard, i) => problemsOf(shard, `shard ${i}`, parts.nowMs)),
     ...parts.formerShards.flatMap(([i, shard]) =>
@@ -109,12 +115,15 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     problems,
     notices: [
       ...(work === null ? [] : nodeNotices(work)),
+      ...(soloWork === null ? [] : nodeNotices(soloWork).map(ofSolo)),
+      ...(typeof parts.unlocker?.status === "object" ? unlockerNotices(parts.unlocker.status) : []),
       ...(parts.invalidShares?.isProblem === false ? [parts.invalidShares.text] : []),
       ...(refuted === null ? [] : [refuted]),
       ...embeddedNotices(parts.embedded),
       ...shards.flatMap((shard, i) => (shard === null ? [] : loadNotices(shard, `shard ${i}`, shards.length))),
     ],
     work,
+    soloWork,
     ledger: { state: sick ? "sick" : "ok", error: parts.ledgerError },
     outbox: { depth: sum((shard) => shard.outboxDepth), bound: sum((shard) => shard.outboxBound) },
     epochs: shards.map((shard) => shard?.cacheEpoch ?? null),
@@ -192,6 +201,15 @@ function workProblems(work: WorkHealth, maxAgeMs: number): string[] {
     );
   return problems;
 }
+
+/** Solo logins get work of these nodes and of no others. A pause is told once, of the common work. */
+function soloTrouble({ soloWork, maxWorkAgeMs }: HealthParts): string[] {
+  if (soloWork === null) return [];
+  if (typeof soloWork === "string") return [ofSolo(`the template does not answer: ${soloWork}`)];
+  return workProblems({ ...soloWork, paused: false }, maxWorkAgeMs).map(ofSolo);
+}
+
+const ofSolo = (text: string): string => `solo work: ${text}`;
 
 /** Nodes that are of no use while others are well: miners notice nothing, and there is one node less to fail over to. */
 function nodeNotices({ upstreams }: WorkHealth): string[] {

@@ -41,9 +41,9 @@ export function poolMetrics(health: HealthReport, figures: PoolFigures): Metric[
 const known = (value: number | null | undefined): Sample[] =>
   value === null || value === undefined ? [] : [{ value }];
 
-function workMetrics({ work }: HealthReport): Metric[] {
+function workMetrics({ work, soloWork }: HealthReport): Metric[] {
   const nodes = (value: (node: NodeHealth) => number | null): Sample[] =>
-    (work?.upstreams ?? []).flatMap((node) => {
+    [...(work?.upstreams ?? []), ...(soloWork?.upstreams ?? [])].flatMap((node) => {
       const sample = value(node);
       return sample === null ? [] : [{ labels: { node: node.name }, value: sample }];
     });

@@ -121,9 +121,10 @@ export class PayoutBooks {
     return { ok: true, weights };
   }
 
-  /** Forgets what of the window's log no block can pay any more. @param keep difficulty that is kept */
-  async trimWindow(keep: bigint): Promise<void> {
-    await runScript(this.#redis, LEDGER_SCRIPTS["trim-window"], [this.keys.window], [String(keep)]);
+  /** Forgets what of the window's log no block can pay any more. @param keep difficulty that is kept @returns how many elements are left */
+  async trimWindow(keep: bigint): Promise<number> {
+    const [, left] = await runScript(this.#redis, LEDGER_SCRIPTS["trim-window"], [this.keys.window], [String(keep)]);
+    return Number(left);
   }
 
   /** Under another scheme than `pplns` nothing is logged: a log that goes on after a gap would leave shares out. */

@@ -29,6 +29,8 @@ const stateSchema = v.object({
   oldestCandidate: v.nullable(v.number()),
   /** Logins whose account cannot be written. */
   owed: v.array(v.string()),
+  /** Elements of the window's log under `pplns`, as it was trimmed last; null under another scheme. Earlier versions left it out. */
+  windowElements: v.optional(v.nullable(v.number()), null),
 });
 
 /** What the unlocker remembers between runs. None of it is money: losing it costs the times since when a block waits. */
@@ -46,6 +48,7 @@ export const EMPTY_STATE: UnlockerState = {
   anchor: null,
   oldestCandidate: null,
   owed: [],
+  windowElements: null,
 };
 
 /** @param stored whatever the store has, of any version */

@@ -15,6 +15,8 @@ export interface UnlockerStatus {
   /** Matured blocks that a deep reorganisation took out of the chain. */
   readonly fallen: readonly FallenBlock[];
   readonly problems: readonly string[];
+  /** Elements of the window's log under `pplns`; null under another scheme, or before the first run. */
+  readonly windowElements: number | null;
   /** Why nobody may be paid now; null where payments may go on. */
   readonly pausePayments: string | null;
 }
@@ -23,7 +25,7 @@ export interface UnlockerStatus {
 const MOST_TOLD = 50;
 
 export function statusOf(state: UnlockerState): UnlockerStatus {
-  const { lastRunMs, lastSuccessMs, oldestCandidate, owed, fallen, problems } = state;
+  const { lastRunMs, lastSuccessMs, oldestCandidate, owed, fallen, problems, windowElements } = state;
   const waiting = Object.values(state.waiting).toSorted((a, b) => a.sinceMs - b.sinceMs);
   const pausePayments =
     fallen.length === 0
@@ -37,6 +39,7 @@ export function statusOf(state: UnlockerState): UnlockerStatus {
     owed,
     fallen,
     problems,
+    windowElements,
     pausePayments,
   };
 }
@@ -61,6 +64,17 @@ export function unlockerProblems(status: UnlockerStatus, nowMs: number, interval
         .join(", ")}`,
     );
   return told;
+}
+
+/** From so many elements on the ledger takes seconds for a block, in which it does nothing else (docs/decisions/0050-window-of-pplns.md). */
+const LONG_WINDOW = 400_000;
+
+/** What an operator may mend in time, in words. */
+export function unlockerNotices({ windowElements }: UnlockerStatus): string[] {
+  if (windowElements === null || windowElements < LONG_WINDOW) return [];
+  return [
+    `the log of the pplns window has ${windowElements} elements. From ${LONG_WINDOW} on the ledger takes seconds to record a block, and miners wait meanwhile. Raise difficulty, or lower payouts.pplnsWindow`,
+  ];
 }
 
 const minutes = (ms: number): number => Math.floor(ms / 60_000);

@@ -106,9 +106,13 @@ export class BlockUnlocker {
   async #keepWindow(state: UnlockerState): Promise<void> {
     const { books, settings } = this.#deps;
     try {
-      if (settings.pplnsWindow === null) return await books.dropWindow();
+      if (settings.pplnsWindow === null) {
+        state.windowElements = null;
+        return await books.dropWindow();
+      }
       const difficulty = await books.networkDifficulty();
-      if (difficulty !== null) await books.trimWindow(windowOf(settings.pplnsWindow, 2n * difficulty));
+      if (difficulty === null) return;
+      state.windowElements = await books.trimWindow(windowOf(settings.pplnsWindow, 2n * difficulty));
     } catch (error) {
       if (!isRefusal(error)) throw error;
       state.problems.push(`the log of the window cannot be trimmed: ${messageOf(error)}`);

@@ -9,6 +9,16 @@ const factsOf = (more: object) => {
   return [poolFee, scheme, pplnsWindow, payoutThreshold];
 };
 
+it("a pool says what it keeps of a solo block where logins can choose solo, and only there", () => {
+  const unlocker = { enabled: true, accounts: [ACCOUNT] };
+  const payouts = { soloFee: "0.3" };
+  const upstream = [...MINIMAL.upstream, { name: "alone", url: "https://solo.mypool.com", scheme: "solo" }];
+  const fee = (more: object) => poolFacts(parseConfig({ ...MINIMAL, ...more })).soloFee;
+  expect([fee({ unlocker, payouts }), fee({ unlocker, payouts, upstream })]).toEqual([null, "0.3"]);
+  const alone = poolFacts(parseConfig({ ...MINIMAL, unlocker, payouts: { ...payouts, scheme: "solo" } }));
+  expect([alone.scheme, alone.poolFee, alone.soloFee]).toEqual(["solo", "0.3", null]);
+});
+
 it("a pool says what it keeps, how it shares out and from when on it pays, and nothing of what it does not do itself", () => {
   const unlocker = { enabled: true, poolFee: "0.7", accounts: [ACCOUNT] };
   expect(factsOf({})).toEqual([null, null, null, null]);

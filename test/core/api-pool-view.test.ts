@@ -22,11 +22,13 @@ const IDLE: WorkHealth = {
 const gone = () => Promise.reject(new Error("redis is away"));
 
 /** A view over a ledger in memory that can go away, with its log and how often it was told that somebody mines. */
-function open(work: WorkHealth = IDLE) {
+function open(work: WorkHealth = IDLE, solo?: () => Promise<WorkHealth>) {
   const memory = new MemoryRedis();
+  const main = { name: "main", url: "https://geth.mypool.com" };
+  const upstream = solo ? [main, { name: "alone", url: "https://solo.mypool.com", scheme: "solo" }] : [main];
   const state = { away: false, nowMs: NOW_MS, logs: [] as string[], commands: () => memory.log.length };
   const view = new PoolView({
-    config: parseConfig({ chain: "classic", upstream: [{ name: "main", url: "https://geth.mypool.com" }] }),
+    config: parseConfig({ chain: "classic", upstream }),
     redis: {
       command: (command) =>
         state.away ? gone() : command[0] === "PING" ? Promise.resolve("PONG") : memory.command(command),
@@ -36,6 +38,7 @@ function open(work: WorkHealth = IDLE) {
     log: createLogger({ level: "info", sink: (line) => state.logs.push(line), now: () => state.nowMs }),
     nowMs: () => state.nowMs,
     work: async () => work,
+    soloWork: solo ?? (() => Promise.reject(new Error("nobody mines solo here"))),
     shard: async () => SHARD_HEALTH,
     unlocker: async () => null,
     payer: async (account) => emptyStatus(account),
@@ -169,6 +172,28 @@ describe("what the pool shows", () => {
   });
 });
 
+describe("solo work", () => {
+  const well = { name: "main", healthy: true, height: 9, lastError: null, failingForMs: null, toDo: null, chainId: 61 };
+  const common = { ...IDLE, height: 9, upstreams: [well] };
+
+  it("is judged where there are nodes for it, and a dead one of them is named", async () => {
+    const dead = { ...well, name: "alone", healthy: false, height: null, lastError: "connection refused" };
+    const { view } = open(common, async () => ({ ...IDLE, upstreams: [dead] }));
+    const { healthy, problems, soloWork } = await view.health();
+    expect([healthy, problems, soloWork?.upstreams]).toEqual([
+      false,
+      ['solo work: no node has given work yet, so miners hear "Work not ready". alone: connection refused'],
+      [dead],
+    ]);
+  });
+
+  it("that does not answer is named, and where there is none nobody is asked", async () => {
+    const { view } = open(common, () => Promise.reject(new Error("evicted")));
+    expect((await view.health()).problems).toEqual(["solo work: the template does not answer: Error: evicted"]);
+    expect(await open(common).view.health()).toMatchObject({ healthy: true, problems: [], soloWork: null });
+  });
+});
+
 /** Case A11: a pool of seven shards is deployed with one. @param depths what waits in each */
 function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: { nowMs: number }) {
   const asked: number[] = [];
@@ -184,6 +209,7 @@ function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: 
     log: createLogger({ level: "error", sink: () => undefined, now: () => state.nowMs }),
     nowMs: () => state.nowMs,
     work: async () => IDLE,
+    soloWork: () => Promise.reject(new Error("nobody mines solo here")),
     shard: async (number) => {
       asked.push(number);
       return { ...SHARD_HEALTH, outboxDepth: depths[number] ?? 0 };

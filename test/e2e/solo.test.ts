@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, expect, it, vi } from "vitest";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { bookMap } from "../../core/ledger/books/scan.ts";
+import type { HealthReport } from "../../core/health/judge.ts";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { COINBASE } from "../../devnet/node/transactions.ts";
 import { startPool } from "../../devnet/pool-host/pool-process.ts";
@@ -58,6 +59,7 @@ async function newPool(vars: Record<string, unknown>) {
     url: pool.url,
     redis,
     hash,
+    health: async (): Promise<HealthReport> => JSON.parse(await (await fetch(`${pool.url}/health`)).text()),
     round: () => hash("eth:shares:roundCurrent"),
     /** How many candidates there are. */
     candidates: async () => await redis.command(["ZCARD", "eth:blocks:candidates"]),
@@ -183,6 +185,15 @@ it("where both upstreams are one node, its header has the scheme that came first
   const pool = await newPool({ upstream });
   await pool.redis.command(["SADD", "eth:solo", ALONE]);
   const [miner, loner] = [await pool.miner(HONEST), await pool.miner(ALONE)];
+  // Lists of before may have been in force at its login: then it changes over with its next job.
+  await vi.waitFor(
+    async () => {
+      node.recommit();
+      expect((await pool.health()).soloWork?.subscribers).toBe(1);
+    },
+    { timeout: 60_000, interval: 500 },
+  );
+  node.recommit();
   const { header } = node.chain.current;
   await vi.waitFor(() => expect([miner.header, loner.header]).toEqual([header, header]), WAIT);
   expect(await miner.hand(header, shareOf(header))).toBe(true);
@@ -190,6 +201,24 @@ it("where both upstreams are one node, its header has the scheme that came first
   expect(await loner.hand(header, blockOf(header))).toBeNull();
   expect(await pool.candidates()).toBe(0);
   expect(await pool.round()).toEqual({ [HONEST]: String(POOL) });
+});
+
+it("a dead node of solo work is named on /health, beside common work that is well", async () => {
+  const node = await newNode("common");
+  const upstream = [
+    { name: "common", url: node.url, timeout: "5s" },
+    { name: "alone", url: "http://127.0.0.1:9", timeout: "1s", scheme: "solo" },
+  ];
+  const pool = await newPool({ upstream });
+  await pool.redis.command(["SADD", "eth:solo", ALONE]);
+  await pool.miner(HONEST);
+  await pool.miner(ALONE);
+  await vi.waitFor(async () => {
+    const { healthy, problems, work } = await pool.health();
+    expect(work?.upstreams).toMatchObject([{ name: "common", healthy: true }]);
+    expect(healthy).toBe(false);
+    expect(problems).toContainEqual(expect.stringMatching(/^solo work: no node has given work yet.*alone/));
+  }, WAIT);
 });
 
 it("with payouts.scheme solo shares earn nothing and each block is its finder's", async () => {

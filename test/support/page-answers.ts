@@ -81,6 +81,7 @@ const FACTS: PoolFacts = {
   poolFee: "1.0",
   scheme: "pplns",
   pplnsWindow: "2",
+  soloFee: "0.5",
   payoutThreshold: 500_000_000,
   explorer: {
     block: "https://explorer.example/block/{}",
@@ -237,7 +238,15 @@ const NO_COLUMNS = { at: [], hashrate: [], accepted: [], duplicate: [], invalid:
 
 /** A pool that has begun a moment ago and that nobody mines on; its account was credited a share yesterday. */
 export const EMPTY: PageAnswers = {
-  pool: { ...FACTS, poolFee: null, scheme: null, pplnsWindow: null, payoutThreshold: null, explorer: null },
+  pool: {
+    ...FACTS,
+    poolFee: null,
+    scheme: null,
+    pplnsWindow: null,
+    soloFee: null,
+    payoutThreshold: null,
+    explorer: null,
+  },
   overview: {
     ...OVERVIEW,
     candidatesTotal: 0,

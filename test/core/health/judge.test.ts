@@ -19,6 +19,7 @@ const ONE_NODE: WorkHealth = { ...WORK, upstreams: [WELL] };
 const NOW_MS = 1_790_000_000_000;
 const PARTS: HealthParts = {
   work: WORK,
+  soloWork: null,
   shards: [SHARD, SHARD],
   formerShards: [],
   embedded: null,
@@ -42,6 +43,7 @@ const unlocker = (over: Partial<UnlockerStatus> = {}): HealthParts["unlocker"] =
     owed: [],
     fallen: [],
     problems: [],
+    windowElements: null,
     pausePayments: null,
     ...over,
   },
@@ -75,7 +77,28 @@ describe("the unlocker on /health", () => {
   });
 });
 
+/** A pool whose log under pplns has so many elements. */
+const withLog = (windowElements: number | null) =>
+  judgeHealth({ ...PARTS, work: ONE_NODE, unlocker: unlocker({ windowElements }) });
+
+describe("the window of pplns on /health", () => {
+  it("is told of when its log grows so long that a block takes the ledger seconds, and is no problem yet", () => {
+    for (const few of [null, 0, 399_999]) expect(withLog(few).notices).toEqual([]);
+    const long = withLog(400_000);
+    expect([long.healthy, long.notices]).toEqual([true, [expect.stringContaining("has 400000 elements")]]);
+    expect(long.notices[0]).toContain("Raise difficulty, or lower payouts.pplnsWindow");
+  });
+});
+
 describe("health", () => {
+  it("names a node of solo work that is of no use beside another one, and tells a pause once", () => {
+    expect(judgeHealth({ ...PARTS, work: ONE_NODE, soloWork: WORK }).notices).toEqual([
+      "solo work: the pool does not use a node and goes on with a. b, for 1 min 5 s: time-out. To do: wake it",
+    ]);
+    const paused = { ...ONE_NODE, paused: true };
+    expect(problems({ work: paused, soloWork: paused })).toHaveLength(1);
+  });
+
   it("is good while one node of several is well, and sums the outboxes up", () => {
     expect(
       judgeHealth({
@@ -90,6 +113,7 @@ describe("health", () => {
       problems: [],
       notices: ["the pool does not use a node and goes on with a. b, for 1 min 5 s: time-out. To do: wake it"],
       work: WORK,
+      soloWork: null,
       ledger: { state: "ok", error: null },
       outbox: { depth: 3, bound: 200 },
       epochs: [7, null],

@@ -33,6 +33,7 @@ describe("the metrics", () => {
           { name: "main", healthy: true, height: 9, lastError: null, failingForMs: null, toDo: null, chainId: null },
         ],
       },
+      soloWork: null,
       shards: [{ ...SHARD_HEALTH, cacheEpoch: 3 }, "silent"],
       formerShards: [[7, { ...SHARD_HEALTH, outboxDepth: 2, unresolvedShares: 1 }]],
       invalidShares: null,
@@ -57,6 +58,7 @@ describe("the metrics", () => {
           owed: [],
           fallen: [],
           problems: [],
+          windowElements: null,
           pausePayments: null,
         },
       },
@@ -88,6 +90,7 @@ describe("the metrics", () => {
   it("leave out what is not known", () => {
     const health = judgeHealth({
       work: "silent",
+      soloWork: null,
       shards: [],
       formerShards: [],
       embedded: null,

@@ -193,6 +193,7 @@ describe("a login whose key Redis refuses", () => {
   it.each([
     "ERR max daily request limit exceeded. Limit: 10000",
     "OOM command not allowed",
+    "BUSY Redis is busy running a script",
     "READONLY You can't write",
   ])("is not looked for where the server refuses everybody: %s", async (refusal) => {
     const { clock, ledger, start } = setUp();

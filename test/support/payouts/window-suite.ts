@@ -275,9 +275,9 @@ export function windowSuite(name: string, emptyLedger: () => Promise<RedisPort>,
       for (let i = 0; i < 30; i += 1)
         await writer.recordShares([share({ login: loginOf(i), shareDifficulty: 7n })], false);
       const books = new PayoutBooks(redis, "eth");
-      await books.trimWindow(100n);
+      expect(await books.trimWindow(100n)).toBe(15);
       expect(await redis.command(["LLEN", "eth:shares:window"])).toBe(15);
-      await books.trimWindow(100n);
+      expect(await books.trimWindow(100n)).toBe(15);
       expect(await redis.command(["LLEN", "eth:shares:window"])).toBe(15);
       const found = block({ login: A, shareDifficulty: 7n });
       await writer.recordBlock(found, false);

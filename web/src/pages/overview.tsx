@@ -181,7 +181,13 @@ function TermsFigures({ reward }: { reward: string | null }) {
   );
 }
 
-function schemeText({ scheme, pplnsWindow }: PoolFacts): string {
+function schemeText(facts: PoolFacts): string {
+  return facts.soloFee === null
+    ? sharingText(facts)
+    : `${sharingText(facts)}; solo on request: ${feeText(facts.soloFee)}`;
+}
+
+function sharingText({ scheme, pplnsWindow }: PoolFacts): string {
   if (scheme === "pplns") return `PPLNS, the last ${pplnsWindow ?? "?"} × difficulty`;
   return scheme === "solo" ? "solo: the finder gets it" : "PROP: by shares in the round";
 }

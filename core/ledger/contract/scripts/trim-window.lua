@@ -1,7 +1,7 @@
 -- trim-window: forgets the oldest groups of the window's log, which no block can pay any more.
 --
 -- KEYS  1 <coin>:shares:window   ARGV  1 difficulty that is kept: the newest groups that reach it, the one that crosses it included
--- Output  billed commands, then how many groups were forgotten
+-- Output  billed commands, then how many groups were forgotten, and how many are left
 -- Errors  Redis' own text; then nothing is written.
 -- @prelude
 local log = call('LRANGE', KEYS[1], 0, -1)
@@ -16,4 +16,4 @@ if at > 0 then
   local trimmed = call('LTRIM', KEYS[1], at, -1)
   if failed(trimmed) then return trimmed end
 end
-return { billed, at }
+return { billed, at, #log - at }

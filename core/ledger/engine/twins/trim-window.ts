@@ -10,5 +10,5 @@ export function trimWindow(space: Keyspace, [key = ""]: readonly string[], [keep
   let at = log.length;
   for (; at > 0 && kept < BigInt(keep); at -= 1) kept += groupTotal(log[at - 1] ?? "");
   space.sql.transaction(() => dropFirst(space, key, at));
-  return [at > 0 ? 3 : 2, at];
+  return [at > 0 ? 3 : 2, at, log.length - at];
 }
