@@ -15,6 +15,7 @@ import { ledgerClient } from "./platform/ledger-client.ts";
 import { nodeClients } from "./platform/node-clients.ts";
 import { pauseFlag } from "./platform/pause-flag.ts";
 import { partLog } from "./platform/part-log.ts";
+import { markStarted } from "./platform/started.ts";
 import { pushTo, verifierShards } from "./platform/peers.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import { createTemplateStore } from "./platform/template-store.ts";
@@ -33,6 +34,7 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     const name = nameOf(ctx.id, env);
     const isRoot = name === ROOT_NAME || name === SOLO_NAME;
     this.#log = partLog(env, name === ROOT_NAME ? "template" : name);
+    if (isRoot) ctx.waitUntil(markStarted(env, this.#log));
     const ports = portsOf(ctx.storage, env, this.#log);
     const ledger = new PausableLedger(ledgerClient(env, loadConfig(env)), pauseFlag(ctx.storage));
     this.#ledger = ledger;

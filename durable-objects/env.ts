@@ -29,6 +29,8 @@ export interface Env {
   readonly PAYER: Objects<PayerRpc>;
   readonly POOL_ADMIN: Objects<PoolAdminRpc>;
   readonly ASSETS: Fetcher;
+  /** What cron can read without making an object: `platform/started.ts`. Missing where a wrangler.toml of before is used. */
+  readonly POOL_MARKS?: KVNamespace;
   /** `[vars]` and secrets. */
   readonly [setting: string]: unknown;
 }

@@ -14,6 +14,7 @@ import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { partLog } from "./platform/part-log.ts";
+import { markStarted } from "./platform/started.ts";
 import { guardOf, verifierShard } from "./platform/peers.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { PoolAdminRpc } from "./rpc.ts";
@@ -26,10 +27,12 @@ export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const config = loadConfig(env);
+    const log = partLog(env, "admin");
+    ctx.waitUntil(markStarted(env, log));
     this.#admin = new Admin({
       sql: sqlPort(ctx.storage),
       nowMs: () => Date.now(),
-      log: partLog(env, "admin"),
+      log,
       redis: ledgerClient(env, config),
       coin: config.coin,
       parts: () => partsOf(env),

@@ -5,14 +5,17 @@ import { loadConfig } from "../durable-objects/platform/config.ts";
 import { ledgerClient } from "../durable-objects/platform/ledger-client.ts";
 import { verifierShard, verifierShards } from "../durable-objects/platform/peers.ts";
 import type { Env } from "../durable-objects/env.ts";
+import { partLog } from "../durable-objects/platform/part-log.ts";
+import { isStarted } from "../durable-objects/platform/started.ts";
 import { atHome } from "../durable-objects/platform/at-home.ts";
 
 /**
- * Every minute: whatever should be running is running afterwards. One part that fails keeps none of the others from its guard;
+ * Every minute, once somebody has asked for the pool: whatever should be running is running afterwards. One part that fails keeps none of the others from its guard;
  * the failures are thrown together at the end, so that the cron's log shows them.
  */
 export async function scheduled(controller: ScheduledController, env: Env): Promise<void> {
   const config = loadConfig(env);
+  if (!(await isStarted(env, partLog(env, "cron")))) return;
   const { work, verifier } = config;
   const templates = rootNames(work);
   for (let index = 0; index < work.jobRelays; index += 1) templates.push(relayName(index));

@@ -1,6 +1,6 @@
 import { createScheduledController, reset, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { scheduled } from "../../worker/cron.ts";
@@ -230,6 +230,8 @@ describe("cron", () => {
   it("purges what left the hashrate window", async () => {
     const nowS = await seedLiveLedger();
     await ledger().command(["ZADD", "eth:hashrate", nowS - 3000, `1:${A}:rig1:0`]);
+    await env.POOL_ADMIN.getByName("main").bans();
+    await vi.waitFor(async () => expect(await env.POOL_MARKS?.get("started")).toBe("1"));
     const interval = loadConfig(env).api.purgeIntervalMs;
     const scheduledTime = new Date(Math.floor(Date.now() / interval) * interval);
     await scheduled(createScheduledController({ scheduledTime, cron: "* * * * *" }), env).catch(() => undefined);
