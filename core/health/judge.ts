@@ -23,6 +23,8 @@ export interface NodeHealth {
 /** The current work as the template sees it. */
 export interface WorkHealth {
   readonly height: number | null;
+  /** Of the work of now. Left out by relays. */
+  readonly header?: string | null;
   readonly networkDifficulty: string | null;
   /** ms since a node last confirmed the work; null without work. */
   readonly ageMs: number | null;
@@ -203,10 +205,15 @@ function workProblems(work: WorkHealth, maxAgeMs: number): string[] {
 }
 
 /** Solo logins get work of these nodes and of no others. A pause is told once, of the common work. */
-function soloTrouble({ soloWork, maxWorkAgeMs }: HealthParts): string[] {
+function soloTrouble({ work, soloWork, maxWorkAgeMs }: HealthParts): string[] {
   if (soloWork === null) return [];
   if (typeof soloWork === "string") return [ofSolo(`the template does not answer: ${soloWork}`)];
-  return workProblems({ ...soloWork, paused: false }, maxWorkAgeMs).map(ofSolo);
+  const problems = workProblems({ ...soloWork, paused: false }, maxWorkAgeMs);
+  if (typeof work === "object" && typeof work.header === "string" && work.header === soloWork.header)
+    problems.push(
+      `its node gives the header that common work has, ${work.header}: whose a block of that is cannot be told. Give the solo node another etherbase or another --miner.extradata`,
+    );
+  return problems.map(ofSolo);
 }
 
 const ofSolo = (text: string): string => `solo work: ${text}`;

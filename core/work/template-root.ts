@@ -23,7 +23,7 @@ import {
   type TemplateState,
   type WorkOffer,
 } from "./template.ts";
-import type { UpstreamHealth } from "./upstream-health.ts";
+import { nodeHealthOf, type UpstreamHealth } from "./upstream-health.ts";
 import type { WorkCheck } from "./work-check.ts";
 
 /** What survives a restart of the object. Every write is a billed row. */
@@ -245,22 +245,13 @@ export class TemplateRoot {
     const current = this.#state.jobs[0];
     return {
       height: fresh?.current.height ?? null,
+      header: fresh?.current.header ?? null,
       networkDifficulty: fresh?.current.networkDifficulty.toString() ?? null,
       ageMs: current === undefined ? null : this.#nowMs - this.#state.confirmedAtMs,
       subscribers: this.#deps.fanOut.size,
       polling: this.#isRunning,
       paused: this.#deps.paused.get(),
-      upstreams: this.#deps.health
-        .statuses()
-        .map(({ name, healthy, height, lastError, errorSinceMs, toDo, chainId }) => ({
-          name,
-          healthy,
-          height,
-          lastError,
-          failingForMs: errorSinceMs === null ? null : this.#nowMs - errorSinceMs,
-          toDo,
-          chainId,
-        })),
+      upstreams: this.#deps.health.statuses().map((status) => nodeHealthOf(status, this.#nowMs)),
     };
   }
 

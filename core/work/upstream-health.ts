@@ -1,3 +1,4 @@
+import type { NodeHealth } from "../health/judge.ts";
 import type { NodeFailure } from "./node-rpc.ts";
 
 /** A node so many blocks behind the others is out of sync at once … */
@@ -60,6 +61,13 @@ export interface UpstreamStatus {
   readonly errorSinceMs: number | null;
   /** What an operator can do about it, where {@link lastError} does not say so itself. */
   readonly toDo: string | null;
+}
+
+/** A status as `/health` tells it. */
+export function nodeHealthOf(status: UpstreamStatus, nowMs: number): NodeHealth {
+  const { name, healthy, height, lastError, errorSinceMs, toDo, chainId } = status;
+  const failingForMs = errorSinceMs === null ? null : nowMs - errorSinceMs;
+  return { name, healthy, height, lastError, failingForMs, toDo, chainId };
 }
 
 interface NodeRecord {

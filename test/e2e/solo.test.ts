@@ -201,6 +201,13 @@ it("where both upstreams are one node, its header has the scheme that came first
   expect(await loner.hand(header, blockOf(header))).toBeNull();
   expect(await pool.candidates()).toBe(0);
   expect(await pool.round()).toEqual({ [HONEST]: String(POOL) });
+  await vi.waitFor(
+    async () =>
+      expect((await pool.health()).problems).toContainEqual(
+        expect.stringContaining("its node gives the header that common work has"),
+      ),
+    WAIT,
+  );
 });
 
 it("a dead node of solo work is named on /health, beside common work that is well", async () => {

@@ -91,9 +91,14 @@ describe("the window of pplns on /health", () => {
 });
 
 describe("health", () => {
-  it("names a node of solo work that is of no use beside another one, and tells a pause once", () => {
+  it("names a node of solo work that is of no use beside another one or gives common work, and tells a pause once", () => {
     expect(judgeHealth({ ...PARTS, work: ONE_NODE, soloWork: WORK }).notices).toEqual([
       "solo work: the pool does not use a node and goes on with a. b, for 1 min 5 s: time-out. To do: wake it",
+    ]);
+    const header = `0x${"7".repeat(64)}`;
+    expect(problems({ work: { ...ONE_NODE, header: null }, soloWork: { ...ONE_NODE, header: null } })).toEqual([]);
+    expect(problems({ work: { ...ONE_NODE, header }, soloWork: { ...ONE_NODE, header } })).toEqual([
+      expect.stringMatching(/^solo work: its node gives the header that common work has, 0x7+: .* another etherbase/),
     ]);
     const paused = { ...ONE_NODE, paused: true };
     expect(problems({ work: paused, soloWork: paused })).toHaveLength(1);
