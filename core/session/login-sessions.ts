@@ -80,6 +80,8 @@ export class LoginSessions implements ConnectionHost {
   readonly #config: SessionConfig;
   readonly #ports: LoginPorts;
   readonly #connections = new Map<LastingPeer, StratumConnection>();
+  /** Peers that are gone: the runtime still has each among the others while it tells of its end. */
+  readonly #gone = new WeakSet<LastingPeer>();
   readonly #lists: LoginLists;
   readonly #feed: WorkFeed;
   readonly #submitter: ShareSubmitter;
@@ -162,8 +164,9 @@ export class LoginSessions implements ConnectionHost {
     if (known && nowMs < known.untilMs) connection.close(known.reason);
   }
 
-  /** The connection of a peer, restored after hibernation; a peer whose attachment cannot be read is closed. */
+  /** The connection of a peer, restored after hibernation; a peer whose attachment cannot be read is closed. Null for one that is gone. */
   connection(peer: LastingPeer): StratumConnection | null {
+    if (this.#gone.has(peer)) return null;
     const known = this.#connections.get(peer);
     if (known) return known;
     const record = readRecord(peer.deserializeAttachment());
@@ -180,6 +183,7 @@ export class LoginSessions implements ConnectionHost {
   async leave(peer: LastingPeer): Promise<void> {
     const connection = this.connection(peer);
     this.#connections.delete(peer);
+    this.#gone.add(peer);
     if (!connection) return;
     this.#unfinished.delete(connection);
     this.#tallies.settleLast(connection);

@@ -173,6 +173,23 @@ describe("clients and lists", () => {
     ]);
   });
 
+  it("leave nothing behind, however many come and go beside one that stays", async () => {
+    const rig = new SessionRig();
+    await rig.loggedIn();
+    let restored = 0;
+    for (let n = 0; n < 20; n++) {
+      const peer = await rig.loggedIn({ ip: "192.0.2.2" });
+      peer.deserializeAttachment = () => {
+        restored++;
+        return structuredClone(peer.attachment);
+      };
+      await rig.leave(peer);
+    }
+    // One that is restored while it goes would stay for as long as the object lives, and count as a connection.
+    expect(restored).toBe(0);
+    expect(rig.goodbyes).toHaveLength(20);
+  });
+
   it("say goodbye with every connection where connections are limited", async () => {
     const { policy } = CONFIG;
     const rig = new SessionRig({ ...CONFIG, policy: { ...policy, limits: { ...policy.limits, enabled: true } } });

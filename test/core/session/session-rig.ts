@@ -237,10 +237,11 @@ export class SessionRig {
     return peer.read();
   }
 
-  /** The miner closes. */
+  /** The miner closes. As in workerd the peer is still among the others while that is told. */
   async leave(peer: FakePeer): Promise<void> {
-    this.peers.splice(this.peers.indexOf(peer), 1);
     await this.sessions.leave(peer);
+    const at = this.peers.indexOf(peer);
+    if (at >= 0) this.peers.splice(at, 1);
   }
 
   /** The same with other ports. */
