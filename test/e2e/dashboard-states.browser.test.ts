@@ -164,7 +164,7 @@ const figure = async (page: Page, name: string) => {
 describe("the first screen", () => {
   it("says fee, scheme with its window, minimum payout, network hashrate, block time, effort and next epoch", async () => {
     const page = await open("overview", RICH);
-    expect(await figure(page, "Pool fee")).toBe("1 % | PPLNS, the last 2 × difficulty");
+    expect(await figure(page, "Pool fee")).toBe("1 % | PPLNS, the last 2 × difficulty; solo on request: 0.5 %");
     expect(await figure(page, "Minimum payout")).toBe("0.50 ETC | a block pays 2.048");
     expect(await figure(page, "Network hashrate")).toBe("238 TH/s | difficulty 3.14 PH");
     expect(await figure(page, "Current effort")).toMatch(/^135\.0 %/);
