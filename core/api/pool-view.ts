@@ -223,13 +223,15 @@ export class PoolView {
     const { redis, config, shard: ask } = this.#deps;
     const formerShards = this.formerShards();
     const configured = Array.from({ length: config.verifier.shards }, (_, shard) => shard);
+    const trips = new Map<string, number>();
+    const timed = <Answer>(part: string, asked: Promise<Answer>) => this.#timed(trips, part, asked);
     const [work, soloWork, ledger, unlocker, payer, ...answers] = await Promise.allSettled([
-      this.#deps.work(),
+      timed("template", this.#deps.work()),
       config.work.soloUpstreams.length === 0 ? null : this.#deps.soloWork(),
-      redis.command(["PING"]),
+      timed("ledger", redis.command(["PING"])),
       config.unlocker === null ? null : this.#deps.unlocker(),
       config.payer === null ? null : this.#deps.payer(config.payer.settings.account),
-      ...[...configured, ...formerShards].map((shard) => ask(shard)),
+      ...[...configured, ...formerShards].map((shard) => timed(`shard ${shard}`, ask(shard))),
     ]);
     const shards = answers.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason)));
     const former = shards.slice(configured.length);
@@ -248,8 +250,24 @@ export class PoolView {
       },
       payer: payer.status === "fulfilled" ? payer.value : String(payer.reason),
       invalidShares: this.#evidence.found(minedOn(config), this.#deps.nowMs(), await this.#credited()),
+      place: {
+        home: config.home,
+        roundTripsMs: {
+          template: work.status === "fulfilled" && work.value.subscribers > 0 ? (trips.get("template") ?? null) : null,
+          ledger: trips.get("ledger") ?? null,
+          shards: configured.map((shard) => trips.get(`shard ${shard}`) ?? null),
+        },
+      },
       nowMs: this.#deps.nowMs(),
     });
+  }
+
+  /** Notes how long a part took to answer. */
+  async #timed<Answer>(trips: Map<string, number>, part: string, asked: Promise<Answer>): Promise<Answer> {
+    const askedAtMs = this.#deps.nowMs();
+    const answer = await asked;
+    trips.set(part, this.#deps.nowMs() - askedAtMs);
+    return answer;
   }
 
   /** Which of the logins whose shares are invalid have earned something before; null where nobody ever has. Asks only where it matters. */

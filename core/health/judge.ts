@@ -18,6 +18,8 @@ export interface NodeHealth {
   readonly toDo: string | null;
   /** Chain id that it gave last; null where it gives none. */
   readonly chainId: number | null;
+  /** How long its last answer with work took; null before the first, left out by a template of before it was measured. */
+  readonly roundTripMs?: number | null;
 }
 
 /** The current work as the template sees it. */
@@ -34,6 +36,21 @@ export interface WorkHealth {
   /** By the operator. Left out by relays. */
   readonly paused?: boolean;
   readonly upstreams: readonly NodeHealth[];
+}
+
+/** Where the pool lives, and how far its parts are from each other. */
+interface PoolPlace {
+  /** The setting `home`; null where it is left out, and who called a part first decided. */
+  readonly home: string | null;
+  /**
+   * From the API's object to a part and back, as this look at `/health` measured it; null for one that did not answer. The template's
+   * while somebody mines only: otherwise it asks the nodes before it answers. A node's is from the template: {@link NodeHealth.roundTripMs}.
+   */
+  readonly roundTripsMs: {
+    readonly template: number | null;
+    readonly ledger: number | null;
+    readonly shards: readonly (number | null)[];
+  };
 }
 
 /** What was asked; an error text stands for a part that did not answer. */
@@ -56,6 +73,7 @@ export interface HealthParts {
   readonly payer: PayerStatus | string | null;
   /** Many miners' shares are invalid at once: in words, with what to do; null while they are not. */
   readonly invalidShares: InvalidShares | null;
+  readonly place: PoolPlace;
   /** Unix time in ms. */
   readonly nowMs: number;
 }
@@ -80,6 +98,7 @@ export interface HealthReport {
   readonly unlocker: UnlockerStatus | null;
   /** Null while payments are switched off or their object does not answer. */
   readonly payer: PayerStatus | null;
+  readonly place: PoolPlace;
 }
 
 /**
@@ -133,6 +152,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     formerShards: former.map(({ shard, health }) => ({ shard, outboxDepth: health?.outboxDepth ?? null })),
     unlocker: typeof parts.unlocker?.status === "object" ? parts.unlocker.status : null,
     payer: typeof parts.payer === "object" ? parts.payer : null,
+    place: parts.place,
   };
 }
 

@@ -79,7 +79,8 @@ export class Poller {
     const result = this.#checked(await node.poll());
     this.#flights.delete(node.name);
     if (result.kind === "work") {
-      onEvents(health.answered(node.name, { ...result.job, chainId: result.marks.chainId }, clock.nowMs()));
+      const work = { ...result.job, chainId: result.marks.chainId };
+      onEvents(health.answered(node.name, work, clock.nowMs(), askedAtMs));
       onWork({ job: result.job, node: node.name, via: "poll", askedAtMs });
     } else {
       onEvents(health.failed(node.name, result, clock.nowMs()));

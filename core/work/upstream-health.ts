@@ -61,13 +61,15 @@ export interface UpstreamStatus {
   readonly errorSinceMs: number | null;
   /** What an operator can do about it, where {@link lastError} does not say so itself. */
   readonly toDo: string | null;
+  /** How long its last answer with work took, ms; null before the first. */
+  readonly roundTripMs: number | null;
 }
 
 /** A status as `/health` tells it. */
 export function nodeHealthOf(status: UpstreamStatus, nowMs: number): NodeHealth {
-  const { name, healthy, height, lastError, errorSinceMs, toDo, chainId } = status;
+  const { name, healthy, height, lastError, errorSinceMs, toDo, chainId, roundTripMs } = status;
   const failingForMs = errorSinceMs === null ? null : nowMs - errorSinceMs;
-  return { name, healthy, height, lastError, failingForMs, toDo, chainId };
+  return { name, healthy, height, lastError, failingForMs, toDo, chainId, roundTripMs };
 }
 
 interface NodeRecord {
@@ -87,6 +89,7 @@ interface NodeRecord {
   lastError: string | null;
   errorSinceMs: number | null;
   toDo: string | null;
+  roundTripMs: number | null;
   /** Why it is on another chain; null while it is not known to be. */
   wrongChain: string | null;
 }
@@ -116,6 +119,7 @@ export class UpstreamHealth {
       lastError: null,
       errorSinceMs: null,
       toDo: null,
+      roundTripMs: null,
       wrongChain: null,
     }));
   }
@@ -134,7 +138,7 @@ export class UpstreamHealth {
 
   statuses(): UpstreamStatus[] {
     return this.#nodes.map(
-      ({ name, healthy, height, networkDifficulty, answeredAtMs, chainId, lastError, errorSinceMs, toDo }) => ({
+      ({
         name,
         healthy,
         height,
@@ -144,6 +148,18 @@ export class UpstreamHealth {
         lastError,
         errorSinceMs,
         toDo,
+        roundTripMs,
+      }) => ({
+        name,
+        healthy,
+        height,
+        networkDifficulty,
+        answeredAtMs,
+        chainId,
+        lastError,
+        errorSinceMs,
+        toDo,
+        roundTripMs,
       }),
     );
   }
@@ -167,13 +183,15 @@ export class UpstreamHealth {
     );
   }
 
-  /** The node gave usable work. */
+  /** The node gave usable work. @param askedAtMs when it was asked for it */
   answered(
     name: string,
     work: { readonly height: number; readonly networkDifficulty: bigint; readonly chainId?: number | null },
     nowMs: number,
+    askedAtMs: number | null = null,
   ): HealthEvent[] {
     const node = this.#find(name);
+    if (askedAtMs !== null) node.roundTripMs = nowMs - askedAtMs;
     if (node.height !== work.height) node.heightSinceMs = nowMs;
     node.height = work.height;
     node.networkDifficulty = work.networkDifficulty;

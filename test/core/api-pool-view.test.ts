@@ -164,7 +164,11 @@ describe("what the pool shows", () => {
   it("names every part that does not answer in its health", async () => {
     const { view, state } = open();
     state.away = true;
-    expect(await view.health()).toMatchObject({ healthy: false, ledger: { error: "Error: redis is away" } });
+    expect(await view.health()).toMatchObject({
+      healthy: false,
+      ledger: { error: "Error: redis is away" },
+      place: { home: null, roundTripsMs: { template: null, ledger: null, shards: [0] } },
+    });
     state.away = false;
     expect(await view.health()).toMatchObject({ healthy: false });
     state.nowMs += 5000;

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
+import { MinerSession } from "../../durable-objects/miner-session.ts";
 import worker from "../../worker/index.ts";
 
 /** What the configured node gives; null: nobody listens. */
@@ -44,6 +45,18 @@ describe("/health", () => {
       ledger: { state: "ok", error: null },
       outbox: { depth: 0 },
     });
+  });
+
+  it("says where the pool lives and how far its parts, its ledger and its nodes are", async () => {
+    vi.spyOn(MinerSession.prototype, "pushWork").mockImplementation(async () => 1);
+    const some = expect.any(Number);
+    expect(JSON.parse((await get("/health")).text)).toMatchObject({
+      work: { upstreams: [{ name: "main", roundTripMs: some }] },
+      place: { home: null, roundTripsMs: { template: null, ledger: some, shards: [some] } },
+    });
+    await reset();
+    await env.BLOCK_TEMPLATE.getByName("main").subscribe(`0x${"a1".repeat(20)}`);
+    expect(JSON.parse((await get("/health")).text)).toMatchObject({ place: { roundTripsMs: { template: some } } });
   });
 
   it("answers 503 where no node has ever given work, before any miner has come", async () => {

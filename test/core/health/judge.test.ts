@@ -17,6 +17,7 @@ const WORK: WorkHealth = {
 };
 const ONE_NODE: WorkHealth = { ...WORK, upstreams: [WELL] };
 const NOW_MS = 1_790_000_000_000;
+const PLACE = { home: "weur", roundTripsMs: { template: 3, ledger: 12, shards: [2, null] } } as const;
 const PARTS: HealthParts = {
   work: WORK,
   soloWork: null,
@@ -28,6 +29,7 @@ const PARTS: HealthParts = {
   unlocker: null,
   payer: null,
   invalidShares: null,
+  place: PLACE,
   nowMs: NOW_MS,
 };
 /** A shard with claims of these logins that proved wrong. */
@@ -129,6 +131,7 @@ describe("health", () => {
       formerShards: [],
       unlocker: null,
       payer: null,
+      place: PLACE,
     });
   });
 

@@ -40,6 +40,7 @@ describe("the metrics", () => {
       embedded: null,
       ledgerError: null,
       maxWorkAgeMs: 1,
+      place: { home: null, roundTripsMs: { template: null, ledger: 1, shards: [1] } },
       nowMs: 1_790_000_000_000,
       payer: {
         ...emptyStatus(`0x${"ab".repeat(20)}`),
@@ -96,6 +97,7 @@ describe("the metrics", () => {
       embedded: null,
       ledgerError: "refused",
       maxWorkAgeMs: 1,
+      place: { home: null, roundTripsMs: { template: null, ledger: 1, shards: [1] } },
       unlocker: null,
       payer: null,
       invalidShares: null,

@@ -266,8 +266,18 @@ describe("the work is always the best that there is", () => {
         failingForMs: expect.any(Number),
         toDo: expect.stringMatching(/see that the node runs/),
         chainId: 1337,
+        roundTripMs: expect.any(Number),
       },
-      { name: "second", healthy: true, height: 1000, lastError: null, failingForMs: null, toDo: null, chainId: 1337 },
+      {
+        name: "second",
+        healthy: true,
+        height: 1000,
+        lastError: null,
+        failingForMs: null,
+        toDo: null,
+        chainId: 1337,
+        roundTripMs: expect.any(Number),
+      },
     ]);
     expect(pool.work?.current.header).toBe(headerOf(second));
   });

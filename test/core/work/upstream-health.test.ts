@@ -55,6 +55,17 @@ describe("failures", () => {
   });
 });
 
+it("is told how far it is: by its last answer with work", () => {
+  const health = healthOf(["a"]);
+  const tripOf = () => health.statuses()[0]?.roundTripMs;
+  expect(tripOf()).toBeNull();
+  health.answered("a", workAt(10), 1040, 1000);
+  health.failed("a", timeout, 9000);
+  expect(tripOf()).toBe(40);
+  health.answered("a", workAt(11), 10_007, 10_000);
+  expect(tripOf()).toBe(7);
+});
+
 describe("a sick node", () => {
   it("is well after three answers in a row, and back in its place", () => {
     const health = healthOf(["a", "b"]);
