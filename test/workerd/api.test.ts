@@ -109,6 +109,7 @@ describe("the API", () => {
       "poolFee",
       "scheme",
       "pplnsWindow",
+      "soloFee",
       "payoutThreshold",
       "explorer",
       "epochLength",
