@@ -14,7 +14,8 @@ const node = (name: string, include: string[], exclude = further) => ({
 
 export default defineConfig({
   test: {
-    testTimeout: 30_000,
+    // Virtual time costs CPU: a busy machine takes its time over what a quiet one does in a second.
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     // Vitest leaves one core free, which is half of a small machine; half of the tests wait for clocks, sockets and other processes.
     maxWorkers: Math.max(2, availableParallelism()),

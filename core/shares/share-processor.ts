@@ -341,8 +341,8 @@ export class ShareProcessor {
 
   /** A found block: durable first, then to the nodes; the miner need not wait longer than it can. */
   async #found(stage: HeldStage, share: ShareSubmission, found: ShareRecord): Promise<Decision> {
-    // Where nobody takes it, it is a share, and may have been held back like any other.
-    const record = isLate(share, this.#workHeight) ? { ...found, late: true } : found;
+    // Where nobody takes it, it is a share, and never late: whoever held it back risked a block for it, and it is told true before the nodes have spoken.
+    const record = { ...found, late: false };
     const end = this.#hold(stage, share, record).then(endVerdict);
     const answer = await within(this.#options.clock, ANSWER_WITHIN_MS, end, null);
     return { answer: answer ?? { kind: "accepted", block: this.#held.find(record)?.stage !== "rival" }, end };

@@ -252,12 +252,15 @@ export class GroupCommit {
     return only(batch, (one) => !this.#answeredByOutbox(one, seen));
   }
 
-  /** Nothing is promised that the ledger will refuse: what was handed in after its round was closed, and was never sent, is stale. @returns the rest of the batch */
+  /**
+   * Nothing is promised that the ledger will refuse: what was handed in after its round was closed, and was never sent, is stale. What was
+   * held is not given up: its miner may have been told true, so that the ledger has to say.
+   * @returns the rest of the batch
+   */
   #withoutLate(batch: Batch): Batch {
     return only(batch, (one) => {
       const { entry, resolve } = one;
-      if (!isLateShare(one) || entry.retry) return true;
-      if (entry.heldId !== null) this.#options.store.dropHeld(entry.heldId);
+      if (!isLateShare(one) || entry.retry || entry.heldId !== null) return true;
       resolve("stale");
       return false;
     });
