@@ -90,10 +90,10 @@ test("what cannot be done is said in one line, without the token, with exit code
 test("an export that fails leaves no file behind", async () => {
   const file = join(directory, "never.jsonl");
   const redis = await connectRedis(`unix:${plain.socketPath}`);
-  await redis.command(["RPUSH", "eth:zzz", "a list is not part of the books"]);
+  await redis.command(["XADD", "eth:zzz", "*", "a", "stream is not part of the books"]);
   expect(await ledger(["export", `unix:${plain.socketPath}`, "--out", file])).toMatchObject({
     code: 2,
-    stderr: "ledger: eth:zzz: a list is not part of the books\n",
+    stderr: "ledger: eth:zzz: a stream is not part of the books\n",
   });
   expect(readdirSync(directory)).not.toContain("never.jsonl");
   expect(readdirSync(directory)).not.toContain("never.jsonl.partial");
