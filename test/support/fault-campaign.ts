@@ -15,6 +15,7 @@ import {
   LINE_TROUBLES,
   POOL_TROUBLES,
   ROW_TROUBLES,
+  TOO_HARD,
   type Stage,
   type Trouble,
 } from "./fault-troubles.ts";
@@ -67,18 +68,18 @@ const TOKEN = "fault-campaign-token";
 /** So that no proof of work is swept from `eth:pow`, eight heights later, before the audit has seen it. */
 const MOST_BLOCKS = 6;
 
-/** A node whose chain becomes too hard in time. */
-async function startFiniteNode(difficulty: bigint): Promise<DevNode> {
-  let blocks = 0;
+/** A node whose chain becomes too hard in time, and how hard its next work has to be now. */
+async function startFiniteNode(easy: bigint): Promise<{ node: DevNode; difficulty: () => bigint }> {
+  // The work that follows the last block is made before that block is told: one block earlier.
+  const difficulty = () => (node.chain.accepted.length >= MOST_BLOCKS - 1 ? TOO_HARD : easy);
   const node: DevNode = await startNode({
-    difficulty,
+    difficulty: easy,
     blockTimeMs: null,
     onEvent: ({ kind }) => {
-      // The work that follows the last block is made before this is told: one block earlier.
-      if (kind === "block" && ++blocks === MOST_BLOCKS - 1) node.chain.setDifficulty(1n << 60n);
+      if (kind === "block" && difficulty() === TOO_HARD) node.chain.setDifficulty(TOO_HARD);
     },
   });
-  return node;
+  return { node, difficulty };
 }
 
 /** A small generator of numbers from 0 to 1 that can be repeated. */
@@ -99,7 +100,7 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
   try {
     const stateDir = await mkdtemp(join(tmpdir(), "edgepool-faults-"));
     cleanUp.push(() => rm(stateDir, { recursive: true, force: true }));
-    const node = await startFiniteNode(options.networkDifficulty);
+    const { node, difficulty } = await startFiniteNode(options.networkDifficulty);
     cleanUp.push(() => node.close());
     const upstash = options.ledger === "redis" ? await startLocalUpstash() : null;
     if (upstash) cleanUp.push(() => upstash.close());
@@ -130,6 +131,7 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     const stage = {
       pool,
       node,
+      difficulty,
       proxy,
       line,
       random,

@@ -11,10 +11,15 @@ export const LEDGER_TIMEOUT_MS = 1_500;
 /** Its cache would have some 140 MiB. */
 const NO_CACHE_HEIGHT = 30_000_000;
 
+/** Network difficulty at which nobody finds a block. */
+export const TOO_HARD = 1n << 60n;
+
 /** What troubles can reach. */
 export interface Stage {
   readonly pool: PoolProcess;
   readonly node: DevNode;
+  /** Of the work that the node makes next, where no trouble makes it harder. */
+  readonly difficulty: () => bigint;
   readonly proxy: FaultProxy | null;
   readonly line: LineFault[];
   readonly random: () => number;
@@ -72,14 +77,14 @@ export const POOL_TROUBLES: Readonly<Record<string, Trouble>> = {
     await node.startListening();
   },
   /** The node is at a height whose light cache fits into no memory that the pool has, and comes back. */
-  cacheImpossible: async ({ node, random }) => {
+  cacheImpossible: async ({ node, difficulty, random }) => {
     const { height } = node.chain.current;
-    const { difficulty } = node.chain;
     // Nobody finds a block there: the node itself could not verify it.
-    node.chain.setDifficulty(1n << 60n);
+    node.chain.setDifficulty(TOO_HARD);
     node.chain.jumpTo(NO_CACHE_HEIGHT);
     await sleep(1_500 + random() * 1_500);
-    node.chain.setDifficulty(difficulty);
+    // Asked now: a block that was being verified at the jump may have been the last.
+    node.chain.setDifficulty(difficulty());
     node.chain.jumpTo(height);
     await sleep(1_000);
   },
