@@ -364,11 +364,15 @@ export class LoginSessions implements ConnectionHost {
 
   /** A session that comes back ends the connection that it had before: of two with one extranonce, one would search for nothing. */
   #endEarlier(connection: StratumConnection, id: string): void {
-    const earlier = this.live().filter(
-      (other) =>
-        other !== connection && other.state.extranonce !== "" && sessionName(other.state.id) === sessionName(id),
-    );
-    for (const other of earlier) other.close("Session resumed on another connection");
+    for (const other of this.live())
+      if (other !== connection && this.#hasSession(other, sessionName(id)))
+        other.close("Session resumed on another connection");
+  }
+
+  /** Whether a connection has a session's extranonce, or is about to be given it. */
+  #hasSession({ state: { id, extranonce, waiting } }: StratumConnection, session: string): boolean {
+    if (extranonce !== "") return sessionName(id) === session;
+    return waiting?.for === "extranonce" && waiting.resume !== null && sessionName(waiting.resume) === session;
   }
 
   #carry(peer: LastingPeer, record: StratumConnection["record"]): StratumConnection {

@@ -250,6 +250,15 @@ describe("sessions and their extranonces", () => {
     expect(live).toEqual([extranonce]);
   });
 
+  it("three that resume one session at once end each other too, before any of them has its extranonce", async () => {
+    const rig = new SessionRig();
+    const { session, extranonce } = told((await rig.say(rig.connect(), SUBSCRIBE, AUTHORIZE))[0]);
+    const peers = [rig.connect(), rig.connect(), rig.connect()];
+    await Promise.all(peers.map((peer) => rig.say(peer, resume(session), AUTHORIZE)));
+    expect(rig.sessions.live().map(({ state }) => state.extranonce)).toEqual([extranonce]);
+    expect(peers.filter(({ closed }) => closed === null)).toHaveLength(1);
+  });
+
   it("an extranonce that another session has is not had by naming it", async () => {
     const rig = new SessionRig();
     const { session, extranonce } = told((await rig.say(rig.connect(), SUBSCRIBE, AUTHORIZE))[0]);
