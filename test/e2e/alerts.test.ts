@@ -141,6 +141,8 @@ beforeAll(async () => {
   const ledger = upstashPort({ url: `${pool.url}/redis`, token: REDIS_TOKEN, timeoutMs: 10_000 });
   await ledger.command(["HINCRBY", `eth:miners:${LOGIN}`, "balance", 2_000]);
   await ledger.command(["HINCRBY", "eth:finances", "balance", 2_000]);
+  // Cron looks after a pool that somebody has asked.
+  await (await fetch(`${pool.url}/health`)).text();
   await pool.scheduled();
   const wanted = new Set(queries.flatMap(({ expr }) => selectorsOf(expr).map(({ name }) => name)));
   wanted.delete("up");
