@@ -50,9 +50,10 @@ describe("npm start", () => {
     expect(verdict.blocks).toBeGreaterThan(0);
     // Every share was worth 50, and every acknowledged one is in the books. The last ones may be credited but not yet answered.
     expect(Number(verdict.ledger.creditedInThisRun)).toBeGreaterThanOrEqual(50 * verdict.accepted);
-    // No block without its entry. A second nonce for a header is a share, unless it comes to the ledger before the one that the chain has.
+    // No block without its entry. A second nonce for a header is a share, unless it comes to the ledger before the one that the chain has:
+    // how often depends on how fast the machine finds blocks at the first, easy difficulty.
     expect(verdict.ledger.blocksInThisRun).toBeGreaterThanOrEqual(verdict.blocks);
-    expect(verdict.ledger.blocksInThisRun).toBeLessThanOrEqual(verdict.blocks + 1);
+    expect(verdict.ledger.blocksInThisRun).toBeLessThanOrEqual(2 * verdict.blocks);
     expect(run.code).toBe(0);
   });
 
