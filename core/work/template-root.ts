@@ -111,6 +111,8 @@ export class TemplateRoot {
   #isRunning = false;
   #nextRoundMs = -Infinity;
   #firstRound: Promise<void> | null = null;
+  /** The sessions hear of the rounds that were closed so far. */
+  #closing: Promise<unknown> = Promise.resolve();
   #probedAtMs = -Infinity;
   #probing: Promise<void> | null = null;
 
@@ -214,11 +216,14 @@ export class TemplateRoot {
    */
   async closeRound(height: number): Promise<void> {
     const state = closeRound(this.#state, height);
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#isSaved = false;
-    this.#publish();
-    await this.#deps.fanOut.delivered(CLOSING_MS);
+    if (state !== this.#state) {
+      this.#state = state;
+      this.#isSaved = false;
+      this.#publish();
+      this.#closing = Promise.all([this.#closing, this.#deps.fanOut.delivered(CLOSING_MS)]);
+    }
+    // Also for whoever says the same again: the second nonce for a header must not overtake the first one on its way into the ledger.
+    await this.#closing;
   }
 
   /** Pauses the pool or lets it go on: every session hears of it at once. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RedisUnreachableError, type RedisCommand, type RedisPort } from "../../../core/ledger/contract/redis-port.ts";
 import { startNode, type DevNode } from "../../../devnet/node/node.ts";
@@ -120,6 +121,19 @@ describe("a block of our own", () => {
     first.recommit();
     await pool.round();
     expect(pool.work?.jobs.map(({ roundClosed }) => roundClosed === true)).toEqual([false, true]);
+  });
+
+  it("closes its round once for all who say so, and answers them in turn, none before the sessions know", async () => {
+    const pool = await mining();
+    const heard = Promise.withResolvers<void>();
+    pool.heard = heard.promise;
+    const answered: string[] = [];
+    const asked = ["first", "second"].map((who) => pool.root.closeRound(1_000).then(() => answered.push(who)));
+    await sleep(25);
+    expect(answered).toEqual([]);
+    heard.resolve();
+    await Promise.all(asked);
+    expect(answered).toEqual(["first", "second"]);
   });
 
   it("is of no interest when nobody mines any more", async () => {

@@ -73,6 +73,8 @@ export class TestPool {
   readonly store: MemoryStore;
   readonly logs: { level: string; message: string; upstream?: string; reason?: string }[] = [];
   readonly pushes: WorkSnapshot[] = [];
+  /** The sessions answer to a push when this is fulfilled. */
+  heard: Promise<void> = Promise.resolve();
   /** That nobody has cleared. */
   readonly timers = new Set<NodeJS.Timeout>();
   readonly heights: number[] = [];
@@ -90,7 +92,11 @@ export class TestPool {
       terms: { poolDifficulty: 1_000n, classTable: 1 },
       alarm: { set: (atMs) => void (this.alarmMs = atMs), get: async () => this.alarmMs },
       fanOut: new FanOut({
-        send: async (_target, work) => this.pushes.push(work),
+        send: async (_target, work) => {
+          const connections = this.pushes.push(work);
+          await this.heard;
+          return connections;
+        },
         onGone: (name) => store.removeSubscriber(name),
         wait: sleep,
         concurrency: 10,
