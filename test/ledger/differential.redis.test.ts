@@ -4,31 +4,20 @@
  * `EDGEPOOL_SEED` repeats a failed one, which fast-check shrinks to the few commands that matter.
  */
 import * as fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
 import type { Reply } from "../../core/ledger/engine/command.ts";
 import { RedisReplyError } from "../../core/ledger/contract/redis-port.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
-import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
-import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { randomCommand } from "./random-commands.ts";
+import { useRedisServer } from "../support/redis-server.ts";
 
 const COMMANDS = Number(process.env["EDGEPOOL_DIFFERENTIAL_COMMANDS"] ?? 20_000);
 const SEED = Number(process.env["EDGEPOOL_SEED"] ?? 20_261_122);
 /** Runs of one to this many commands each; short ones shrink well. */
 const MOST_PER_RUN = 150;
 
-let server: RedisServer;
-let redis: RedisConnection;
-
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = await connectRedis(`unix:${server.socketPath}`);
-});
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-});
+const redis = useRedisServer();
 
 /** Replies whose order Redis leaves open. */
 const UNORDERED = new Set(["HVALS", "SMEMBERS", "SSCAN", "SCAN"]);

@@ -1,26 +1,16 @@
 import * as fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { LEDGER_SCRIPTS } from "../../core/ledger/contract/scripts/embedded.ts";
 import { runScript } from "../../core/ledger/write-path/run-script.ts";
-import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
-import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { readBooks } from "../support/ledger-records.ts";
 import { payerCampaign } from "../support/payouts/payer-campaign.ts";
 import { paymentsSuite } from "../support/payouts/payments-suite.ts";
 import { loginAt } from "../support/payouts/unlocker-pool.ts";
+import { useRedisServer } from "../support/redis-server.ts";
 
-let server: RedisServer;
-let redis: RedisConnection;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = await connectRedis(`unix:${server.socketPath}`);
-});
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-});
+const redis = useRedisServer();
 
 paymentsSuite("a real Redis", async () => {
   await redis.command(["FLUSHALL"]);

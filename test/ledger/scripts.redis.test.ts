@@ -1,25 +1,15 @@
 /** What only a real Redis can show of the scripts: what they bill, how they are loaded, and that their twins do the same. */
 import * as fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import type { BlockRecord, ShareRecord } from "../../core/ledger/contract/records.ts";
 import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
-import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
-import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { fold } from "../support/fold-conformance.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
+import { useRedisServer } from "../support/redis-server.ts";
 
-let server: RedisServer;
-let redis: RedisConnection;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = await connectRedis(`unix:${server.socketPath}`);
-});
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-});
+const redis = useRedisServer();
 beforeEach(async () => {
   await redis.command(["FLUSHALL"]);
 });

@@ -1,23 +1,13 @@
 import * as fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { CHANGE_SETTINGS } from "../../core/ledger/contract/scripts/embedded.ts";
-import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
-import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { readBooks } from "../support/ledger-records.ts";
 import { settingsSuite } from "../support/settings-suite.ts";
+import { useRedisServer } from "../support/redis-server.ts";
 
-let server: RedisServer;
-let redis: RedisConnection;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = await connectRedis(`unix:${server.socketPath}`);
-});
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-});
+const redis = useRedisServer();
 
 settingsSuite("a real Redis", async () => {
   await redis.command(["FLUSHALL"]);

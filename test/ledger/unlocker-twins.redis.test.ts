@@ -1,26 +1,16 @@
 /** The native twins of the unlocker's scripts answer, bill and write what the scripts do on a real Redis, whatever stands in the ledger. */
 import * as fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { RedisCommand, RedisPort, RedisValue } from "../../core/ledger/contract/redis-port.ts";
 import { parseCandidate, parseListed, type PoolBlock } from "../../core/payouts/block-members.ts";
 import type { BlockMove } from "../../core/payouts/block-move.ts";
 import { PayoutBooks } from "../../core/payouts/payout-books.ts";
-import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
-import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { readBooks } from "../support/ledger-records.ts";
 import { loginAt } from "../support/payouts/unlocker-pool.ts";
+import { useRedisServer } from "../support/redis-server.ts";
 
-let server: RedisServer;
-let redis: RedisConnection;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = await connectRedis(`unix:${server.socketPath}`);
-});
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-});
+const redis = useRedisServer();
 
 const NONCES = [1, 2].map((n) => `0x${n.toString(16).padStart(16, "0")}`);
 const HASHES = [1, 2].map((n) => `0x${n.toString(16).padStart(64, "0")}`);

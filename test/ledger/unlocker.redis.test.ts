@@ -1,18 +1,7 @@
-import { afterAll, beforeAll } from "vitest";
-import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
-import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { unlockerSuite } from "../support/payouts/unlocker-suite.ts";
+import { useRedisServer } from "../support/redis-server.ts";
 
-let server: RedisServer;
-let redis: RedisConnection;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = await connectRedis(`unix:${server.socketPath}`);
-});
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-});
+const redis = useRedisServer();
 
 unlockerSuite("a real Redis", async () => {
   await redis.command(["FLUSHALL"]);

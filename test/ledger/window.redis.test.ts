@@ -1,23 +1,13 @@
 import { afterAll, beforeAll } from "vitest";
 import { startLocalUpstash } from "../../devnet/gateway/upstash-gateway.ts";
-import { startRedisServer, type RedisServer } from "../../devnet/gateway/redis-server.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
-import { connectRedis, type RedisConnection } from "../../scripts/ledger/node-redis.ts";
 import { windowSuite } from "../support/payouts/window-suite.ts";
+import { useRedisServer } from "../support/redis-server.ts";
 
-let server: RedisServer;
-let redis: RedisConnection;
+const redis = useRedisServer();
 let upstash: Awaited<ReturnType<typeof startLocalUpstash>>;
-beforeAll(async () => {
-  server = await startRedisServer();
-  redis = await connectRedis(`unix:${server.socketPath}`);
-  upstash = await startLocalUpstash();
-});
-afterAll(async () => {
-  await redis.close();
-  await server.stop();
-  await upstash.close();
-});
+beforeAll(async () => (upstash = await startLocalUpstash()));
+afterAll(() => upstash.close());
 
 windowSuite("a real Redis", async () => {
   await redis.command(["FLUSHALL"]);
