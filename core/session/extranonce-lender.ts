@@ -1,7 +1,7 @@
 import { classOfPrefix, extranoncesOf, type DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { SqlPort } from "../sql-port.ts";
 
-/** A block is its holder's for so long; a holder that lives renews it at half of it. ms */
+/** A block is its holder's for so long; a holder renews at half of it what its sessions use. ms */
 export const LEASE_MS = 6 * 3_600_000;
 
 /** How long the extranonce of a session that has gone is kept for its return, ms. */
@@ -125,7 +125,7 @@ export class ExtranonceLender {
    */
   resume(session: string, extranonce: number, owner: string | null): boolean {
     if (!Number.isInteger(extranonce)) return false;
-    const first = blockOf(extranonce);
+    const first = firstOfBlock(extranonce);
     const [block] = this.#sql.exec("SELECT holder, until_ms FROM block WHERE first = ?", first);
     if (!block) return false;
     const [origin] = this.#sql.exec("SELECT holder FROM origin WHERE session = ?", session);
@@ -177,7 +177,7 @@ export class ExtranonceLender {
 }
 
 /** The first extranonce of the block that one is in. */
-function blockOf(extranonce: number): number {
+export function firstOfBlock(extranonce: number): number {
   const of = classOfPrefix(extranonce, 1);
   return extranonce - ((extranonce - extranoncesOf(of).first) % blockSize(of));
 }

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { Clock } from "../clock.ts";
 import { classOfPrefix, type DifficultyClass } from "../shares/difficulty-classes.ts";
 import { extranonceHex, extranonceValue } from "../stratum/extranonce.ts";
-import { blockSize, LEASE_MS, type LeasedBlock, RESUME_MS } from "./extranonce-lender.ts";
+import { blockSize, firstOfBlock, LEASE_MS, type LeasedBlock, RESUME_MS } from "./extranonce-lender.ts";
 
 /** The way to the {@link ExtranonceLender}. It never rejects. */
 export interface LenderPort {
@@ -74,10 +74,10 @@ export class ExtranoncePool {
   async take(wanted: DifficultyClass, resume: Resumed | null, given: Given): Promise<string | null> {
     await this.#renewOld();
     const isOwn = resume !== null && (await this.#own(resume.extranonce, resume.session));
-    if (isOwn && !this.#inUse().has(resume.extranonce)) return this.#give(resume.extranonce, given);
+    if (isOwn && !this.#inUse().has(resume.extranonce)) return await this.#give(resume.extranonce, given);
     for (let tried: DifficultyClass = wanted; ; tried = towardsPool(tried)) {
       const free = this.#free(tried) ?? (await this.#borrow(tried));
-      if (free !== null) return this.#give(free, given);
+      if (free !== null) return await this.#give(free, given);
       if (tried === 0) return null;
     }
   }
@@ -112,8 +112,7 @@ export class ExtranoncePool {
 
   /** A session is gone; for a while its extranonce is nobody else's. With the last one all blocks are given back. */
   async left(extranonce: string): Promise<void> {
-    const untilMs = this.#clock.nowMs() + RESUME_MS;
-    this.#reserved.set(extranonce, untilMs);
+    const untilMs = this.#reserve(extranonce);
     if (this.#inUse().size > 0 || this.#blocks.length === 0) return;
     const firsts = this.#blocks.map(({ first }) => first);
     this.#keep(this.#blocks.map((block) => until(block, Math.min(block.untilMs, untilMs))));
@@ -127,10 +126,18 @@ export class ExtranoncePool {
     return new Set(using.filter((hex) => !this.#blockOf(hex)));
   }
 
-  /** Gives up the blocks that are another's by now. */
+  /**
+   * Renews leases, and gives up the blocks that are another's by now. One of which no live session has anything runs out, and is given up then:
+   * sessions from in front of their login bring one each along, and what was given back with the last session stays given back.
+   */
   async #renewOld(): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    const old = this.#blocks.filter(({ untilMs }) => untilMs - nowMs < LEASE_MS / 2);
+    const due = this.#blocks.filter(({ untilMs }) => untilMs - nowMs < LEASE_MS / 2);
+    if (due.length === 0) return;
+    const needed = new Set([...this.#inUse()].map((hex) => firstOfBlock(extranonceValue(hex))));
+    const over = new Set(due.filter(({ first, untilMs }) => untilMs <= nowMs && !needed.has(first)));
+    if (over.size > 0) this.#keep(this.#blocks.filter((block) => !over.has(block)));
+    const old = due.filter(({ first }) => needed.has(first));
     if (old.length === 0) return;
     const gone = await this.#lender.renew(
       this.#holder,
@@ -154,26 +161,36 @@ export class ExtranoncePool {
   /** One of the class that no session has, had lately, or is about to have. */
   #free(wanted: DifficultyClass): string | null {
     const nowMs = this.#clock.nowMs();
-    for (const [hex, untilMs] of this.#reserved) if (untilMs <= nowMs) this.#reserved.delete(hex);
     const inUse = this.#inUse();
     for (const block of this.#blocks) {
       if (block.class !== wanted) continue;
       for (let at = 0; at < blockSize(wanted); at++) {
         const hex = extranonceHex(block.first + at);
-        if (!inUse.has(hex) && !this.#reserved.has(hex)) return hex;
+        if (!inUse.has(hex) && (this.#reserved.get(hex) ?? nowMs) <= nowMs) return hex;
       }
     }
     return null;
   }
 
-  #give(extranonce: string, given: Given): string {
-    this.#reserved.set(extranonce, this.#clock.nowMs() + RESUME_MS);
+  /** @returns until when, Unix time in ms */
+  #reserve(extranonce: string): number {
+    const nowMs = this.#clock.nowMs();
+    for (const [hex, untilMs] of this.#reserved) if (untilMs <= nowMs) this.#reserved.delete(hex);
+    this.#reserved.set(extranonce, nowMs + RESUME_MS);
+    return nowMs + RESUME_MS;
+  }
+
+  async #give(extranonce: string, given: Given): Promise<string> {
+    this.#reserve(extranonce);
     given(extranonce);
+    // Its block may have been about to run out.
+    await this.#renewOld();
     return extranonce;
   }
 
   #blockOf(extranonce: string): LeasedBlock | undefined {
-    return this.#blocks.find((block) => covers(block, extranonce));
+    const wanted = firstOfBlock(extranonceValue(extranonce));
+    return this.#blocks.find(({ first }) => first === wanted);
   }
 
   #keep(blocks: readonly LeasedBlock[]): void {
@@ -184,11 +201,6 @@ export class ExtranoncePool {
 
 function until({ class: of, first }: LeasedBlock, untilMs: number): LeasedBlock {
   return { class: of, first, untilMs };
-}
-
-function covers(block: LeasedBlock, extranonce: string): boolean {
-  const offset = extranonceValue(extranonce) - block.first;
-  return offset >= 0 && offset < blockSize(block.class);
 }
 
 /** The next class on the way to the pool's own. */

@@ -174,6 +174,43 @@ describe("the extranonces of a login", () => {
     expect(open.lend("others", 8, 2_000)).toHaveLength(1_024);
   });
 
+  it("that nobody has run out, so that sessions which bring their own leave nothing behind at a login that never ends", async () => {
+    const { open, inUse, make, pass } = pool();
+    const extranonces = make();
+    const mine = (await extranonces.take(0, null, () => undefined)) ?? "";
+    inUse.add(mine);
+    for (let hour = 0; hour < 48; hour++) {
+      const [block] = open.lend(`session ${hour}`, 0, 1);
+      const theirs = (block?.first ?? 0).toString(16);
+      inUse.add(theirs);
+      expect(await extranonces.adopt(theirs, `session ${hour}`, false, null)).toBe(theirs);
+      inUse.delete(theirs);
+      await extranonces.left(theirs);
+      await pass(3_600_000);
+      expect(await extranonces.renew()).toEqual(new Set());
+    }
+    expect(open.count()).toBeLessThanOrEqual(1 + LEASE_MS / 3_600_000);
+    expect(open.renew("login", [Number.parseInt(mine, 16)])).toEqual([]);
+  });
+
+  it("are renewed at once where they come from a block that was about to run out", async () => {
+    const { open, inUse, make, pass } = pool();
+    const extranonces = make();
+    const [mine, other] = [
+      (await extranonces.take(8, null, () => undefined)) ?? "",
+      (await extranonces.take(0, null, () => undefined)) ?? "",
+    ];
+    inUse.add(mine).add(other);
+    inUse.delete(mine);
+    await extranonces.left(mine);
+    await pass(LEASE_MS / 2 + 1);
+    await extranonces.renew();
+    await pass(LEASE_MS / 2 - 2);
+    expect(await make().take(8, { extranonce: mine, session: "a session" }, (hex) => void inUse.add(hex))).toBe(mine);
+    await pass(60_000);
+    expect(open.lend("others", 8, 2_000)).toHaveLength(1_023);
+  });
+
   it("are told to be another's only when the lender says so", async () => {
     const { world, open, inUse, make, pass } = pool();
     const extranonces = make();
@@ -359,6 +396,10 @@ describe("sessions and their extranonces", () => {
     expect(rig.released).toEqual([]);
     await rig.leave(back);
     expect(rig.released).toEqual([[Number.parseInt(extranonce, 16)]]);
+    // The template has not heard yet that nobody is left.
+    await rig.sessions.push(rig.snapshot(2, [job("c")]));
+    await settled();
+    expect(rig.renewals).toEqual([]);
   });
 
   it("a change of class reaches the miner with the job after the next, and the old extranonce is free then", async () => {
