@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { accountHistory, sessionFigures, type SessionFigures } from "../core/api/account-history.ts";
 import type { Range } from "../core/history/definitions.ts";
 import { LoginHistory } from "../core/history/login-history.ts";
+import type { Client } from "../core/policy/client.ts";
 import { LoginSessions } from "../core/session/login-sessions.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
@@ -87,8 +88,8 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     return await this.#sessions.push(work);
   }
 
-  async refuted(worker: string, client?: string): Promise<void> {
-    await this.#sessions.refuted(worker, client);
+  async refuted(worker: string, client?: Client, login?: string): Promise<void> {
+    await this.#sessions.refuted(worker, client, login ?? null);
   }
 
   async disconnectIp(ip: string, reason: string): Promise<number> {

@@ -57,8 +57,8 @@ export interface BlockTemplateRpc {
 export interface MinerSessionRpc {
   /** New work for every connection of this login. @returns how many connections want pushes; 0 lets the template forget the session. */
   pushWork(work: WorkSnapshot): Promise<number>;
-  /** From the verifier: a share that was accepted on its claim has been refuted. @param client IP of who sent it, where that is known */
-  refuted(worker: string, client?: string): Promise<void>;
+  /** From the verifier: a share that was accepted on its claim has been refuted. @param client who sent it, where that is known @param login this one's address */
+  refuted(worker: string, client?: Client, login?: string): Promise<void>;
   /** Closes every connection of a client. @returns how many. */
   disconnectIp(ip: Client, reason: string): Promise<number>;
   /** No job is given and no share is taken until it is called again. Survives restarts. */

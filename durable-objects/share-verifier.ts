@@ -97,7 +97,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       onRefuted: ({ login, worker }, client) => {
         this.#reporter.count({ kind: "invalid" }, 0, login, client);
         void env.MINER_SESSION.getByName(login)
-          .refuted(worker, client)
+          .refuted(worker, client, login)
           .catch((error: unknown) => log.warn("refuted claim not counted", { error: thrown(error) }));
       },
       log,

@@ -59,7 +59,7 @@ export interface LoginPorts extends LoginListPorts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly guard: SessionGuard;
-  /** What this login is called where it borrows extranonces: its address. */
+  /** What this login is called where it borrows extranonces. Not its address. */
   readonly name: string;
   readonly lender: LenderPort;
   readonly subscribe: Subscribe;
@@ -340,11 +340,15 @@ export class LoginSessions implements ConnectionHost {
     else this.#tallies.countLoose(nowMs, name, verdict, work);
   }
 
-  /** A share that was accepted on its claim has been refuted since. @param client whose it was, where that is known */
-  async refuted(worker: string, client: string | undefined): Promise<void> {
+  /**
+   * A share that was accepted on its claim has been refuted since.
+   * @param client whose it was, where that is known
+   * @param login this one's address; null where the verifier did not say it
+   */
+  async refuted(worker: string, client: Client | undefined, login: string | null): Promise<void> {
     this.#tallies.countLoose(this.clock.nowMs(), worker, "invalid", 0);
     if (client === undefined) return;
-    const { allowed } = await this.#ports.guard.report(client, this.#ports.name, { invalid: 1 });
+    const { allowed } = await this.#ports.guard.report(client, login, { invalid: 1 });
     if (allowed) return;
     this.disconnectIp(client, "High rate of invalid shares");
   }

@@ -158,6 +158,18 @@ describe("a neighbour's junk", () => {
 });
 
 // Defect 13.
+it("claims that are refuted afterwards are those of a login that has earned something there, and ban no other", async () => {
+  await guardObject(IP).report(IP, LOGIN, { valid: 1 });
+  for (let claim = 0; claim < 100; claim++) await env.MINER_SESSION.getByName(LOGIN).refuted("rig", IP, LOGIN);
+  expect([
+    await guardObject(IP).admit(IP, LOGIN, "connection"),
+    await guardObject(IP).admit(IP, OTHER_LOGIN, "login"),
+  ]).toEqual([
+    { allowed: false, reason: "High rate of invalid shares" },
+    { allowed: true, reason: "" },
+  ]);
+});
+
 it("stale shares and duplicates never lead towards a ban, however many", async () => {
   const report = vi.spyOn(IpGuard.prototype, "report");
   const client = await miner(LOGIN);

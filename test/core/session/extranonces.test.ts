@@ -5,7 +5,7 @@ import { ExtranoncePool } from "../../../core/session/extranonce-pool.ts";
 import { classesOf, classOf, extranoncesOf } from "../../../core/shares/difficulty-classes.ts";
 import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
-import { CONFIG, job, LOGIN, SessionRig } from "./session-rig.ts";
+import { CONFIG, HOLDER, job, LOGIN, SessionRig } from "./session-rig.ts";
 
 const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["m/1","EthereumStratum/1.0.0"]}';
 const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
@@ -381,7 +381,7 @@ describe("sessions and their extranonces", () => {
     await goOn(1);
     await goOn(60_000);
     expect(rig.renewals).toEqual([[first], [first]]);
-    known?.transfer(LOGIN, "another", first);
+    known?.transfer(HOLDER, "another", first);
     await goOn(LEASE_MS / 2);
     expect(peer.closed).toEqual({ code: 1008, reason: "Extranonce lost" });
   });
@@ -428,6 +428,6 @@ describe("sessions and their extranonces", () => {
     const id = `00000000-0000-4000-8000-000000${extranonce}`;
     rig.connect({ begun: { id, dialect: "es1", extranonce, canMove: true } });
     await settled();
-    expect(rig.lender?.renew(LOGIN, [block])).toEqual([]);
+    expect(rig.lender?.renew(HOLDER, [block])).toEqual([]);
   });
 });

@@ -240,12 +240,14 @@ describe("a share that was accepted and refuted since", () => {
   it("counts as invalid for its worker, and with the guard of its client, which may end its connections", async () => {
     const rig = new SessionRig();
     const [peer, neighbour] = [await rig.loggedIn(), await rig.loggedIn({ ip: "192.0.2.9" })];
-    await rig.sessions.refuted("rig", IP);
-    await rig.sessions.refuted("old", undefined);
+    await rig.sessions.refuted("rig", IP, LOGIN);
+    await rig.sessions.refuted("old", undefined, LOGIN);
     expect(rig.reports).toEqual([[IP, "invalidShare"]]);
+    // By the name that the guard knows: what was earned under it stands for the address of all.
+    expect(rig.reportedLogins).toEqual([LOGIN]);
     expect(peer.closed).toBeNull();
     rig.allows = () => false;
-    await rig.sessions.refuted("rig", IP);
+    await rig.sessions.refuted("rig", IP, LOGIN);
     expect(peer.closed).toEqual({ code: 1008, reason: "High rate of invalid shares" });
     expect(neighbour.closed).toBeNull();
     await rig.clock.pass(600_000);

@@ -17,6 +17,8 @@ import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
 
 export const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
+/** What the login's object is called elsewhere. */
+export const HOLDER = "the object of the login";
 export const IP = "192.0.2.1";
 const MIX = `0x${"e".repeat(64)}`;
 const NONCE = "0x0123456789abcdef";
@@ -112,6 +114,7 @@ export class SessionRig {
   readonly attempts: { readonly verifier: string; readonly share: ShareSubmission }[] = [];
   readonly reports: (readonly [ip: string, event: GuardEvent])[] = [];
   readonly conducts: Conduct[] = [];
+  readonly reportedLogins: (string | null)[] = [];
   readonly goodbyes: (readonly [ip: string, remaining: number, conduct: Conduct])[] = [];
   readonly forgotten: string[] = [];
   readonly released: (readonly number[])[] = [];
@@ -155,7 +158,8 @@ export class SessionRig {
       log: createLogger({ level: "warn", sink: (line) => this.logged.push(line), now: () => clock.nowMs() }),
       guard: {
         admit: async () => ({ allowed: this.admits, reason: "" }),
-        report: async (ip, _login, conduct) => {
+        report: async (ip, login, conduct) => {
+          this.reportedLogins.push(login);
           this.reports.push([ip, eventOf(conduct)]);
           this.conducts.push(conduct);
           return { allowed: this.allows(eventOf(conduct)), reason: "", reportAt: this.reportAt };
@@ -163,7 +167,7 @@ export class SessionRig {
         left: async (ip, _login, remaining, conduct) => void this.goodbyes.push([ip, remaining, conduct]),
         forget: (ip) => void this.forgotten.push(ip),
       },
-      name: LOGIN,
+      name: HOLDER,
       lender: {
         lend: async (holder, wanted, count) => this.lender?.lend(holder, wanted, count) ?? [],
         renew: async (holder, firsts) => {
