@@ -127,25 +127,7 @@ export function snapshotOf(
   return { sequence: state.sequence, current: bare(current), jobs, confirmedAtMs: state.confirmedAtMs };
 }
 
-const bare = ({
-  header,
-  seed,
-  height,
-  networkDifficulty,
-  poolDifficulty,
-  classTable,
-  roundClosed,
-  solo,
-}: Job): Job => ({
-  ...(solo === true ? { solo } : {}),
-  header,
-  seed,
-  height,
-  networkDifficulty,
-  poolDifficulty,
-  classTable,
-  ...(roundClosed === true && { roundClosed }),
-});
+const bare = ({ node: _node, learnedAtMs: _learnedAtMs, ...job }: HeldJob): Job => job;
 
 /** A push that did not say where it was from is known to be a node's as soon as that node is polled. */
 function attribute(state: TemplateState, node: string | null): TemplateState {
@@ -156,11 +138,8 @@ function attribute(state: TemplateState, node: string | null): TemplateState {
 
 function promote(state: TemplateState, offer: WorkOffer, context: TemplateContext) {
   // A header that was public keeps its terms and its round, whatever the settings are now.
-  const known: HeaderTerms & Pick<Job, "roundClosed"> =
-    state.jobs.find(({ header }) => header === offer.job.header) ?? context.terms;
-  const { poolDifficulty, classTable, roundClosed, solo = false } = known;
-  const stamped = bare({ ...offer.job, poolDifficulty, classTable, roundClosed, solo });
-  const held: HeldJob = { ...stamped, node: offer.node, learnedAtMs: context.nowMs };
+  const known = state.jobs.find(({ header }) => header === offer.job.header) ?? context.terms;
+  const held: HeldJob = { ...known, ...offer.job, node: offer.node, learnedAtMs: context.nowMs };
   const backlog = state.jobs.filter(
     (job) =>
       job.header !== held.header &&

@@ -72,27 +72,19 @@ export function nodeHealthOf(status: UpstreamStatus, nowMs: number): NodeHealth 
   return { name, healthy, height, lastError, failingForMs, toDo, chainId, roundTripMs };
 }
 
-interface NodeRecord {
-  readonly name: string;
-  healthy: boolean;
-  height: number | null;
-  networkDifficulty: bigint | null;
+interface NodeRecord extends Writable<UpstreamStatus> {
   heightSinceMs: number;
-  answeredAtMs: number | null;
   behindSinceMs: number | null;
   stalled: boolean;
   failures: number;
   answers: number;
   wellAfter: number;
   wellSinceMs: number;
-  chainId: number | null;
-  lastError: string | null;
-  errorSinceMs: number | null;
-  toDo: string | null;
-  roundTripMs: number | null;
   /** Why it is on another chain; null while it is not known to be. */
   wrongChain: string | null;
 }
+
+type Writable<T> = { -readonly [Field in keyof T]: T[Field] };
 
 /** Judges the nodes by failures in a row, by their height beside the others', and by the age of their work. */
 export class UpstreamHealth {
@@ -137,31 +129,7 @@ export class UpstreamHealth {
   }
 
   statuses(): UpstreamStatus[] {
-    return this.#nodes.map(
-      ({
-        name,
-        healthy,
-        height,
-        networkDifficulty,
-        answeredAtMs,
-        chainId,
-        lastError,
-        errorSinceMs,
-        toDo,
-        roundTripMs,
-      }) => ({
-        name,
-        healthy,
-        height,
-        networkDifficulty,
-        answeredAtMs,
-        chainId,
-        lastError,
-        errorSinceMs,
-        toDo,
-        roundTripMs,
-      }),
-    );
+    return this.#nodes.map((node) => ({ ...node }));
   }
 
   /**
