@@ -5,7 +5,7 @@ import type { StratumConnection } from "./stratum-connection.ts";
 /** While the template has pushed within so long, its pushes look after deadlines, and no alarm is paid for. */
 const PUSHES_REACH_MS = 60_000;
 
-/** Until when connections of one login must have been heard of, and what wakes the object to look (docs/decisions/0021-deadlines-by-one-alarm.md). */
+/** Until when connections must have been heard of, and what wakes the object of a login to look (docs/decisions/0021-deadlines-by-one-alarm.md). */
 export class Deadlines {
   readonly #stratum: Pick<PoolConfig["stratum"], "timeoutMs" | "loginTimeoutMs">;
   #pushedAtMs = -Infinity;

@@ -6,11 +6,11 @@ import type { NamedWorker } from "../policy/login.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ShareVerdict } from "../shares/share.ts";
 import { extranonceHex, extranonceValue, sessionName } from "../stratum/extranonce.ts";
-import { patienceMs } from "../stratum/patience.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
 import type { Verdict } from "../history/definitions.ts";
 import type { WorkSnapshot } from "../work/job.ts";
 import { type BegunSession, type ConnectionRecord, newRecord, storedRecord } from "./connection-record.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { LenderPort } from "./extranonce-pool.ts";
 import type { SessionConfig } from "./login-sessions.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
@@ -77,6 +77,7 @@ export class InBandLogin implements ConnectionHost {
   readonly #feed: WorkFeed;
   readonly #submitter: ShareSubmitter;
   readonly #gate: ShareGate;
+  readonly #deadlines: Deadlines;
   #cancelDeadline: () => void;
   #strangerSinceMs: number | null = null;
   #guardAskedMs = 0;
@@ -104,6 +105,7 @@ export class InBandLogin implements ConnectionHost {
     );
     this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards, resultOf: null });
     this.#gate = new ShareGate(clock, false);
+    this.#deadlines = new Deadlines(config.stratum);
     const { loginTimeoutMs } = config.stratum;
     const record = newRecord({ ...from, begun: null }, id, clock.nowMs());
     this.#connection = new StratumConnection(peer, record, this);
@@ -242,23 +244,17 @@ export class InBandLogin implements ConnectionHost {
   }
 
   async #look(): Promise<void> {
-    const { record, state } = this.#connection;
-    if (this.#spliced || this.#hasGone || state.closed) return;
+    if (this.#spliced || this.#hasGone || this.#connection.state.closed) return;
     const nowMs = this.clock.nowMs();
-    const deadlineMs = this.#deadlineOf(record);
-    if (nowMs >= deadlineMs) return this.#connection.close(state.login === null ? "No login" : "Silent for too long");
+    this.#deadlines.sweep([this.#connection], nowMs);
+    const { state } = this.#connection;
+    if (state.closed) return;
     await this.#mayStay(nowMs);
     if (state.login !== null && this.#config.work.soloUpstreams.length > 0)
       this.#hasChosenSolo = (await this.#ports.lists()).isSolo(state.login);
     if (await this.#feed.refresh("", nowMs)) await this.#connection.feed({ kind: "work" });
     await this.#connection.rest();
     this.#lookLater();
-  }
-
-  #deadlineOf({ state, openedAtMs, heardAtMs }: ConnectionRecord): number {
-    const { loginTimeoutMs, timeoutMs } = this.#config.stratum;
-    if (state.login === null) return openedAtMs + loginTimeoutMs;
-    return heardAtMs + patienceMs(state, timeoutMs, heardAtMs);
   }
 
   /** A ban does not reach into the Worker: who is here asks. */
