@@ -1,9 +1,11 @@
 import type { AccessListCache } from "../policy/access-lists.ts";
 import type { KeptValue } from "./extranonce-pool.ts";
 
+type Lists = Pick<AccessListCache, "loaded" | "isBlacklisted" | "isSolo">;
+
 export interface LoginListPorts {
   /** The operator's lists, as new as can be had. */
-  lists(): Promise<Pick<AccessListCache, "loaded" | "isBlacklisted" | "isSolo">>;
+  lists(): Promise<Lists>;
   /** Whether the login was blacklisted when the lists last said anything of it; outlives memory. */
   readonly blacklisted: { get(): boolean; set(blacklisted: boolean): void };
   /** Values that outlive memory, by name. */
@@ -22,24 +24,20 @@ export class LoginLists {
   }
 
   async isBlacklisted(login: string): Promise<boolean> {
-    const { blacklisted } = this.#ports;
-    const lists = await this.#ports.lists();
-    const before = blacklisted.get();
-    if (!lists.loaded) return before;
-    const now = lists.isBlacklisted(login);
-    if (now !== before) blacklisted.set(now);
-    return now;
+    return await this.#said(this.#ports.blacklisted, (lists) => lists.isBlacklisted(login));
   }
 
   /** Whether it mines solo. */
   async isSolo(login: string): Promise<boolean> {
-    if (!this.#hasSolo) return false;
-    const kept = this.#ports.kept("solo");
+    return this.#hasSolo && (await this.#said(this.#ports.kept("solo"), (lists) => lists.isSolo(login)));
+  }
+
+  async #said(last: KeptValue, says: (lists: Lists) => boolean): Promise<boolean> {
     const lists = await this.#ports.lists();
-    const before = kept.get() === true;
+    const before = last.get() === true;
     if (!lists.loaded) return before;
-    const now = lists.isSolo(login);
-    if (now !== before) kept.set(now);
+    const now = says(lists);
+    if (now !== before) last.set(now);
     return now;
   }
 }

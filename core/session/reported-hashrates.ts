@@ -1,4 +1,4 @@
-import { BoundedMap } from "../bounded-map.ts";
+import { RecentMap } from "../bounded-map.ts";
 
 /** A worker, the hashes a second that it says it does, and when it said so (Unix time in ms). */
 export type ReportedRow = readonly [worker: string, rate: number, atMs: number];
@@ -23,11 +23,10 @@ export function withReport(
 
 /** What the workers of one login say of themselves. Never written down: it lives in the connections' records, and for getwork in memory. */
 export class ReportedHashrates {
-  readonly #loose = new BoundedMap<string, ReportedRow>(MOST_LOOSE);
+  readonly #loose = new RecentMap<string, ReportedRow>(MOST_LOOSE);
 
   /** By HTTP getwork. */
   noteLoose(worker: string, rate: number, nowMs: number): void {
-    this.#loose.delete(worker);
     this.#loose.set(worker, [worker, rate, nowMs]);
   }
 
