@@ -28,15 +28,15 @@ export class ClientGuards {
   readonly #ports: ClientGuardsPorts;
   readonly #clients = new RecentMap<Client, ClientGuard>(IN_MEMORY.clients);
   readonly #logins = new RecentMap<string, Standing>(IN_MEMORY.logins);
-  /** Those that are at something: of one client there are never two, even where the first has made way. */
-  readonly #busy = new Map<Client, ClientGuard>();
+  /** Those that are at something, and at how much: of one client there are never two, even where the first has made way. */
+  readonly #busy = new Map<Client, { readonly guard: ClientGuard; tasks: number }>();
 
   constructor(ports: ClientGuardsPorts) {
     this.#ports = ports;
   }
 
   of(client: Client): ClientGuard {
-    const guard = this.#clients.get(client) ?? this.#busy.get(client) ?? this.#created(client);
+    const guard = this.#clients.get(client) ?? this.#busyOrNew(client);
     this.#clients.set(client, guard);
     return guard;
   }
@@ -46,12 +46,16 @@ export class ClientGuards {
     const { store, nowMs } = this.#ports;
     for (const client of store.due(nowMs())) {
       // One that is not in memory is not to push out another that is.
-      const guard = this.#clients.has(client) ? this.of(client) : (this.#busy.get(client) ?? this.#created(client));
+      const guard = this.#clients.has(client) ? this.of(client) : this.#busyOrNew(client);
       await this.#whileBusy(client, guard, guard.settle());
     }
     const nextMs = store.nextDueMs();
     if (nextMs !== null) this.#wakeAt(nextMs);
     return nextMs !== null;
+  }
+
+  #busyOrNew(client: Client): ClientGuard {
+    return this.#busy.get(client)?.guard ?? this.#created(client);
   }
 
   #created(client: Client): ClientGuard {
@@ -66,8 +70,13 @@ export class ClientGuards {
   }
 
   async #whileBusy(client: Client, guard: ClientGuard, task: Promise<void>): Promise<void> {
-    this.#busy.set(client, guard);
-    await task.finally(() => this.#busy.delete(client));
+    const busy = this.#busy.get(client) ?? { guard, tasks: 0 };
+    this.#busy.set(client, busy);
+    busy.tasks += 1;
+    await task.finally(() => {
+      busy.tasks -= 1;
+      if (busy.tasks === 0) this.#busy.delete(client);
+    });
   }
 
   #wakeAt(atMs: number): void {

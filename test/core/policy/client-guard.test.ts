@@ -365,4 +365,24 @@ describe("many clients", () => {
     await rig.settle();
     expect(rig.closed).toEqual([B]);
   });
+
+  it("are of one guard until the last of several things that it is at is done", async () => {
+    const rig = new GuardRig();
+    const { guard } = rig;
+    for (let n = 0; n < 64; n++) await guard.admit(`0x${String(n).padStart(40, "0")}`, "login");
+    const closing = Promise.withResolvers<void>();
+    rig.closing = closing.promise;
+    await guard.report(null, { ban: true });
+    // One more login, and its guard looks through them all, which is soon done.
+    rig.whitelist.add(A);
+    await guard.admit(A, "login");
+    await rig.settle();
+    for (let n = 0; n < 2_000; n++) rig.guards.of(address(n));
+    expect(rig.guard).toBe(guard);
+    closing.resolve();
+    await rig.settle();
+    expect(rig.closed).toHaveLength(64);
+    for (let n = 0; n < 2_000; n++) rig.guards.of(address(n));
+    expect(rig.guard).not.toBe(guard);
+  });
 });
