@@ -36,11 +36,9 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     this.#log = partLog(env, name === ROOT_NAME ? "template" : name);
     if (isRoot) ctx.waitUntil(markStarted(env, this.#log));
     const ports = portsOf(ctx.storage, env, this.#log);
-    const ledger = new PausableLedger(ledgerClient(env, loadConfig(env)), pauseFlag(ctx.storage));
-    this.#ledger = ledger;
-    this.#root = isRoot
-      ? rootOf(env, ports, { paused: pauseFlag(ctx.storage), redis: ledger, solo: name === SOLO_NAME })
-      : null;
+    const paused = pauseFlag(ctx.storage);
+    this.#ledger = new PausableLedger(ledgerClient(env, loadConfig(env)), paused);
+    this.#root = isRoot ? rootOf(env, ports, { paused, redis: this.#ledger, solo: name === SOLO_NAME }) : null;
     this.#relay = isRoot ? null : relayOf(name, env, ports);
   }
 

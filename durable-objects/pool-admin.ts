@@ -77,10 +77,10 @@ export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
 /** Whoever hands work out comes first: nothing new is begun while the others end what they have. */
 async function partsOf(env: Env): Promise<PoolPart[]> {
   const former = await atHome(env, env.POOL_API, "main").formerShards();
-  const { payer, verifier } = loadConfig(env);
+  const { payer, verifier, work } = loadConfig(env);
   const configured = Array.from({ length: verifier.shards }, (_, shard) => shard);
   return [
-    ...rootNames(loadConfig(env).work).map((name) => ({
+    ...rootNames(work).map((name) => ({
       name: name === ROOT_NAME ? "template" : `template ${name}`,
       pause: (paused: boolean) => atHome(env, env.BLOCK_TEMPLATE, name).pause(paused),
     })),

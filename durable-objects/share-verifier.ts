@@ -14,7 +14,7 @@ import { HeaderSchemes } from "../core/shares/header-schemes.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, storeLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
-import { rootNames } from "../core/work/template-tree.ts";
+import { ROOT_NAME, rootNames } from "../core/work/template-tree.ts";
 import { type HeaderTerms, withTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
@@ -90,7 +90,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
             .catch((error: unknown) => log.warn("work not refreshed", { error: thrown(error) }));
       },
       onClosing: (height) =>
-        atHome(env, env.BLOCK_TEMPLATE, "main")
+        atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME)
           .closeRound(height)
           .catch((error: unknown) => log.warn("the close of a round was not announced", { error: thrown(error) })),
       // For charts and the guard only; whoever cannot be told now is not told.

@@ -300,8 +300,9 @@ export class ClientGuard {
   #keepHolder(login: string): void {
     const { store, nowMs } = this.#ports;
     const holder = this.#holders.get(login);
+    if (holder === undefined || holder.kept) return;
     const kept = [...this.#holders.values()].reduce((sum, other) => sum + Number(other.kept), 0);
-    if (holder === undefined || holder.kept || kept >= MAX_LOGINS) return;
+    if (kept >= MAX_LOGINS) return;
     this.#holders.set(login, { ...holder, kept: true });
     store.keepHolder(login, nowMs(), this.#due(nowMs() + HOLDS_MS));
   }

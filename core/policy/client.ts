@@ -1,6 +1,6 @@
 /**
  * Who is at the other end, as the guard counts it: an IPv4 address, the /64 of an IPv6 one (a household is given that much or more),
- * or a miner that a trusted bridge vouches for. It names the guard's object.
+ * or a miner that a trusted bridge vouches for. `guardNameOf` says which object guards it.
  */
 export type Client = string;
 

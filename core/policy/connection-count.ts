@@ -28,7 +28,7 @@ export class ConnectionCount {
 
   /** Counts one more where it fits. @returns whether it does */
   async enter(login: string | null, allowed: number): Promise<boolean> {
-    if (allowed !== Infinity && this.#wantsRecount(allowed)) await this.recount();
+    if (allowed !== Infinity && this.#wantsRecount(allowed)) await this.#recountOnce();
     // Each of those who waited sees the ones that went in before it.
     if (this.#open() >= allowed) return false;
     if (login === null) this.#unfinished.push(this.#nowMs());
@@ -47,12 +47,6 @@ export class ConnectionCount {
     else this.#byLogin.delete(login);
   }
 
-  /** Asks every object. One that does not answer keeps the count that it had. */
-  async recount(): Promise<void> {
-    this.#counting ??= this.#recount().finally(() => (this.#counting = null));
-    await this.#counting;
-  }
-
   #wantsRecount(allowed: number): boolean {
     if (this.#countedMs === -Infinity) return true;
     return this.#open() >= allowed && this.#nowMs() - this.#countedMs >= RECOUNT_MS;
@@ -62,6 +56,12 @@ export class ConnectionCount {
     const sinceMs = this.#nowMs() - UNFINISHED_MS;
     this.#unfinished = this.#unfinished.filter((atMs) => atMs > sinceMs);
     return [...this.#byLogin.values()].reduce((sum, count) => sum + count, this.#unfinished.length);
+  }
+
+  /** Asks every object. One that does not answer keeps the count that it had. */
+  async #recountOnce(): Promise<void> {
+    this.#counting ??= this.#recount().finally(() => (this.#counting = null));
+    await this.#counting;
   }
 
   async #recount(): Promise<void> {

@@ -89,7 +89,7 @@ export class ExtranonceLender {
     return this.#hold(holder, firsts, this.#nowMs() + LEASE_MS);
   }
 
-  /** Gives blocks back; they stay free for {@link RESUME_MS}, in case their sessions return. */
+  /** Gives blocks back; they stay their holder's for {@link RESUME_MS}, in case their sessions return. */
   release(holder: string, firsts: readonly number[]): void {
     this.#hold(holder, firsts, this.#nowMs() + RESUME_MS);
   }

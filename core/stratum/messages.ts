@@ -1,7 +1,7 @@
 import { readHashrate } from "./hashrate-claim.ts";
 import { parseLine, type RpcRequest } from "./json-rpc.ts";
 
-/** The dialects that a session can speak, as its first line told. */
+/** The dialects that a session can speak, as its first lines told. */
 export type DialectName = "ethProxy" | "es1" | "es2" | "stratum";
 
 /** One request, read by the dialect of its session. `id` is the JSON text to echo. */
