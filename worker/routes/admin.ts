@@ -5,21 +5,20 @@ import { verifierShard } from "../../durable-objects/platform/peers.ts";
 import { bearerToken, sameSecret } from "../../durable-objects/platform/same-secret.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { readText } from "../read-text.ts";
+import { answer, note as noteSchema } from "./admin-command.ts";
 import { operationRoutes } from "./operations.ts";
 import { payoutRoutes } from "./payouts.ts";
 import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 type AdminContext = Context<{ Bindings: Env }>;
 
-const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
 const MAX_BODY_BYTES = 64 * 1024;
 
 const settlement = v.strictObject({
   action: v.picklist(["credit", "drop"]),
   /** `<shard>:<id>`, as they are listed. */
   ids: v.pipe(v.array(v.pipe(v.string(), v.regex(/^\d{1,3}:\d{1,15}$/))), v.minLength(1), v.maxLength(1_000)),
-  /** Why, for the log that is never cut. */
-  note: v.pipe(v.string(), v.minLength(1), v.maxLength(500)),
+  note: noteSchema,
 });
 
 /**
@@ -86,8 +85,4 @@ async function settle({ env, req }: AdminContext): Promise<Response> {
 async function everyShard(env: Env): Promise<number[]> {
   const configured = Array.from({ length: loadConfig(env).verifier.shards }, (_, shard) => shard);
   return [...configured, ...(await atHome(env, env.POOL_API, "main").formerShards())];
-}
-
-function answer(body: unknown, status = 200, headers: Record<string, string> = {}): Response {
-  return Response.json(body, { status, headers: { ...HEADERS, ...headers } });
 }

@@ -2,32 +2,19 @@ import type { Context, Hono } from "hono";
 import * as v from "valibot";
 import type { AdminCommand } from "../../core/admin/pool-admin.ts";
 import { ledgerKeys } from "../../core/ledger/contract/keys.ts";
-import { parseLogin } from "../../core/policy/login.ts";
 import { parseDurationMs } from "../../core/units.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import type { Env } from "../../durable-objects/env.ts";
-import { readText } from "../read-text.ts";
 import { atHome } from "../../durable-objects/platform/at-home.ts";
+import { answer, login as loginSchema, note, readCommand } from "./admin-command.ts";
 
 type OperationsContext = Context<{ Bindings: Env }>;
 
-const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
-const MAX_BODY_BYTES = 16 * 1024;
 const LONGEST_BAN_MS = 366 * 24 * 3_600_000;
 
-const note = v.pipe(v.string(), v.minLength(1), v.maxLength(500));
 const client = v.pipe(v.string(), v.regex(/^[\w.:#/-]{1,128}$/));
-const login = v.optional(
-  v.nullable(
-    v.pipe(
-      v.string(),
-      v.transform((text) => parseLogin(text)?.address ?? ""),
-      v.startsWith("0x", "a login: a 20-byte hex address"),
-    ),
-  ),
-  null,
-);
+const login = v.optional(v.nullable(loginSchema), null);
 const DURATION = "a duration of at most a year, such as 30m or 12h";
 const forMs = v.pipe(
   v.string(),
@@ -112,17 +99,8 @@ export function operationRoutes(app: Hono<{ Bindings: Env }>): void {
 }
 
 async function change({ env, req }: OperationsContext, schema: v.GenericSchema<unknown, AdminCommand>) {
-  const body = await readText(req.raw, MAX_BODY_BYTES);
-  if (body === null) return answer({ ok: false, message: `at most ${MAX_BODY_BYTES} bytes` }, 413);
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), body);
-  if (!parsed.success) {
-    const [issue] = parsed.issues;
-    return answer({ ok: false, message: `${v.getDotPath(issue) ?? "body"}: ${issue.message}` }, 400);
-  }
-  const outcome = await admin(env).run(parsed.output);
+  const command = await readCommand(req.raw, schema);
+  if (command instanceof Response) return command;
+  const outcome = await admin(env).run(command);
   return answer(outcome, outcome.ok ? 200 : 409);
-}
-
-function answer(body: unknown, status = 200): Response {
-  return Response.json(body, { status, headers: HEADERS });
 }
