@@ -4,10 +4,14 @@ import { tokenFor } from "../../devnet/start/running-tokens.ts";
 export class AdminError extends Error {}
 
 /**
- * Asks a pool's `/admin` and prints what it answers; exit code 1 where it refuses. The token is read from ADMIN_TOKEN.
- * @param body of a POST; a GET without @throws AdminError
+ * One request to a pool's `/admin`. The token is read from ADMIN_TOKEN.
+ * @param body of a POST; a GET without @throws AdminError where it does not answer, or knows no such token or route
  */
-export async function askPool(pool: string, path: string, body?: unknown): Promise<void> {
+export async function requestAdmin(
+  pool: string,
+  path: string,
+  body?: unknown,
+): Promise<{ ok: boolean; status: number; text: string }> {
   if (!/^https?:\/\//.test(pool)) throw new AdminError(`"${pool}" is no pool; it begins with https:// or http://`);
   const token = tokenFor(pool, "ADMIN_TOKEN");
   if (!token)
@@ -23,9 +27,18 @@ export async function askPool(pool: string, path: string, body?: unknown): Promi
   });
   if (response.status === 401) throw new AdminError("ADMIN_TOKEN is not the pool's");
   if (response.status === 404) throw new AdminError("the pool has no secret ADMIN_TOKEN, or is of an older version");
-  const text = await response.text();
-  const answer = readJson(text);
-  if (answer === undefined) throw new AdminError(`the pool answered ${response.status}: ${text.slice(0, 300)}`);
+  return { ok: response.ok, status: response.status, text: await response.text() };
+}
+
+/** Where the answer is not one of the pool's. */
+export const strangeAnswer = ({ status, text }: { status: number; text: string }): AdminError =>
+  new AdminError(`the pool answered ${status}: ${text.slice(0, 300)}`);
+
+/** Asks a pool's `/admin` and prints what it answers; exit code 1 where it refuses. @throws AdminError as {@link requestAdmin} */
+export async function askPool(pool: string, path: string, body?: unknown): Promise<void> {
+  const response = await requestAdmin(pool, path, body);
+  const answer = readJson(response.text);
+  if (answer === undefined) throw strangeAnswer(response);
   process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
   if (!response.ok) process.exitCode = 1;
 }

@@ -14,6 +14,7 @@ import { importBooks } from "../../core/ledger/books/import.ts";
 import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
 import { createNodeRpc } from "../../core/work/node-rpc.ts";
 import { httpPost } from "../../durable-objects/platform/http-post.ts";
+import { AdminError } from "../admin/ask-pool.ts";
 import { openLedger } from "./open-ledger.ts";
 import { serveLedger } from "./serve/serve.ts";
 import { listUnresolved, reconcile, settleUnresolved } from "./unresolved.ts";
@@ -134,7 +135,12 @@ async function auditCommand(where: string, options: AuditOptions): Promise<void>
 
 /** What went wrong without a stack: the operator's input or the ledger, not the program. */
 function explain(error: unknown): string {
-  if (error instanceof RedisUnreachableError || error instanceof RedisReplyError || error instanceof DumpError)
+  if (
+    error instanceof RedisUnreachableError ||
+    error instanceof RedisReplyError ||
+    error instanceof DumpError ||
+    error instanceof AdminError
+  )
     return error.message;
   if (error instanceof Error && "code" in error && typeof error.code === "string") return error.message;
   throw error;

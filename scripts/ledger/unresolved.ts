@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { DumpError } from "../../core/ledger/books/dump.ts";
-import { tokenFor } from "../../devnet/start/running-tokens.ts";
+import { AdminError, requestAdmin, strangeAnswer } from "../admin/ask-pool.ts";
 
 const record = v.object({
   login: v.string(),
@@ -29,27 +29,13 @@ const reconciled = v.object({ records: v.number() });
 
 type Listed = v.InferOutput<typeof listed>;
 
-/** One request to the pool's admin routes. @throws DumpError with a text for the operator */
+/** One request to the pool's admin routes. @throws AdminError with a text for the operator */
 async function ask<T>(pool: string, path: string, schema: v.GenericSchema<unknown, T>, body?: unknown): Promise<T> {
-  if (!/^https?:\/\//.test(pool)) throw new DumpError(`"${pool}" is no pool; it begins with https:// or http://`);
-  const token = tokenFor(pool, "ADMIN_TOKEN");
-  if (!token)
-    throw new DumpError("the environment variable ADMIN_TOKEN with the pool's secret of that name is missing");
-  const response = await fetch(`${pool.replace(/\/$/, "")}/admin/${path}`, {
-    method: body === undefined ? "GET" : "POST",
-    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(60_000),
-  }).catch((error: unknown) => {
-    throw new DumpError(`the pool does not answer: ${error instanceof Error ? error.message : String(error)}`);
-  });
-  if (response.status === 401) throw new DumpError("ADMIN_TOKEN is not the pool's");
-  if (response.status === 404) throw new DumpError("the pool has no secret ADMIN_TOKEN, or is of an older version");
-  const text = await response.text();
-  if (!response.ok) throw new DumpError(`the pool answered ${response.status}: ${text.slice(0, 300)}`);
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text);
+  const response = await requestAdmin(pool, path, body);
+  if (!response.ok) throw strangeAnswer(response);
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), response.text);
   if (!parsed.success)
-    throw new DumpError("the pool's answer is not understood; is this checkout of the same version?");
+    throw new AdminError("the pool's answer is not understood; is this checkout of the same version?");
   return parsed.output;
 }
 
