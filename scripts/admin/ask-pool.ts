@@ -26,8 +26,11 @@ export async function requestAdmin(
     throw new AdminError(`the pool does not answer: ${error instanceof Error ? error.message : String(error)}`);
   });
   if (response.status === 401) throw new AdminError("ADMIN_TOKEN is not the pool's");
-  if (response.status === 404) throw new AdminError("the pool has no secret ADMIN_TOKEN, or is of an older version");
-  return { ok: response.ok, status: response.status, text: await response.text() };
+  const text = await response.text();
+  // What is not there behind the token is answered with JSON.
+  if (response.status === 404 && readJson(text) === undefined)
+    throw new AdminError("the pool has no secret ADMIN_TOKEN, or is of an older version");
+  return { ok: response.ok, status: response.status, text };
 }
 
 /** Where the answer is not one of the pool's. */

@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,6 +10,7 @@ import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process
 
 const ADMIN_TOKEN = "operator-of-this-test-only";
 const CLI = join(import.meta.dirname, "../../scripts/admin/cli.ts");
+const PAYOUTS_CLI = join(import.meta.dirname, "../../scripts/payouts/cli.ts");
 const LOGIN = `0x${"a1".repeat(20)}`;
 const IP = "192.0.2.7";
 let stateDir: string;
@@ -28,11 +31,11 @@ interface Said {
   readonly stderr: string;
 }
 
-async function run(args: readonly string[], token: string | null = ADMIN_TOKEN): Promise<Said> {
+async function run(args: readonly string[], token: string | null = ADMIN_TOKEN, cli = CLI): Promise<Said> {
   const { ADMIN_TOKEN: _, ...others } = process.env;
   const variables = token === null ? others : { ...others, ADMIN_TOKEN: token };
   return await new Promise((resolve) => {
-    execFile(process.execPath, [CLI, ...args], { env: variables }, (error, stdout, stderr) => {
+    execFile(process.execPath, [cli, ...args], { env: variables }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === "number" ? error.code : 0, stdout, stderr });
     });
   });
@@ -134,6 +137,21 @@ describe("npm run admin", () => {
     for (const [args, token, code, text] of wrong) {
       const said = await run(args, token);
       expect([said.code, `${said.stdout}${said.stderr}`]).toEqual([code, expect.stringMatching(text)]);
+    }
+  });
+
+  it("tells what is not there from a pool without the token's routes", async () => {
+    let body = '{"ok":false,"message":"there is no such payment"}';
+    const server = createServer((_request, response) => response.writeHead(404).end(body)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${Object(server.address()).port}`;
+    try {
+      const show = async () => await run([url, "show", "99"], ADMIN_TOKEN, PAYOUTS_CLI);
+      expect(await show()).toMatchObject({ code: 1, stdout: expect.stringContaining("there is no such payment") });
+      body = "404 Not Found";
+      expect(await show()).toMatchObject({ code: 2, stderr: expect.stringContaining("has no secret ADMIN_TOKEN") });
+    } finally {
+      server.close();
     }
   });
 });
