@@ -93,8 +93,11 @@ export class AccountView {
   async body(nowMs: number, route: AccountRoute = "account"): Promise<DatedBody | null> {
     const reading = await this.#latest(nowMs);
     if (reading === null) return null;
-    const slow = await this.#slow.get(nowMs);
-    return { body: this.#encode(route, reading, slow), atMs: reading.atMs };
+    const body =
+      route === "payments.csv"
+        ? paymentTable(reading.account)
+        : this.#encode(route, reading, await this.#slow.get(nowMs));
+    return { body, atMs: reading.atMs };
   }
 
   async #latest(nowMs: number) {
@@ -119,18 +122,12 @@ export class AccountView {
     };
   }
 
-  #encode(route: AccountRoute, reading: Reading, slow: Slow): string {
-    const { account } = reading;
+  #encode(route: Exclude<AccountRoute, "payments.csv">, reading: Reading, slow: Slow): string {
     switch (route) {
       case "account":
         return encodeJson(this.#account(reading, slow));
-      case "payments.csv":
-        return csv(
-          ["paid", "amountShannon", "tx"],
-          account.payments.map(({ timestamp, amount, tx }) => [isoTime(timestamp), amount, tx]),
-        );
       case "rewards":
-        return encodeJson({ ...readRewards(slow), stats: account.stats } satisfies AccountRewardsBody);
+        return encodeJson({ ...readRewards(slow), stats: reading.account.stats } satisfies AccountRewardsBody);
       case "rewards.csv":
         return csv(
           ["height", "found", "state", "uncle", "blockRewardWei", "amountShannon", "hash"],
@@ -173,6 +170,13 @@ export class AccountView {
       (hashes * reward * (fee.denominator - fee.numerator)) / (BigInt(difficulty) * fee.denominator * SHANNON_WEI);
     return parseInteger(shannon.toString());
   }
+}
+
+function paymentTable({ payments }: AccountSnapshot): string {
+  return csv(
+    ["paid", "amountShannon", "tx"],
+    payments.map(({ timestamp, amount, tx }) => [isoTime(timestamp), amount, tx]),
+  );
 }
 
 /** @throws Error where they have never been read: no list at all is better than an empty one */

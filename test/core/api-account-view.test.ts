@@ -107,6 +107,15 @@ describe("an account", () => {
     expect((await read("payments.csv")).split("\r\n")[1]).toBe(`2023-11-14T22:13:10Z,700000000,${hash("a")}`);
   });
 
+  it("asks neither its sessions nor for its credits to list its payments", async () => {
+    let asked = 0;
+    const redis = await ledger();
+    const { read } = open(redis, async () => ((asked += 1), await silent()));
+    expect(await read("payments.csv")).toContain("700000000");
+    expect(asked).toBe(0);
+    expect(redis.log.flat().map(String)).not.toContain("eth:blocks:immature");
+  });
+
   it("is shown although its sessions cannot be asked, with what was known of them", async () => {
     let away = true;
     const { json } = open(await ledger(), async () => {
