@@ -1,7 +1,9 @@
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import { RedisReplyError, type RedisCommand, type RedisPort } from "../ledger/contract/redis-port.ts";
+import { creditsKey } from "./block-credits.ts";
 import { blockEntries, nodeEntries, type BlockEntry } from "./entries.ts";
 import { parseInteger } from "./json.ts";
+import { newest } from "./pool-stats.ts";
 import { asCount, asHash, asScored, asText } from "./replies.ts";
 
 /** What a login was credited for one block. */
@@ -82,11 +84,11 @@ export class RewardsReader {
 
   /** Every move of a block changes the size of a list: matured ones only grow. */
   async #readLists(redis: RedisPort): Promise<void> {
-    const newest = (key: string): RedisCommand => ["ZREVRANGE", key, 0, MOST_BLOCKS - 1, "WITHSCORES"];
-    const [immature, matured] = await redis.pipeline([newest(this.#keys.immature), newest(this.#keys.matured)]);
+    const lists = [this.#keys.immature, this.#keys.matured].map((key) => newest(key, MOST_BLOCKS));
+    const [immature, matured] = await redis.pipeline(lists);
     const listed = [
-      ...rewardsOf(blockEntries(asScored(immature)), true),
-      ...rewardsOf(blockEntries(asScored(matured)), false),
+      ...rewardsOf(this.#keys, blockEntries(asScored(immature)), true),
+      ...rewardsOf(this.#keys, blockEntries(asScored(matured)), false),
     ];
     this.#blocks = listed.toSorted((a, b) => b.height - a.height).slice(0, MOST_BLOCKS);
   }
@@ -94,9 +96,7 @@ export class RewardsReader {
   async #lookUp(redis: RedisPort): Promise<void> {
     const unknown = this.#blocks.filter(({ id }) => !this.#credits.has(id)).slice(0, BUDGET);
     if (unknown.length === 0) return;
-    const replies = await redis.pipeline(
-      unknown.map(({ key }): RedisCommand => ["HGET", key(this.#keys), this.#login]),
-    );
+    const replies = await redis.pipeline(unknown.map(({ key }): RedisCommand => ["HGET", key, this.#login]));
     for (const [i, { id }] of unknown.entries()) {
       const reply = replies[i];
       if (!(reply instanceof RedisReplyError)) this.#credits.set(id, asText(reply) ?? "");
@@ -131,19 +131,23 @@ interface ListedReward {
   /** Names the credit in what is kept: short, as there are hundreds. */
   readonly id: string;
   readonly height: number;
-  readonly key: (keys: LedgerKeys) => string;
+  /** Where the ledger has its credits. */
+  readonly key: string;
   readonly entry: Omit<RewardEntry, "amount">;
 }
 
-function rewardsOf(blocks: readonly BlockEntry[], immature: boolean): ListedReward[] {
+function rewardsOf(keys: LedgerKeys, blocks: readonly BlockEntry[], immature: boolean): ListedReward[] {
   return blocks
     .filter(({ orphan }) => !orphan)
-    .map(({ height, hash, timestamp, uncle, reward }) => ({
-      id: `${immature ? "i" : "m"}${height}${hash.slice(2, 12)}`,
-      height,
-      key: (keys) => (immature ? keys.immatureCredits(height, hash) : keys.credits(height, hash)),
-      entry: { height, hash, timestamp, uncle, immature, reward },
-    }));
+    .map((block) => {
+      const { height, hash, timestamp, uncle, reward } = block;
+      return {
+        id: `${immature ? "i" : "m"}${height}${hash.slice(2, 12)}`,
+        height,
+        key: creditsKey(keys, block, immature),
+        entry: { height, hash, timestamp, uncle, immature, reward },
+      };
+    });
 }
 
 /** @param kept what {@link CreditStore.write} was given, by whatever version */

@@ -24,7 +24,7 @@ export async function readCredits(
   immature: boolean,
   hidden: ReadonlySet<string>,
 ): Promise<BlockCredits> {
-  const key = keyOf(ledgerKeys(coin), block, immature);
+  const key = creditsKey(ledgerKeys(coin), block, immature);
   const [length, page] = await redis.pipeline([
     ["HLEN", key],
     ["HSCAN", key, 0, "COUNT", MOST_CREDITS],
@@ -38,6 +38,7 @@ export async function readCredits(
   return { ...withoutHidden(block, hidden), immature, creditsTotal: asCount(length), credits };
 }
 
-function keyOf(keys: LedgerKeys, { height, hash }: BlockEntry, immature: boolean): string {
+/** Where the ledger has the credits of a listed block. */
+export function creditsKey(keys: LedgerKeys, { height, hash }: BlockEntry, immature: boolean): string {
   return immature ? keys.immatureCredits(height, hash) : keys.credits(height, hash);
 }

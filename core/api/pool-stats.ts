@@ -249,7 +249,7 @@ function minersOf(workers: ReadonlyMap<string, Activity>, { nowS, windowS, cover
 }
 
 /** The members of a sorted set with the highest scores, highest first. */
-function newest(key: string, count: number): RedisCommand {
+export function newest(key: string, count: number): RedisCommand {
   return ["ZREVRANGE", key, 0, count - 1, "WITHSCORES"];
 }
 
