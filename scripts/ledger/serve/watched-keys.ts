@@ -1,4 +1,5 @@
 import { EXEC_UNCHANGED } from "../../../core/ledger/contract/scripts/embedded.ts";
+import { evalScript } from "../../../core/ledger/write-path/run-script.ts";
 import {
   RedisReplyError,
   RedisUnreachableError,
@@ -61,10 +62,10 @@ export async function execUnchanged(
   if (commands.some(({ length }) => length > MAX_WORDS))
     throw new RedisReplyError(`ERR a command of more than ${MAX_WORDS} words cannot follow a WATCH here`);
   const keys = [...new Set([...watched.keys(), ...commands.flatMap(keysOf)])];
-  const rest: (string | number)[] = [keys.length, ...keys, watched.size];
-  for (const { type, texts } of watched.values()) append(rest, [type, String(texts.length), ...texts]);
-  for (const command of commands) append(rest, [String(command.length), ...command]);
-  const reply = await evaluate(ledger, rest);
+  const args = [String(watched.size)];
+  for (const { type, texts } of watched.values()) append(args, [type, String(texts.length), ...texts]);
+  for (const command of commands) append(args, [String(command.length), ...command]);
+  const reply = await evalScript(ledger, EXEC_UNCHANGED, keys, args);
   if (!Array.isArray(reply)) throw unexpected();
   const [done, ...pairs]: RedisValue[] = reply;
   if (done !== 1) return null;
@@ -76,17 +77,8 @@ export async function execUnchanged(
 }
 
 /** Not by spreading into `push`: an argument list has its limit, a round's credits do not. */
-function append(to: (string | number)[], texts: readonly string[]): void {
+function append(to: string[], texts: readonly string[]): void {
   for (const text of texts) to.push(text);
-}
-
-async function evaluate(ledger: TransactionPort, rest: readonly (string | number)[]): Promise<RedisValue> {
-  try {
-    return await ledger.command(["EVALSHA", EXEC_UNCHANGED.sha1, ...rest]);
-  } catch (error) {
-    if (!(error instanceof RedisReplyError && error.message.startsWith("NOSCRIPT"))) throw error;
-    return ledger.command(["EVAL", EXEC_UNCHANGED.text, ...rest]);
-  }
 }
 
 /** Every command that is served has its keys right behind its name: one, or for these more. */
