@@ -1,5 +1,5 @@
 import type { Credits } from "../../../core/api/answers.ts";
-import { coinsAligned, count, duration, feeText, percent, rewardCoins } from "../data/format.ts";
+import { ago, coinsAligned, count, feeText, percent, rewardCoins } from "../data/format.ts";
 import { useLive, type Live } from "../data/live.ts";
 import { usePoolFacts, useTicker } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
@@ -70,7 +70,7 @@ function BlockFigures({ live }: { live: Live<Credits> }) {
       />
       <Figure
         name="Found"
-        value={block && `${duration(now / 1000 - block.timestamp)} ago`}
+        value={block && ago(block.timestamp, now)}
         note={
           block?.finder && (
             <>

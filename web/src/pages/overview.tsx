@@ -8,6 +8,7 @@ import {
   hashes,
   hashrate,
   percent,
+  plural,
   rewardCoins,
   seconds,
 } from "../data/format.ts";
@@ -108,7 +109,7 @@ function OverviewFigures({ live }: { live: Live<Overview> }) {
       <Figure
         name="Workers online"
         value={overview && count(overview.workersOnline)}
-        note={overview && `${count(overview.minersOnline)} ${overview.minersOnline === 1 ? "miner" : "miners"}`}
+        note={overview && plural(overview.minersOnline, "miner")}
       />
       <Figure
         name="Current effort"

@@ -126,8 +126,8 @@ function Threshold({
   const least = settings.offers.payoutThreshold;
   const [typed, type] = useState(settings.payoutThreshold === null ? "" : String(settings.payoutThreshold / 1e9));
   if (least === null) return null;
-  const shannon = shannonOf(typed);
-  const bad = typed !== "" && (shannon === null || shannon < BigInt(least));
+  const isWrong = (text: string) => text !== "" && (shannonOf(text) ?? -1n) < BigInt(least);
+  const bad = isWrong(typed);
   return (
     <div>
       <label for={id} class="text-sm font-medium">
@@ -144,10 +144,9 @@ function Threshold({
         aria-describedby={`${id}-hint`}
         onInput={({ currentTarget }) => {
           const text = currentTarget.value.trim();
-          const amount = shannonOf(text);
           type(text);
-          onChange(amount);
-          onWrong(text !== "" && (amount === null || amount < BigInt(least)));
+          onChange(shannonOf(text));
+          onWrong(isWrong(text));
         }}
       />
       <p id={`${id}-hint`} class={`text-xs ${bad ? "text-error" : "text-muted"}`}>
