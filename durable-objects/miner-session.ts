@@ -42,10 +42,6 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
       resultOf: (header, nonce, mixDigest) => lightCaches.resultOf(header, nonce, mixDigest),
       history: new LoginHistory(sqlPort(ctx.storage)),
       lists: () => accessLists(env, Date.now()),
-      blacklisted: {
-        get: () => kv.get<boolean>("blacklisted") === true,
-        set: (blacklisted) => void (blacklisted ? kv.put("blacklisted", true) : kv.delete("blacklisted")),
-      },
       peers: () => ctx.getWebSockets(),
       background: (task) => ctx.waitUntil(task),
     });

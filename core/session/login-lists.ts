@@ -6,8 +6,6 @@ type Lists = Pick<AccessListCache, "loaded" | "isBlacklisted" | "isSolo">;
 export interface LoginListPorts {
   /** The operator's lists, as new as can be had. */
   lists(): Promise<Lists>;
-  /** Whether the login was blacklisted when the lists last said anything of it; outlives memory. */
-  readonly blacklisted: { get(): boolean; set(blacklisted: boolean): void };
   /** Values that outlive memory, by name. */
   kept(name: string): KeptValue;
 }
@@ -24,15 +22,17 @@ export class LoginLists {
   }
 
   async isBlacklisted(login: string): Promise<boolean> {
-    return await this.#said(this.#ports.blacklisted, (lists) => lists.isBlacklisted(login));
+    return await this.#said("blacklisted", (lists) => lists.isBlacklisted(login));
   }
 
   /** Whether it mines solo. */
   async isSolo(login: string): Promise<boolean> {
-    return this.#hasSolo && (await this.#said(this.#ports.kept("solo"), (lists) => lists.isSolo(login)));
+    return this.#hasSolo && (await this.#said("solo", (lists) => lists.isSolo(login)));
   }
 
-  async #said(last: KeptValue, says: (lists: Lists) => boolean): Promise<boolean> {
+  /** @param name of what is kept: what was said last */
+  async #said(name: string, says: (lists: Lists) => boolean): Promise<boolean> {
+    const last = this.#ports.kept(name);
     const lists = await this.#ports.lists();
     const before = last.get() === true;
     if (!lists.loaded) return before;

@@ -232,7 +232,7 @@ describe("clients and lists", () => {
     rig.lists = { loaded: true, isBlacklisted: () => false, isSolo: () => false };
     expect((await rig.say(rig.connect(), LOGIN_LINE))[0]).toBe(GRANTED(1));
     await settled();
-    expect(rig.blacklisted).toBe(false);
+    expect(rig.kept.get("blacklisted")).toBe(false);
   });
 });
 

@@ -136,7 +136,6 @@ export class SessionRig {
   /** Valid shares that may wait, as the guard says. */
   reportAt = 256;
   lists = { loaded: true, isBlacklisted: (_login: string) => false, isSolo: (_login: string) => false };
-  blacklisted = false;
   subscribe: () => Promise<WorkSnapshot | null> = async () => this.work;
   sessions: LoginSessions;
   #sessionCount = 0;
@@ -208,7 +207,6 @@ export class SessionRig {
       },
       history: this.history,
       lists: async () => this.lists,
-      blacklisted: { get: () => this.blacklisted, set: (blacklisted) => void (this.blacklisted = blacklisted) },
       peers: () => this.peers,
       background: (task) => void task,
     };
