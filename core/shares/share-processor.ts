@@ -139,7 +139,8 @@ export class ShareProcessor {
       clock,
       random,
       workHeight: () => this.#offerHeight,
-      onAnswer: ({ height, nonce }, node, answer) => log.info("block offered", { height, nonce, node, answer }),
+      onAnswer: ({ height, header, nonce }, node, answer) =>
+        log.info("block offered", { height, header, nonce, node, answer }),
       onSearch: ({ height, nonce }, node, answer) => log.info("block looked for", { height, nonce, node, answer }),
     });
     return new HeldSubmissions({
