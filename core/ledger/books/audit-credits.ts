@@ -1,9 +1,8 @@
 import { parseListed, type ListedBlock } from "../../payouts/block-members.ts";
 import { decodeTerms, type BlockTerms } from "../../payouts/block-terms.ts";
+import { SHANNON_WEI } from "../../payouts/reward-schedule.ts";
 import { agree, complaints, sum, type AuditedBooks, type Finding } from "./finding.ts";
 import { bookMap } from "./scan.ts";
-
-const SHANNON_WEI = 10n ** 9n;
 
 /** Credits of blocks against what the blocks brought, what the accounts have, and what the pool has mined in all. Shannon. */
 export async function auditCredits(books: AuditedBooks): Promise<Finding[]> {

@@ -1,3 +1,4 @@
+import { SHANNON_WEI } from "../../payouts/reward-schedule.ts";
 import { hexOf } from "../../work/chain-search.ts";
 import { isRecord, type JsonRpcReply, type NodeRpc } from "../../work/node-rpc.ts";
 import { parseQuantity } from "../../work/node-work.ts";
@@ -6,7 +7,6 @@ import type { RedisPort } from "../contract/redis-port.ts";
 import { complaints, type Finding } from "./finding.ts";
 import { bookMap, textList } from "./scan.ts";
 
-const SHANNON_WEI = 10n ** 9n;
 const AT_ONCE = 100;
 
 /** What the books are held against. */

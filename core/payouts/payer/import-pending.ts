@@ -4,6 +4,7 @@ import { bookMap } from "../../ledger/books/scan.ts";
 import { hexOf, quantity } from "../../work/chain-search.ts";
 import { isRecord, type NodeRpc } from "../../work/node-rpc.ts";
 import { parseQuantity } from "../../work/node-work.ts";
+import { SHANNON_WEI } from "../reward-schedule.ts";
 import { PayerBooks } from "./payer-books.ts";
 import { countOf, fieldIn } from "./payer-nodes.ts";
 
@@ -46,7 +47,6 @@ interface Sent {
   readonly height: number;
 }
 
-const SHANNON_WEI = 10n ** 9n;
 const READ_AT_ONCE = 20;
 /** Clocks of ledger and chain may differ by so much, seconds. */
 const CLOCKS_S = 900;

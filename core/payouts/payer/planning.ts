@@ -1,4 +1,5 @@
 import { parseQuantity } from "../../work/node-work.ts";
+import { SHANNON_WEI } from "../reward-schedule.ts";
 import { feesNow } from "./gas.ts";
 import { olderLedger, type Payee } from "./payer-books.ts";
 import type { PayerSettings } from "./payer-deps.ts";
@@ -6,8 +7,6 @@ import type { ChainView } from "./payer-nodes.ts";
 import { mostWei, type Payment } from "./payment.ts";
 import type { NewPayment, PaidLogin } from "./payment-store.ts";
 import { feeCap } from "./transaction.ts";
-
-const SHANNON_WEI = 10n ** 9n;
 
 /** What a login would be paid, or why it is not. `below`: its balance has not passed its threshold. */
 export type PayeeVerdict =
