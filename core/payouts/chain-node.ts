@@ -8,7 +8,7 @@ import {
   type ChainSearch,
 } from "../work/chain-search.ts";
 import { isRecord, type JsonRpcReply, type NodeRpc } from "../work/node-rpc.ts";
-import { parseQuantity } from "../work/node-work.ts";
+import { parseCount, parseQuantity } from "../work/node-work.ts";
 import type { FeeReceipt, PlacedBlock } from "./block-revenue.ts";
 
 /** What a node says of itself. */
@@ -61,7 +61,7 @@ export function createChainNode(name: string, rpc: NodeRpc): ChainNode {
       const miner = hexOf(place.header.fields["miner"], 20);
       if (miner === null) return { ok: false, reason: `${what}: the node does not say who mined it` };
       if (place.as === "uncle") {
-        const uncleHeight = numberOf(place.header.fields["number"]);
+        const uncleHeight = parseCount(place.header.fields["number"]);
         if (uncleHeight === null) return { ok: false, reason: `${what}: the number is not 0x hex` };
         return { ok: true, miner, block: { as: "uncle", height: place.height, uncleHeight, hash: place.header.hash } };
       }
@@ -92,11 +92,6 @@ export function createChainNode(name: string, rpc: NodeRpc): ChainNode {
   };
 }
 
-function numberOf(value: unknown): number | null {
-  const parsed = parseQuantity(value);
-  return parsed === null || parsed > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(parsed);
-}
-
 function transactionsOf(value: unknown): string[] | null {
   if (!Array.isArray(value)) return null;
   const hashes = value.map((hash: unknown) => hexOf(hash, 32));
@@ -113,14 +108,14 @@ async function statusOf(rpc: NodeRpc): Promise<NodeStatus> {
   ]);
   if (batch.kind === "failed") return { kind: "failed", reason: batch.reason };
   const [height, syncing, peers, etherbase] = [0, 1, 2, 3].map((at) => batch.replyTo(at));
-  const head = height?.kind === "ok" ? numberOf(height.value) : null;
+  const head = height?.kind === "ok" ? parseCount(height.value) : null;
   if (head === null) return { kind: "failed", reason: failureOf(height, "eth_blockNumber: the result is not 0x hex") };
   if (syncing?.kind !== "ok") return { kind: "failed", reason: failureOf(syncing, "eth_syncing: no answer") };
   return {
     kind: "well",
     head,
     syncing: syncing.value !== false,
-    peers: peers?.kind === "ok" ? numberOf(peers.value) : null,
+    peers: peers?.kind === "ok" ? parseCount(peers.value) : null,
     etherbase: etherbase?.kind === "ok" ? hexOf(etherbase.value, 20) : null,
   };
 }

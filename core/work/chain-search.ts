@@ -56,8 +56,8 @@ interface UnclePlace {
 const refuse = (reason: string): Read => ({ ok: false, reason });
 const error = (reason: string): ChainSearch => ({ kind: "error", reason });
 
-/** A height as JSON-RPC writes it. */
-export const quantity = (value: number): string => `0x${value.toString(16)}`;
+/** A number as JSON-RPC writes it. */
+export const quantity = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 /** Looks through a part of a node's chain, uncles included. Two batches: the blocks, then the uncles that they list. */
 export async function searchChain(rpc: NodeRpc, { from, to, height, isIt }: ChainQuery): Promise<ChainSearch> {

@@ -10,7 +10,7 @@ import {
   type JsonRpcReply,
   type NodeFailure,
 } from "./node-rpc.ts";
-import { parseQuantity, parseWork } from "./node-work.ts";
+import { parseCount, parseQuantity, parseWork } from "./node-work.ts";
 import type { UpstreamConfig } from "./upstream.ts";
 
 export type PollResult =
@@ -59,7 +59,7 @@ export function createNodeClient(upstream: UpstreamConfig, post: HttpPost): Node
   // Nodes without eth_chainId are asked for blocks once: what program answers at an address does not change while it answers.
   let blocks: ChainMarks["blocks"] | null = null;
   const marksOf = async (chainId: JsonRpcReply): Promise<ChainMarks> => {
-    if (chainId.kind === "ok") return { ...NO_MARKS, chainId: toNumber(chainId.value) };
+    if (chainId.kind === "ok") return { ...NO_MARKS, chainId: parseCount(chainId.value) };
     if (chainId.failure !== "rpc") return NO_MARKS;
     blocks ??= await markedBlocks(rpc);
     return { ...NO_MARKS, blocks: blocks ?? [] };
@@ -122,16 +122,10 @@ async function markedBlocks(rpc: NodeRpc): Promise<ChainMarks["blocks"] | null> 
   });
 }
 
-/** Null for what is no quantity, or none that a double holds. */
-function toNumber(value: unknown): number | null {
-  const number = Number(parseQuantity(value) ?? Number.NaN);
-  return Number.isSafeInteger(number) ? number : null;
-}
-
 /** The height is the fourth item of the work where there is one; else the pending block's, if that is the same block. */
 function combine(work: unknown, block: JsonRpcReply, newest: JsonRpcReply) {
   const pending = block.kind === "ok" && isRecord(block.value) ? block.value : {};
-  const pendingHeight = toNumber(pending["number"]);
+  const pendingHeight = parseCount(pending["number"]);
   const parsed = parseWork(work, pendingHeight);
   if (!parsed.ok) {
     const why = block.kind === "failed" ? ` (${block.reason})` : "";
@@ -146,7 +140,7 @@ function combine(work: unknown, block: JsonRpcReply, newest: JsonRpcReply) {
     );
   }
   // The work should be for the block after the newest one.
-  const newestHeight = newest.kind === "ok" ? toNumber(newest.value) : null;
+  const newestHeight = newest.kind === "ok" ? parseCount(newest.value) : null;
   const due = Math.max(job.height, pendingHeight ?? 0, newestHeight === null ? 0 : newestHeight + 1);
   if (due - job.height < STUCK_AFTER_HEIGHTS) return { kind: "work", job, due } as const;
   return nodeFailure(

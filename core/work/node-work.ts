@@ -18,6 +18,12 @@ export function parseQuantity(value: unknown): bigint | null {
   return typeof value === "string" && QUANTITY.test(value.toLowerCase()) ? BigInt(value.toLowerCase()) : null;
 }
 
+/** The same for heights, nonces and counts: null for what is no safe integer, too. */
+export function parseCount(value: unknown): number | null {
+  const parsed = parseQuantity(value);
+  return parsed === null || parsed > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(parsed);
+}
+
 /**
  * Reads the result of `eth_getWork`: `[header, seed, target]` or, from geth 1.8.18 on, `[header, seed, target, height]`.
  * The difficulty comes from the target: floor(2^256 / floor(2^256 / d)) is d for every d below 2^128.

@@ -3,10 +3,10 @@ import type { RedisPort } from "../../ledger/contract/redis-port.ts";
 import { bookMap } from "../../ledger/books/scan.ts";
 import { hexOf, quantity } from "../../work/chain-search.ts";
 import { isRecord, type NodeRpc } from "../../work/node-rpc.ts";
-import { parseQuantity } from "../../work/node-work.ts";
+import { parseCount, parseQuantity } from "../../work/node-work.ts";
 import { SHANNON_WEI } from "../reward-schedule.ts";
 import { PayerBooks } from "./payer-books.ts";
-import { countOf, fieldIn } from "./payer-nodes.ts";
+import { fieldIn } from "./payer-nodes.ts";
 
 /** What another payer left behind is held against. */
 export interface ImportTerms {
@@ -145,7 +145,7 @@ async function endOne(
 
 async function quantityOf(rpc: NodeRpc, method: string, params: readonly unknown[]): Promise<number> {
   const reply = await rpc.call({ method, params });
-  const value = reply.kind === "ok" ? countOf(reply.value) : null;
+  const value = reply.kind === "ok" ? parseCount(reply.value) : null;
   if (value === null)
     throw new ImportError(`the node: ${reply.kind === "failed" ? reply.reason : `${method} is no number`}`);
   return value;
@@ -176,7 +176,7 @@ async function sentSince({ rpc, account }: ImportTerms, fromS: number, head: num
 function sentIn(one: unknown, account: string, height: number): Sent | null {
   if (!isRecord(one) || hexOf(one["from"], 20) !== account) return null;
   const hash = hexOf(one["hash"], 32);
-  const nonce = countOf(one["nonce"]);
+  const nonce = parseCount(one["nonce"]);
   const valueWei = parseQuantity(one["value"]);
   if (hash === null || nonce === null || valueWei === null)
     throw new ImportError(`a transaction of ${account} in block ${height} cannot be read`);
@@ -196,7 +196,7 @@ async function heightAt(rpc: NodeRpc, fromS: number, head: number): Promise<numb
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const reply = await rpc.call({ method: "eth_getBlockByNumber", params: [quantity(middle), false] });
-    const time = countOf(fieldIn(reply, "timestamp"));
+    const time = parseCount(fieldIn(reply, "timestamp"));
     if (time === null) throw new ImportError(`the node does not give block ${middle}`);
     if (time < fromS) low = middle + 1;
     else high = middle;

@@ -1,6 +1,6 @@
 import { hexOf, quantity } from "../../work/chain-search.ts";
 import { isRecord, type JsonRpcReply, type NodeRpc } from "../../work/node-rpc.ts";
-import { parseQuantity } from "../../work/node-work.ts";
+import { parseCount, parseQuantity } from "../../work/node-work.ts";
 
 /** A node as the payer asks it. */
 export interface PayerNode {
@@ -120,11 +120,5 @@ export function fieldIn(reply: JsonRpcReply, name: string): unknown {
   return reply.kind === "ok" && isRecord(reply.value) ? reply.value[name] : undefined;
 }
 
-/** A number that is a safe integer. */
-export function countOf(value: unknown): number | null {
-  const parsed = parseQuantity(value);
-  return parsed === null || parsed > BigInt(Number.MAX_SAFE_INTEGER) ? null : Number(parsed);
-}
-
-const countIn = (reply: JsonRpcReply): number | null => (reply.kind === "ok" ? countOf(reply.value) : null);
+const countIn = (reply: JsonRpcReply): number | null => (reply.kind === "ok" ? parseCount(reply.value) : null);
 const weiIn = (reply: JsonRpcReply): bigint | null => (reply.kind === "ok" ? parseQuantity(reply.value) : null);

@@ -1,3 +1,4 @@
+import { quantity } from "../../work/chain-search.ts";
 import { parseQuantity } from "../../work/node-work.ts";
 import { SHANNON_WEI } from "../reward-schedule.ts";
 import { feesNow } from "./gas.ts";
@@ -112,7 +113,7 @@ async function gasFor(
 ): Promise<bigint | string> {
   const [well] = view.well;
   if (well === undefined) return "no node can be believed now";
-  const params = [{ from: account, to: login, value: `0x${valueWei.toString(16)}` }];
+  const params = [{ from: account, to: login, value: quantity(valueWei) }];
   const reply = await well.node.rpc.call({ method: "eth_estimateGas", params });
   if (reply.kind === "failed")
     return reply.failure === "rpc" ? `its address does not take a transfer: ${reply.reason}` : reply.reason;

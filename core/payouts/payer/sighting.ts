@@ -1,8 +1,8 @@
 import { hexOf, quantity } from "../../work/chain-search.ts";
 import { isRecord, type JsonRpcReply } from "../../work/node-rpc.ts";
-import { parseQuantity } from "../../work/node-work.ts";
+import { parseCount, parseQuantity } from "../../work/node-work.ts";
 import type { Payment, Sighting } from "./payment.ts";
-import { countOf, fieldIn, type ChainView, type WellNode } from "./payer-nodes.ts";
+import { fieldIn, type ChainView, type WellNode } from "./payer-nodes.ts";
 
 /** Blocks that are read one after the other where a node has forgotten the states that would tell faster. */
 const MOST_READ = 400;
@@ -69,7 +69,7 @@ async function sightOn(well: WellNode, payment: Payment, nonce: number, account:
     const batch = await node.rpc.batch(hashes.map((hash) => ({ method: "eth_getTransactionReceipt", params: [hash] })));
     if (batch.kind === "failed") return { unclear: `node ${node.name}: ${batch.reason}` };
     for (const [at, hash] of hashes.entries()) {
-      const height = countOf(fieldIn(batch.replyTo(at), "blockNumber"));
+      const height = parseCount(fieldIn(batch.replyTo(at), "blockNumber"));
       if (height === null) continue;
       const found = await inBlock(well, height, account, nonce);
       if (found !== null && typeof found === "object" && "hash" in found && found.hash === hash) return found;
@@ -102,7 +102,7 @@ function ownIn(block: JsonRpcReply, account: string, nonce: number): Omit<Found,
   const listed = fieldIn(block, "transactions");
   if (!Array.isArray(listed)) return null;
   for (const one of listed as readonly unknown[]) {
-    if (!isRecord(one) || hexOf(one["from"], 20) !== account || countOf(one["nonce"]) !== nonce) continue;
+    if (!isRecord(one) || hexOf(one["from"], 20) !== account || parseCount(one["nonce"]) !== nonce) continue;
     const hash = hexOf(one["hash"], 32);
     const valueWei = parseQuantity(one["value"]);
     if (hash === null || valueWei === null) return null;
@@ -116,7 +116,7 @@ async function heightOf(well: WellNode, nonce: number, account: string, hint: nu
   const uses = async (height: number): Promise<boolean | null> => {
     const params = [account, quantity(height)];
     const reply = await well.node.rpc.call({ method: "eth_getTransactionCount", params });
-    const count = reply.kind === "ok" ? countOf(reply.value) : null;
+    const count = reply.kind === "ok" ? parseCount(reply.value) : null;
     return count === null ? null : count > nonce;
   };
   if (hint !== null && hint <= well.head && (await inBlock(well, hint, account, nonce)) !== null) return hint;

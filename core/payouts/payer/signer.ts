@@ -1,3 +1,4 @@
+import { quantity } from "../../work/chain-search.ts";
 import { isRecord, type NodeRpc } from "../../work/node-rpc.ts";
 import { accountOf, checkSigned, signTransfer, type Signed, type Transfer } from "./transaction.ts";
 
@@ -47,18 +48,16 @@ export function remoteSigner(rpc: NodeRpc, method: SignerMethod, account: string
 function requestOf({ chainId, nonce, to, valueWei, gasLimit, fees }: Transfer, from: string) {
   const price =
     fees.kind === "legacy"
-      ? { gasPrice: hex(fees.gasPrice) }
-      : { maxFeePerGas: hex(fees.maxFeePerGas), maxPriorityFeePerGas: hex(fees.maxPriorityFeePerGas) };
+      ? { gasPrice: quantity(fees.gasPrice) }
+      : { maxFeePerGas: quantity(fees.maxFeePerGas), maxPriorityFeePerGas: quantity(fees.maxPriorityFeePerGas) };
   return {
     from,
     to,
-    value: hex(valueWei),
-    nonce: hex(nonce),
-    gas: hex(gasLimit),
-    chainId: hex(chainId),
+    value: quantity(valueWei),
+    nonce: quantity(nonce),
+    gas: quantity(gasLimit),
+    chainId: quantity(chainId),
     data: "0x",
     ...price,
   };
 }
-
-const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
