@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { explorerOf } from "./api/explorer.ts";
 import { leastEvidenceLimits } from "./ledger/write-path/evidence.ts";
+import { ConfigError, type ConfigProblem } from "./config-problem.ts";
 import { cacheShortage } from "./cache-memory.ts";
 import { chainByName, customChain, epochOf, type ChainSpec } from "./chain-spec.ts";
 import { isSecretSetting, isStructuredSetting, settingNames, settingsSchema, type Settings } from "./config-schema.ts";
@@ -9,25 +10,7 @@ import { isReachableHost } from "./reachable-host.ts";
 import { durationText } from "./units.ts";
 import { payerOf } from "./payouts/payer/payer-config.ts";
 import { unlockerOf } from "./payouts/unlocker-config.ts";
-import type { UpstreamConfig } from "./work/upstream.ts";
-
-/** One wrong setting: which, what stood there (secrets redacted), what is allowed. */
-export interface ConfigProblem {
-  readonly variable: string;
-  readonly found: string;
-  readonly allowed: string;
-}
-
-/** The settings cannot be used. Lists every problem, so that an operator mends them in one go. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  readonly problems: readonly ConfigProblem[];
-  constructor(problems: readonly ConfigProblem[]) {
-    const lines = problems.map(({ variable, found, allowed }) => `${variable}: found ${found}, allowed: ${allowed}`);
-    super(`wrong configuration\n${lines.join("\n")}`);
-    this.problems = problems;
-  }
-}
+import { basicAuth, type UpstreamConfig } from "./work/upstream.ts";
 
 const show = (name: string, value: unknown): string => {
   if (value === undefined) return "nothing";
@@ -92,13 +75,9 @@ function upstreamsOf(
 function upstreamOf({ name, url, timeout }: Settings["upstream"][number], settings: Settings): UpstreamConfig {
   const target = new URL(url);
   const credentials = settings.UPSTREAM_SECRETS[name];
-  const headers: Record<string, string> = {};
   const username = credentials?.username ?? decodeURIComponent(target.username);
   const password = credentials?.password ?? decodeURIComponent(target.password);
-  if (username || password) {
-    const bytes = new TextEncoder().encode(`${username}:${password}`);
-    headers["authorization"] = `Basic ${btoa(String.fromCodePoint(...bytes))}`;
-  }
+  const headers = basicAuth(username, password);
   if (credentials?.cfAccessClientId) headers["cf-access-client-id"] = credentials.cfAccessClientId;
   if (credentials?.cfAccessClientSecret) headers["cf-access-client-secret"] = credentials.cfAccessClientSecret;
   target.username = "";

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { ConfigError } from "../core/parse-config.ts";
+import { ConfigError } from "../core/config-problem.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import { scheduled } from "./cron.ts";
 import { answerNobody } from "./getwork.ts";

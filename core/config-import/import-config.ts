@@ -1,4 +1,5 @@
-import { ConfigError, parseConfig } from "../parse-config.ts";
+import { ConfigError } from "../config-problem.ts";
+import { parseConfig } from "../parse-config.ts";
 import { isRecord } from "../stratum/json-rpc.ts";
 import { isTable, MEMBERS } from "./members.ts";
 

@@ -1,13 +1,7 @@
 import type { Settings } from "../config-schema.ts";
+import type { ConfigProblem } from "../config-problem.ts";
 import { rewardRulesOf, type RewardRules } from "./reward-schedule.ts";
 import type { UnlockerSettings } from "./unlocker-deps.ts";
-
-/** A wrong setting, as the configuration's parser lists them. */
-interface Problem {
-  readonly variable: string;
-  readonly found: string;
-  readonly allowed: string;
-}
 
 /** What the unlocker is run with. */
 export interface UnlockerConfig {
@@ -17,7 +11,7 @@ export interface UnlockerConfig {
 }
 
 /** @returns null where it is switched off; what is wrong with its settings goes to `problems` */
-export function unlockerOf(settings: Settings, problems: Problem[]): UnlockerConfig | null {
+export function unlockerOf(settings: Settings, problems: ConfigProblem[]): UnlockerConfig | null {
   const { unlocker, payouts } = settings;
   if (!unlocker.enabled) {
     if (payouts.scheme !== "prop")

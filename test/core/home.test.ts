@@ -1,7 +1,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { ConfigError, parseConfig } from "../../core/parse-config.ts";
+import { ConfigError } from "../../core/config-problem.ts";
+import { parseConfig } from "../../core/parse-config.ts";
 
 const SETTINGS = { chain: "classic", upstream: [{ name: "main", url: "https://node.example" }] };
 const HOMES_OF_LOGINS = new Set(["MINER_SESSION", "ACCOUNT_API", "IP_GUARD"]);

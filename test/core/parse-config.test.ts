@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseDurationMs } from "../../core/units.ts";
-import { ConfigError, parseConfig } from "../../core/parse-config.ts";
+import { ConfigError } from "../../core/config-problem.ts";
+import { parseConfig } from "../../core/parse-config.ts";
 
 const upstream = [{ name: "main", url: "https://geth.mypool.com", timeout: "10s" }];
 const minimal = { chain: "classic", upstream };

@@ -1,15 +1,9 @@
 import type { Settings } from "../../config-schema.ts";
+import type { ConfigProblem } from "../../config-problem.ts";
 import { chainIdOf, genesisOf } from "../../work/chain-identity.ts";
-import type { UpstreamConfig } from "../../work/upstream.ts";
+import { basicAuth, type UpstreamConfig } from "../../work/upstream.ts";
 import type { PayerSettings } from "./payer-deps.ts";
 import type { SignerMethod } from "./signer.ts";
-
-/** A wrong setting, as the configuration's parser lists them. */
-interface Problem {
-  readonly variable: string;
-  readonly found: string;
-  readonly allowed: string;
-}
 
 /** What payments are made with. */
 export interface PayerConfig {
@@ -22,7 +16,7 @@ export interface PayerConfig {
 const SIGNER_TIMEOUT_MS = 30_000;
 
 /** @returns null where payments are switched off; what is wrong with their settings goes to `problems` */
-export function payerOf(settings: Settings, problems: Problem[]): PayerConfig | null {
+export function payerOf(settings: Settings, problems: ConfigProblem[]): PayerConfig | null {
   const { payouts, chain, unlocker, PAYOUT_PRIVATE_KEY: key, PAYOUT_SIGNER_URL: url } = settings;
   if (!payouts.enabled) return null;
   const wrong = (variable: string, found: string, allowed: string): void => {
@@ -90,13 +84,7 @@ function settingsOf(payouts: Settings["payouts"], { account, chainId, threshold,
 /** Credentials in the URL become a header, so that they stand in no error. */
 function signerAt(url: string): UpstreamConfig {
   const target = new URL(url);
-  const secretHeaders: Record<string, string> = {};
-  if (target.username || target.password) {
-    const bytes = new TextEncoder().encode(
-      `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`,
-    );
-    secretHeaders["authorization"] = `Basic ${btoa(String.fromCodePoint(...bytes))}`;
-  }
+  const secretHeaders = basicAuth(decodeURIComponent(target.username), decodeURIComponent(target.password));
   target.username = "";
   target.password = "";
   return { name: "signer", url: target.href, timeoutMs: SIGNER_TIMEOUT_MS, secretHeaders };

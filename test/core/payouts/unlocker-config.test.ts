@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ConfigError, parseConfig } from "../../../core/parse-config.ts";
+import { ConfigError } from "../../../core/config-problem.ts";
+import { parseConfig } from "../../../core/parse-config.ts";
 
 const ACCOUNT = `0x${"Ab".repeat(20)}`;
 const OWN_CHAIN = { name: "mine", epochLength: 30_000 };
