@@ -50,6 +50,8 @@ const planSchema = v.object({
   ts: v.number(),
 });
 
+const storedPlan = v.pipe(v.string(), v.parseJson(), planSchema);
+
 /** The move as the ledger keeps it: one text for one move. */
 export function encodeMove({ to, block, fate, payout, merge, ts }: BlockMove): string {
   const { list, member, height } = block;
@@ -75,20 +77,11 @@ export function encodeMove({ to, block, fate, payout, merge, ts }: BlockMove): s
 
 /** @returns null for what {@link encodeMove} of this version did not write */
 export function decodeMove(text: string): BlockMove | null {
-  const plan = parsedPlan(text);
-  if (plan === null) return null;
-  const { to, list, member, score, fate, payout, merge, ts } = plan;
+  const parsed = v.safeParse(storedPlan, text);
+  if (!parsed.success) return null;
+  const { to, list, member, score, fate, payout, merge, ts } = parsed.output;
   const block = list === "candidates" ? parseCandidate(member, score) : parseListed(list, member, score);
   return block && { to, block, fate, payout, merge, ts };
-}
-
-function parsedPlan(text: string): v.InferOutput<typeof planSchema> | null {
-  try {
-    const parsed = v.safeParse(planSchema, JSON.parse(text));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
 }
 
 /** The member that the block gets where it goes. */

@@ -38,10 +38,11 @@ const termsSchema = v.object({
   weights: digits,
 });
 
+const storedTerms = v.pipe(v.string(), v.parseJson(), termsSchema);
+
 /** As the ledger keeps it: JSON with the members in a fixed order. */
 export function encodeTerms(terms: BlockTerms): string {
-  const { scheme, poolFee, poolFeeAddress, donateTo, keepTxFees, mixDigest, finder } = terms;
-  const { window, weights } = terms;
+  const { scheme, poolFee, poolFeeAddress, donateTo, keepTxFees, mixDigest, finder, window, weights } = terms;
   return JSON.stringify({
     scheme,
     poolFee,
@@ -57,12 +58,8 @@ export function encodeTerms(terms: BlockTerms): string {
 
 /** @returns null for what {@link encodeTerms} did not write: the block waits, named, rather than being shared out by a guess */
 export function decodeTerms(text: string): BlockTerms | null {
-  try {
-    const parsed = v.safeParse(termsSchema, JSON.parse(text));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
+  const parsed = v.safeParse(storedTerms, text);
+  return parsed.success ? parsed.output : null;
 }
 
 /** Terms of the settings of now, before there is a block. */

@@ -35,6 +35,8 @@ const statusSchema = v.object({
   problems: v.array(v.string()),
 });
 
+const storedStatus = v.pipe(v.string(), v.parseJson(), statusSchema);
+
 /** What the payer says of itself, on `/health` and to the operator. */
 export type PayerStatus = v.InferOutput<typeof statusSchema>;
 export type WaitingPayment = v.InferOutput<typeof waitSchema>;
@@ -58,12 +60,8 @@ export const emptyStatus = (account: string): PayerStatus => ({
 
 /** @param stored whatever the store has, of any version */
 export function readStatus(stored: string | null, account: string): PayerStatus {
-  try {
-    const parsed = v.safeParse(statusSchema, JSON.parse(stored ?? "null"));
-    return parsed.success ? parsed.output : emptyStatus(account);
-  } catch {
-    return emptyStatus(account);
-  }
+  const parsed = v.safeParse(storedStatus, stored);
+  return parsed.success ? parsed.output : emptyStatus(account);
 }
 
 /** What waits longer than this is a problem on `/health`. */

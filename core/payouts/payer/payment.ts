@@ -85,18 +85,16 @@ const paymentSchema = v.object({
   sinceMs: v.number(),
 });
 
+const storedPayment = v.pipe(v.string(), v.parseJson(), paymentSchema);
+
 /** One payment as the payer keeps it. Amounts in Shannon, values in Wei. */
 export type Payment = v.InferOutput<typeof paymentSchema>;
 export type Attempt = Payment["attempts"][number];
 
 /** @returns null for what this version did not write */
 export function decodePayment(text: string): Payment | null {
-  try {
-    const parsed = v.safeParse(paymentSchema, JSON.parse(text));
-    return parsed.success ? parsed.output : null;
-  } catch {
-    return null;
-  }
+  const parsed = v.safeParse(storedPayment, text);
+  return parsed.success ? parsed.output : null;
 }
 
 export const encodePayment = (payment: Payment): string =>
