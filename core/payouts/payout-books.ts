@@ -155,13 +155,8 @@ export class PayoutBooks {
 
   /** @returns whether the login has everything now */
   async settleOwed(login: string): Promise<boolean> {
-    const { owed, finances, minerPrefix } = this.keys;
-    const [code] = await runScript(
-      this.#redis,
-      LEDGER_SCRIPTS["settle-owed"],
-      [owed, finances, `${minerPrefix}${login}`],
-      [login],
-    );
+    const keys = [this.keys.owed, this.keys.finances, this.keys.miner(login)];
+    const [code] = await runScript(this.#redis, LEDGER_SCRIPTS["settle-owed"], keys, [login]);
     return code !== CODES.gone;
   }
 

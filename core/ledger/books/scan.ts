@@ -25,8 +25,13 @@ async function* pages(redis: RedisPort, command: (cursor: string) => [string, ..
 
 /** Every key of a coin, once, sorted. */
 export async function bookKeys(redis: RedisPort, coin: string): Promise<string[]> {
+  return await keysBehind(redis, ledgerKeys(coin).prefix);
+}
+
+/** Every key that begins with a prefix, once, sorted. */
+export async function keysBehind(redis: RedisPort, prefix: string): Promise<string[]> {
   const keys = new Set<string>();
-  const match = `${ledgerKeys(coin).prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+  const match = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
   for await (const page of pages(redis, (cursor) => ["SCAN", cursor, "MATCH", match, "COUNT", String(PAGE)]))
     for (const key of page) keys.add(key);
   return [...keys].toSorted();

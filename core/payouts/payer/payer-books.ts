@@ -1,5 +1,5 @@
 import { payoutThresholdOf } from "../../accounts/settings-books.ts";
-import { bookMap, textList } from "../../ledger/books/scan.ts";
+import { bookMap, keysBehind, textList } from "../../ledger/books/scan.ts";
 import { ledgerKeys, type LedgerKeys } from "../../ledger/contract/keys.ts";
 import { RedisReplyError, type RedisPort } from "../../ledger/contract/redis-port.ts";
 import { LEDGER_SCRIPTS } from "../../ledger/contract/scripts/embedded.ts";
@@ -172,17 +172,9 @@ export class PayerBooks {
   }
 
   async #logins(): Promise<string[]> {
-    const prefix = this.keys.minerPrefix;
-    const match = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
-    const logins = new Set<string>();
-    let cursor = "0";
-    do {
-      const reply = await this.#redis.command(["SCAN", cursor, "MATCH", match, "COUNT", "1000"]);
-      if (!Array.isArray(reply)) throw new RedisReplyError("a cursor and a list were expected");
-      cursor = String(reply[0]);
-      for (const key of textList(reply[1] ?? [])) logins.add(key.slice(prefix.length));
-    } while (cursor !== "0");
-    return [...logins].filter((login) => /^0x[0-9a-f]{40}$/.test(login)).toSorted();
+    const { minerPrefix } = this.keys;
+    const logins = (await keysBehind(this.#redis, minerPrefix)).map((key) => key.slice(minerPrefix.length));
+    return logins.filter((login) => /^0x[0-9a-f]{40}$/.test(login));
   }
 }
 
