@@ -214,7 +214,7 @@ export class Payer {
     const waits = payments.some(({ stage, nonce }) => stage === "debited" || (stage === "planned" && nonce === null));
     if (!stuck || waits || store.hasNonce(next) || counts.some((count) => count !== next)) return;
     const { account, gas } = deps.settings;
-    await advance(context, store.insert(filler(account, gas, next, deps.nowMs())));
+    await advance(context, store.insert(filler(account, gas, deps.nowMs())));
   }
 }
 

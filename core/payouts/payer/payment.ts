@@ -71,8 +71,6 @@ const paymentSchema = v.object({
   /** Nonces that somebody else's transaction took for good, and by which. */
   lost: v.array(v.object({ nonce: v.number(), hash })),
   bornMs: v.number(),
-  /** Height of the chain before which nothing of it can be. */
-  bornHeight: v.number(),
   /** When the last attempt was first offered to a node. */
   sentMs: v.nullable(v.number()),
   /** Where the chain has its nonce. */

@@ -2,7 +2,7 @@ import type { Payee } from "./payer-books.ts";
 import type { WaitingPayment } from "./payer-status.ts";
 import { advance, type RunContext } from "./payment-steps.ts";
 import { IN_FLIGHT } from "./payment.ts";
-import { draftPayment, judgePayee, type PlanFacts } from "./planning.ts";
+import { draftPayment, isBelow, judgePayee, type PlanFacts } from "./planning.ts";
 
 /** What a run of planning has to say. */
 export interface PlanReport {
@@ -72,8 +72,7 @@ async function pay(context: RunContext, listed: Payee, progress: Progress): Prom
     if (progress.waiting.length < MOST_TOLD) progress.waiting.push(waitOf(payee, reason, nowMs()));
     return true;
   };
-  const own = listed.threshold ?? 0n;
-  if (listed.balance <= (own > settings.threshold ? own : settings.threshold)) return true;
+  if (isBelow(listed, settings)) return true;
   const open = store.unsettled();
   const flying = open.filter(({ stage }) => IN_FLIGHT.includes(stage));
   if (!settings.dryRun && flying.length >= settings.concurrentTx) return false;

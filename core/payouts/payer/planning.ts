@@ -25,12 +25,16 @@ export interface PlanFacts {
   readonly dayTotal: bigint;
 }
 
+/** Whether a balance has not passed the pool's threshold, and its login's own where that is higher. */
+export function isBelow({ balance, threshold: own }: Payee, { threshold }: PayerSettings): boolean {
+  return balance <= (own !== null && own > threshold ? own : threshold);
+}
+
 /** Whether a login is to be paid now, from what is known without asking a node. */
 export function judgePayee(payee: Payee, known: PaidLogin, facts: PlanFacts): PayeeVerdict {
   const { settings, blacklist, busy, runTotal, dayTotal } = facts;
   const { login, balance, gone } = payee;
-  const own = payee.threshold ?? 0n;
-  if (balance <= (own > settings.threshold ? own : settings.threshold)) return { kind: "below" };
+  if (isBelow(payee, settings)) return { kind: "below" };
   if (login === settings.account) return waits("it is the paying account itself");
   if (blacklist.has(login)) return waits("it is blacklisted");
   if (known.held !== null) return waits(known.held);
@@ -57,6 +61,18 @@ export type Drafted =
 
 const refused = (reason: string, wallet = false): Drafted => ({ kind: "refused", reason, wallet });
 
+/** What every row begins with: no nonce, and nothing signed, sent or seen. */
+const BEGUN = {
+  nonce: null,
+  attempts: [],
+  lost: [],
+  sentMs: null,
+  place: null,
+  settled: false,
+  cancel: false,
+  waits: null,
+} satisfies Partial<NewPayment>;
+
 /** Works out what is sent: what gas it takes, who pays that, and whether the wallet has it beside all that is under way. */
 export async function draftPayment(
   view: ChainView,
@@ -80,24 +96,17 @@ export async function draftPayment(
   const charged = settings.gasFrom === "miner" ? gas * price : 0n;
   const valueWei = amountWei - charged;
   if (valueWei <= 0n) return refused("the gas costs more than the payment");
+  const { login, balance: amount, gone: least } = payee;
   const draft: NewPayment = {
+    ...BEGUN,
     kind: "payment",
-    login: payee.login,
-    amount: payee.balance,
+    login,
+    amount,
     valueWei,
     gasLimit: gas,
     stage: "planned",
-    least: payee.gone,
-    nonce: null,
-    attempts: [],
-    lost: [],
+    least,
     bornMs: nowMs,
-    bornHeight: Math.min(...view.well.map(({ head }) => head)),
-    sentMs: null,
-    place: null,
-    settled: false,
-    cancel: false,
-    waits: null,
     sinceMs: nowMs,
   };
   const needed = flying + valueWei + gas * price;
@@ -132,8 +141,9 @@ export function foreignNonces(from: number, count: number, isOurs: (nonce: numbe
 }
 
 /** A row that closes a gap: a nonce that nobody has, below some that are signed. */
-export function filler(account: string, gas: bigint, bornHeight: number, nowMs: number): NewPayment {
+export function filler(account: string, gas: bigint, nowMs: number): NewPayment {
   return {
+    ...BEGUN,
     kind: "filler",
     login: account,
     amount: 0n,
@@ -141,16 +151,7 @@ export function filler(account: string, gas: bigint, bornHeight: number, nowMs: 
     gasLimit: gas,
     stage: "debited",
     least: 0n,
-    nonce: null,
-    attempts: [],
-    lost: [],
     bornMs: nowMs,
-    bornHeight,
-    sentMs: null,
-    place: null,
-    settled: false,
-    cancel: false,
-    waits: null,
     sinceMs: nowMs,
   };
 }

@@ -28,7 +28,6 @@ const payment = (over: Partial<Payment>): Payment => ({
   attempts: [ATTEMPT],
   lost: [],
   bornMs: 0,
-  bornHeight: 0,
   sentMs: 9_500,
   place: null,
   settled: false,
