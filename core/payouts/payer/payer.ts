@@ -184,7 +184,7 @@ export class Payer {
     if (first === null || counts.length === 0 || new Set(counts).size > 1) return;
     const [count = 0] = counts;
     const from = Math.max(Number(first), count - 1_000);
-    draft.foreign = foreignNonces(from, count, (nonce) => this.store.hasNonce(nonce));
+    draft.foreign = foreignNonces(from, count, this.store.nonces(from));
   }
 
   /** @returns the height up to which the chain is as it was at the last run; -1 where nothing is known */

@@ -142,11 +142,16 @@ export class PaymentStore {
     return row === undefined ? null : decodePayment(String(row["body"]));
   }
 
-  /** The lowest nonce from `from` on that no payment has. */
-  freeNonce(from: number): number {
-    const held = new Set(
+  /** Nonces from `from` on that payments have. */
+  nonces(from: number): ReadonlySet<number> {
+    return new Set(
       this.#sql.exec("SELECT nonce FROM payment WHERE nonce >= ?", from).map(({ nonce }) => Number(nonce)),
     );
+  }
+
+  /** The lowest nonce from `from` on that no payment has. */
+  freeNonce(from: number): number {
+    const held = this.nonces(from);
     let nonce = from;
     while (held.has(nonce)) nonce += 1;
     return nonce;

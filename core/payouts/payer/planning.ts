@@ -134,9 +134,9 @@ async function gasFor(
 }
 
 /** Transactions of the account that the payer did not make. @returns nonces from `from` on that the chain has and no payment */
-export function foreignNonces(from: number, count: number, isOurs: (nonce: number) => boolean): number[] {
+export function foreignNonces(from: number, count: number, ours: ReadonlySet<number>): number[] {
   const foreign: number[] = [];
-  for (let nonce = from; nonce < count && foreign.length < 1_000; nonce += 1) if (!isOurs(nonce)) foreign.push(nonce);
+  for (let nonce = from; nonce < count; nonce += 1) if (!ours.has(nonce)) foreign.push(nonce);
   return foreign;
 }
 
