@@ -79,8 +79,7 @@ async function resolve(payer: Payer, id: number, as: "paid" | "unpaid"): Promise
 
 async function unlock({ store }: Payer, books: PayerBooks): Promise<PayoutOutcome> {
   if (store.fact("paused") === null) return not("pause payments first");
-  const { payments } = store.open();
-  const open = payments.filter(({ settled }) => !settled).length;
+  const open = store.unsettled().filter(({ settled }) => !settled).length;
   if (open > 0) return not(`${open} payment(s) are under way`);
   const holder = await books.releaseLock();
   return holder === null ? done("payments:lock is free") : not(`payments:lock is held by ${holder}`);

@@ -157,11 +157,10 @@ export class Payer {
 
   /** An account that is no longer the configured one gives the lock back once nothing of it is open. */
   async #drain(): Promise<string | null> {
-    const { payments } = this.store.open();
-    for (const payment of payments)
+    const open = this.store.unsettled();
+    for (const payment of open)
       if (payment.attempts.length === 0 && !payment.cancel) this.store.save({ ...payment, cancel: true });
-    if (payments.every(({ stage, settled }) => settled || stage === "dropped")) return await this.#books.releaseLock();
-    return await this.#books.takeLock();
+    return open.every(({ settled }) => settled) ? await this.#books.releaseLock() : await this.#books.takeLock();
   }
 
   async #follow(context: RunContext, draft: Draft): Promise<void> {
@@ -207,11 +206,11 @@ export class Payer {
   async #fillGap(context: RunContext): Promise<void> {
     const { store } = this;
     const deps = this.#deps;
-    const { payments } = store.open();
+    const open = store.unsettled();
     const counts = context.view.well.map(({ count }) => count);
     const next = Math.max(...counts);
-    const stuck = payments.some(({ nonce, place }) => nonce !== null && nonce > next && place === null);
-    const waits = payments.some(({ stage, nonce }) => stage === "debited" || (stage === "planned" && nonce === null));
+    const stuck = open.some(({ nonce, place }) => nonce !== null && nonce > next && place === null);
+    const waits = open.some(({ stage, nonce }) => stage === "debited" || (stage === "planned" && nonce === null));
     if (!stuck || waits || store.hasNonce(next) || counts.some((count) => count !== next)) return;
     const { account, gas } = deps.settings;
     await advance(context, store.insert(filler(account, gas, deps.nowMs())));

@@ -1,7 +1,7 @@
 import type { PayerBooks } from "./payer-books.ts";
 import type { PayerSettings } from "./payer-deps.ts";
 import type { PaymentStore } from "./payment-store.ts";
-import { judgePayee, type PlanFacts } from "./planning.ts";
+import { busyLogins, judgePayee, type PlanFacts } from "./planning.ts";
 
 /** What would be paid to a login now, or why it is not. */
 export interface PlannedPayment {
@@ -21,11 +21,10 @@ export async function previewPlan(
   nowMs: number,
 ): Promise<PlannedPayment[]> {
   const blacklist = await books.blacklist();
-  const { payments } = store.open();
   const facts: PlanFacts = {
     settings,
     blacklist,
-    busy: new Set(payments.filter(({ settled }) => !settled).map(({ login }) => login)),
+    busy: busyLogins(store.unsettled()),
     runTotal: 0n,
     dayTotal: store.dayTotal(nowMs),
   };

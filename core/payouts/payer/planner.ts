@@ -2,7 +2,7 @@ import type { Payee } from "./payer-books.ts";
 import type { WaitingPayment } from "./payer-status.ts";
 import { advance, type RunContext } from "./payment-steps.ts";
 import { IN_FLIGHT } from "./payment.ts";
-import { draftPayment, isBelow, judgePayee, type PlanFacts } from "./planning.ts";
+import { busyLogins, draftPayment, isBelow, judgePayee, type PlanFacts } from "./planning.ts";
 
 /** What a run of planning has to say. */
 export interface PlanReport {
@@ -81,7 +81,7 @@ async function pay(context: RunContext, listed: Payee, progress: Progress): Prom
   const facts: PlanFacts = {
     settings,
     blacklist,
-    busy: new Set(open.filter(({ settled }) => !settled).map(({ login }) => login)),
+    busy: busyLogins(open),
     runTotal: store.run()?.total ?? 0n,
     dayTotal: store.dayTotal(nowMs()),
   };

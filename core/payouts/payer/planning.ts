@@ -25,6 +25,10 @@ export interface PlanFacts {
   readonly dayTotal: bigint;
 }
 
+/** Logins with a payment that is under way. @param open as `PaymentStore.unsettled` gives them: of some the ledger says paid */
+export const busyLogins = (open: readonly Payment[]): ReadonlySet<string> =>
+  new Set(open.filter(({ settled }) => !settled).map(({ login }) => login));
+
 /** Whether a balance has not passed the pool's threshold, and its login's own where that is higher. */
 export function isBelow({ balance, threshold: own }: Payee, { threshold }: PayerSettings): boolean {
   return balance <= (own !== null && own > threshold ? own : threshold);
