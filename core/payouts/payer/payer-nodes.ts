@@ -27,6 +27,8 @@ export interface ChainView {
   readonly well: readonly WellNode[];
   /** Whether every configured node is among them. */
   readonly all: boolean;
+  /** Their block at the confirmed height, by the lowest of their heads; null where the only one does not give it, or there is none. */
+  readonly confirmed: { readonly height: number; readonly hash: string } | null;
   /** What is wrong with nodes, one line each. */
   readonly problems: readonly string[];
 }
@@ -49,9 +51,14 @@ export async function viewChain(nodes: readonly PayerNode[], terms: ViewTerms): 
   for (const { node, status } of asked)
     if (typeof status === "string") problems.push(`node ${node.name}: ${status}`);
     else well.push(status);
-  const split = await disagreement(well, terms.confirmations);
-  if (split !== null) return { well: [], all: false, problems: [...problems, split] };
-  return { well, all: well.length === nodes.length, problems };
+  if (well.length === 0) return { well, all: false, confirmed: null, problems };
+  const height = Math.max(0, Math.min(...well.map(({ head }) => head)) - terms.confirmations);
+  const hashes = await Promise.all(well.map(async ({ node }) => await blockHash(node, height)));
+  const split = disagreement(well, height, hashes);
+  if (split !== null) return { well: [], all: false, confirmed: null, problems: [...problems, split] };
+  const [hash = null] = hashes;
+  const confirmed = hash === null ? null : { height, hash };
+  return { well, all: well.length === nodes.length, confirmed, problems };
 }
 
 /** @returns why the node cannot be believed */
@@ -99,10 +106,8 @@ async function statusOf(node: PayerNode, terms: ViewTerms): Promise<WellNode | s
 }
 
 /** Nodes must have the same genesis and the same block at the confirmed height. @returns null where they do */
-async function disagreement(well: readonly WellNode[], confirmations: number): Promise<string | null> {
+function disagreement(well: readonly WellNode[], height: number, hashes: readonly (string | null)[]): string | null {
   if (well.length < 2) return null;
-  const height = Math.max(0, Math.min(...well.map(({ head }) => head)) - confirmations);
-  const hashes = await Promise.all(well.map(async ({ node }) => await blockHash(node, height)));
   const known = new Set(hashes);
   if (known.size === 1 && !known.has(null) && new Set(well.map(({ genesis }) => genesis)).size === 1) return null;
   const said = well.map(({ node }, at) => `${node.name} ${hashes[at] ?? "nothing"}`).join(", ");

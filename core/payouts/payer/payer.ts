@@ -177,7 +177,7 @@ export class Payer {
       }
       await advance(context, payment);
     }
-    await this.#setAnchor(view);
+    if (view.confirmed !== null) this.store.setFact("anchor", `${view.confirmed.height}:${view.confirmed.hash}`);
     const first = this.store.fact("first_nonce");
     const counts = view.well.map(({ count }) => count);
     if (first === null || counts.length === 0 || new Set(counts).size > 1) return;
@@ -192,14 +192,6 @@ export class Payer {
     if (hash === undefined || well.length === 0) return -1;
     const hashes = await Promise.all(well.map(async ({ node }) => await blockHash(node, Number(height))));
     return hashes.every((found) => found === hash) ? Number(height) : -1;
-  }
-
-  async #setAnchor({ well }: ChainView): Promise<void> {
-    const [first] = well;
-    if (first === undefined) return;
-    const height = Math.max(0, Math.min(...well.map(({ head }) => head)) - this.#deps.settings.confirmations);
-    const hash = await blockHash(first.node, height);
-    if (hash !== null) this.store.setFact("anchor", `${height}:${hash}`);
   }
 
   /** A transaction that was not ours took a nonce and fell out again: what is signed above it would never be mined. */
