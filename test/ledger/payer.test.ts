@@ -132,6 +132,23 @@ describe("what the chain does to a payment", () => {
     expect(await wrong()).toEqual([]);
   });
 
+  test("such a reorganisation is found out also where a node cannot tell at first where a payment is now", async () => {
+    const { pool, wrong } = await newPool({ [A]: 700_000_000n });
+    pool.chain.mine(5);
+    await pool.settle();
+    const [node] = pool.nodes;
+    if (node !== undefined) node.slow = true;
+    pool.chain.reorganise(pool.chain.head - 3, "back", false);
+    await pool.run();
+    expect(pool.payer.status().paused).toBeNull();
+    expect(waits(pool)).toEqual(["node n0: no answer within 5000 ms"]);
+    if (node !== undefined) node.slow = false;
+    await pool.run();
+    expect(pool.payer.status().paused).toContain("a reorganisation deeper than payouts.confirmations");
+    expect(waits(pool)).toEqual([]);
+    expect(await wrong()).toEqual([]);
+  });
+
   test("another transaction with its nonce costs it the nonce when that is final on every node, and not before", async () => {
     const { pool, wrong } = await newPool({ [A]: 700_000_000n });
     await pool.run();

@@ -169,15 +169,19 @@ export class Payer {
     const still = await this.#anchored(view);
     const head = Math.min(...view.well.map((node) => node.head), Number.MAX_SAFE_INTEGER);
     let finished = 0;
+    let seen = true;
     for (const payment of payments.toSorted(byNonce)) {
       // A block at the confirmed height that is still there stands on everything older.
       if (payment.stage === "settled" && payment.place !== null && payment.place.height <= still) {
         const deep = head - payment.place.height >= this.#deps.settings.finalDepth;
         if (!deep || (finished += 1) > FINISHED_A_RUN) continue;
       }
-      await advance(context, payment);
+      const { stage, waits } = await advance(context, payment);
+      // Of one that settled the nodes could not tell: with an anchor above it nobody would look again.
+      if (stage === "settled" && waits !== null) seen = false;
     }
-    if (view.confirmed !== null) this.store.setFact("anchor", `${view.confirmed.height}:${view.confirmed.hash}`);
+    if (seen && view.confirmed !== null)
+      this.store.setFact("anchor", `${view.confirmed.height}:${view.confirmed.hash}`);
     const first = this.store.fact("first_nonce");
     const counts = view.well.map(({ count }) => count);
     if (first === null || counts.length === 0 || new Set(counts).size > 1) return;

@@ -212,6 +212,8 @@ export class SimNode {
   denies = false;
   /** It says that every nonce is used. */
   invents = false;
+  /** Blocks with their transactions take it too long. */
+  slow = false;
   peers = 8;
   gasPrice = 1_000_000_000n;
   /** States older than this many blocks are forgotten, as geth does; null: an archive. */
@@ -278,6 +280,7 @@ export class SimNode {
       case "eth_getTransactionCount":
         return this.#count(String(first), String(second));
       case "eth_getBlockByNumber":
+        if (this.slow && second === true) return nodeFailure("timeout", "no answer within 5000 ms");
         return ok(this.#block(first === "latest" ? this.#head : Number(first), second === true));
       case "eth_getTransactionByHash":
         return ok(this.#transaction(String(first)));
