@@ -10,6 +10,8 @@ interface ObjectBinding {
 export interface TomlEnvironment {
   readonly name: string;
   readonly bindings: readonly ObjectBinding[];
+  /** Bindings of KV namespaces. The environment's are its own: its first deployment makes them. */
+  readonly namespaces: readonly string[];
 }
 
 /** Every string of JSON is a basic string of TOML too, but for DEL. */
@@ -40,11 +42,13 @@ function tableLines(path: string, table: Readonly<Record<string, unknown>>): str
  */
 export function varsToml(settings: Readonly<Record<string, unknown>>, environment: TomlEnvironment | null): string {
   const top = environment === null ? "" : `env.${key(environment.name)}.`;
-  const bindings = (environment?.bindings ?? []).flatMap((binding) => [
+  const { bindings = [], namespaces = [] } = environment ?? {};
+  const objects = bindings.flatMap((binding) => [
     `[[${top}durable_objects.bindings]]`,
     `name = ${text(binding.name)}`,
     `class_name = ${text(binding.class_name)}`,
     "",
   ]);
-  return `${[...tableLines(`${top}vars`, settings), ...bindings].join("\n").trimEnd()}\n`;
+  const kept = namespaces.flatMap((binding) => [`[[${top}kv_namespaces]]`, `binding = ${text(binding)}`, ""]);
+  return `${[...tableLines(`${top}vars`, settings), ...kept, ...objects].join("\n").trimEnd()}\n`;
 }

@@ -14,7 +14,10 @@ Examples
   npm run -s import-config -- config.json --upstream main=https://geth.mypool.com > vars.toml
   npm run -s import-config -- config.json --env staging --chain classic --account 0x… --out staging.toml`;
 
-const objectsSchema = v.object({ bindings: v.array(v.object({ name: v.string(), class_name: v.string() })) });
+const bindingsSchema = v.object({
+  durable_objects: v.object({ bindings: v.array(v.object({ name: v.string(), class_name: v.string() })) }),
+  kv_namespaces: v.array(v.object({ binding: v.string() })),
+});
 
 interface Options {
   readonly env?: string;
@@ -37,11 +40,12 @@ function upstreamAddress(value: string, former: ReadonlyMap<string, string>): Re
 
 const addAccount = (value: string, former: readonly string[]): readonly string[] => [...former, value];
 
-/** An environment does not inherit bindings: without them the Worker would have no objects. */
+/** An environment does not inherit bindings: without them the Worker would have no objects, and cron no mark to wait for. */
 async function environmentOf(name: string): Promise<TomlEnvironment> {
   const { unstable_readConfig: readConfig } = await import("wrangler");
   const config = readConfig({ config: join(import.meta.dirname, "..", "..", "wrangler.toml") });
-  return { name, ...v.parse(objectsSchema, config.durable_objects) };
+  const { durable_objects: objects, kv_namespaces: namespaces } = v.parse(bindingsSchema, config);
+  return { name, bindings: objects.bindings, namespaces: namespaces.map(({ binding }) => binding) };
 }
 
 /** Two columns. */

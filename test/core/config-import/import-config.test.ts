@@ -78,8 +78,10 @@ describe.each(POOLS)("a config.json of %s", (pool) => {
     (env) => {
       const { settings } = imported(sampleOf(pool), { chain: chainOf(pool) });
       const bindings = [{ name: "PAYER", class_name: "Payer" }];
-      const read = readBack(varsToml(settings, env === undefined ? null : { name: env, bindings }), env);
+      const environment = env === undefined ? null : { name: env, bindings, namespaces: ["MARKS"] };
+      const read = readBack(varsToml(settings, environment), env);
       expect(read.durable_objects.bindings).toEqual(env === undefined ? [] : bindings);
+      expect(read.kv_namespaces).toEqual(env === undefined ? [] : [{ binding: "MARKS" }]);
       const config = parseConfig({ ...read.vars, ...KEY });
       expect(config.coin).toBe(pool === "open-ethereum-pool" ? "eth" : "etc");
       expect(config.chain.name).toBe(pool === "open-etc-pool" ? "mordor" : "classic");
@@ -250,6 +252,7 @@ describe("the command", () => {
     expect(parseConfig({ ...read.vars, ...KEY }).name).toBe("pool-1");
     const own = readWranglerConfig({ config: join(import.meta.dirname, "../../../wrangler.toml") });
     expect(read.durable_objects).toEqual(own.durable_objects);
+    expect(read.kv_namespaces).toEqual([{ binding: "POOL_MARKS" }]);
     expect(printed.stderr).toContain("npx wrangler secret put PAYOUT_PRIVATE_KEY --env staging");
     expect(printed.stderr + printed.stdout).not.toMatch(/redis-pass-7Qx|relic-key-9Zw/);
     expect(await runProgram(...args, "--out", out)).toMatchObject({ code: 0, stdout: "" });
