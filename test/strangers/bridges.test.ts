@@ -13,8 +13,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { startMiner } from "../../devnet/miner/miner.ts";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
-import { freePort } from "./support/go-ethereum-node.ts";
-import { buildWebsocat, onPath, pythonWith } from "./support/programs.ts";
+import { buildWebsocat, freePort, onPath, pythonWith } from "./support/programs.ts";
 
 const TOKEN = "books-of-this-test-only";
 const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";

@@ -1,7 +1,5 @@
 /** The program `geth` itself, 1.10.26, started by its flags: what it hands out is mined on, also after its kill -9. A block would take minutes: its lowest difficulty is 131,072. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { customChain } from "@edgepool/ethash-wasm/chain-spec";
@@ -9,53 +7,42 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { startBridge, type Bridge } from "../../bridge/src/index.ts";
 import { startMiner, type Miner } from "../../devnet/miner/miner.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
-import { freePort } from "./support/go-ethereum-node.ts";
-import { installGeth, run } from "./support/programs.ts";
+import { chainConfig, Geth } from "./support/geth.ts";
+import { freePort } from "./support/programs.ts";
 
 const NOTIFY = "notify-of-this-test-only";
 const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 const CHAIN = { name: "stranger", epochLength: 30_000, chainId: 7331 };
 const PATIENCE = { timeout: 120_000, interval: 300 };
-const FORKS = ["homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg", "istanbul"];
 const GENESIS = {
-  config: { chainId: 7331, ...Object.fromEntries(FORKS.map((name) => [`${name}Block`, 0])), ethash: {} },
+  config: chainConfig(7331, { ethash: {} }),
   difficulty: "0x20000",
   gasLimit: "0x1c9c380",
   alloc: {},
 };
 
 let folder: string;
-let program: string;
-let geth: ChildProcess;
+let geth: Geth;
 let pool: PoolProcess;
 let bridge: Bridge;
 let miner: Miner;
-let flags: readonly string[];
-
-async function startGeth(): Promise<void> {
-  geth = spawn(program, flags, { stdio: "ignore" });
-  await once(geth, "spawn");
-}
+let startGeth: () => Promise<void>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "edgepool-geth-"));
-  program = await installGeth();
-  const [port, http, network, auth] = [await freePort(), await freePort(), await freePort(), await freePort()];
-  await writeFile(join(folder, "genesis.json"), JSON.stringify(GENESIS));
-  await run(program, ["--datadir", join(folder, "geth"), "init", join(folder, "genesis.json")], folder);
-  const said = [
-    `--datadir ${join(folder, "geth")} --networkid 7331 --nodiscover --maxpeers 0 --ipcdisable --syncmode full`,
-    `--http --http.addr 127.0.0.1 --http.port ${http} --http.api eth,net --port ${network} --authrpc.port ${auth} --cache 64`,
-    `--mine --miner.threads 0 --miner.etherbase ${LOGIN} --miner.notify http://127.0.0.1:${port}/notify/${NOTIFY}`,
-  ];
-  flags = said.join(" ").split(" ");
+  geth = await Geth.in(join(folder, "geth"));
+  await geth.init(GENESIS);
+  const port = await freePort();
+  const notify = `http://127.0.0.1:${port}/notify/${NOTIFY}`;
+  const mining = ["--mine", "--miner.threads", "0", "--miner.etherbase", LOGIN, "--miner.notify", notify];
+  startGeth = () => geth.start("eth,net", ["--networkid", "7331", ...mining]);
   pool = await startPool({
     port,
     stateDir: join(folder, "pool"),
     vars: {
       chain: CHAIN,
       difficulty: 100,
-      upstream: [{ name: "geth", url: `http://127.0.0.1:${http}`, timeout: "20s" }],
+      upstream: [{ name: "geth", url: geth.url, timeout: "20s" }],
     },
     secrets: { NOTIFY_TOKEN: NOTIFY },
   });
@@ -72,8 +59,7 @@ afterAll(async () => {
   await miner.close();
   await bridge.close();
   await pool.close();
-  geth.kill("SIGKILL");
-  if (geth.exitCode === null && geth.signalCode === null) await once(geth, "exit");
+  await geth.kill();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -91,8 +77,7 @@ it("is mined on, killed with kill -9, and mined on again", { timeout: 400_000 },
     onEvent: (event) => void (event.kind === "job" && headers.add(event.header)),
   });
   await expect.poll(() => miner.stats.accepted, PATIENCE).toBeGreaterThanOrEqual(3);
-  geth.kill("SIGKILL");
-  await once(geth, "exit");
+  await geth.kill();
   const old = headers.size;
   await startGeth();
   // It seals another header than before.

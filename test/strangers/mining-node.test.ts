@@ -14,8 +14,8 @@ import { startBridge } from "../../bridge/src/index.ts";
 import { startMiner } from "../../devnet/miner/miner.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
-import { freePort, GoEthereumNode } from "./support/go-ethereum-node.ts";
-import { buildGo } from "./support/programs.ts";
+import { GoEthereumNode } from "./support/go-ethereum-node.ts";
+import { buildGo, freePort } from "./support/programs.ts";
 
 const TOKEN = "books-of-this-test-only";
 const NOTIFY = "notify-of-this-test-only";

@@ -1,8 +1,5 @@
 /** Payments on go-ethereum's own node: a private chain of its, once with EIP-1559 and once without, to the Wei. Needs Go. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,12 +10,12 @@ import { runCommand } from "../../core/payouts/payer/payer-commands.ts";
 import type { PayerDeps } from "../../core/payouts/payer/payer-deps.ts";
 import { keySigner } from "../../core/payouts/payer/signer.ts";
 import { accountOf, signTransfer } from "../../core/payouts/payer/transaction.ts";
-import { createNodeRpc, type NodeRpc } from "../../core/work/node-rpc.ts";
-import { httpPost } from "../../durable-objects/platform/http-post.ts";
+import type { NodeRpc } from "../../core/work/node-rpc.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { loginAt } from "../support/payouts/unlocker-pool.ts";
-import { installGeth, run } from "./support/programs.ts";
+import { chainConfig, Geth } from "./support/geth.ts";
+import { installGeth } from "./support/programs.ts";
 
 const KEY = "42".repeat(32);
 const ACCOUNT = accountOf(KEY) ?? "";
@@ -34,8 +31,7 @@ const REFUSES = `0x${"c1".repeat(20)}`;
 const TAKES = `0x${"c2".repeat(20)}`;
 const LOGINS = Array.from({ length: 12 }, (_, n) => loginAt(0x1000 + n));
 
-let geth = "";
-beforeAll(async () => void (geth = await installGeth()), 600_000);
+beforeAll(installGeth, 600_000);
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -43,23 +39,9 @@ afterEach(async () => {
 });
 
 function genesis(london: boolean): object {
-  const forks = [
-    "homestead",
-    "eip150",
-    "eip155",
-    "eip158",
-    "byzantium",
-    "constantinople",
-    "petersburg",
-    "istanbul",
-    "berlin",
-  ];
+  const forks = { berlinBlock: 0, ...(london && { londonBlock: 0 }) };
   return {
-    config: {
-      chainId: CHAIN_ID,
-      ...Object.fromEntries([...forks, ...(london ? ["london"] : [])].map((name) => [`${name}Block`, 0])),
-      clique: { period: 1, epoch: 30_000 },
-    },
+    config: chainConfig(CHAIN_ID, { ...forks, clique: { period: 1, epoch: 30_000 } }),
     difficulty: "0x1",
     gasLimit: "0x7a1200",
     extraData: `0x${"00".repeat(32)}${SEALER.slice(2)}${"00".repeat(65)}`,
@@ -71,48 +53,20 @@ function genesis(london: boolean): object {
   };
 }
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
-}
-
 /** A chain of its own that makes a block a second. */
 async function startGeth(london: boolean): Promise<NodeRpc> {
   const folder = await mkdtemp(join(tmpdir(), "edgepool-geth-payments-"));
   closing.push(() => rm(folder, { recursive: true, force: true }));
-  await writeFile(join(folder, "genesis.json"), JSON.stringify(genesis(london)));
-  await writeFile(join(folder, "key"), SEALER_KEY);
-  await writeFile(join(folder, "password"), "x");
-  const data = ["--datadir", folder];
-  await run(geth, [...data, "init", join(folder, "genesis.json")], folder);
-  await run(geth, [...data, "account", "import", "--password", join(folder, "password"), join(folder, "key")], folder);
-  const [port, authPort] = [await freePort(), await freePort()];
-  const mining = ["--mine", "--miner.etherbase", SEALER, "--unlock", SEALER, "--password", join(folder, "password")];
-  const network = ["--networkid", String(CHAIN_ID), "--nodiscover", "--maxpeers", "0", "--ipcdisable", "--port", "0"];
-  const rpcFlags = [
-    "--http",
-    "--http.port",
-    String(port),
-    "--http.api",
-    "eth,net,web3",
-    "--authrpc.port",
-    String(authPort),
-  ];
-  const child: ChildProcess = spawn(geth, [...data, ...network, ...rpcFlags, ...mining, "--allow-insecure-unlock"], {
-    stdio: "ignore",
-  });
-  closing.push(async () => {
-    if (child.exitCode !== null) return;
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  });
-  const rpc = createNodeRpc(
-    { name: "geth", url: `http://127.0.0.1:${port}`, timeoutMs: 10_000, secretHeaders: {} },
-    httpPost,
-  );
+  const [key, password] = [join(folder, "key"), join(folder, "password")];
+  await writeFile(key, SEALER_KEY);
+  await writeFile(password, "x");
+  const geth = await Geth.in(join(folder, "geth"));
+  await geth.init(genesis(london));
+  await geth.run("account", "import", "--password", password, key);
+  const sealer = ["--miner.etherbase", SEALER, "--unlock", SEALER, "--password", password, "--allow-insecure-unlock"];
+  closing.push(() => geth.kill());
+  await geth.start("eth,net,web3", ["--networkid", String(CHAIN_ID), "--mine", ...sealer]);
+  const rpc = geth.rpc();
   for (let waited = 0; (await heightOf(rpc)) < 2; waited += 1) {
     if (waited > 300) throw new Error("geth makes no blocks");
     await sleep(200);

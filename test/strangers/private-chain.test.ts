@@ -3,9 +3,7 @@
  * module is built where it stands.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -15,21 +13,13 @@ import { replay, type ReplayedBlock } from "../../core/payouts/replay.ts";
 import { CLASSIC_REWARDS, rewardRulesOf, type RewardRules } from "../../core/payouts/reward-schedule.ts";
 import { createNodeRpc } from "../../core/work/node-rpc.ts";
 import { httpPost } from "../../durable-objects/platform/http-post.ts";
-import { buildGo } from "./support/programs.ts";
+import { buildGo, freePort, killed } from "./support/programs.ts";
 
 const BLOCKS = 1_500;
 
 let folder = "";
 let geth: ChildProcess | undefined;
 let chain = { etherbase: "", url: "" };
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
-}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "edgepool-geth-"));
@@ -49,10 +39,7 @@ beforeAll(async () => {
 }, 600_000);
 
 afterAll(async () => {
-  if (geth?.exitCode === null) {
-    geth.kill("SIGKILL");
-    await once(geth, "exit");
-  }
+  await killed(geth);
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
+import { freePort, killed } from "./programs.ts";
 
 /** What is asked of the node: `test/strangers/mining-node/main.go` says the rest. */
 export interface NodeSettings {
@@ -59,11 +58,7 @@ export class GoEthereumNode {
 
   /** SIGKILL: nothing is flushed. */
   async kill(): Promise<void> {
-    const child = this.#child;
-    this.#child = null;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGKILL");
-    await once(child, "exit");
+    await killed(this.#child);
   }
 
   async rpc(method: string, ...params: unknown[]): Promise<unknown> {
@@ -90,13 +85,4 @@ export class GoEthereumNode {
     const { enode } = (await other.rpc("admin_nodeInfo")) as { enode: string };
     await this.rpc("admin_addPeer", enode);
   }
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
 }
