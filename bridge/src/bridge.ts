@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { ShareCounter, type BridgeStats, type MinerStats } from "./bridge-stats.ts";
 import { KeptShares } from "./kept-shares.ts";
+import { KnownFile } from "./known-file.ts";
 import { MinerConnection, type MinerSurroundings } from "./miner-side/miner-connection.ts";
 import { leftSessions } from "./session/kept-session.ts";
 import { KnownSessions } from "./session/known-sessions.ts";
@@ -83,6 +84,8 @@ class RunningBridge implements Bridge {
   readonly #departed = new ShareCounter();
   #departedReconnects = 0;
   #kept: KeptShares | null = null;
+  readonly #known = new KnownSessions();
+  #knownFile: KnownFile | null = null;
   readonly #repeats: LogRepeats;
   readonly #drainMs: number;
   #connections = 0;
@@ -113,7 +116,7 @@ class RunningBridge implements Bridge {
     this.#around = {
       ...shared,
       repeats: this.#repeats,
-      known: new KnownSessions(),
+      known: this.#known,
       kept: () => this.#kept,
       dial: ({ rank, address }, login, miner, handlers) =>
         this.#client(rank).dial(address.stratumUrl(login), miner, handlers),
@@ -143,7 +146,7 @@ class RunningBridge implements Bridge {
     await this.#openKept();
   }
 
-  /** The file is named after a port, which no other bridge on this machine can have. */
+  /** The files are named after a port, which no other bridge on this machine can have. */
   async #openKept(): Promise<void> {
     const { stateDir = null } = this.#options;
     const [port = 0] = [...this.ports.stratum, ...this.ports.stratumTls, ...this.ports.getwork];
@@ -153,12 +156,19 @@ class RunningBridge implements Bridge {
       const { kept, left } = await KeptShares.open(path, this.#log);
       this.#kept = kept;
       if (left.size > 0) this.#log.info({ shares: left.size, file: path }, "shares were left on disk");
-      for (const session of leftSessions(left)) {
+      const sessions = leftSessions(left);
+      for (const session of sessions) {
         const delivery = new ShareDelivery(session, kept, this.#around, (finished) => this.#onDelivered(finished));
         this.#deliveries.add(delivery);
         delivery.start();
       }
       for (const [number, entry] of left) this.#forwarder.deliver(number, entry);
+      this.#knownFile = await KnownFile.open(
+        join(stateDir, `logins-${port}.jsonl`),
+        this.#log,
+        (entries) => this.#known.restore(entries, sessions),
+        () => this.#known.entries(),
+      );
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new BridgeOptionError("state", `--state: shares cannot be kept in ${stateDir}: ${reason}`);
@@ -193,6 +203,8 @@ class RunningBridge implements Bridge {
     await this.#drain();
     this.#failover.close();
     this.#forwarder.stop();
+    // Before its miners go: a session of theirs is known to be live.
+    await this.#knownFile?.close();
     for (const server of this.#servers) if (server instanceof HttpServer) server.closeAllConnections();
     for (const miner of [...this.#miners, ...this.#deliveries]) miner.close();
     for (const pool of this.#pools) pool.close();

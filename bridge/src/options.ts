@@ -103,7 +103,7 @@ export interface BridgeOptions {
   readonly proxy?: string | null;
   /** The first pool's BRIDGE_TOKEN: it then judges each miner by itself and not by the site's address. No other pool is shown it. */
   readonly token?: string;
-  /** Folder of the bridge's own, for shares that no pool has answered; null and absent: none, and miners wait for the pool's answer. */
+  /** Folder of the bridge's own, for shares that no pool has answered and logins that pools have granted; null and absent: none, and miners wait for the pool's answer. */
   readonly stateDir?: string | null;
   /** Miners at one time; more are refused. */
   readonly maxMiners?: number;

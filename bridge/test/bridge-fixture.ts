@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach } from "vitest";
 import { DIALECTS } from "../../core/stratum/dialects.ts";
 import type { DialectName } from "../../core/stratum/messages.ts";
@@ -40,8 +43,15 @@ afterEach(async () => {
 });
 
 /** Runs when the test has ended, before what was begun earlier ends. */
-export function atEnd(cleanup: () => Promise<void> | void): void {
+function atEnd(cleanup: () => Promise<void> | void): void {
   cleanups.push(cleanup);
+}
+
+/** An empty folder that ends with the test. */
+export async function newFolder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), "edgepool-kept-"));
+  atEnd(() => rm(path, { recursive: true, force: true }));
+  return path;
 }
 
 /** A bridge on a free port that ends with the test. */

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -14,9 +13,9 @@ import {
   ADDRESS,
   LOGIN,
   answer,
-  atEnd,
   bridgeTo,
   minerOf,
+  newFolder,
   poolThat,
   requestOf,
   share,
@@ -31,12 +30,6 @@ const CLI = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
 const YES = '{"id":41,"jsonrpc":"2.0","result":true}';
 const job = (header: string): string =>
   `${JSON.stringify({ id: 0, jsonrpc: "2.0", result: [header, "0x5", "0x7"] })}\n`;
-
-async function newFolder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), "edgepool-kept-"));
-  atEnd(() => rm(path, { recursive: true, force: true }));
-  return path;
-}
 
 /** Answers logins, pushes a job after each, and keeps silent about shares. */
 const silentAboutShares = (line: string, connection: PoolConnection): void => {

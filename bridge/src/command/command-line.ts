@@ -134,7 +134,11 @@ function describe({ name, version }: Program): Command {
       ).env("EDGEPOOL_BRIDGE_TOKEN"),
     )
     .option("--max-miners <n>", "miners at one time; silent connections make way for miners", positiveInteger, 4096)
-    .option("--state <folder>", "where shares are kept that no pool has answered yet", stateFolder(process.env))
+    .option(
+      "--state <folder>",
+      "where shares are kept that no pool has answered yet, and the logins that pools have granted",
+      stateFolder(process.env),
+    )
     .option(
       "--no-state",
       "keep nothing on disk: a miner waits for the pool's own answer, and gives up when it stays out",

@@ -58,7 +58,7 @@ export class MinerConnection implements UplinkOwner {
     this.#session = new ResumableSession({
       takeClaim: (claim) => around.claims.take(claim),
       resume: (request) => around.known.resume(request, this.host),
-      granted: (request, state) => around.known.granted(request, state),
+      granted: (request, state) => around.known.granted(request, state, this.host),
     });
     this.#uplink = new SessionUplink(this.#session, around, this);
     this.#writer = new MinerWriter(socket, around.timings.jobGapMs, () => this.#drop("does not read what it is sent"));

@@ -40,20 +40,34 @@ export function leftSessions(left: ReadonlyMap<number, JsonObject>): readonly Le
   for (const [kept, { session, line, extranonce }] of left) {
     if (!isObject(session)) continue;
     const key = JSON.stringify(session);
-    const known = sessions.get(key) ?? { state: stateOf(session), shares: [] };
+    const known = sessions.get(key) ?? { state: sessionOf(session), shares: [] };
     sessions.set(key, known);
     known.shares.push({ line: textOf(line), extranonce: textOrNull(extranonce), kept });
   }
   return [...sessions.values()];
 }
 
-function stateOf({ logins, nonces }: JsonObject): SessionState {
+/** A session's logins with what a pool answered to each, and its nonces, for {@link sessionOf}. @param host of the miner that alone may go on with it */
+export function keptLogins(state: SessionState, host: string | null): JsonObject {
+  const grants = state.grants;
+  return {
+    host,
+    logins: grants.map(({ request }) => request.body),
+    answers: grants.map(({ answer }) => answer),
+    nonces: state.nonces.settings,
+  };
+}
+
+/** The session of what was put on disk; where no answers are, it can be said again but not answered for. */
+export function sessionOf({ logins, answers, nonces }: JsonObject): SessionState {
   const state = new SessionState(isObject(nonces) ? nonceSettings(nonces) : null);
-  for (const body of elementsOf(logins)) {
+  const said = elementsOf(answers);
+  for (const [index, body] of elementsOf(logins).entries()) {
     const parsed = parseMinerLine(JSON.stringify(body));
     if (parsed?.kind !== "login") continue;
     state.login = parsed.login ?? state.login;
-    state.grant(parsed.request, {});
+    const answer = said[index];
+    state.restore({ request: parsed.request, answer: isObject(answer) ? answer : {} });
   }
   return state;
 }

@@ -3,6 +3,7 @@ import type { Login, MinerRequest } from "../miner-side/miner-line.ts";
 import { NonceRange, type NonceSettings } from "./nonce-range.ts";
 import { ToldWork } from "./told-work.ts";
 
+/** A login, and what the pool said to it. */
 interface GrantedLogin {
   readonly request: MinerRequest;
   readonly answer: JsonObject;
@@ -38,6 +39,16 @@ export class SessionState {
     this.nonces.learnLogin(request, answer);
   }
 
+  /** All logins that were granted to the miner, on earlier connections too. */
+  get grants(): readonly GrantedLogin[] {
+    return [...new Map([...this.#earlier, ...this.#granted]).values()];
+  }
+
+  /** A login that was granted before; its nonces are known. */
+  restore(granted: GrantedLogin): void {
+    this.#granted.set(keyOf(granted.request), granted);
+  }
+
   /** What the pool would say to this login, as it granted the very same one; null where it did not. */
   answerTo(request: MinerRequest): JsonObject | null {
     const granted = this.#granted.get(keyOf(request)) ?? this.#earlier.get(keyOf(request));
@@ -60,7 +71,7 @@ export class SessionState {
   /** The same session for another connection of the miner, which has said nothing yet. */
   forNextConnection(): SessionState {
     const next = new SessionState(this.nonces.settings, this.work.copy());
-    for (const [key, granted] of [...this.#earlier, ...this.#granted]) next.#earlier.set(key, granted);
+    for (const granted of this.grants) next.#earlier.set(keyOf(granted.request), granted);
     next.login = this.login;
     return next;
   }
