@@ -18,8 +18,6 @@ import { closeSocket, readHandover } from "./platform/session-handover.ts";
 import type { GetworkRequest, MinerSessionRpc } from "./rpc.ts";
 import { atHome } from "./platform/at-home.ts";
 
-const encoder = new TextEncoder();
-
 /** Every connection of one login (`idFromName(login)`). What is decided is decided in `core/session`. */
 export class MinerSession extends DurableObject<Env> implements MinerSessionRpc {
   readonly #sessions: LoginSessions;
@@ -61,8 +59,8 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
   }
 
   override async webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    const chunk = typeof message === "string" ? encoder.encode(message) : new Uint8Array(message);
-    await this.#sessions.connection(ws)?.receive(chunk);
+    const frame = typeof message === "string" ? message : new Uint8Array(message);
+    await this.#sessions.connection(ws)?.receive(frame);
   }
 
   override async webSocketClose(ws: WebSocket, code: number, reason: string): Promise<void> {

@@ -14,8 +14,6 @@ import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
 import { atHome } from "../durable-objects/platform/at-home.ts";
 
-const encoder = new TextEncoder();
-
 /** Of strangers; a log line for each and isolate. */
 const renamedWorkers = new RenamedWorkers();
 
@@ -58,7 +56,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
       async connect(owner, so) {
         const ws = await connectSession(env, { owner, ip, worker, ...so }, server);
         session = ws;
-        return (bytes) => passOn(ws, bytes);
+        return (frame) => passOn(ws, frame);
       },
     },
     server,
@@ -66,7 +64,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
     crypto.randomUUID(),
   );
   server.addEventListener("message", ({ data }) => {
-    void login.receive(typeof data === "string" ? encoder.encode(data) : new Uint8Array(data));
+    void login.receive(typeof data === "string" ? data : new Uint8Array(data));
   });
   const gone = (code: number, reason: string) => {
     closeSocket(server, code, reason);

@@ -23,6 +23,8 @@ export interface ConnectionRecord {
   readonly heardAtMs: number;
   /** Bytes of a line whose end has not come yet. */
   readonly partial: Uint8Array;
+  /** Its last frame was binary, and so is what it is sent. Left out by objects of an older version. */
+  readonly binary?: boolean | undefined;
   readonly state: SessionState;
   /** Submits that are not in the login's history yet. Left out by objects of an older version. */
   readonly tally?: Tally | null | undefined;
@@ -97,6 +99,7 @@ const schema = v.object({
   openedAtMs: v.number(),
   heardAtMs: v.number(),
   partial: v.instance(Uint8Array),
+  binary: v.optional(v.boolean()),
   state: stateSchema,
   unreported: v.optional(v.object({ valid: count, reportAt: count, reportedAtMs: count })),
   tally: v.optional(v.nullable(tallySchema)),

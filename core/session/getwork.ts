@@ -3,6 +3,7 @@ import { parseLine } from "../stratum/json-rpc.ts";
 import { DIALECTS } from "../stratum/dialects.ts";
 import type { GuardEvent } from "../policy/guard.ts";
 import { handle, loggedInSession } from "../stratum/handle.ts";
+import { frameText } from "../stratum/line-splitter.ts";
 import type { RejectReason } from "../stratum/rejections.ts";
 import type { SessionContext, SessionState } from "../stratum/session.ts";
 import { newRecord } from "./connection-record.ts";
@@ -48,10 +49,10 @@ export async function answerPost(post: GetworkPost, host: ConnectionHost, places
   const record = { ...fresh, state: { ...loggedInSession(fresh.state, "ethProxy", login), ...places.of(post) } };
   return await new Promise((resolve) => {
     const peer: Peer = {
-      send: (text) => {
+      send: (line) => {
         // Before the rig can come back.
         places.keep(post, connection.state);
-        resolve(text.trimEnd());
+        resolve(frameText(line).trimEnd());
       },
       // Most often after the answer. Without one the pool has failed inside, and the miner is to come back.
       close: () => resolve(refusePost(body, "notReady")),

@@ -6,6 +6,7 @@ import type { NamedWorker } from "../policy/login.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ShareVerdict } from "../shares/share.ts";
 import { extranonceHex, extranonceValue, sessionName } from "../stratum/extranonce.ts";
+import type { Frame } from "../stratum/line-splitter.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
 import type { Verdict } from "../history/definitions.ts";
 import type { WorkSnapshot } from "../work/job.ts";
@@ -113,8 +114,8 @@ export class InBandLogin implements ConnectionHost {
   }
 
   /** One frame. Never rejects. */
-  async receive(chunk: Uint8Array): Promise<void> {
-    await this.#connection.receive(chunk);
+  async receive(frame: Frame): Promise<void> {
+    await this.#connection.receive(frame);
   }
 
   /** The peer has gone. */
@@ -183,7 +184,7 @@ export class InBandLogin implements ConnectionHost {
     await task;
   }
 
-  async splice(owner: string, bytes: Uint8Array): Promise<Onward | null> {
+  async splice(owner: string, frame: Frame): Promise<Onward | null> {
     this.#cancelDeadline();
     const { state } = this.#connection;
     // Whether a session that was resumed may have its extranonce under this login, its object knows.
@@ -197,7 +198,7 @@ export class InBandLogin implements ConnectionHost {
     const { id, dialect, extranonce, canMove } = state;
     const begun = dialect === null ? null : { id, dialect, extranonce, canMove };
     const onward = await this.#goOn(owner, { begun, record: null });
-    onward(bytes);
+    onward(frame);
     return onward;
   }
 

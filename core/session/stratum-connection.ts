@@ -8,7 +8,7 @@ import { type DifficultyClass, shareWorth } from "../shares/difficulty-classes.t
 import { countedAs, type ShareVerdict } from "../shares/share.ts";
 import { awaitsFirstJob } from "../stratum/give-job.ts";
 import { handle } from "../stratum/handle.ts";
-import { afterLines, joinBytes, splitLines } from "../stratum/line-splitter.ts";
+import { afterLines, type Frame, frameBytes, frameText, joinBytes, splitLines } from "../stratum/line-splitter.ts";
 import { loginOf } from "../stratum/messages.ts";
 import type { PendingShare, SessionContext, SessionEffect, SessionInput, SessionState } from "../stratum/session.ts";
 import type { ConnectionRecord, Unreported } from "./connection-record.ts";
@@ -28,13 +28,13 @@ const CROWDED: ShareVerdict = { kind: "unavailable", reason: "too many shares in
 
 /** Who is spoken to. A WebSocket is one. */
 export interface Peer {
-  /** One line with its line end. May throw when the peer has gone. */
-  send(text: string): void;
+  /** One line with its line end, of the kind that the peer speaks. May throw when it has gone. */
+  send(line: Frame): void;
   close(code: number, reason: string): void;
 }
 
-/** Where a peer's bytes go once its connection has been spliced. */
-export type Onward = (bytes: Uint8Array) => void;
+/** Where a peer's frames go once its connection has been spliced. */
+export type Onward = (frame: Frame) => void;
 
 /** What a connection asks of whoever carries it. */
 export interface ConnectionHost {
@@ -68,10 +68,10 @@ export interface ConnectionHost {
   background(task: Promise<void>): Promise<void> | void;
   /**
    * Only where the login comes in band: takes the connection over at its login line.
-   * @param bytes that line and what follows it, as they came
+   * @param frame that line and what follows it, as they came
    * @returns null where it is to stay for now
    */
-  splice?(owner: string, bytes: Uint8Array): Promise<Onward | null>;
+  splice?(owner: string, frame: Frame): Promise<Onward | null>;
   /** The same between two lines, with all that the connection has become. @returns null where it is to stay */
   move?(connection: StratumConnection): Promise<Onward> | null;
 }
@@ -130,8 +130,10 @@ export class StratumConnection {
    * delivers the next frame all the same (seen in workerd, for either kind of socket), so that what waits here is bounded in bytes.
    * Never rejects.
    */
-  async receive(chunk: Uint8Array): Promise<void> {
-    this.#record = { ...this.#record, heardAtMs: this.#host.clock.nowMs() };
+  async receive(frame: Frame): Promise<void> {
+    // Some byte pipes close at the first frame that is not of the kind that they speak.
+    this.#record = { ...this.#record, heardAtMs: this.#host.clock.nowMs(), binary: typeof frame !== "string" };
+    const chunk = frameBytes(frame);
     const problem = frameProblem(chunk);
     if (problem !== null) return await this.#flooded(problem, "ban");
     // Less of a proof than the others: an honest proxy may have much in hand while the pool is slow.
@@ -219,7 +221,7 @@ export class StratumConnection {
     if (this.state.closed) return;
     if (this.#onward) {
       await this.#pace.turn(chunk.length);
-      return this.#onward(chunk);
+      return this.#onward(this.#spoken(chunk));
     }
     const { owner, partial } = this.#record;
     const { lines, rest, oversized } = splitLines(partial, chunk);
@@ -258,7 +260,7 @@ export class StratumConnection {
   }
 
   async #splice(owner: string, bytes: Uint8Array): Promise<void> {
-    this.#onward = (await this.#host.splice?.(owner, bytes)) ?? null;
+    this.#onward = (await this.#host.splice?.(owner, this.#spoken(bytes))) ?? null;
     if (!this.#onward) this.#record = { ...this.#record, owner };
   }
 
@@ -268,7 +270,7 @@ export class StratumConnection {
     if (!moving) return false;
     this.#onward = await moving;
     const bytes = rest();
-    if (bytes.length > 0) this.#onward(bytes);
+    if (bytes.length > 0) this.#onward(this.#spoken(bytes));
     return true;
   }
 
@@ -363,10 +365,15 @@ export class StratumConnection {
 
   #send(line: string): void {
     try {
-      this.#peer.send(`${line}\n`);
+      this.#peer.send(this.#spoken(`${line}\n`));
     } catch {
       // The peer has gone; its close follows.
     }
+  }
+
+  /** As the peer's last frame came. */
+  #spoken(content: Frame): Frame {
+    return this.#record.binary === true ? frameBytes(content) : frameText(content);
   }
 
   #keep(): void {

@@ -3,9 +3,23 @@ const MAX_LINE_BYTES = 1024;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 const utf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
 const NOTHING = new Uint8Array(0);
+
+/** What a WebSocket carries at once: text or bytes. */
+export type Frame = string | Uint8Array;
+
+/** The bytes of a frame, UTF-8 where it is text. */
+export function frameBytes(frame: Frame): Uint8Array {
+  return typeof frame === "string" ? encoder.encode(frame) : frame;
+}
+
+/** The text of a frame. Bytes that once were text give the same text. */
+export function frameText(frame: Frame): string {
+  return typeof frame === "string" ? frame : utf8(frame);
+}
 
 /** What a chunk completed, and what waits for the next one. */
 export interface SplitResult {

@@ -1,5 +1,5 @@
 /**
- * A byte pipe of others in the place of the bridge (websocat from crates.io), and Upstash's Python client on `/redis`. A test whose program cannot
+ * Byte pipes of others in the place of the bridge (websocat from crates.io, websockify from PyPI), and Upstash's Python client on `/redis`. A test whose program cannot
  * be had here fails with its reason, and is left out, loudly, where there is no Rust or Python at all.
  */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
@@ -55,7 +55,7 @@ async function mineOver(port: number, worker: string): Promise<number> {
   }
 }
 
-const stratum = (): string => `${pool.url.replace("http", "ws")}/stratum/${LOGIN}`;
+const stratum = (login = `/${LOGIN}`): string => `${pool.url.replace("http", "ws")}/stratum${login}`;
 
 /** Runs a pipe for as long as a miner needs to have shares accepted over it. */
 async function over(pipe: ChildProcess, worker: string, port: number): Promise<void> {
@@ -77,6 +77,22 @@ it.skipIf(left("cargo"))("websocat carries a miner", { timeout: INSTALL }, async
   const pipe = spawn(websocat, ["-b", `tcp-l:127.0.0.1:${port}`, stratum()], { stdio: "ignore" });
   await over(pipe, "websocat", port);
 });
+
+const LOGINS = [
+  ["named by the URL", `/${LOGIN}`],
+  ["that comes in band", ""],
+] as const;
+it.skipIf(left("python3")).each(LOGINS)(
+  "websockify, which takes no text frame, carries a miner with a login %s",
+  { timeout: INSTALL },
+  async (_, login) => {
+    const python = await pythonWith(["websockify"]);
+    const port = await freePort();
+    const script = join(import.meta.dirname, "python", "websockify_pipe.py");
+    const pipe = spawn(python, [script, String(port), stratum(login)], { stdio: ["ignore", "ignore", "inherit"] });
+    await over(pipe, `websockify${login === "" ? "-in-band" : ""}`, port);
+  },
+);
 
 it.skipIf(left("python3"))(
   "Upstash's Python client reads and writes the books on /redis",

@@ -7,6 +7,7 @@ export class StratumClient {
   static readonly #open = new Set<StratumClient>();
   readonly #ws: WebSocket;
   readonly #lines: string[] = [];
+  readonly #kinds: ("text" | "binary")[] = [];
   readonly #decoder = new TextDecoder();
   #begun = "";
   #wake: () => void = () => undefined;
@@ -16,6 +17,7 @@ export class StratumClient {
     this.#ws = ws;
     ws.binaryType = "arraybuffer";
     ws.addEventListener("message", ({ data }) => {
+      this.#kinds.push(typeof data === "string" ? "text" : "binary");
       const text = typeof data === "string" ? data : this.#decoder.decode(data, { stream: true });
       const pieces = (this.#begun + text).split("\n");
       this.#begun = pieces.pop() ?? "";
@@ -69,6 +71,11 @@ export class StratumClient {
 
   get waiting(): readonly string[] {
     return this.#lines;
+  }
+
+  /** The kinds of the frames that came since it was asked last. */
+  kinds(): ("text" | "binary")[] {
+    return this.#kinds.splice(0);
   }
 
   async closed(): Promise<{ code: number; reason: string }> {

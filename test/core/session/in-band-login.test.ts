@@ -11,6 +11,7 @@ import {
 import { type Agreed, InBandLogin, type InBandPeer } from "../../../core/session/in-band-login.ts";
 import type { Onward } from "../../../core/session/stratum-connection.ts";
 import { sessionName } from "../../../core/stratum/extranonce.ts";
+import { frameBytes } from "../../../core/stratum/line-splitter.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import {
   CONFIG,
@@ -71,7 +72,7 @@ class InBandRig extends SessionRig {
       if (record) this.moved.push(readCarried(carriedRecord(record)));
       const entry = { owner, begun, bytes: [] as number[] };
       this.handed.push(entry);
-      return (bytes) => void entry.bytes.push(...bytes);
+      return (frame) => void entry.bytes.push(...frameBytes(frame));
     };
     const work = async () => {
       this.asked++;
@@ -99,7 +100,7 @@ class InBandRig extends SessionRig {
   }
 
   async says(...lines: string[]): Promise<string[]> {
-    await this.login.receive(encode(lines.map((line) => `${line}\n`).join("")));
+    await this.login.receive(lines.map((line) => `${line}\n`).join(""));
     await settled();
     return this.peer.read();
   }

@@ -12,6 +12,7 @@ import {
 } from "../../../core/session/login-sessions.ts";
 import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
 import { ExtranonceLender } from "../../../core/session/extranonce-lender.ts";
+import { type Frame, frameText } from "../../../core/stratum/line-splitter.ts";
 import type { Job, WorkSnapshot } from "../../../core/work/job.ts";
 import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
 import { settled, VirtualClock } from "../../support/virtual-clock.ts";
@@ -78,10 +79,14 @@ function eventOf({ ban = false, malformed = 0, invalid = 0 }: Conduct): GuardEve
 /** A miner's end of a connection: what the pool wrote, and its attachment as a socket would keep it. */
 export class FakePeer implements LastingPeer {
   lines: string[] = [];
+  /** Of every frame that the pool has sent. */
+  readonly kinds: ("text" | "binary")[] = [];
   closed: { code: number; reason: string } | null = null;
   attachment: unknown = undefined;
 
-  send(text: string): void {
+  send(line: Frame): void {
+    const text = frameText(line);
+    this.kinds.push(typeof line === "string" ? "text" : "binary");
     if (this.closed) throw new Error("closed");
     if (!text.endsWith("\n")) throw new Error("a line without its end");
     this.lines.push(text.slice(0, -1));
@@ -227,9 +232,9 @@ export class SessionRig {
     return peer;
   }
 
-  /** Bytes of a frame, as they are. */
-  async frame(peer: FakePeer, bytes: Uint8Array | string): Promise<void> {
-    await this.sessions.connection(peer)?.receive(typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
+  /** A frame, as it is. */
+  async frame(peer: FakePeer, frame: Frame): Promise<void> {
+    await this.sessions.connection(peer)?.receive(frame);
   }
 
   /** Lines in one frame. @returns what the pool wrote since, once nothing is left to do without time passing */
