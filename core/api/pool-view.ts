@@ -7,7 +7,7 @@ import {
   type VerdictColumns,
 } from "../history/definitions.ts";
 import { Series } from "../history/series.ts";
-import { judgeHealth, type HealthReport, type WorkHealth } from "../health/judge.ts";
+import { judgeHealth, type CronBeat, type HealthReport, type WorkHealth } from "../health/judge.ts";
 import type { ShardHealth } from "../health/shard-health.ts";
 import { ShareEvidence, type LoginVerdicts } from "../health/share-evidence.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
@@ -106,9 +106,11 @@ export class PoolView {
   /** Submits since the last tick, and since this view began. */
   readonly #unsaved = new Map<string, number>();
   readonly #totals = new Map<string, number>();
+  #cron: CronBeat;
 
   constructor(deps: PoolViewDeps) {
     this.#deps = deps;
+    this.#cron = { lastMs: null, sinceMs: deps.nowMs() };
     this.#stats = new PoolStats(deps.config);
     this.#readings = new Cached((nowMs) => this.#read(nowMs, VIEWER_BUDGET), deps.config.api.statsCollectIntervalMs);
     this.#health = new Cached(() => this.#judge(), HEALTH_MAX_AGE_MS);
@@ -206,6 +208,7 @@ export class PoolView {
   /** Cron: writes this minute into the history, if anyone mines. */
   async tick(): Promise<void> {
     const atMs = this.#deps.nowMs();
+    this.#cron = { ...this.#cron, lastMs: atMs };
     const work = await this.#deps.work();
     if (work.subscribers === 0 && this.#unsaved.size === 0 && this.#isAsleep(atMs)) return;
     const { pool } = await this.#read(atMs, CRON_BUDGET);
@@ -258,6 +261,7 @@ export class PoolView {
           shards: configured.map((shard) => trips.get(`shard ${shard}`) ?? null),
         },
       },
+      cron: this.#cron,
       nowMs: this.#deps.nowMs(),
     });
   }

@@ -2,6 +2,7 @@ import { MOST_INDEXED } from "../ledger/engine/score-indexes.ts";
 import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
 import type { InvalidShares } from "./share-evidence.ts";
 import { duration } from "../units.ts";
+import { VERSION } from "../version.ts";
 import { payerProblems, type PayerStatus } from "../payouts/payer/payer-status.ts";
 import { unlockerNotices, unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
 
@@ -53,6 +54,14 @@ interface PoolPlace {
   };
 }
 
+/** What the API's object has seen of the cron trigger, which fires every minute. Unix times in ms. */
+export interface CronBeat {
+  /** Null: not since {@link sinceMs}. */
+  readonly lastMs: number | null;
+  /** When the object came to memory: it may have left it while nobody asked. */
+  readonly sinceMs: number;
+}
+
 /** What was asked; an error text stands for a part that did not answer. */
 export interface HealthParts {
   readonly work: WorkHealth | string;
@@ -74,12 +83,14 @@ export interface HealthParts {
   /** Many miners' shares are invalid at once: in words, with what to do; null while they are not. */
   readonly invalidShares: InvalidShares | null;
   readonly place: PoolPlace;
+  readonly cron: CronBeat;
   /** Unix time in ms. */
   readonly nowMs: number;
 }
 
 /** The body of `/health`: `healthy` decides between 200 and 503, `problems` says why in words; `notices` can wait for the morning. */
 export interface HealthReport {
+  readonly version: string;
   readonly healthy: boolean;
   readonly problems: readonly string[];
   readonly notices: readonly string[];
@@ -99,6 +110,7 @@ export interface HealthReport {
   /** Null while payments are switched off or their object does not answer. */
   readonly payer: PayerStatus | null;
   readonly place: PoolPlace;
+  readonly cron: CronBeat;
 }
 
 /**
@@ -132,6 +144,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
   const sick = parts.ledgerError !== null || alive.some(({ ledger }) => ledger === "sick");
   const sum = (of: (shard: ShardHealth) => number) => alive.reduce((total, shard) => total + of(shard), 0);
   return {
+    version: VERSION,
     healthy: problems.length === 0,
     problems,
     notices: [
@@ -141,6 +154,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
       ...(parts.invalidShares?.isProblem === false ? [parts.invalidShares.text] : []),
       ...(refuted === null ? [] : [refuted]),
       ...embeddedNotices(parts.embedded),
+      ...cronNotices(parts.cron, parts.nowMs),
       ...shards.flatMap((shard, i) => (shard === null ? [] : loadNotices(shard, `shard ${i}`, shards.length))),
     ],
     work,
@@ -153,7 +167,19 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     unlocker: typeof parts.unlocker?.status === "object" ? parts.unlocker.status : null,
     payer: typeof parts.payer === "object" ? parts.payer : null,
     place: parts.place,
+    cron: parts.cron,
   };
+}
+
+/** Cron fires every minute; so long without one is no delay any more. */
+const CRON_MISSED_MS = 180_000;
+
+function cronNotices({ lastMs, sinceMs }: CronBeat, nowMs: number): string[] {
+  const missedMs = nowMs - (lastMs ?? sinceMs);
+  if (missedMs < CRON_MISSED_MS) return [];
+  return [
+    `the cron trigger has not come for ${time(missedMs)}, and it should every minute: a poll loop that died is not revived, and nothing is purged. See that [triggers] crons = ["* * * * *"] was deployed (the Worker's page, Settings, Trigger Events); a new one takes up to 15 minutes`,
+  ];
 }
 
 /** From this part of its bound on the embedded ledger is said to become too small: moving takes a day of somebody's time. */

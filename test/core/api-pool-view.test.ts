@@ -4,6 +4,7 @@ import type { WorkHealth } from "../../core/health/judge.ts";
 import { createLogger } from "../../core/log.ts";
 import { emptyStatus } from "../../core/payouts/payer/payer-status.ts";
 import { parseConfig } from "../../core/parse-config.ts";
+import { VERSION } from "../../core/version.ts";
 import { SHARD_HEALTH } from "../support/shard-health.ts";
 import { MemoryRedis } from "../support/memory-redis.ts";
 import type { SqlPort } from "../../core/sql-port.ts";
@@ -159,6 +160,15 @@ describe("what the pool shows", () => {
     const { view } = open({ ...IDLE, subscribers: 1, networkDifficulty: "5000" });
     await view.tick();
     expect(JSON.parse(view.history("3h"))).toMatchObject({ difficulty: [5000], accepted: [0] });
+  });
+
+  it("tells when cron came last, and what version it is", async () => {
+    const { view, state } = open();
+    const sinceMs = state.nowMs;
+    expect(await view.health()).toMatchObject({ version: VERSION, cron: { lastMs: null, sinceMs } });
+    await view.tick();
+    state.nowMs += 5000;
+    expect(await view.health()).toMatchObject({ cron: { lastMs: sinceMs, sinceMs } });
   });
 
   it("names every part that does not answer in its health", async () => {

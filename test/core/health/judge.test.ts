@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { UnlockerStatus } from "../../../core/payouts/unlocker-status.ts";
 import { judgeHealth, type HealthParts, type WorkHealth } from "../../../core/health/judge.ts";
+import { VERSION } from "../../../core/version.ts";
 import { SHARD_HEALTH as SHARD } from "../../support/shard-health.ts";
 
 const WELL = { name: "a", healthy: true, height: 9, lastError: null, failingForMs: null, toDo: null, chainId: 61 };
@@ -18,6 +19,7 @@ const WORK: WorkHealth = {
 const ONE_NODE: WorkHealth = { ...WORK, upstreams: [WELL] };
 const NOW_MS = 1_790_000_000_000;
 const PLACE = { home: "weur", roundTripsMs: { template: 3, ledger: 12, shards: [2, null] } } as const;
+const CRON = { lastMs: NOW_MS - 60_000, sinceMs: NOW_MS - 3_600_000 };
 const PARTS: HealthParts = {
   work: WORK,
   soloWork: null,
@@ -30,6 +32,7 @@ const PARTS: HealthParts = {
   payer: null,
   invalidShares: null,
   place: PLACE,
+  cron: CRON,
   nowMs: NOW_MS,
 };
 /** A shard with claims of these logins that proved wrong. */
@@ -50,6 +53,7 @@ const unlocker = (over: Partial<UnlockerStatus> = {}): HealthParts["unlocker"] =
     ...over,
   },
 });
+const noticesOf = (cron: HealthParts["cron"]) => judgeHealth({ ...PARTS, work: ONE_NODE, cron }).notices;
 const problems = (parts: Partial<HealthParts>) => judgeHealth({ ...PARTS, ...parts }).problems;
 
 describe("the unlocker on /health", () => {
@@ -132,7 +136,19 @@ describe("health", () => {
       unlocker: null,
       payer: null,
       place: PLACE,
+      cron: CRON,
+      version: VERSION,
     });
+  });
+
+  it("says in the morning that the cron trigger does not come, three minutes after it should have", () => {
+    expect(noticesOf({ lastMs: NOW_MS - 179_000, sinceMs: 0 })).toEqual([]);
+    expect(noticesOf({ lastMs: null, sinceMs: NOW_MS - 179_000 })).toEqual([]);
+    for (const cron of [
+      { lastMs: NOW_MS - 180_000, sinceMs: 0 },
+      { lastMs: null, sinceMs: NOW_MS - 180_000 },
+    ])
+      expect(noticesOf(cron)).toEqual([expect.stringContaining("the cron trigger has not come for 3 min")]);
   });
 
   it("names a node on another chain among well ones, and stays good: nobody mines less for it", () => {

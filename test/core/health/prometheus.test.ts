@@ -41,6 +41,7 @@ describe("the metrics", () => {
       ledgerError: null,
       maxWorkAgeMs: 1,
       place: { home: null, roundTripsMs: { template: null, ledger: 1, shards: [1] } },
+      cron: { lastMs: null, sinceMs: 1_790_000_000_000 },
       nowMs: 1_790_000_000_000,
       payer: {
         ...emptyStatus(`0x${"ab".repeat(20)}`),
@@ -101,6 +102,7 @@ describe("the metrics", () => {
       unlocker: null,
       payer: null,
       invalidShares: null,
+      cron: { lastMs: null, sinceMs: 0 },
       nowMs: 0,
     });
     const text = expose(poolMetrics(health, FIGURES));
