@@ -4,14 +4,13 @@ import type { Client } from "../core/policy/client.ts";
 import type { ClientGuard, GuardOverview } from "../core/policy/client-guard.ts";
 import { ClientGuards } from "../core/policy/client-guards.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "../core/policy/guard.ts";
-import { StandingStore } from "../core/policy/standing-store.ts";
+import { type ListedBan, StandingStore } from "../core/policy/standing-store.ts";
 import type { Env } from "./env.ts";
 import { accessLists } from "./platform/access-lists.ts";
 import { loadConfig } from "./platform/config.ts";
 import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { IpGuardRpc } from "./rpc.ts";
-import { atHome } from "./platform/at-home.ts";
 
 /**
  * What the clients of one of the guards have done (`guardNameOf(client)`), and where their connections are. What is decided is decided in
@@ -49,6 +48,10 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
 
   async lift(client: Client, login: string | null): Promise<void> {
     await this.#of(client).lift(login);
+  }
+
+  async bans(): Promise<ListedBan[]> {
+    return this.#all.bans();
   }
 
   async overview(client: Client): Promise<GuardOverview> {
@@ -91,7 +94,6 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
         await session(login).disconnectIp(of, reason);
       },
       connections: (login, of) => session(login).connectionsFrom(of),
-      notice: (notice) => atHome(env, env.POOL_ADMIN, "main").notice(notice),
       wakeAt: (atMs) => this.#bell.ringAt(atMs),
       background: (task) => ctx.waitUntil(task),
     });

@@ -1,6 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AuditEntry } from "../core/admin/audit-log.ts";
-import type { ListedBan } from "../core/admin/ban-list.ts";
 import {
   type AdminCommand,
   type AdminOutcome,
@@ -8,7 +7,8 @@ import {
   PoolAdmin as Admin,
   type PoolPart,
 } from "../core/admin/pool-admin.ts";
-import type { BanNotice } from "../core/policy/client-guard.ts";
+import { guardNames } from "../core/policy/client-guards.ts";
+import type { ListedBan } from "../core/policy/standing-store.ts";
 import { ROOT_NAME, rootNames } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
@@ -38,6 +38,7 @@ export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
       parts: () => partsOf(env),
       ban: (client, login, untilMs, reason) => guardOf(env, client).ban(client, login, untilMs, reason),
       lift: (client, login) => guardOf(env, client).lift(client, login),
+      bans: () => Promise.all(guardNames().map((guard) => atHome(env, env.IP_GUARD, guard).bans())),
       async closeAll(login, reason) {
         await env.MINER_SESSION.getByName(login).closeAll(reason);
       },
@@ -53,12 +54,8 @@ export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
     await this.#admin.noted(command, details);
   }
 
-  async notice(notice: BanNotice): Promise<void> {
-    this.#admin.notice(notice);
-  }
-
   async bans(): Promise<ListedBan[]> {
-    return this.#admin.bans();
+    return await this.#admin.bans();
   }
 
   async audit(before: number | null): Promise<AuditEntry[]> {

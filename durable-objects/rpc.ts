@@ -24,9 +24,9 @@ import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Client } from "../core/policy/client.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "../core/policy/guard.ts";
 import type { AuditEntry } from "../core/admin/audit-log.ts";
-import type { ListedBan } from "../core/admin/ban-list.ts";
 import type { AdminCommand, AdminOutcome, PauseState } from "../core/admin/pool-admin.ts";
-import type { BanNotice, GuardOverview } from "../core/policy/client-guard.ts";
+import type { GuardOverview } from "../core/policy/client-guard.ts";
+import type { ListedBan } from "../core/policy/standing-store.ts";
 
 /** One object, `idFromName("main")`; relays of the same class are `relay-0` … . */
 export interface BlockTemplateRpc {
@@ -144,6 +144,8 @@ export interface IpGuardRpc {
   /** By the operator's hand. @param login null: the whole client @returns why not; null when it is done */
   ban(client: Client, login: string | null, untilMs: number, reason: string): Promise<string | null>;
   lift(client: Client, login: string | null): Promise<void>;
+  /** In force, of all its clients. */
+  bans(): Promise<ListedBan[]>;
   /** For operators and tests. */
   overview(client: Client): Promise<GuardOverview>;
 }
@@ -211,8 +213,6 @@ export interface PoolAdminRpc {
   run(command: AdminCommand): Promise<AdminOutcome>;
   /** Writes down what another part does for the operator. */
   noted(command: string, details: object): Promise<void>;
-  /** From a guard: a ban was placed or lifted. */
-  notice(notice: BanNotice): Promise<void>;
   /** Bans that are in force. */
   bans(): Promise<ListedBan[]>;
   /** @param before entries with a smaller id only; null for the newest */

@@ -2,10 +2,9 @@ import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { type Logger, thrown } from "../log.ts";
 import { type Client, clientOf } from "../policy/client.ts";
-import type { BanNotice } from "../policy/client-guard.ts";
+import type { ListedBan } from "../policy/standing-store.ts";
 import type { SqlPort } from "../sql-port.ts";
 import { type AuditEntry, AuditLog } from "./audit-log.ts";
-import { BanList, type ListedBan } from "./ban-list.ts";
 
 /** What the operator may change. Every one carries why, for the log. */
 export type AdminCommand =
@@ -57,6 +56,8 @@ export interface PoolAdminPorts {
   /** @returns why not; null when it is done */
   ban(client: Client, login: string | null, untilMs: number, reason: string): Promise<string | null>;
   lift(client: Client, login: string | null): Promise<void>;
+  /** Bans in force, of every guard. */
+  bans(): Promise<readonly (readonly ListedBan[])[]>;
   /** Closes every connection of a login. */
   closeAll(login: string, reason: string): Promise<void>;
   pauseLogin(login: string, paused: boolean): Promise<void>;
@@ -74,23 +75,20 @@ export interface PauseState {
 export class PoolAdmin {
   readonly #ports: PoolAdminPorts;
   readonly #audit: AuditLog;
-  readonly #bans: BanList;
 
   constructor(ports: PoolAdminPorts) {
     this.#ports = ports;
     const { sql, nowMs } = ports;
     this.#audit = new AuditLog(sql, nowMs);
-    this.#bans = new BanList(sql, nowMs);
+    // Of a version to which the guards told every ban.
+    sql.exec("DROP TABLE IF EXISTS ban");
     sql.exec("CREATE TABLE IF NOT EXISTS pause (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID");
   }
 
-  /** From a guard: a ban was placed or lifted. */
-  notice(notice: BanNotice): void {
-    this.#bans.take(notice);
-  }
-
-  bans(): ListedBan[] {
-    return this.#bans.list();
+  /** What is in force, what ends last first: each guard decides by itself, here the operator sees them together. */
+  async bans(): Promise<ListedBan[]> {
+    const listed = await this.#ports.bans();
+    return listed.flat().toSorted((one, other) => other.untilMs - one.untilMs);
   }
 
   audit(before: number | null): AuditEntry[] {

@@ -34,15 +34,6 @@ const FEW_HOLDERS = 64;
 const ALLOWED: Admission = { allowed: true, reason: "" };
 export const TOO_MANY = "Too many connections";
 
-/** A ban, as the operator's list has it. */
-export interface BanNotice {
-  readonly client: Client;
-  /** Null: the whole client. */
-  readonly login: string | null;
-  /** Null: lifted. */
-  readonly ban: Pick<Ban, "untilMs" | "reason" | "byHand"> | null;
-}
-
 /** A login whose object has, or had, connections of the client. */
 interface Holder {
   /** When the last one was let in, Unix time in ms. */
@@ -75,8 +66,6 @@ export interface ClientGuardPorts {
   disconnect(login: string, client: Client, reason: string): Promise<void>;
   /** How many connections of a client a login's object has. */
   connections(login: string, client: Client): Promise<number>;
-  /** Tells the operator's list. */
-  notice(notice: BanNotice): Promise<void>;
   /** Has {@link ClientGuard.settle} called at that time or soon after. */
   wakeAt(atMs: number): void;
   /** Work that must be outlived. */
@@ -189,10 +178,6 @@ export class ClientGuard {
     if (login === null) {
       this.#row = { ...this.#row, standing: pardoned(this.#row.standing) };
       this.#keepClient();
-    }
-    const { client } = this.#row;
-    for (const name of login === null ? [null, ...lifted] : lifted) {
-      await this.#ports.notice({ client, login: name, ban: null });
     }
   }
 
@@ -357,7 +342,6 @@ export class ClientGuard {
       for (const [login, { ban }] of due) {
         if (ban === null) continue;
         if (!lists.isWhitelisted(login)) await this.#ports.disconnect(login, client, ban.reason);
-        await this.#ports.notice({ client, login, ban });
         this.#setLogin(login, enforced(this.#standingOf(login)), true);
       }
       const { ban } = this.#row.standing;
@@ -367,7 +351,6 @@ export class ClientGuard {
         return !spared && !lists.isWhitelisted(login);
       });
       await Promise.all(closed.map((login) => this.#ports.disconnect(login, client, ban.reason)));
-      await this.#ports.notice({ client, login: null, ban });
       this.#row = { ...this.#row, standing: enforced(this.#row.standing) };
       this.#keepClient();
     } catch (error) {

@@ -3,7 +3,7 @@ import { shardOf } from "../shares/shards.ts";
 import type { Client } from "./client.ts";
 import { ClientGuard, type ClientGuardPorts } from "./client-guard.ts";
 import type { Standing } from "./conduct.ts";
-import type { StandingStore } from "./standing-store.ts";
+import type { ListedBan, StandingStore } from "./standing-store.ts";
 
 /** Objects that guard all clients among them, however many those are. Another number would forget every ban. */
 const GUARDS = 16;
@@ -18,6 +18,11 @@ const TOGETHER_MS = 600_000;
 /** Name of the object that guards a client. */
 export function guardNameOf(client: Client): string {
   return `guard-${shardOf(client, GUARDS)}`;
+}
+
+/** All of them. */
+export function guardNames(): string[] {
+  return Array.from({ length: GUARDS }, (_, guard) => `guard-${guard}`);
 }
 
 /** What all guards of an object share; see {@link ClientGuardPorts}. */
@@ -39,6 +44,11 @@ export class ClientGuards {
     const guard = this.#clients.get(client) ?? this.#busyOrNew(client);
     this.#clients.set(client, guard);
     return guard;
+  }
+
+  /** Bans that are in force, what ends last first. */
+  bans(): ListedBan[] {
+    return this.#ports.store.bans(this.#ports.nowMs());
   }
 
   /** Looks after every row that is due. @returns false when there are no rows left */

@@ -24,6 +24,20 @@ export interface ClientRow {
   readonly standing: Standing;
 }
 
+/** A ban that is in force. */
+export interface ListedBan {
+  readonly client: Client;
+  /** Null: the whole client. */
+  readonly login: string | null;
+  /** Unix time in ms. */
+  readonly untilMs: number;
+  readonly reason: string;
+  readonly byHand: boolean;
+}
+
+/** Bans that one object lists: an attack from very many addresses must not fill an answer. */
+const MOST_LISTED = 1_000;
+
 /** The own row of a client, beside those of its logins. */
 const OWN = "";
 
@@ -59,6 +73,27 @@ export class StandingStore {
       nowMs,
     );
     return due.map((row) => String(row["client"]));
+  }
+
+  /** Bans that are in force, what ends last first; at most {@link MOST_LISTED}. */
+  bans(nowMs: number): ListedBan[] {
+    const ban = (field: string) =>
+      `CASE WHEN json_valid(value) THEN json_extract(value, CASE login WHEN '${OWN}' THEN '$.standing.ban.${field}' ELSE '$.ban.${field}' END) END`;
+    return this.#sql
+      .exec(
+        `SELECT client, login, ${ban("untilMs")} AS until_ms, ${ban("reason")} AS reason, ${ban("byHand")} AS by_hand
+        FROM client_standing WHERE version = ? AND until_ms > ? ORDER BY until_ms DESC LIMIT ?`,
+        VERSION,
+        nowMs,
+        MOST_LISTED,
+      )
+      .map(({ client, login, until_ms, reason, by_hand }) => ({
+        client: String(client),
+        login: login === OWN ? null : String(login),
+        untilMs: Number(until_ms),
+        reason: String(reason),
+        byHand: by_hand === 1,
+      }));
   }
 
   /** When the next row is due, Unix time in ms; null where there are no rows. */

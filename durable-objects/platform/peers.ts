@@ -27,5 +27,5 @@ export function verifierShards(env: Env, count: number): Shard[] {
 
 /** The guard of a client. */
 export function guardOf(env: Env, client: Client): IpGuardRpc {
-  return env.IP_GUARD.getByName(guardNameOf(client));
+  return atHome(env, env.IP_GUARD, guardNameOf(client));
 }

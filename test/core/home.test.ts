@@ -5,7 +5,7 @@ import { ConfigError } from "../../core/config-problem.ts";
 import { parseConfig } from "../../core/parse-config.ts";
 
 const SETTINGS = { chain: "classic", upstream: [{ name: "main", url: "https://node.example" }] };
-const HOMES_OF_LOGINS = new Set(["MINER_SESSION", "ACCOUNT_API", "IP_GUARD"]);
+const HOMES_OF_LOGINS = new Set(["MINER_SESSION", "ACCOUNT_API"]);
 
 it("no part of which there is one is called but through home, which decides where it is made", async () => {
   const found: string[] = [];

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { BanList } from "../../../core/admin/ban-list.ts";
 import { PausableLedger } from "../../../core/admin/pause.ts";
 import { PoolAdmin, type PoolAdminPorts } from "../../../core/admin/pool-admin.ts";
 import type { RedisCommand, RedisPort, RedisValue } from "../../../core/ledger/contract/redis-port.ts";
@@ -9,6 +8,8 @@ import { settled } from "../../support/virtual-clock.ts";
 
 const NOW = 1_795_000_000_000;
 const LOGIN = `0x${"a".repeat(40)}`;
+
+const ban = (client: string, untilMs: number) => ({ client, login: null, untilMs, reason: "r", byHand: false });
 
 /** The operator's object with its storage, parts that hear or do not, and a ledger that answers what it is told. */
 class AdminRig {
@@ -47,6 +48,7 @@ class AdminRig {
       parts: async () => [part("template"), part("shard 0"), part("unlocker")],
       ban: async () => null,
       lift: async () => undefined,
+      bans: async () => [[ban("guarded", 5)], [], [ban("first", 9), ban("last", 1)]],
       closeAll: async () => undefined,
       pauseLogin: async (login, paused) => {
         if (this.deaf.has(login)) throw new Error("no answer");
@@ -113,13 +115,9 @@ describe("the log", () => {
   });
 });
 
-it("the list of bans forgets what ends first when an attack comes from very many addresses", () => {
-  const bans = new BanList(nodeSql(), () => NOW);
-  for (let n = 1; n <= 10_010; n++) {
-    bans.take({ client: `192.0.2.${n}`, login: null, ban: { untilMs: NOW + n, reason: "r", byHand: false } });
-  }
-  const listed = bans.list();
-  expect([listed.length, listed.at(-1)?.untilMs]).toEqual([10_000, NOW + 11]);
+it("the bans of all guards are listed together, what ends last first", async () => {
+  const rig = new AdminRig();
+  expect((await rig.admin.bans()).map(({ client }) => client)).toEqual(["first", "guarded", "last"]);
 });
 
 describe("the way to the books of a part that is paused", () => {

@@ -20,11 +20,10 @@ describe("a ban of a client", () => {
       "",
     ]);
     expect((await rig.guard.admit(null, "unfinished")).allowed).toBe(false);
-    expect(rig.notices).toMatchObject([
-      { client: CLIENT, login: null, ban: { reason: "Too many malformed requests" } },
-    ]);
+    const ban = { reason: "Too many malformed requests", untilMs: rig.nowMs + 1_800_000, byHand: false };
+    expect(rig.guards.bans()).toEqual([{ client: CLIENT, login: null, ...ban }]);
     rig.nowMs += 1_800_000;
-    expect(await rig.connect(A)).toBe("");
+    expect([await rig.connect(A), rig.guards.bans()]).toEqual(["", []]);
   });
 
   it("outlives the object, also when it ends between the row and the closing", async () => {
@@ -68,7 +67,23 @@ describe("a ban of a client", () => {
     expect(rig.closed.toSorted()).toEqual([A, B]);
     expect(await rig.connect(A)).toBe("a botnet");
     await rig.guard.lift(null);
-    expect([await rig.connect(A), rig.notices.at(-1)]).toEqual(["", { client: CLIENT, login: null, ban: null }]);
+    expect([await rig.connect(A), rig.guards.bans()]).toEqual(["", []]);
+  });
+
+  it("is listed with those of logins, what ends last first and no more than an answer can carry, whatever else is in the rows", async () => {
+    const rig = new GuardRig();
+    for (let n = 0; n < 1_010; n++) await rig.guards.of(address(n)).ban(null, rig.nowMs + 1_000 + n, "a botnet");
+    await rig.guard.ban(A, rig.nowMs + 60_000, "one login");
+    for (const text of ["", '{"standing":null}', '{"ban":{"untilMs":9e15}}'])
+      rig.sql.exec("INSERT OR REPLACE INTO client_standing VALUES (?, ?, 99, 0, ?)", `strange ${text}`, A, text);
+    rig.sql.exec("INSERT OR REPLACE INTO client_standing VALUES ('broken', '', 1, 0, '{')");
+    rig.restart();
+    const listed = rig.guards.bans();
+    expect([listed.length, listed[0], listed.at(-1)?.client]).toEqual([
+      1_000,
+      { client: CLIENT, login: A, untilMs: rig.nowMs + 60_000, reason: "one login", byHand: true },
+      address(11),
+    ]);
   });
 
   it("is not needed for a client on the blacklist", async () => {

@@ -1,5 +1,5 @@
 import { createLogger } from "../../../core/log.ts";
-import type { BanNotice, ClientGuard } from "../../../core/policy/client-guard.ts";
+import type { ClientGuard } from "../../../core/policy/client-guard.ts";
 import { ClientGuards, type ClientGuardsPorts } from "../../../core/policy/client-guards.ts";
 import type { GuardPolicy } from "../../../core/policy/conduct.ts";
 import { StandingStore } from "../../../core/policy/standing-store.ts";
@@ -13,7 +13,6 @@ export class GuardRig {
   readonly sql = nodeSql();
   readonly open = new Map<string, number>();
   readonly closed: string[] = [];
-  readonly notices: BanNotice[] = [];
   readonly alarms: number[] = [];
   readonly logged: string[] = [];
   readonly whitelist = new Set<string>();
@@ -88,7 +87,6 @@ export class GuardRig {
         if (this.deaf.has(login)) throw new Error("no answer");
         return this.open.get(login) ?? 0;
       },
-      notice: async (notice) => void this.notices.push(notice),
       wakeAt: (atMs) => void this.alarms.push(atMs),
       background: (task) => void task,
     };
