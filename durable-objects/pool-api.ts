@@ -1,9 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import { PoolView } from "../core/api/pool-view.ts";
-import type { Range, SubmitCounts } from "../core/history/definitions.ts";
+import type { Range } from "../core/history/definitions.ts";
 import type { HealthReport } from "../core/health/judge.ts";
-import type { LoginVerdicts } from "../core/health/share-evidence.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import { ROOT_NAME, SOLO_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
@@ -15,9 +14,12 @@ import { sqlPort } from "./platform/sql-storage.ts";
 import type { PoolApiRpc } from "./rpc.ts";
 import { atHome } from "./platform/at-home.ts";
 
+const ASK_EVERY_MS = 8_000;
+
 /**
  * What the pool shows of itself: see `core/api/pool-view.ts`. One object, `idFromName("main")`. No timer holds it: while there is a stream of
- * shares, or a page is open, something comes every five seconds and it stays in memory unbilled; where neither is, little has to be read again.
+ * shares it asks the verifiers every eight seconds, by its alarm, and stays in memory unbilled; so it does while a page is open. Where neither is,
+ * little has to be read again.
  */
 export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
   readonly #view: PoolView;
@@ -34,6 +36,7 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       work: () => atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).health(),
       soloWork: () => atHome(env, env.BLOCK_TEMPLATE, SOLO_NAME).health(),
       shard: async (number) => await verifierShard(env, number).health(),
+      verdicts: async (number, seen) => await verifierShard(env, number).verdicts(seen),
       unlocker: async () => await atHome(env, env.UNLOCKER, "main").status(),
       payer: async (account) => await atHome(env, env.PAYER, account).status(account),
     });
@@ -59,15 +62,22 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
     return this.#view.formerShards();
   }
 
-  async report(counts: SubmitCounts, logins?: LoginVerdicts): Promise<void> {
-    this.#view.report(counts, logins);
-  }
-
   async history(range: Range): Promise<string> {
     return this.#view.history(range);
   }
 
   async tick(): Promise<void> {
+    await this.#ask();
     await this.#view.tick();
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#ask();
+  }
+
+  /** Asks the verifiers, and again soon where something came: an object leaves memory after ten idle seconds, and this one has read a long window. */
+  async #ask(): Promise<void> {
+    const came = await this.#view.gather();
+    if (came) await this.ctx.storage.setAlarm(Date.now() + ASK_EVERY_MS);
   }
 }

@@ -8,9 +8,8 @@ import type { AccountRoute } from "../core/api/account-view.ts";
 import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport, WorkHealth } from "../core/health/judge.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
-import type { LoginVerdicts } from "../core/health/share-evidence.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
-import type { Range, SubmitCounts } from "../core/history/definitions.ts";
+import type { Range } from "../core/history/definitions.ts";
 import type { PayoutCommand, PayoutOutcome } from "../core/payouts/payer/payer-commands.ts";
 import type { PayerStatus } from "../core/payouts/payer/payer-status.ts";
 import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
@@ -18,6 +17,7 @@ import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import type { Access } from "../core/ledger/engine/access.ts";
 import type { OperatorView, Settlement } from "../core/ledger/write-path/unresolved-records.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
+import type { VerdictReport } from "../core/shares/verdict-tally.ts";
 import type { LeasedBlock } from "../core/session/extranonce-lender.ts";
 import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
@@ -96,6 +96,8 @@ export interface ShareVerifierRpc {
   /** Takes no share and writes nothing; resolves when nothing is under way to the ledger. Survives restarts. */
   pause(paused: boolean): Promise<void>;
   health(): Promise<ShardHealth>;
+  /** For statistics: what was judged since the last report. @param seen number of the last report that arrived, 0 for none */
+  verdicts(seen: number): Promise<VerdictReport | null>;
   /** What waits for the operator, and what the operator has done, the latest first. */
   unresolved(): Promise<OperatorView>;
   /** Credits or drops unresolved records; all of it goes into a log that is never cut. @returns the ids that were settled */
@@ -164,8 +166,6 @@ export interface PoolApiRpc {
   health(): Promise<HealthReport>;
   /** Numbers of the verifiers that are no longer configured and may still hold something. */
   formerShards(): Promise<number[]>;
-  /** From the verifiers, at most every five seconds each. */
-  report(counts: SubmitCounts, logins?: LoginVerdicts): Promise<void>;
   /** Cron: writes this minute into the history, if anyone mines. */
   tick(): Promise<void>;
 }

@@ -13,7 +13,8 @@ import type { OperatorView, Settlement } from "../core/ledger/write-path/unresol
 import { HeaderSchemes } from "../core/shares/header-schemes.ts";
 import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
-import { shareLog, storeLog, VerdictReporter } from "../core/shares/verdict-reporter.ts";
+import { shareLog, storeLog } from "../core/shares/share-log.ts";
+import { type TallyStore, type VerdictReport, VerdictTally } from "../core/shares/verdict-tally.ts";
 import { ROOT_NAME, rootNames } from "../core/work/template-tree.ts";
 import { type HeaderTerms, withTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
@@ -40,7 +41,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   readonly #ledger: PausableLedger;
   readonly #processor: ShareProcessor;
   readonly #logShare: ReturnType<typeof shareLog>;
-  readonly #reporter: VerdictReporter;
+  readonly #tally: VerdictTally;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -51,10 +52,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     this.#terms = config.work.terms;
     this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
     this.#logShare = shareLog(log, config.log.shares);
-    this.#reporter = new VerdictReporter(
-      (counts, logins) => atHome(env, env.POOL_API, "main").report(counts, logins),
-      systemClock,
-    );
+    this.#tally = new VerdictTally(tallyStore(ctx.storage), () => Date.now());
     this.#ledger = new PausableLedger(ledgerClient(env, config), pauseFlag(ctx.storage));
     this.#processor = new ShareProcessor({
       chain,
@@ -95,7 +93,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
           .catch((error: unknown) => log.warn("the close of a round was not announced", { error: thrown(error) })),
       // For charts and the guard only; whoever cannot be told now is not told.
       onRefuted: ({ login, worker }, client) => {
-        this.#reporter.count({ kind: "invalid" }, 0, login, client);
+        this.#tally.count({ kind: "invalid" }, 0, login, client);
         void env.MINER_SESSION.getByName(login)
           .refuted(worker, client, login)
           .catch((error: unknown) => log.warn("refuted claim not counted", { error: thrown(error) }));
@@ -136,7 +134,11 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
 
   #told(submission: ShareSubmission, verdict: ShareVerdict, begunMs: number): void {
     this.#logShare(submission, verdict, Date.now() - begunMs);
-    this.#reporter.count(verdict, submission.staleBefore ?? 0, submission.login, submission.client);
+    this.#tally.count(verdict, submission.staleBefore ?? 0, submission.login, submission.client);
+  }
+
+  async verdicts(seen: number): Promise<VerdictReport | null> {
+    return this.#tally.report(seen);
   }
 
   async prepare(height: number): Promise<void> {
@@ -172,4 +174,12 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     this.#bell.rang();
     this.#processor.wake();
   }
+}
+
+/** One row. Unconfirmed: no verdict waits for it. */
+function tallyStore(storage: DurableObjectStorage): TallyStore {
+  return {
+    read: () => storage.kv.get("verdicts"),
+    write: (tally) => void storage.put("verdicts", tally, { allowUnconfirmed: true }),
+  };
 }

@@ -1,15 +1,8 @@
-import {
-  POOL_SERIES,
-  RANGES,
-  VERDICTS,
-  type Range,
-  type SubmitCounts,
-  type VerdictColumns,
-} from "../history/definitions.ts";
+import { POOL_SERIES, RANGES, VERDICTS, type Range, type VerdictColumns } from "../history/definitions.ts";
 import { Series } from "../history/series.ts";
 import { judgeHealth, type CronBeat, type HealthReport, type WorkHealth } from "../health/judge.ts";
 import type { ShardHealth } from "../health/shard-health.ts";
-import { ShareEvidence, type LoginVerdicts } from "../health/share-evidence.ts";
+import { ShareEvidence } from "../health/share-evidence.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
@@ -18,6 +11,7 @@ import type { PayerStatus } from "../payouts/payer/payer-status.ts";
 import type { UnlockerStatus } from "../payouts/unlocker-status.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import { FormerShards } from "../shares/former-shards.ts";
+import type { VerdictReport } from "../shares/verdict-tally.ts";
 import type { SqlPort } from "../sql-port.ts";
 import { chainIdOf } from "../work/chain-identity.ts";
 import { seconds } from "./api-config.ts";
@@ -29,6 +23,7 @@ import { encodeJson } from "./json.ts";
 import { NetworkWatch } from "./network.ts";
 import { EncodedRoutes, type DatedBody, type PoolRoute, type PoolSurroundings } from "./pool-routes.ts";
 import { EMPTY_SNAPSHOT, PoolStats, type PoolSnapshot } from "./pool-stats.ts";
+import { VerdictInbox } from "./verdict-inbox.ts";
 
 /** How long a judgement of the pool's health is good: whoever asks for it all the time must not cost more. */
 const HEALTH_MAX_AGE_MS = 5000;
@@ -74,6 +69,8 @@ export interface PoolViewDeps {
   readonly soloWork: () => Promise<WorkHealth>;
   /** A verifier by its number, which may be beyond the configured ones. */
   readonly shard: (number: number) => Promise<ShardHealth>;
+  /** What a verifier judged since its last report. @param seen number of the last one that arrived, 0 for none */
+  readonly verdicts: (number: number, seen: number) => Promise<VerdictReport | null>;
   /** Null: switched off. */
   readonly unlocker: () => Promise<UnlockerStatus | null>;
   /** @param account that pays */
@@ -103,6 +100,7 @@ export class PoolView {
   readonly #credits = new BoundedMap<string, Cached<BlockCredits>>(REMEMBERED_CREDITS);
   readonly #former: FormerShards;
   readonly #evidence: ShareEvidence;
+  readonly #inbox: VerdictInbox;
   /** Submits since the last tick, and since this view began. */
   readonly #unsaved = new Map<string, number>();
   readonly #totals = new Map<string, number>();
@@ -119,6 +117,7 @@ export class PoolView {
     this.#charts = new Cached(async (nowMs) => this.#chart(seconds(nowMs)), CHARTS_MAX_AGE_MS);
     this.#evidence = new ShareEvidence(deps.sql);
     this.#former = new FormerShards(deps.sql, deps.config.verifier.shards, deps.nowMs());
+    this.#inbox = new VerdictInbox(deps.sql, deps.verdicts);
   }
 
   /** Numbers of the verifiers that are no longer configured and may still hold something. */
@@ -158,6 +157,7 @@ export class PoolView {
 
   /** For `/metrics`. */
   async figures(): Promise<PoolFigures> {
+    await this.gather();
     const pool = (await this.#latest())?.pool ?? EMPTY_SNAPSHOT;
     return {
       hashrate: pool.hashrate,
@@ -174,13 +174,21 @@ export class PoolView {
     return await this.#health.get(this.#deps.nowMs());
   }
 
-  /** Counts what a verifier tells of its submits. @param logins left out by a verifier of an older version */
-  report(counts: SubmitCounts, logins?: LoginVerdicts): void {
-    if (logins !== undefined) this.#evidence.heard(logins, this.#deps.nowMs());
-    for (const [name, count] of Object.entries(counts)) {
-      this.#unsaved.set(name, (this.#unsaved.get(name) ?? 0) + count);
-      this.#totals.set(name, (this.#totals.get(name) ?? 0) + count);
+  /** Asks the verifiers what they have judged. @returns whether there was something */
+  async gather(): Promise<boolean> {
+    const reports = await this.#inbox.gather([...this.#shards(), ...this.formerShards()]);
+    for (const { counts, logins } of reports) {
+      this.#evidence.heard(logins, this.#deps.nowMs());
+      for (const [name, count] of Object.entries(counts)) {
+        this.#unsaved.set(name, (this.#unsaved.get(name) ?? 0) + count);
+        this.#totals.set(name, (this.#totals.get(name) ?? 0) + count);
+      }
     }
+    return reports.length > 0;
+  }
+
+  #shards(): number[] {
+    return Array.from({ length: this.#deps.config.verifier.shards }, (_, shard) => shard);
   }
 
   /** JSON text of `/api/history`: one array a column. */
@@ -219,13 +227,15 @@ export class PoolView {
       miners: pool.minersTotal,
     };
     this.#unsaved.clear();
+    this.#inbox.save();
     this.#series.add(seconds(atMs), values);
   }
 
   async #judge(): Promise<HealthReport> {
     const { redis, config, shard: ask } = this.#deps;
     const formerShards = this.formerShards();
-    const configured = Array.from({ length: config.verifier.shards }, (_, shard) => shard);
+    const configured = this.#shards();
+    const gathered = this.gather();
     const trips = new Map<string, number>();
     const timed = <Answer>(part: string, asked: Promise<Answer>) => this.#timed(trips, part, asked);
     const [work, soloWork, ledger, unlocker, payer, ...answers] = await Promise.allSettled([
@@ -239,6 +249,7 @@ export class PoolView {
     const shards = answers.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason)));
     const former = shards.slice(configured.length);
     for (const [at, shard] of formerShards.entries()) this.#forgetIfEmpty(shard, former[at]);
+    await gathered;
     return judgeHealth({
       work: work.status === "fulfilled" ? work.value : String(work.reason),
       soloWork: soloWork.status === "fulfilled" ? soloWork.value : String(soloWork.reason),

@@ -13,7 +13,10 @@ export async function pushTo(env: Env, target: string, work: WorkSnapshot): Prom
   return await env.MINER_SESSION.getByName(target).pushWork(work);
 }
 
-type Shard = Pick<ShareVerifierRpc, "prepare" | "guard" | "health" | "unresolved" | "settle" | "pause" | "reconcile">;
+type Shard = Pick<
+  ShareVerifierRpc,
+  "prepare" | "guard" | "health" | "verdicts" | "unresolved" | "settle" | "pause" | "reconcile"
+>;
 
 /** A verifier by its number. */
 export function verifierShard(env: Env, shard: number): Shard {

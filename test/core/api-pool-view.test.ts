@@ -5,6 +5,7 @@ import { createLogger } from "../../core/log.ts";
 import { emptyStatus } from "../../core/payouts/payer/payer-status.ts";
 import { parseConfig } from "../../core/parse-config.ts";
 import { VERSION } from "../../core/version.ts";
+import type { VerdictReport } from "../../core/shares/verdict-tally.ts";
 import { SHARD_HEALTH } from "../support/shard-health.ts";
 import { MemoryRedis } from "../support/memory-redis.ts";
 import type { SqlPort } from "../../core/sql-port.ts";
@@ -27,7 +28,9 @@ function open(work: WorkHealth = IDLE, solo?: () => Promise<WorkHealth>) {
   const memory = new MemoryRedis();
   const main = { name: "main", url: "https://geth.mypool.com" };
   const upstream = solo ? [main, { name: "alone", url: "https://solo.mypool.com", scheme: "solo" }] : [main];
-  const state = { away: false, nowMs: NOW_MS, logs: [] as string[], commands: () => memory.log.length };
+  const reports: (VerdictReport | Error)[] = [];
+  const seen: number[] = [];
+  const state = { away: false, nowMs: NOW_MS, logs: [] as string[], commands: () => memory.log.length, reports, seen };
   const view = new PoolView({
     config: parseConfig({ chain: "classic", upstream }),
     redis: {
@@ -41,6 +44,12 @@ function open(work: WorkHealth = IDLE, solo?: () => Promise<WorkHealth>) {
     work: async () => work,
     soloWork: solo ?? (() => Promise.reject(new Error("nobody mines solo here"))),
     shard: async () => SHARD_HEALTH,
+    verdicts: async (_shard, last) => {
+      seen.push(last);
+      const report = reports.shift();
+      if (report instanceof Error) throw report;
+      return report ?? null;
+    },
     unlocker: async () => null,
     payer: async (account) => emptyStatus(account),
   });
@@ -147,9 +156,12 @@ describe("what the pool shows", () => {
   });
 
   it("writes a minute of the history once submits were told, each of them once", async () => {
-    const { view } = open();
-    view.report({ accepted: 3, blocks: 1 });
+    const { view, state } = open();
+    const logins = { invalid: {}, good: [] };
+    state.reports.push(new Error("overloaded"), { number: 4, counts: { accepted: 3, blocks: 1 }, logins });
+    expect([await view.gather(), await view.gather(), await view.gather()]).toEqual([false, true, false]);
     await view.tick();
+    expect(state.seen).toEqual([0, 0, 4]);
     expect(JSON.parse(view.history("3h"))).toMatchObject({ accepted: [3], blocks: [1], stale: [0] });
     expect((await view.figures()).submits).toMatchObject({ accepted: 3, blocks: 1, stale: 0 });
     await view.tick();
@@ -228,6 +240,7 @@ function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: 
       asked.push(number);
       return { ...SHARD_HEALTH, outboxDepth: depths[number] ?? 0 };
     },
+    verdicts: async () => null,
     unlocker: async () => null,
     payer: async (account) => emptyStatus(account),
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createLogger } from "../../core/log.ts";
 import type { ShareSubmission } from "../../core/shares/share.ts";
-import { shareLog } from "../../core/shares/verdict-reporter.ts";
+import { shareLog } from "../../core/shares/share-log.ts";
 
 const SHARE: ShareSubmission = {
   login: `0x${"a".repeat(40)}`,

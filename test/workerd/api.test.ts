@@ -2,6 +2,8 @@ import { createScheduledController, reset, runInDurableObject } from "cloudflare
 import { env, exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
+import type { VerdictReport } from "../../core/shares/verdict-tally.ts";
+import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { scheduled } from "../../worker/cron.ts";
 import { answersFrom } from "../support/api-golden.ts";
@@ -183,11 +185,18 @@ describe("what the API says beyond the reference", () => {
   });
 });
 
+/** What the verifier tells, one report after the other. */
+function verifierSaw(...counts: readonly VerdictReport["counts"][]): void {
+  const asked = vi.spyOn(ShareVerifier.prototype, "verdicts");
+  for (const [at, count] of counts.entries())
+    asked.mockResolvedValueOnce({ number: at + 1, counts: count, logins: { invalid: {}, good: [] } });
+}
+
 describe("the pool's history", () => {
   it("gets a point by cron while somebody mines, with the submits that the verifiers reported", async () => {
     const pool = env.POOL_API.getByName("main");
-    await pool.report({ accepted: 7, stale: 1 });
-    await pool.report({ accepted: 3, blocks: 1 });
+    verifierSaw({ accepted: 7, stale: 1 }, { accepted: 3, blocks: 1 });
+    await pool.totals();
     await seedLiveLedger();
     await pool.tick();
     const history = JSON.parse((await get("/api/history?range=3h")).text) as Record<string, number[]>;
@@ -215,7 +224,7 @@ describe("the pool's history", () => {
 
   it("survives the loss of the object", async () => {
     const pool = env.POOL_API.getByName("main");
-    await pool.report({ accepted: 7 });
+    verifierSaw({ accepted: 7 });
     await pool.tick();
     await runInDurableObject(pool, (_instance, state) => state.abort("test")).catch(() => undefined);
     const history = JSON.parse((await get("/api/history?range=3h")).text) as Record<string, number[]>;

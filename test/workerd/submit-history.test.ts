@@ -5,16 +5,34 @@ import { periodAt, tallied } from "../../core/history/tally.ts";
 import { LoginHistory } from "../../core/history/login-history.ts";
 import { createLogger } from "../../core/log.ts";
 import { SubmitTallies, type TallyKeeper } from "../../core/session/submit-tallies.ts";
-import { VerdictReporter } from "../../core/shares/verdict-reporter.ts";
-import type { ShareVerdict } from "../../core/shares/share.ts";
+import type { ShareSubmission } from "../../core/shares/share.ts";
 import { sqlPort } from "../../durable-objects/platform/sql-storage.ts";
 
 afterEach(async () => {
+  vi.useRealTimers();
   await reset();
 });
 
 const LOGIN = `0x${"ab".repeat(20)}`;
 const PERIOD_MS = 600_000;
+/** No proof of work: whatever the nonce, the cheap test on its claim fails. */
+const SHARE: Omit<ShareSubmission, "nonce"> = {
+  login: LOGIN,
+  worker: "rig",
+  mixDigest: `0x${"0".repeat(64)}`,
+  job: {
+    header: `0x${"1".repeat(64)}`,
+    seed: `0x${"0".repeat(64)}`,
+    height: 9,
+    networkDifficulty: 1n << 60n,
+    poolDifficulty: 1n << 50n,
+    classTable: 0,
+  },
+  shareDifficulty: 1n << 50n,
+  timestampMs: 17,
+  retry: false,
+  staleBefore: 3,
+};
 
 /** A connection as far as tallies go. */
 class Keeper implements TallyKeeper {
@@ -109,55 +127,18 @@ describe("a login's submits", () => {
 });
 
 describe("a shard's verdicts", () => {
-  it("reach the API object with the first one after five seconds, in one request, and stay when it cannot be reached", async () => {
-    const reports: object[] = [];
-    const timers: { delayMs: number; work: () => void }[] = [];
-    const after = (delayMs: number, work: () => void) => {
-      timers.push({ delayMs, work });
-      return () => undefined;
-    };
-    let nowMs = 0;
-    let reachable = false;
-    const reporter = new VerdictReporter(
-      async (counts) => {
-        if (!reachable) throw new Error("overloaded");
-        reports.push(counts);
-      },
-      { nowMs: () => nowMs, after },
-    );
-    const count = async (atMs: number, verdict: ShareVerdict, stale = 0) => {
-      nowMs = atMs;
-      reporter.count(verdict, stale, "0xa", undefined);
-      await scheduler.wait(1);
-    };
-    await count(10_000, { kind: "unavailable", reason: "cold" });
-    await count(10_000, { kind: "accepted", block: true }, 2);
-    expect(reports).toEqual([]);
-    reachable = true;
-    await count(14_999, { kind: "invalid" });
-    expect(reports).toEqual([]);
-    await count(15_000, { kind: "accepted", block: false });
-    expect(reports).toEqual([{ stale: 2, accepted: 2, blocks: 1, invalid: 1 }]);
-    timers.length = 0;
-    // A steady stream carries itself: what comes in between goes with the next.
-    await count(16_000, { kind: "accepted", block: false });
-    expect(timers).toEqual([]);
-    await count(60_000, { kind: "accepted", block: false });
-    expect(reports.at(-1)).toEqual({ accepted: 2 });
-    // Where shares are rare, none may follow before the object has left memory.
-    await count(60_100, { kind: "accepted", block: false });
-    await count(60_200, { kind: "accepted", block: false });
-    expect(timers.map(({ delayMs }) => delayMs)).toEqual([1000]);
-    timers.shift()?.work();
-    await scheduler.wait(1);
-    expect(reports.at(-1)).toEqual({ accepted: 2 });
-    expect(timers).toEqual([]);
-  });
-
-  it("are counted by the API object until its next minute", async () => {
+  it("are told to the API's object when it asks, once, and outlive both objects", async () => {
     const api = env.POOL_API.getByName("main");
-    await api.report({ invalid: 1, stale: 3 });
-    await api.report({ invalid: 2 });
-    expect((await api.totals()).submits).toMatchObject({ invalid: 3, stale: 3 });
+    const verifier = env.SHARE_VERIFIER.getByName("shard-0");
+    const judged = (share: number) => verifier.submit({ ...SHARE, nonce: `0x${share.toString(16).padStart(16, "0")}` });
+    for (const share of [1, 2]) expect(await judged(share)).toEqual({ kind: "invalid" });
+    await api.tick();
+    expect((await api.totals()).submits).toMatchObject({ invalid: 2, stale: 6 });
+    expect(await runInDurableObject(api, (_object, { storage }) => storage.getAlarm())).not.toBeNull();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 6_000 });
+    await judged(3);
+    for (const object of [api, verifier]) await evictDurableObject(object);
+    await api.tick();
+    expect((await api.totals()).submits).toMatchObject({ invalid: 1, stale: 3 });
   });
 });
