@@ -13,6 +13,7 @@ import { GuardClient } from "./platform/guard-client.ts";
 import { lightCaches } from "./platform/light-caches.ts";
 import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
+import { VerifierClient } from "./platform/verifier-client.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import { closeSocket, readHandover } from "./platform/session-handover.ts";
 import type { GetworkRequest, MinerSessionRpc } from "./rpc.ts";
@@ -26,6 +27,10 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     super(ctx, env);
     const log = partLog(env, "session");
     const { kv } = ctx.storage;
+    const verifiers = new VerifierClient(env, log, {
+      refuted: (login, worker, client) => this.#sessions.refuted(worker, client, login),
+      background: (task) => ctx.waitUntil(task),
+    });
     this.#sessions = new LoginSessions(loadConfig(env), {
       clock: systemClock,
       log,
@@ -34,9 +39,8 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
       lender: new ExtranonceClient(env, log),
       kept: (name) => ({ get: () => kv.get(name), set: (value) => kv.put(name, value) }),
       subscribe: (template, login) => atHome(env, env.BLOCK_TEMPLATE, template).subscribe(login),
-      // A new stub each time: after an exception the old one may stay broken.
-      submit: (verifier, submission) => atHome(env, env.SHARE_VERIFIER, verifier).submit(submission),
-      submitAll: (verifier, submissions) => atHome(env, env.SHARE_VERIFIER, verifier).submitAll(submissions),
+      submit: verifiers.submit,
+      submitAll: verifiers.submitAll,
       resultOf: (header, nonce, mixDigest) => lightCaches.resultOf(header, nonce, mixDigest),
       history: new LoginHistory(sqlPort(ctx.storage)),
       lists: () => accessLists(env, Date.now()),

@@ -16,7 +16,7 @@ import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import type { Access } from "../core/ledger/engine/access.ts";
 import type { OperatorView, Settlement } from "../core/ledger/write-path/unresolved-records.ts";
-import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
+import type { JudgedShare, ShareSubmission } from "../core/shares/share.ts";
 import type { VerdictReport } from "../core/shares/verdict-tally.ts";
 import type { LeasedBlock } from "../core/session/extranonce-lender.ts";
 import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
@@ -48,7 +48,7 @@ export interface BlockTemplateRpc {
   guard(): Promise<void>;
   /** Polls at once: a block was found. */
   refresh(): Promise<void>;
-  /** Tells every session that a block of the pool's at this height is about to close the round. */
+  /** Tells every session that a block of the pool's at this height closes the round. */
   closeRound(height: number): Promise<void>;
   health(): Promise<WorkHealth>;
 }
@@ -57,7 +57,7 @@ export interface BlockTemplateRpc {
 export interface MinerSessionRpc {
   /** New work for every connection of this login. @returns how many connections want pushes; 0 lets the template forget the session. */
   pushWork(work: WorkSnapshot): Promise<number>;
-  /** From the verifier: a share that was accepted on its claim has been refuted. @param client who sent it, where that is known @param login this one's address */
+  /** A share that was accepted on its claim has been refuted, as somebody else has heard. @param client who sent it, where that is known @param login this one's address */
   refuted(worker: string, client?: Client, login?: string): Promise<void>;
   /** Closes every connection of a client. @returns how many. */
   disconnectIp(ip: Client, reason: string): Promise<number>;
@@ -86,9 +86,11 @@ export interface GetworkRequest {
 
 /** Shards, `idFromName("shard-<n>")`, by hash of login. */
 export interface ShareVerifierRpc {
-  submit(share: ShareSubmission): Promise<ShareVerdict>;
+  submit(share: ShareSubmission): Promise<JudgedShare>;
   /** Several of one login. In their order; null for one whose verdict takes longer, and which is to be asked for with `submit` and `retry`. */
-  submitAll(shares: readonly ShareSubmission[]): Promise<(ShareVerdict | null)[]>;
+  submitAll(shares: readonly ShareSubmission[]): Promise<(JudgedShare | null)[]>;
+  /** From another verifier: a block of the pool's at this height is about to close its round. @param atMs Unix time in ms */
+  closing(height: number, atMs: number): Promise<void>;
   /** Work at this height is being mined: have its light cache, or begin to build it. Returns at once. */
   prepare(height: number): Promise<void>;
   /** Cron: whatever waits in the outbox is being replayed afterwards. */

@@ -6,16 +6,18 @@ import type { ShardHealth } from "../core/health/shard-health.ts";
 import { foldAfterMs } from "../core/ledger/write-path/evidence.ts";
 import { createLedgerWriter } from "../core/ledger/write-path/ledger-writer.ts";
 import { OutboxStore } from "../core/ledger/write-path/outbox-store.ts";
-import { type Logger, thrown } from "../core/log.ts";
+import type { Logger } from "../core/log.ts";
 import { termsOf } from "../core/payouts/block-terms.ts";
 import { windowOf } from "../core/payouts/schemes.ts";
 import type { OperatorView, Settlement } from "../core/ledger/write-path/unresolved-records.ts";
+import { ClosedRounds } from "../core/shares/closed-rounds.ts";
 import { HeaderSchemes } from "../core/shares/header-schemes.ts";
-import type { ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
+import type { JudgedShare, ShareSubmission, ShareVerdict } from "../core/shares/share.ts";
+import { verifierName } from "../core/shares/shards.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, storeLog } from "../core/shares/share-log.ts";
+import { VerdictNews } from "../core/shares/verdict-news.ts";
 import { type TallyStore, type VerdictReport, VerdictTally } from "../core/shares/verdict-tally.ts";
-import { ROOT_NAME, rootNames } from "../core/work/template-tree.ts";
 import { type HeaderTerms, withTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
 import { loadConfig } from "./platform/config.ts";
@@ -42,6 +44,8 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
   readonly #processor: ShareProcessor;
   readonly #logShare: ReturnType<typeof shareLog>;
   readonly #tally: VerdictTally;
+  readonly #news = new VerdictNews();
+  readonly #rounds: ClosedRounds;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -52,6 +56,10 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     this.#terms = config.work.terms;
     this.#bell = new AlarmBell((atMs) => void ctx.storage.setAlarm(atMs));
     this.#logShare = shareLog(log, config.log.shares);
+    this.#rounds = new ClosedRounds({
+      read: () => ctx.storage.kv.get("closings"),
+      write: (closings) => ctx.storage.kv.put("closings", closings),
+    });
     this.#tally = new VerdictTally(tallyStore(ctx.storage), () => Date.now());
     this.#ledger = new PausableLedger(ledgerClient(env, config), pauseFlag(ctx.storage));
     this.#processor = new ShareProcessor({
@@ -80,44 +88,30 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       queueBound: verifier.queueBound,
       queueTimeoutMs: verifier.queueTimeoutMs,
       wakeAt: (atMs) => this.#bell.ringAt(atMs),
-      // The template asks for the next work at once; nobody waits for it.
-      onBlock: () => {
-        for (const name of rootNames(config.work))
-          void atHome(env, env.BLOCK_TEMPLATE, name)
-            .refresh()
-            .catch((error: unknown) => log.warn("work not refreshed", { error: thrown(error) }));
-      },
-      onClosing: (height) =>
-        atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME)
-          .closeRound(height)
-          .catch((error: unknown) => log.warn("the close of a round was not announced", { error: thrown(error) })),
-      // For charts and the guard only; whoever cannot be told now is not told.
+      onBlock: (block) => this.#news.found(block),
+      onClosing: (height) => this.#closeRound(height),
       onRefuted: ({ login, worker }, client) => {
         this.#tally.count({ kind: "invalid" }, 0, login, client);
-        void env.MINER_SESSION.getByName(login)
-          .refuted(worker, client, login)
-          .catch((error: unknown) => log.warn("refuted claim not counted", { error: thrown(error) }));
+        this.#news.refuted(login, { worker, client });
       },
       log,
     });
   }
 
-  async submit(submission: ShareSubmission): Promise<ShareVerdict> {
+  async submit(submission: ShareSubmission): Promise<JudgedShare> {
     const begunMs = Date.now();
     const verdict = await this.#judge(submission);
-    this.#told(submission, verdict, begunMs);
-    return verdict;
+    return this.#told(submission, verdict, begunMs);
   }
 
-  async submitAll(submissions: readonly ShareSubmission[]): Promise<(ShareVerdict | null)[]> {
+  async submitAll(submissions: readonly ShareSubmission[]): Promise<(JudgedShare | null)[]> {
     const begunMs = Date.now();
     const judged = submissions.map((submission) => this.#judge(submission));
     const verdicts = await allWithin(systemClock, TOGETHER_MS, judged);
-    for (const [at, submission] of submissions.entries()) {
+    return submissions.map((submission, at) => {
       const verdict = verdicts[at];
-      if (verdict) this.#told(submission, verdict, begunMs);
-    }
-    return verdicts;
+      return verdict ? this.#told(submission, verdict, begunMs) : null;
+    });
   }
 
   async #judge(submission: ShareSubmission): Promise<ShareVerdict> {
@@ -129,12 +123,30 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
       return { kind: "unavailable", reason: "its header is common and solo work" };
     }
     // During a deploy a session of before headers had terms names a job without them.
-    return await this.#processor.submit({ ...submission, job: withTerms(submission.job, this.#terms) });
+    const job = this.#rounds.mark(withTerms(submission.job, this.#terms));
+    return await this.#processor.submit({ ...submission, job });
   }
 
-  #told(submission: ShareSubmission, verdict: ShareVerdict, begunMs: number): void {
+  #told(submission: ShareSubmission, verdict: ShareVerdict, begunMs: number): JudgedShare {
     this.#logShare(submission, verdict, Date.now() - begunMs);
     this.#tally.count(verdict, submission.staleBefore ?? 0, submission.login, submission.client);
+    return this.#news.with(submission.login, verdict);
+  }
+
+  async closing(height: number, atMs: number): Promise<void> {
+    this.#rounds.close(height, atMs);
+  }
+
+  /** Of a block that is about to be recorded: every verifier knows then that what was public is of its round. */
+  async #closeRound(height: number): Promise<void> {
+    const { env, ctx } = this;
+    const atMs = Date.now();
+    this.#rounds.close(height, atMs);
+    const names = Array.from({ length: loadConfig(env).verifier.shards }, (_, shard) => verifierName(shard));
+    const others = names.filter((name) => !env.SHARE_VERIFIER.idFromName(name).equals(ctx.id));
+    const told = others.map((name) => atHome(env, env.SHARE_VERIFIER, name).closing(height, atMs));
+    for (const { status } of await Promise.allSettled(told))
+      if (status === "rejected") this.#log.warn("a verifier does not know that a round closes", { height });
   }
 
   async verdicts(seen: number): Promise<VerdictReport | null> {

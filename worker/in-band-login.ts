@@ -10,6 +10,7 @@ import { ExtranonceClient } from "../durable-objects/platform/extranonce-client.
 import { GuardClient } from "../durable-objects/platform/guard-client.ts";
 import { acquaintance } from "../durable-objects/platform/known-logins.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
+import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
 import { atHome } from "../durable-objects/platform/at-home.ts";
@@ -39,6 +40,11 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
   server.binaryType = "arraybuffer";
   server.accept();
   const log = partLog(env, "in-band login");
+  const verifiers = new VerifierClient(env, log, {
+    // A share that was accepted has made the login's object.
+    refuted: (owner, name, sender) => env.MINER_SESSION.getByName(owner).refuted(name, sender, owner),
+    background: (task) => void task,
+  });
   let session: WebSocket | null = null;
   const login = new InBandLogin(
     config,
@@ -47,8 +53,8 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
       log,
       guard: new GuardClient(env),
       lender: new ExtranonceClient(env, log),
-      submit: (verifier, submission) => atHome(env, env.SHARE_VERIFIER, verifier).submit(submission),
-      submitAll: (verifier, submissions) => atHome(env, env.SHARE_VERIFIER, verifier).submitAll(submissions),
+      submit: verifiers.submit,
+      submitAll: verifiers.submitAll,
       work: () => strangersWork(env),
       renamed: (owner, name) => renamedWorkers.note(log, owner, name),
       lists: () => accessLists(env, Date.now()),

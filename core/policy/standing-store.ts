@@ -41,6 +41,10 @@ const MOST_LISTED = 1_000;
 /** The own row of a client, beside those of its logins. */
 const OWN = "";
 
+/** A field of the ban that a row holds, as SQL. */
+const banned = (field: keyof ListedBan): string =>
+  `CASE WHEN json_valid(value) THEN json_extract(value, CASE login WHEN '${OWN}' THEN '$.standing.ban.${field}' ELSE '$.ban.${field}' END) END`;
+
 /**
  * What an object of guards knows, over restarts: a row for each client, one for each login that was judged at a client, one for each login
  * that may have connections of it. Counts are in none of them for their own sake: a row is written for what must outlast memory. Rows carry a
@@ -77,11 +81,9 @@ export class StandingStore {
 
   /** Bans that are in force, what ends last first; at most {@link MOST_LISTED}. */
   bans(nowMs: number): ListedBan[] {
-    const ban = (field: string) =>
-      `CASE WHEN json_valid(value) THEN json_extract(value, CASE login WHEN '${OWN}' THEN '$.standing.ban.${field}' ELSE '$.ban.${field}' END) END`;
     return this.#sql
       .exec(
-        `SELECT client, login, ${ban("untilMs")} AS until_ms, ${ban("reason")} AS reason, ${ban("byHand")} AS by_hand
+        `SELECT client, login, ${banned("untilMs")} AS until_ms, ${banned("reason")} AS reason, ${banned("byHand")} AS by_hand
         FROM client_standing WHERE version = ? AND until_ms > ? ORDER BY until_ms DESC LIMIT ?`,
         VERSION,
         nowMs,

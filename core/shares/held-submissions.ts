@@ -28,7 +28,7 @@ export interface HeldSubmissionsOptions {
   /** The full verification: whether the record's mix digest is the right one. */
   readonly proves: (record: BlockRecord) => Promise<boolean>;
   /** A node accepted a block: there is new work. */
-  readonly onAccepted: () => void;
+  readonly onAccepted: (block: BlockRecord) => void;
   /** A block is about to close a round; awaited for a second at most. Never rejects. */
   readonly onClosing: (height: number) => Promise<void>;
   /** Something that should not fail has failed; it is tried again. */
@@ -105,7 +105,7 @@ export class HeldSubmissions {
         // The ledger has just said that it has nothing of a rival.
         at = { state: next, reached: event === "rival" ? "nodes" : at.reached };
         // A chain that has the block has gone on from it, and its work has been given out by now.
-        if (event === "accepted") onAccepted();
+        if (event === "accepted") onAccepted(held.record);
       } catch (error) {
         onFailure(error);
         at = interrupted(held.stage, at.reached);

@@ -51,7 +51,7 @@ export interface ShareProcessorOptions {
   /** Asks for a {@link ShareProcessor.wake} at this Unix time in ms, also in another life of the object. */
   readonly wakeAt: (atMs: number) => void;
   /** A node accepted a block: there is new work. */
-  readonly onBlock: () => void;
+  readonly onBlock: (block: BlockRecord) => void;
   /** A block is about to close a round (see {@link HeldSubmissions}). */
   readonly onClosing: (height: number) => Promise<void>;
   /** A claim that was accepted before it was verified has been refuted. @param client who sent it, where that is known */

@@ -70,6 +70,27 @@ export type ShareVerdict =
   /** The pool cannot keep or judge it now (ledger sick, cache not ready); nothing was written. `reason` is for the log. */
   | { readonly kind: "unavailable"; readonly reason: string };
 
+/** A block that a node has accepted. */
+export interface FoundBlock {
+  readonly height: number;
+  readonly solo: boolean;
+}
+
+/** A share that was accepted on its claim and was wrong. */
+export interface RefutedShare {
+  readonly worker: string;
+  /** Who sent it, where that is known. */
+  readonly client?: string | undefined;
+}
+
+/** A verdict with what else the verifier has for whoever asked: it calls nobody back. All of it may be lost with an answer, and is for charts, guards and speed only. */
+export type JudgedShare = ShareVerdict & {
+  /** Of the same login, since its last verdict. */
+  readonly refuted?: readonly RefutedShare[];
+  /** By anybody, since the verifier's last verdict: there is new work. */
+  readonly found?: FoundBlock;
+};
+
 /** @param reason for the log */
 export function unavailable(reason: string): ShareVerdict {
   return { kind: "unavailable", reason };

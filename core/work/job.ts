@@ -28,6 +28,8 @@ export interface HeaderTerms extends Omit<ShareTerms, "networkDifficulty"> {
 export interface Job extends NodeJob, HeaderTerms {
   /** It was public when the pool found a block of its height or above: its shares belong to the round that this block closes. */
   readonly roundClosed?: boolean | undefined;
+  /** Since when it is public, Unix time in ms. Left out by templates of an older version. */
+  readonly sinceMs?: number;
 }
 
 /** What may be mined at one moment. */

@@ -139,7 +139,13 @@ function attribute(state: TemplateState, node: string | null): TemplateState {
 function promote(state: TemplateState, offer: WorkOffer, context: TemplateContext) {
   // A header that was public keeps its terms and its round, whatever the settings are now.
   const known = state.jobs.find(({ header }) => header === offer.job.header) ?? context.terms;
-  const held: HeldJob = { ...known, ...offer.job, node: offer.node, learnedAtMs: context.nowMs };
+  const held: HeldJob = {
+    sinceMs: context.nowMs,
+    ...known,
+    ...offer.job,
+    node: offer.node,
+    learnedAtMs: context.nowMs,
+  };
   const backlog = state.jobs.filter(
     (job) =>
       job.header !== held.header &&

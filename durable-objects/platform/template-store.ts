@@ -23,6 +23,7 @@ const stored = v.object({
       classTable: v.exactOptional(v.picklist([0, 1])),
       roundClosed: v.exactOptional(v.boolean()),
       solo: v.exactOptional(v.boolean()),
+      sinceMs: v.exactOptional(v.number()),
       node: v.nullable(v.string()),
       learnedAtMs: v.number(),
     }),

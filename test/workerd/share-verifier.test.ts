@@ -10,7 +10,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { chainByName, epochOf } from "../../core/chain-spec.ts";
 import type { RedisValue } from "../../core/ledger/contract/redis-port.ts";
 import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
-import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { systemClock } from "../../durable-objects/platform/system-clock.ts";
@@ -30,7 +29,6 @@ let offers = 0;
 let chainSeals: { nonce: string; mixDigest: string | null }[] | null = null;
 /** What happens to the next requests to the ledger. */
 let ledgerFaults: ("lostBefore" | "lostAfter")[] = [];
-let refreshes = 0;
 const realRest = Object.getOwnPropertyDescriptor(EmbeddedRedis.prototype, "rest")?.value as EmbeddedRedis["rest"];
 
 const bytes = (value: number, length: number): string => `0x${value.toString(16).padStart(2 * length, "0")}`;
@@ -63,7 +61,6 @@ beforeEach(async () => {
   nodeAnswers = [];
   ledgerFaults = [];
   offers = 0;
-  refreshes = 0;
   chainSeals = null;
   vi.spyOn(globalThis, "fetch").mockImplementation(async (url, init) => {
     const body: unknown = await new Request(url, init).json();
@@ -77,7 +74,6 @@ beforeEach(async () => {
     if (answer === "hangs") await new Promise(() => undefined);
     return Response.json({ jsonrpc: "2.0", id: 1, result: answer });
   });
-  replace(BlockTemplate.prototype, "refresh", async () => void (refreshes += 1));
   replace(
     EmbeddedRedis.prototype,
     "rest",
@@ -277,16 +273,15 @@ describe("a ledger that fails", () => {
 
 describe("a block in workerd", () => {
   // Defect 5 of the reference: the candidate is written outside of the transaction.
-  it("reaches the node and the candidates, and the template asks for new work", async () => {
+  it("reaches the node and the candidates, and its verdict says that there is new work", async () => {
     const [share, found] = [one("share"), one("block")];
     await verifier().submit(share);
-    expect(await verifier().submit(found)).toEqual(block);
+    expect(await verifier().submit(found)).toEqual({ ...block, found: { height: HEIGHT, solo: false } });
     const [candidate, ...others] = (await candidates()) as string[];
     expect(others).toEqual([]);
     expect(candidate).toMatch(new RegExp(`^${member(found)}:\\d{10}:${NETWORK}:4$`));
     expect(await command("HGET", `eth:shares:round${HEIGHT}:${found.nonce}`, found.login)).toBe("4");
     expect(await command("EXISTS", "eth:shares:roundCurrent")).toBe(0);
-    expect(refreshes).toBe(1);
     expect(await rows("held")).toEqual([]);
   });
 
@@ -303,7 +298,7 @@ describe("a block in workerd", () => {
   it("is offered again when the node breaks the connection, and has its candidate once", async () => {
     nodeAnswers = ["breaks", "breaks"];
     const found = one("block");
-    expect(await verifier().submit(found)).toEqual(block);
+    expect(await verifier().submit(found)).toMatchObject(block);
     await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 10_000, interval: 50 });
     expect(offers).toBe(3);
     expect(await command("ZSCORE", "eth:finders", found.login)).toBe("1");
@@ -313,12 +308,12 @@ describe("a block in workerd", () => {
     nodeAnswers = Array.from({ length: 100 }, () => "breaks" as const);
     const found = one("block");
     chainSeals = [found];
-    expect(await verifier().submit(found)).toEqual(block);
+    expect(await verifier().submit(found)).toMatchObject(block);
     expect(await candidates()).toEqual([]);
     await verifier().prepare(HEIGHT + 8);
     await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 20_000, interval: 50 });
     await nothingHeld();
-    expect(await verifier().submit({ ...found, retry: true })).toEqual(block);
+    expect(await verifier().submit({ ...found, retry: true })).toMatchObject(block);
     expect(await candidates()).toHaveLength(1);
   });
 
@@ -335,7 +330,7 @@ describe("a block in workerd", () => {
   it("has its candidate when it is found in the chain hours later, by an object that was started again and whose node rejects it", async () => {
     nodeAnswers = ["breaks", "breaks", "breaks"];
     const found = { ...one("block"), timestampMs: Date.now() - 5 * 3_600_000 };
-    expect(await verifier().submit(found)).toEqual(block);
+    expect(await verifier().submit(found)).toMatchObject(block);
     await abortAllDurableObjects();
     nodeAnswers = Array.from({ length: 100 }, () => false);
     await verifier().guard();
@@ -351,7 +346,7 @@ describe("a block in workerd", () => {
     nodeAnswers = ["hangs"];
     const found = one("block");
     // After a second the miner is told; the block is durable.
-    expect(await verifier().submit(found)).toEqual(block);
+    expect(await verifier().submit(found)).toMatchObject(block);
     expect(await rows("held")).toHaveLength(1);
     await abortAllDurableObjects();
     await verifier().guard();
@@ -364,12 +359,12 @@ describe("a block in workerd", () => {
     it(`has one candidate when the ledger's answer is ${fault} and the object ends`, async () => {
       ledgerFaults = [fault, fault];
       const found = one("block");
-      expect(await verifier().submit(found)).toEqual(block);
+      expect(await verifier().submit(found)).toMatchObject(block);
       await abortAllDurableObjects();
       await drain();
       expect(await candidates()).toHaveLength(1);
       expect(await command("HGET", `eth:miners:${found.login}`, "blocksFound")).toBe("1");
-      expect(await verifier().submit({ ...found, retry: true })).toEqual(block);
+      expect(await verifier().submit({ ...found, retry: true })).toMatchObject(block);
       expect(await candidates()).toHaveLength(1);
     });
   }

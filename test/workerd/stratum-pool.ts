@@ -1,7 +1,7 @@
 import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, vi } from "vitest";
-import type { ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
+import type { JudgedShare, ShareSubmission } from "../../core/shares/share.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
@@ -22,7 +22,7 @@ export const world = {
   /** Null: the node has no work. */
   work: null as [string, string, string, string] | null,
   shares: [] as ShareSubmission[],
-  verdict: async (_share: ShareSubmission): Promise<ShareVerdict> => ({ kind: "accepted", block: false }),
+  verdict: async (_share: ShareSubmission): Promise<JudgedShare> => ({ kind: "accepted", block: false }),
 };
 
 /** Work with that header at height 100, or a higher one. */

@@ -1,5 +1,7 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { BlockTemplate } from "../../durable-objects/block-template.ts";
+import { IpGuard } from "../../durable-objects/ip-guard.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
 
@@ -65,6 +67,22 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("eth-proxy over a WebSocket to 
     await miner.read(1);
     await miner.ask(submit(3, headerOf(2)));
     expect(world.shares.at(-1)?.job.roundClosed).toBeUndefined();
+  });
+
+  it("passes on what comes with a verdict: a found block to the template, a refuted share to the login and the guard", async () => {
+    const refresh = vi.spyOn(BlockTemplate.prototype, "refresh");
+    const close = vi.spyOn(BlockTemplate.prototype, "closeRound");
+    const report = vi.spyOn(IpGuard.prototype, "report");
+    world.verdict = async () => ({
+      kind: "accepted",
+      block: false,
+      found: { height: 100, solo: false },
+      refuted: [{ worker: "rig", client: "192.0.2.77" }],
+    });
+    const miner = await loggedIn();
+    expect(await miner.ask(submit(1))).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
+    await vi.waitFor(() => expect([refresh.mock.calls, close.mock.calls]).toEqual([[[]], [[100]]]));
+    await vi.waitFor(() => expect(report).toHaveBeenCalledWith("192.0.2.77", LOGIN, { invalid: 1 }));
   });
 
   it("answers false to a stale share and to an invalid one, and 22 to a duplicate, and stays", async () => {

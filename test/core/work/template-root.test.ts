@@ -383,7 +383,7 @@ describe("a restart", () => {
     after.nowMs = before.nowMs;
     await after.rounds(2);
     expect(after.pushes[0]?.sequence).toBeGreaterThan(before.work?.sequence ?? 0);
-    expect(after.work?.current).toEqual(before.work?.current);
+    expect(after.work?.current.header).toBe(before.work?.current.header);
   });
 
   it("finds subscribers, and cron starts the loop that nobody else does", async () => {

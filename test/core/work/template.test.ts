@@ -24,6 +24,8 @@ const jobOf = (height: number, variant = 0, difficulty = 131_072n): Job => ({
   networkDifficulty: difficulty,
 });
 
+const timeless = ({ sinceMs: _sinceMs, ...job }: Job): Job => job;
+
 /** The state machine with a clock that a test sets. */
 class Pool {
   state: TemplateState = EMPTY_TEMPLATE;
@@ -48,8 +50,10 @@ class Pool {
     return result.outcome;
   }
 
+  /** Without the moments at which headers became public. */
   get work() {
-    return snapshotOf(this.state, { nowMs: this.nowMs, maxAgeMs: MAX_AGE_MS });
+    const work = snapshotOf(this.state, { nowMs: this.nowMs, maxAgeMs: MAX_AGE_MS });
+    return work && { ...work, current: timeless(work.current), jobs: work.jobs.map(timeless) };
   }
 
   get current() {
@@ -60,6 +64,17 @@ class Pool {
 describe("the current work", () => {
   it("is none before a node has given any", () => {
     expect(new Pool().work).toBeNull();
+  });
+
+  it("says since when it is public, from the first time on that it was seen", () => {
+    const pool = new Pool();
+    const since = () => pool.state.jobs.map(({ sinceMs }) => sinceMs);
+    pool.offer(jobOf(10));
+    pool.nowMs += 1_000;
+    pool.offer(jobOf(10, 1));
+    pool.nowMs += 1_000;
+    pool.offer(jobOf(10));
+    expect(since()).toEqual([1_000_000, 1_001_000]);
   });
 
   it("is the higher one, wherever it comes from", () => {
