@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 
 const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
-const HEADER = `0x${"a".repeat(64)}`;
+/** What their submits are for. */
+export const HEADER = `0x${"a".repeat(64)}`;
 
 /** How a peer of each dialect comes in. */
 export const ENTRANCES: Readonly<Record<string, readonly string[]>> = {
