@@ -11,7 +11,11 @@ export class ExtranonceAllocator extends DurableObject<Env> implements Extranonc
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#lender = new ExtranonceLender(sqlPort(ctx.storage), () => Date.now());
+    this.#lender = new ExtranonceLender(
+      sqlPort(ctx.storage),
+      () => Date.now(),
+      () => Math.random(),
+    );
   }
 
   async lend(holder: string, wanted: DifficultyClass, count: number): Promise<LeasedBlock[]> {
@@ -32,6 +36,10 @@ export class ExtranonceAllocator extends DurableObject<Env> implements Extranonc
 
   async transfer(from: string, to: string, first: number): Promise<number | null> {
     return this.#lender.transfer(from, to, first);
+  }
+
+  async takeOver(session: string, to: string, extranonce: number): Promise<number | null> {
+    return this.#lender.takeOver(session, to, extranonce);
   }
 
   async resume(session: string, extranonce: number, owner: string | null): Promise<boolean> {

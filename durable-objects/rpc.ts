@@ -131,6 +131,8 @@ export interface ExtranonceAllocatorRpc {
   release(holder: string, firsts: readonly number[]): Promise<void>;
   /** Makes a block another holder's. @returns until when, Unix time in ms; null where it is not `from`'s */
   transfer(from: string, to: string, first: number): Promise<number | null>;
+  /** The same for one that a session had in front of its login, as the caller knows. */
+  takeOver(session: string, to: string, extranonce: number): Promise<number | null>;
   /** Whether a session that has not logged in again may have its extranonce back. */
   resume(session: string, extranonce: number, owner: string | null): Promise<boolean>;
   /** A session gets nothing back by its id any more. */

@@ -1,21 +1,21 @@
 import { thrown } from "../core/log.ts";
 import type { Client } from "../core/policy/client.ts";
-import { conductOf } from "../core/policy/guard.ts";
 import { namedWorker, parseLogin } from "../core/policy/login.ts";
 import { RenamedWorkers } from "../core/policy/renamed-workers.ts";
-import { answerStranger, type GetworkPost, refusePost } from "../core/session/getwork.ts";
+import { type GetworkPost, refusePost } from "../core/session/getwork.ts";
+import { answerStranger } from "../core/session/stranger-post.ts";
 import { DIALECTS } from "../core/stratum/dialects.ts";
 import { parseLine } from "../core/stratum/json-rpc.ts";
-import { contextOf } from "../core/stratum/session.ts";
-import { ROOT_NAME } from "../core/work/template-tree.ts";
 import { accessLists } from "../durable-objects/platform/access-lists.ts";
 import { GuardClient } from "../durable-objects/platform/guard-client.ts";
-import { acquaintance } from "../durable-objects/platform/known-logins.ts";
+import { acquaintance, nowKnown } from "../durable-objects/platform/known-logins.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import type { Env } from "../durable-objects/env.ts";
+import { systemClock } from "../durable-objects/platform/system-clock.ts";
+import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { readText } from "./read-text.ts";
-import { atHome } from "../durable-objects/platform/at-home.ts";
+import { strangersTurns, strangersWork } from "./strangers.ts";
 
 /** In URLs; a log line for each and isolate. */
 const renamedWorkers = new RenamedWorkers();
@@ -66,7 +66,7 @@ export async function answerNobody(
   return jsonRpc(DIALECTS.ethProxy.rejection(parsed.request.id, reason));
 }
 
-/** A login that the pool has never credited has no object before it sends a share. @returns null where its object is to answer */
+/** A login that the pool has never credited has no object before its first valid share. @returns null where its object is to answer */
 async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | null> {
   if ((await acquaintance(env, post.login, post.ip)) === "known") return null;
   const guard = new GuardClient(env);
@@ -75,17 +75,31 @@ async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | nul
     accessLists(env, Date.now()),
   ]);
   if (!allowed) return refusePost(post.body, "banned");
-  // The object reports it, and knows what the lists said before they could not be read.
-  if (!lists.loaded || lists.isBlacklisted(post.login)) return null;
-  const work = await atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).snapshot();
-  const answered = answerStranger(
-    post,
-    contextOf(loadConfig(env), work, post.login, () => 0),
-    Date.now(),
-  );
-  if (answered === null) return null;
-  for (const event of answered.events) await guard.report(post.ip, null, conductOf(event));
-  return answered.answer;
+  // The object knows what they said before they could not be read.
+  if (!lists.loaded) return null;
+  if (lists.isBlacklisted(post.login)) {
+    await guard.report(post.ip, null, { ban: true });
+    return refusePost(post.body, "blacklisted");
+  }
+  const log = partLog(env, "getwork");
+  const due: Promise<void>[] = [];
+  const verifiers = new VerifierClient(env, log, {
+    // A share that was accepted makes the login's object with the next POST.
+    refuted: (login, worker, client) => env.MINER_SESSION.getByName(login).refuted(worker, client, login),
+    background: (task) => void due.push(task),
+  });
+  const { answer, isProven } = await answerStranger(post, loadConfig(env), {
+    clock: systemClock,
+    log,
+    guard,
+    submit: verifiers.submit,
+    turns: strangersTurns,
+    work: () => strangersWork(env),
+  });
+  if (isProven) nowKnown(post.login);
+  // Nothing keeps the Worker alive after its answer.
+  await Promise.all(due);
+  return answer;
 }
 
 function jsonRpc(line: string): Response {

@@ -2,8 +2,6 @@ import { RenamedWorkers } from "../core/policy/renamed-workers.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import { InBandLogin, type InBandPeer } from "../core/session/in-band-login.ts";
 import { RESTART_CLOSE } from "../core/session/stratum-connection.ts";
-import type { WorkSnapshot } from "../core/work/job.ts";
-import { ROOT_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { accessLists } from "../durable-objects/platform/access-lists.ts";
 import { ExtranonceClient } from "../durable-objects/platform/extranonce-client.ts";
@@ -13,25 +11,10 @@ import { partLog } from "../durable-objects/platform/part-log.ts";
 import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
-import { atHome } from "../durable-objects/platform/at-home.ts";
+import { sharedExtranonces, strangersWork } from "./strangers.ts";
 
 /** Of strangers; a log line for each and isolate. */
 const renamedWorkers = new RenamedWorkers();
-
-/** The template is asked this often by all strangers of an isolate together. */
-const ASK_AGAIN_MS = 900;
-
-/** What the template said last: data only, as no request may use another one's connections. */
-const latest: { work: WorkSnapshot | null; askedMs: number } = { work: null, askedMs: -Infinity };
-
-async function strangersWork(env: Env): Promise<WorkSnapshot | null> {
-  const nowMs = Date.now();
-  // A clock that was set back is not to stop the work.
-  if (latest.work !== null && Math.abs(nowMs - latest.askedMs) < ASK_AGAIN_MS) return latest.work;
-  latest.askedMs = nowMs;
-  latest.work = await atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).snapshot();
-  return latest.work;
-}
 
 /** Accepts a WebSocket whose login comes in band, or is known to nobody yet: its login line connects it to the object of the login. */
 export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer): Response {
@@ -53,6 +36,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
       log,
       guard: new GuardClient(env),
       lender: new ExtranonceClient(env, log),
+      extranonces: sharedExtranonces(),
       submit: verifiers.submit,
       submitAll: verifiers.submitAll,
       work: () => strangersWork(env),

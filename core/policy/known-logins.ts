@@ -65,6 +65,11 @@ export class KnownLogins {
     }
   }
 
+  /** A login has just been credited. */
+  credited(login: string): void {
+    this.#known.set(login, true);
+  }
+
   #remembered(login: string): Exclude<Acquaintance, "unasked"> | null {
     const nowMs = this.#clock.nowMs();
     if (this.#known.has(login) || nowMs < this.#sickUntilMs) return "known";

@@ -21,10 +21,23 @@ export function blockSize(wanted: DifficultyClass): number {
 /** The right to search the nonces that begin with one of these extranonces. No money depends on it: it keeps two from one search. */
 export interface LeasedBlock {
   readonly class: DifficultyClass;
-  /** Its first extranonce; the others follow, {@link blockSize} in all. */
+  /** Its first extranonce; the others follow, {@link sizeOf} in all. */
   readonly first: number;
   /** Unix time in ms. */
   readonly untilMs: number;
+}
+
+/** A holder that lends single extranonces on: the sessions in front of their logins' objects, of a Worker's isolate together. */
+const SHARED = "shared ";
+
+/** What such a holder is called. @param id unique, and nothing that a session can call itself */
+export function sharedHolder(id: string): string {
+  return `${SHARED}${id}`;
+}
+
+/** Extranonces of a block: one where a login has taken over one out of a block that is shared. */
+export function sizeOf({ class: of, first }: Pick<LeasedBlock, "class" | "first">): number {
+  return firstOfBlock(first) === first ? blockSize(of) : 1;
 }
 
 /** How long it is known whose a session of an in-band login became, ms. */
@@ -40,10 +53,16 @@ const SWEEP_EVERY = 1_024;
 export class ExtranonceLender {
   readonly #sql: SqlPort;
   readonly #nowMs: () => number;
+  readonly #random: () => number;
 
-  constructor(sql: SqlPort, nowMs: () => number) {
+  /**
+   * @param random from 0 up to 1: where the round of a class begins, as another object may have lent what this one has no row of (the setting
+   *   `home` was changed)
+   */
+  constructor(sql: SqlPort, nowMs: () => number, random: () => number) {
     this.#sql = sql;
     this.#nowMs = nowMs;
+    this.#random = random;
     // The table of before, one row an extranonce.
     sql.exec("DROP TABLE IF EXISTS lease");
     sql.exec(
@@ -62,14 +81,14 @@ export class ExtranonceLender {
     const [step, blocks] = [blockSize(wanted), size / blockSize(wanted)];
     const untilMs = nowMs + LEASE_MS;
     return this.#sql.transaction(() => {
-      let turn = this.#turn(wanted);
-      let free = blocks - this.#held(base, size, nowMs);
+      let turn = this.#turn(wanted) ?? Math.floor(this.#random() * blocks);
+      let free = blocks - this.#held(base, size, step, nowMs);
       const lent: LeasedBlock[] = [];
       while (lent.length < count && free > 0) {
         const first = base + (turn % blocks) * step;
         if (turn % SWEEP_EVERY === 0) this.#sweep(nowMs);
         turn += 1;
-        if (this.#heldUntil(first) >= nowMs) continue;
+        if (this.#heldUntil(first, step) >= nowMs) continue;
         this.#sql.exec("INSERT OR REPLACE INTO block VALUES (?, ?, ?)", first, holder, untilMs);
         lent.push({ class: wanted, first, untilMs });
         free -= 1;
@@ -118,6 +137,38 @@ export class ExtranonceLender {
   }
 
   /**
+   * The same for a session that had the extranonce in front of its login, as the caller has made sure: it may be one of a block that is shared,
+   * or nobody's by now, and is then the login's alone.
+   * @returns null where it is another login's
+   */
+  takeOver(session: string, to: string, extranonce: number): number | null {
+    return this.transfer(session, to, extranonce) ?? this.#lendOn(session, to, extranonce);
+  }
+
+  #lendOn(session: string, to: string, extranonce: number): number | null {
+    const nowMs = this.#nowMs();
+    const untilMs = nowMs + LEASE_MS;
+    const first = firstOfBlock(extranonce);
+    // The first of many is no session's: its row is the block's.
+    if (first === extranonce && blockSize(classOfPrefix(first, 1)) > 1) return null;
+    return this.#sql.transaction(() => {
+      const [block] = this.#sql.exec("SELECT holder FROM block WHERE first = ? AND until_ms >= ?", first, nowMs);
+      if (block && !String(block["holder"]).startsWith(SHARED)) return null;
+      const taken = this.#sql.exec(
+        `INSERT INTO block VALUES (?1, ?2, ?3) ON CONFLICT (first) DO UPDATE SET holder = ?2, until_ms = ?3
+          WHERE until_ms < ?4 OR holder LIKE '${SHARED}%' RETURNING first`,
+        extranonce,
+        to,
+        untilMs,
+        nowMs,
+      );
+      if (taken.length === 0) return null;
+      this.#sql.exec("INSERT OR REPLACE INTO origin VALUES (?, ?, ?)", session, to, nowMs);
+      return untilMs;
+    });
+  }
+
+  /**
    * Whether a session that comes back before its login may have an extranonce: it is lent to the session itself or to the login that the
    * session became, or to the login that its URL names, which looks itself whether another session has it. If so, it stays theirs for
    * {@link RESUME_MS} at least.
@@ -125,14 +176,18 @@ export class ExtranonceLender {
    */
   resume(session: string, extranonce: number, owner: string | null): boolean {
     if (!Number.isInteger(extranonce)) return false;
-    const first = firstOfBlock(extranonce);
-    const [block] = this.#sql.exec("SELECT holder, until_ms FROM block WHERE first = ?", first);
+    // Its own row, where it was lent on alone, comes before that of its block.
+    const [block] = this.#sql.exec(
+      "SELECT first, holder, until_ms FROM block WHERE first IN (?, ?) ORDER BY first DESC LIMIT 1",
+      extranonce,
+      firstOfBlock(extranonce),
+    );
     if (!block) return false;
     const [origin] = this.#sql.exec("SELECT holder FROM origin WHERE session = ?", session);
     const holder = String(block["holder"]);
     if (![session, owner, origin?.["holder"]].includes(holder)) return false;
     const untilMs = Math.max(Number(block["until_ms"]), this.#nowMs() + RESUME_MS);
-    this.#sql.exec("UPDATE block SET until_ms = ? WHERE first = ?", untilMs, first);
+    this.#sql.exec("UPDATE block SET until_ms = ? WHERE first = ?", untilMs, Number(block["first"]));
     return true;
   }
 
@@ -158,20 +213,29 @@ export class ExtranonceLender {
     this.#sql.exec("DELETE FROM origin WHERE since_ms < ?", nowMs - ORIGIN_MS);
   }
 
-  #turn(wanted: DifficultyClass): number {
+  #turn(wanted: DifficultyClass): number | null {
     const [row] = this.#sql.exec("SELECT lent FROM turn WHERE class = ?", wanted);
-    return Number(row?.["lent"] ?? 0);
+    return row === undefined ? null : Number(row["lent"]);
   }
 
-  #held(base: number, size: number, nowMs: number): number {
-    const where = "first >= ? AND first < ? AND until_ms >= ?";
-    const [row] = this.#sql.exec(`SELECT count(*) AS held FROM block WHERE ${where}`, base, base + size, nowMs);
+  #held(base: number, size: number, step: number, nowMs: number): number {
+    const [row] = this.#sql.exec(
+      "SELECT count(DISTINCT (first - ?1) / ?2) AS held FROM block WHERE first >= ?1 AND first < ?3 AND until_ms >= ?4",
+      base,
+      step,
+      base + size,
+      nowMs,
+    );
     return Number(row?.["held"] ?? 0);
   }
 
-  /** Unix time in ms; before all time for a free one. */
-  #heldUntil(first: number): number {
-    const [row] = this.#sql.exec("SELECT until_ms FROM block WHERE first = ?", first);
+  /** Until the last extranonce of a block is nobody's, Unix time in ms; before all time for a free one. */
+  #heldUntil(first: number, size: number): number {
+    const [row] = this.#sql.exec(
+      "SELECT max(until_ms) AS until_ms FROM block WHERE first >= ? AND first < ?",
+      first,
+      first + size,
+    );
     return Number(row?.["until_ms"] ?? -Infinity);
   }
 }

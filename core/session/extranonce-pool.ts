@@ -1,8 +1,8 @@
 import * as v from "valibot";
 import type { Clock } from "../clock.ts";
-import { classOfPrefix, type DifficultyClass } from "../shares/difficulty-classes.ts";
+import { classOfPrefix, type DifficultyClass, towardsPool } from "../shares/difficulty-classes.ts";
 import { extranonceHex, extranonceValue } from "../stratum/extranonce.ts";
-import { blockSize, firstOfBlock, LEASE_MS, type LeasedBlock, RESUME_MS } from "./extranonce-lender.ts";
+import { firstOfBlock, LEASE_MS, type LeasedBlock, RESUME_MS, sizeOf } from "./extranonce-lender.ts";
 
 /** The way to the {@link ExtranonceLender}. It never rejects. */
 export interface LenderPort {
@@ -13,6 +13,8 @@ export interface LenderPort {
   release(holder: string, firsts: readonly number[]): Promise<void>;
   /** @returns until when the block is `to`'s, Unix time in ms; null where it could not be had */
   transfer(from: string, to: string, first: number): Promise<number | null>;
+  /** @returns the same for one extranonce that a session had in front of its login */
+  takeOver(session: string, to: string, extranonce: number): Promise<number | null>;
   /** @param owner the login that the session's URL names @returns whether a session may have the extranonce back; false when there was no answer */
   resume(session: string, extranonce: number, owner: string | null): Promise<boolean>;
   forget(session: string): Promise<void>;
@@ -73,7 +75,7 @@ export class ExtranoncePool {
    */
   async take(wanted: DifficultyClass, resume: Resumed | null, given: Given): Promise<string | null> {
     await this.#renewOld();
-    const isOwn = resume !== null && (await this.#own(resume.extranonce, resume.session));
+    const isOwn = resume !== null && (await this.#own(resume.extranonce, resume.session, "transfer"));
     if (isOwn && !this.#inUse().has(resume.extranonce)) return await this.#give(resume.extranonce, given);
     for (let tried: DifficultyClass = wanted; ; tried = towardsPool(tried)) {
       const free = this.#free(tried) ?? (await this.#borrow(tried));
@@ -92,7 +94,7 @@ export class ExtranoncePool {
   async adopt(extranonce: string, session: string, isTaken: boolean, given: Given | null): Promise<string | null> {
     this.#adopting.add(extranonce);
     try {
-      if (!isTaken && (await this.#own(extranonce, session))) return extranonce;
+      if (!isTaken && (await this.#own(extranonce, session, "takeOver"))) return extranonce;
       await this.#lender.forget(session);
       return given && (await this.take(classOfPrefix(extranonceValue(extranonce), 1), null, given));
     } finally {
@@ -100,11 +102,12 @@ export class ExtranoncePool {
     }
   }
 
-  async #own(extranonce: string, session: string): Promise<boolean> {
+  /** @param how `takeOver` where the session is known to have had it, and not only says so */
+  async #own(extranonce: string, session: string, how: "transfer" | "takeOver"): Promise<boolean> {
     await this.#renewOld();
     if (this.#blockOf(extranonce)) return true;
     const prefix = extranonceValue(extranonce);
-    const untilMs = await this.#lender.transfer(session, this.#holder, prefix);
+    const untilMs = await this.#lender[how](session, this.#holder, prefix);
     if (untilMs === null) return false;
     this.#keep([...this.#blocks, { class: classOfPrefix(prefix, 1), first: prefix, untilMs }]);
     return true;
@@ -134,10 +137,10 @@ export class ExtranoncePool {
     const nowMs = this.#clock.nowMs();
     const due = this.#blocks.filter(({ untilMs }) => untilMs - nowMs < LEASE_MS / 2);
     if (due.length === 0) return;
-    const needed = new Set([...this.#inUse()].map((hex) => firstOfBlock(extranonceValue(hex))));
-    const over = new Set(due.filter(({ first, untilMs }) => untilMs <= nowMs && !needed.has(first)));
+    const needed = new Set([...this.#inUse()].flatMap((hex) => this.#blockOf(hex) ?? []));
+    const over = new Set(due.filter((block) => block.untilMs <= nowMs && !needed.has(block)));
     if (over.size > 0) this.#keep(this.#blocks.filter((block) => !over.has(block)));
-    const old = due.filter(({ first }) => needed.has(first));
+    const old = due.filter((block) => needed.has(block));
     if (old.length === 0) return;
     const gone = await this.#lender.renew(
       this.#holder,
@@ -164,7 +167,7 @@ export class ExtranoncePool {
     const inUse = this.#inUse();
     for (const block of this.#blocks) {
       if (block.class !== wanted) continue;
-      for (let at = 0; at < blockSize(wanted); at++) {
+      for (let at = 0; at < sizeOf(block); at++) {
         const hex = extranonceHex(block.first + at);
         if (!inUse.has(hex) && (this.#reserved.get(hex) ?? nowMs) <= nowMs) return hex;
       }
@@ -189,8 +192,10 @@ export class ExtranoncePool {
   }
 
   #blockOf(extranonce: string): LeasedBlock | undefined {
-    const wanted = firstOfBlock(extranonceValue(extranonce));
-    return this.#blocks.find(({ first }) => first === wanted);
+    const value = extranonceValue(extranonce);
+    // One that was lent alone out of a block that is another's.
+    const alone = this.#blocks.find(({ first }) => first === value);
+    return alone ?? this.#blocks.find(({ first }) => first === firstOfBlock(value));
   }
 
   #keep(blocks: readonly LeasedBlock[]): void {
@@ -201,22 +206,4 @@ export class ExtranoncePool {
 
 function until({ class: of, first }: LeasedBlock, untilMs: number): LeasedBlock {
   return { class: of, first, untilMs };
-}
-
-/** The next class on the way to the pool's own. */
-function towardsPool(from: DifficultyClass): DifficultyClass {
-  switch (from) {
-    case -6:
-      return -4;
-    case -4:
-      return -2;
-    case 8:
-      return 6;
-    case 6:
-      return 4;
-    case 4:
-      return 2;
-    default:
-      return 0;
-  }
 }

@@ -1,11 +1,10 @@
 import { RecentMap } from "../bounded-map.ts";
 import { parseLine } from "../stratum/json-rpc.ts";
 import { DIALECTS } from "../stratum/dialects.ts";
-import type { GuardEvent } from "../policy/guard.ts";
-import { handle, loggedInSession } from "../stratum/handle.ts";
+import { loggedInSession } from "../stratum/handle.ts";
 import { frameText } from "../stratum/line-splitter.ts";
 import type { RejectReason } from "../stratum/rejections.ts";
-import type { SessionContext, SessionState } from "../stratum/session.ts";
+import type { SessionState } from "../stratum/session.ts";
 import { newRecord } from "./connection-record.ts";
 import { type ConnectionHost, type Peer, StratumConnection } from "./stratum-connection.ts";
 
@@ -60,30 +59,6 @@ export async function answerPost(post: GetworkPost, host: ConnectionHost, places
     const connection = new StratumConnection(peer, record, host);
     void connection.post(body);
   });
-}
-
-/**
- * Answers a POST of a login that the pool has never credited, without an object of its login.
- * @returns null for a submit that has to be verified: who sends one may be about to be credited
- */
-export function answerStranger(post: GetworkPost, context: SessionContext, nowMs: number): StrangersAnswer | null {
-  const { login, worker, ip, body } = post;
-  const { state } = newRecord({ ip, owner: login, worker, begun: null }, "", nowMs);
-  const { effects } = handle(
-    loggedInSession(state, "ethProxy", login),
-    { kind: "post", text: body },
-    { ...context, vardiff: null },
-    nowMs,
-  );
-  const lines = effects.flatMap((effect) => (effect.kind === "send" ? effect.line : []));
-  const events = effects.flatMap((effect) => (effect.kind === "report" ? effect.event : []));
-  return effects.some(({ kind }) => kind === "verify") ? null : { answer: lines.join("\n"), events };
-}
-
-/** The JSON-RPC answer, and what the guard is to hear. */
-export interface StrangersAnswer {
-  readonly answer: string;
-  readonly events: readonly GuardEvent[];
 }
 
 /** Refuses a POST, ban included: always a JSON-RPC answer, which makes miners wait and not storm (docs/protocol.md, section 3). */

@@ -13,6 +13,7 @@ import type { WorkSnapshot } from "../work/job.ts";
 import { type BegunSession, type ConnectionRecord, newRecord, storedRecord } from "./connection-record.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { LenderPort } from "./extranonce-pool.ts";
+import type { Lent, SharedExtranonces } from "./shared-extranonces.ts";
 import type { SessionConfig } from "./login-sessions.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
 import { ShareGate } from "./share-gate.ts";
@@ -33,6 +34,8 @@ export interface InBandPorts {
   readonly log: Logger;
   readonly guard: Guard;
   readonly lender: LenderPort;
+  /** Of all connections here together. */
+  readonly extranonces: SharedExtranonces;
   readonly submit: SubmitAttempt;
   readonly submitAll: SubmitAllAttempt;
   /** The work of now; null where there is none. */
@@ -86,6 +89,8 @@ export class InBandLogin implements ConnectionHost {
   #hasGone = false;
   /** The guard counts it under its login. */
   #named = false;
+  /** Its extranonce, where it is one of those that connections here share. */
+  #lent: Lent | null = null;
   /** Since it is here; its own object has the work for it. */
   #hasChosenSolo = false;
 
@@ -127,10 +132,12 @@ export class InBandLogin implements ConnectionHost {
     if (this.#config.policy.limits.enabled && !this.#named) {
       await this.#ports.guard.left(this.#connection.record.ip, null, 0, {});
     }
-    const { id, extranonce } = this.#connection.state;
-    const name = sessionName(this.#ownId);
-    if (this.#spliced || extranonce === "" || sessionName(id) !== name) return;
-    await this.#ports.lender.release(name, [extranonceValue(extranonce)]);
+    if (!this.#spliced) this.#giveBack();
+  }
+
+  #giveBack(): void {
+    if (this.#lent !== null) this.#ports.extranonces.left(this.#lent);
+    this.#lent = null;
   }
 
   context({ record }: StratumConnection): SessionContext {
@@ -144,22 +151,25 @@ export class InBandLogin implements ConnectionHost {
     else if (this.#feed.isDue(nowMs)) await this.#feed.refresh("", nowMs);
   }
 
-  /** A block of its own; the login takes it over. Anybody can name an extranonce: a session gets back what was lent to it or to the login that it became. */
+  /** One that nothing durable knows of before the login takes it over. Anybody can name an extranonce: a session gets back what was lent to it or to the login that it became. */
   async allocateExtranonce(
     { record: { owner }, state: { waiting } }: StratumConnection,
     wanted: DifficultyClass,
     resume: string | null,
   ): Promise<string | null> {
+    const { extranonces, lender } = this.#ports;
     if (resume !== null && waiting?.for === "extranonce" && waiting.resume !== null) {
-      const session = sessionName(waiting.resume);
-      if (await this.#ports.lender.resume(session, extranonceValue(resume), owner)) return resume;
+      const [session, value] = [sessionName(waiting.resume), extranonceValue(resume)];
+      this.#lent = extranonces.resume(session, value);
+      if (this.#lent !== null || (await lender.resume(session, value, owner))) return resume;
     }
-    const name = sessionName(this.#ownId);
-    const [block] = await this.#ports.lender.lend(name, wanted, 1);
-    if (!block) return null;
-    if (!this.#hasGone) return extranonceHex(block.first);
-    // The peer did not wait for it: nobody else knows that it was lent.
-    await this.#ports.lender.release(name, [block.first]);
+    const lent = await extranonces.take(sessionName(this.#ownId), wanted, lender);
+    if (lent === null) return null;
+    this.#giveBack();
+    this.#lent = lent;
+    if (!this.#hasGone) return extranonceHex(lent.extranonce);
+    // The peer did not wait for it.
+    this.#giveBack();
     return null;
   }
 
@@ -188,7 +198,7 @@ export class InBandLogin implements ConnectionHost {
     this.#cancelDeadline();
     const { state } = this.#connection;
     // Whether a session that was resumed may have its extranonce under this login, its object knows.
-    const isResumed = state.extranonce !== "" && sessionName(state.id) !== sessionName(this.#ownId);
+    const isResumed = state.extranonce !== "" && this.#lent === null;
     if (!isResumed && !(await this.#ports.isKnown(owner))) {
       this.#strangerSinceMs = this.clock.nowMs();
       this.#guardAskedMs = this.#strangerSinceMs;

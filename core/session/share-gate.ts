@@ -6,7 +6,7 @@ export const IN_FLIGHT = { unproven: 8, proven: 128 } as const;
 /** Above so many that wait, a submit of HTTP getwork is refused: each is a request that is held open. */
 const MOST_WAITING = 256;
 /** An invalid share keeps its place for so long: junk is read as slowly as this lets it, and costs its sender no more than it costs us. */
-const INVALID_KEEPS_MS = 500;
+export const INVALID_KEEPS_MS = 500;
 
 /**
  * Lets the shares that one client (an IP) sends for one login in a few at a time. Whoever has no place waits, and the next line of its connection

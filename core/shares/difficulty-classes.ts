@@ -116,3 +116,21 @@ export function nearestClass(
   }
   return nearest;
 }
+
+/** The next class on the way to the pool's own. */
+export function towardsPool(from: DifficultyClass): DifficultyClass {
+  switch (from) {
+    case -6:
+      return -4;
+    case -4:
+      return -2;
+    case 8:
+      return 6;
+    case 6:
+      return 4;
+    case 4:
+      return 2;
+    default:
+      return 0;
+  }
+}

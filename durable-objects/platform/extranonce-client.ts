@@ -32,6 +32,10 @@ export class ExtranonceClient implements LenderPort {
     return await this.#orElse(null, "transferred", () => this.#stub().transfer(from, to, first));
   }
 
+  async takeOver(session: string, to: string, extranonce: number): Promise<number | null> {
+    return await this.#orElse(null, "taken over", () => this.#stub().takeOver(session, to, extranonce));
+  }
+
   /** @param owner a login, lower-case `0x` address */
   async resume(session: string, extranonce: number, owner: string | null): Promise<boolean> {
     const holder = owner === null ? null : this.#env.MINER_SESSION.idFromName(owner).toString();

@@ -16,3 +16,8 @@ export async function acquaintance(env: Env, login: string, ip: string): Promise
   if (mayBeSolo && (await accessLists(env, systemClock.nowMs())).isSolo(login)) return "known";
   return await logins.find(ledgerClient(env, config), config.coin, login, ip, config.api.statsCollectIntervalMs);
 }
+
+/** A login that was unknown has sent a valid share: from now on it is known here. */
+export function nowKnown(login: string): void {
+  logins.credited(login);
+}

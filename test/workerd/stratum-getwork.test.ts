@@ -1,3 +1,4 @@
+import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { guardNameOf } from "../../core/policy/client-guards.ts";
@@ -113,6 +114,8 @@ describe("HTTP getwork", () => {
 
   it("says Work not ready without a template, to submits too, and never a bare false", ENDED_LATE, async () => {
     world.work = null;
+    // What objects of the test before have asked for meanwhile.
+    await reset();
     expect(await post(GET_WORK)).toBe(error(0, "Work not ready"));
     expect(await post(submit())).toBe(error(0, "Work not ready"));
     expect(await post('{"id":1,"method":"eth_getBlockByNumber"}')).toBe(error(0, "Work not ready"));

@@ -5,6 +5,10 @@ import { guardNameOf } from "../../core/policy/client-guards.ts";
 import { AccountApi } from "../../durable-objects/account-api.ts";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
+import { ExtranonceAllocator } from "../../durable-objects/extranonce-allocator.ts";
+import { IpGuard } from "../../durable-objects/ip-guard.ts";
+import { loadConfig } from "../../durable-objects/platform/config.ts";
+import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { request, StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
@@ -63,19 +67,44 @@ describe("a login that the pool has never credited", () => {
     expect(await post(stranger(), GET_WORK, from)).toContain(workOf(1));
   });
 
-  it("gets work over HTTP without an object; its first share goes to one, which stores nothing before it is valid", async () => {
+  it("gets work and sends junk over HTTP without an object, and has one from its first valid share on", async () => {
     const spies = watched();
     const [login, from] = [stranger(), ip()];
     expect(await post(login, GET_WORK, from)).toBe(`{"id":1,"jsonrpc":"2.0","result":${workOf(1)}}`);
     expect(await post(login, SUBMIT.replace(headerOf(1), headerOf(77)), from)).toContain('"result":false');
     expect(await post(login, "{", from)).toContain("Malformed request");
-    expect(calls(spies)).toBe(0);
+    const conduct = vi.spyOn(IpGuard.prototype, "report");
     world.verdict = async () => ({ kind: "invalid" });
     expect(await post(login, SUBMIT, from)).toContain('"result":false');
-    expect(await tablesOf(login)).toEqual([]);
+    expect(conduct).toHaveBeenCalledWith(from, login, { invalid: 1 });
     world.verdict = async () => ({ kind: "accepted", block: false });
     expect(await post(login, SUBMIT, from)).toContain('"result":true');
-    expect(world.shares.map((share) => share.login)).toEqual([login, login]);
+    expect(conduct).toHaveBeenLastCalledWith(from, login, { valid: 1 });
+    expect(calls(spies)).toBe(0);
+    expect(await post(login, SUBMIT, from)).toContain('"result":true');
+    expect(calls(spies)).toBe(1);
+    expect(world.shares.map((share) => share.login)).toEqual([login, login, login]);
+  });
+
+  it("sends junk over HTTP no faster than an object would take it, under however many names; a neighbour's address is another", async () => {
+    const from = ip();
+    world.verdict = async () => ({ kind: "invalid" });
+    const answers = await Promise.all(Array.from({ length: 30 }, () => post(stranger(), SUBMIT, from)));
+    expect(answers.filter((answer) => answer.includes("Work not ready")).length).toBeGreaterThan(0);
+    expect(world.shares.length).toBeLessThan(30);
+    world.verdict = async () => ({ kind: "accepted", block: false });
+    expect(await post(stranger(), SUBMIT, ip())).toContain('"result":true');
+  });
+
+  it("that is blacklisted is told so over HTTP, and has no object by it", async () => {
+    const spies = watched();
+    const login = stranger();
+    await ledgerClient(env, loadConfig(env)).command(["SADD", "eth:blacklist", login]);
+    await vi.waitFor(async () => {
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 120_000 });
+      expect(await post(login, GET_WORK, ip())).toContain("blacklisted");
+    });
+    expect(calls(spies)).toBe(0);
   });
 
   it("has an object from its first valid share on, however it came; until then it mines in the Worker", async () => {
@@ -127,6 +156,37 @@ describe("a login that the pool has never credited", () => {
     expect(rows).toEqual([0, 0]);
   });
 
+  it("keeps the nonces that it searches when it gets an object, and until then nothing durable knows of them", async () => {
+    const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["m/1","EthereumStratum/1.0.0"]}';
+    const lend = vi.spyOn(ExtranonceAllocator.prototype, "lend");
+    const takeOver = vi.spyOn(ExtranonceAllocator.prototype, "takeOver");
+    world.verdict = async () => ({ kind: "invalid" });
+    const miners = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const [login, miner] = [stranger(), await StratumClient.connect("/stratum", ip())];
+        const [answer = ""] = await miner.ask(SUBSCRIBE);
+        await miner.ask(`{"id":2,"method":"mining.authorize","params":["${login}","x"]}`, 3);
+        await miner.ask(
+          `{"id":4,"method":"mining.submit","params":["${login}","${headerOf(1).slice(2, 18)}","23456789ab"]}`,
+        );
+        return { miner, login, extranonce: /"([0-9a-f]{6})"\]/.exec(answer)?.[1] ?? "" };
+      }),
+    );
+    expect(new Set(miners.map(({ extranonce }) => extranonce)).size).toBe(10);
+    expect(lend.mock.calls.length).toBeLessThanOrEqual(1);
+    world.verdict = async () => ({ kind: "accepted", block: false });
+    for (const { miner, login, extranonce } of miners.slice(0, 3)) {
+      for (const nonce of ["23456789ac", "23456789ad"]) {
+        const line = `{"id":5,"method":"mining.submit","params":["${login}","${headerOf(1).slice(2, 18)}","${nonce}"]}`;
+        expect((await miner.ask(line))[0]).toContain('"result":true');
+        expect(world.shares.at(-1)).toMatchObject({ login, nonce: `0x${extranonce}${nonce}` });
+      }
+    }
+    expect(takeOver.mock.calls.map(([, , extranonce]) => extranonce.toString(16))).toEqual(
+      miners.slice(0, 3).map(({ extranonce }) => extranonce),
+    );
+  });
+
   it("hears of new work while it has no object", async () => {
     const login = stranger();
     const miner = await StratumClient.connect("/stratum", ip());
@@ -144,9 +204,3 @@ describe("a login that the pool has never credited", () => {
     expect((await miner.closed()).code).toBe(1008);
   });
 });
-
-async function tablesOf(login: string): Promise<unknown[]> {
-  return await runInDurableObject(env.MINER_SESSION.getByName(login), (_object, { storage }) =>
-    storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
-  );
-}

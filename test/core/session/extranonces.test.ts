@@ -19,7 +19,15 @@ const told = (line = "") => {
 
 function lender() {
   const sql = nodeSql();
-  const world = { nowMs: 0, open: () => new ExtranonceLender(sql, () => world.nowMs) };
+  const world = {
+    nowMs: 0,
+    open: () =>
+      new ExtranonceLender(
+        sql,
+        () => world.nowMs,
+        () => 0,
+      ),
+  };
   return world;
 }
 
@@ -96,6 +104,7 @@ function pool() {
         renew: async (holder, firsts) => (calls.renew++, open.renew(holder, firsts)),
         release: async (holder, firsts) => open.release(holder, firsts),
         transfer: async (from, to, first) => open.transfer(from, to, first),
+        takeOver: async (session, to, extranonce) => open.takeOver(session, to, extranonce),
         resume: async (session, extranonce, owner) => open.resume(session, extranonce, owner),
         forget: async (session) => open.forget(session),
       },

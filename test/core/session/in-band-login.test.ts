@@ -10,6 +10,7 @@ import {
 } from "../../../core/session/connection-record.ts";
 import { type Agreed, InBandLogin, type InBandPeer } from "../../../core/session/in-band-login.ts";
 import type { Onward } from "../../../core/session/stratum-connection.ts";
+import { SharedExtranonces } from "../../../core/session/shared-extranonces.ts";
 import { sessionName } from "../../../core/stratum/extranonce.ts";
 import { frameBytes } from "../../../core/stratum/line-splitter.ts";
 import { settled } from "../../support/virtual-clock.ts";
@@ -28,8 +29,8 @@ import {
 } from "./session-rig.ts";
 
 const ID = "00000000-0000-4000-8000-00000000000a";
-/** The same session once it has the first extranonce of the pool's own class. */
-const BEGUN_ID = "00000000-0000-4000-8000-000000800000";
+/** The same session once it has the first extranonce that is shared: the one before is nobody's. */
+const BEGUN_ID = "00000000-0000-4000-8000-000000800001";
 const SUBSCRIBE = '{"id":1,"method":"mining.subscribe","params":["m/1","EthereumStratum/1.0.0"]}';
 const AUTHORIZE = `{"id":3,"method":"mining.authorize","params":["${LOGIN}.rig","x"]}`;
 const OLD = "11111111-0000-4000-8000-000000800000";
@@ -52,9 +53,13 @@ class InBandRig extends SessionRig {
   lending: () => Promise<void> = async () => undefined;
   asked = 0;
   readonly login: InBandLogin;
+  readonly extranonces: SharedExtranonces;
 
-  constructor(from: InBandPeer = { ip: IP, owner: null, worker: "" }) {
+  /** @param before another connection of the same Worker */
+  constructor(from: InBandPeer = { ip: IP, owner: null, worker: "" }, before: InBandRig | null = null) {
     super();
+    this.lender = before?.lender ?? this.lender;
+    this.extranonces = before?.extranonces ?? new SharedExtranonces("an isolate", this.clock);
     const { lender, guard: prompt, ...others } = this.ports();
     const guard: typeof prompt = {
       ...prompt,
@@ -87,7 +92,17 @@ class InBandRig extends SessionRig {
       },
     };
     const isKnown = async () => this.known;
-    const ports = { ...others, guard, lender: slowLender, work, isKnown, connect, renamed: () => undefined };
+    const { extranonces } = this;
+    const ports = {
+      ...others,
+      guard,
+      lender: slowLender,
+      extranonces,
+      work,
+      isKnown,
+      connect,
+      renamed: () => undefined,
+    };
     this.login = new InBandLogin(CONFIG, ports, this.peer, from, ID);
   }
 
@@ -126,7 +141,7 @@ describe("a login in band", () => {
         expect(rig.handed).toEqual([
           {
             owner: LOGIN,
-            begun: { id: BEGUN_ID, dialect: "es1", extranonce: "800000", canMove: false },
+            begun: { id: BEGUN_ID, dialect: "es1", extranonce: "800001", canMove: false },
             bytes: [...whole.subarray(before.length)],
           },
         ]);
@@ -302,7 +317,7 @@ describe("a login that the pool has never credited", () => {
     const [header] = [job("a").header.slice(2, 18)];
     await rig.says(`{"id":4,"method":"mining.submit","params":["${LOGIN}","${header}","0123456789"]}`);
     const [record] = rig.moved;
-    expect(record?.state).toMatchObject({ id: BEGUN_ID, dialect: "es1", extranonce: "800000" });
+    expect(record?.state).toMatchObject({ id: BEGUN_ID, dialect: "es1", extranonce: "800001" });
     expect(record?.tally?.workers).toMatchObject([["rig", 1, 0, 0, 0, 2_000_000_000]]);
     expect(typeof record?.state.told.difficulty).toBe("bigint");
     const sessions = new SessionRig();
@@ -352,39 +367,66 @@ describe("a login that the pool has never credited", () => {
     const rig = stranger();
     await rig.says(SUBSCRIBE, AUTHORIZE);
     await rig.login.gone();
-    expect(rig.released).toEqual([[0x80_0000]]);
     const { asked } = rig;
     await rig.clock.pass(120_000);
     expect(rig.asked).toBe(asked);
   });
 });
 
+/** Another connection of the same Worker. */
+const next = (rig: InBandRig) => new InBandRig(undefined, rig);
+
 describe("the extranonce of a peer that leaves before its login", () => {
-  it("is given back", async () => {
+  it("is kept for the session's return, and is another's two minutes later; nothing durable hears of either", async () => {
     const rig = new InBandRig();
     await rig.says(SUBSCRIBE);
     await rig.login.gone();
-    expect(rig.released).toEqual([[0x80_0000]]);
+    const id = BEGUN_ID;
+    expect(given((await next(rig).says(SUBSCRIBE))[0])).toBe("800002");
+    expect(given((await next(rig).says(resume(`9${id.slice(1)}`)))[0])).toBe("800003");
+    const back = next(rig);
+    expect(given((await back.says(resume(id)))[0])).toBe("800001");
+    expect(given((await next(rig).says(resume(id)))[0])).toBe("800004");
+    await back.login.gone();
+    await rig.clock.pass(120_000);
+    expect(given((await next(rig).says(SUBSCRIBE))[0])).toBe("800001");
+    expect(rig.released).toEqual([]);
+    expect(rig.lender?.count()).toBe(1);
     await rig.clock.pass(60_000);
     expect(rig.peer.closed).toEqual({ code: 1008, reason: "Gone" });
   });
 
-  it("is given back also when the peer did not wait for it", async () => {
+  it("is free again also when the peer did not wait for it", async () => {
     const rig = new InBandRig();
     rig.lending = () => rig.login.gone();
     await rig.says(SUBSCRIBE);
-    expect(rig.released).toEqual([[0x80_0000]]);
+    await rig.clock.pass(120_000);
+    expect(given((await next(rig).says(SUBSCRIBE))[0])).toBe("800001");
   });
 
-  it("is not given back when it is that of a resumed session, or when the login's object has it by now", async () => {
+  it("is nobody else's when it is that of a resumed session, or when the login's object has it by now", async () => {
     const [resumed, spliced] = [new InBandRig(), new InBandRig()];
     resumed.lender?.lend(sessionName(OLD), 0, 1);
     expect(await resumed.says(resume(OLD))).toEqual([expect.stringContaining(`"${OLD}","EthereumStratum/1.0.0"]`)]);
     await spliced.says(SUBSCRIBE, AUTHORIZE);
-    for (const rig of [resumed, spliced]) {
+    for (const [rig, fresh] of [
+      [resumed, "800021"],
+      [spliced, "800002"],
+    ] as const) {
       await rig.login.gone();
-      expect(rig.released).toEqual([]);
+      await rig.clock.pass(120_000);
+      expect(given((await next(rig).says(SUBSCRIBE))[0])).toBe(fresh);
     }
+  });
+
+  it("does not make a stranger's session one that the pool knows: it stays in front of an object", async () => {
+    const rig = stranger();
+    await rig.says(SUBSCRIBE, AUTHORIZE);
+    await rig.login.gone();
+    const back = next(rig);
+    back.known = false;
+    await back.says(resume(BEGUN_ID), AUTHORIZE, GET_WORK);
+    expect(back.handed).toEqual([]);
   });
 });
 
@@ -403,11 +445,11 @@ describe("the extranonce that a session's id names before the login", () => {
   it("is not had by anybody else, nor by the session once it has become another's: it gets a fresh one", async () => {
     const rig = new InBandRig();
     const [block] = rig.lender?.lend(sessionName(OLD), 0, 1) ?? [];
-    expect(given((await rig.says(resume(`22222222${OLD.slice(8)}`)))[0])).toBe("800020");
+    expect(given((await rig.says(resume(`22222222${OLD.slice(8)}`)))[0])).toBe("800021");
     for (const junk of ["8000zz", "ffffff", "000000"]) {
       const other = new InBandRig();
       other.lender = rig.lender;
-      expect(given((await other.says(resume(`${sessionName(OLD)}${junk}`)))[0])).toMatch(/^8000[2-9a-f]0$/);
+      expect(given((await other.says(resume(`${sessionName(OLD)}${junk}`)))[0])).toMatch(/^8000[2-9a-f]1$/);
     }
     rig.lender?.transfer(sessionName(OLD), LOGIN, block?.first ?? 0);
     rig.lender?.transfer(LOGIN, "another login", block?.first ?? 0);

@@ -125,7 +125,11 @@ export class SessionRig {
   readonly released: (readonly number[])[] = [];
   readonly renewals: (readonly number[])[] = [];
   /** The pool's allocator; null where it is away. */
-  lender: ExtranonceLender | null = new ExtranonceLender(nodeSql(), () => this.clock.nowMs());
+  lender: ExtranonceLender | null = new ExtranonceLender(
+    nodeSql(),
+    () => this.clock.nowMs(),
+    () => 0,
+  );
   /** What outlives the login's memory. */
   readonly kept = new Map<string, unknown>();
   readonly subscriptions: string[] = [];
@@ -183,6 +187,7 @@ export class SessionRig {
           this.lender?.release(holder, firsts);
         },
         transfer: async (from, to, first) => this.lender?.transfer(from, to, first) ?? null,
+        takeOver: async (session, to, extranonce) => this.lender?.takeOver(session, to, extranonce) ?? null,
         resume: async (session, extranonce, owner) => this.lender?.resume(session, extranonce, owner) ?? false,
         forget: async (session) => this.lender?.forget(session),
       },
