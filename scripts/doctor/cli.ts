@@ -1,13 +1,12 @@
 /** `npm run -s doctor -- <pool-url> [--node URL] [--json]`: is a pool well, seen by its miners, its node and its operator. */
 import { Command, InvalidArgumentError } from "commander";
-import colors from "picocolors";
-import * as v from "valibot";
 import { parseDurationMs } from "../../core/units.ts";
-import { basicAuth } from "../../core/work/upstream.ts";
 import { tokenFor } from "../../devnet/start/running-tokens.ts";
 import { examine } from "./doctor.ts";
 import type { Finding, Outcome } from "./finding.ts";
 import { DOCTOR_LOGIN, type DoctorOptions } from "./options.ts";
+import { failures, lineOf } from "./report.ts";
+import { headersFor, ledgerFrom } from "./surroundings.ts";
 
 const HELP = `
 Secrets are read from the environment, under the names that the pool has them by, and none is needed: ADMIN_TOKEN, METRICS_TOKEN, NOTIFY_TOKEN,
@@ -20,14 +19,6 @@ Exit code 0: well, or warnings only. 1: something fails. 2: it could not be look
 Examples
   npm run -s doctor -- https://pool.example
   NOTIFY_TOKEN=… ADMIN_TOKEN=… npm run -s doctor -- https://pool.example --node https://geth.mypool.com --json`;
-
-const access = v.record(
-  v.string(),
-  v.union([
-    v.object({ cfAccessClientId: v.string(), cfAccessClientSecret: v.string() }),
-    v.object({ username: v.string(), password: v.string() }),
-  ]),
-);
 
 interface Flags {
   readonly node?: string;
@@ -57,28 +48,6 @@ function loginOf(text: string): string {
   return text.toLowerCase();
 }
 
-/** What the pool sends to this node, by UPSTREAM_SECRETS. @throws Error where that is no such JSON; its text is not shown */
-function nodeHeaders(upstream: string): Record<string, string> {
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), access), secret("UPSTREAM_SECRETS") ?? "{}");
-  if (!parsed.success) throw new Error("UPSTREAM_SECRETS is not the JSON that docs/OPERATING.md describes");
-  const mine = parsed.output[upstream];
-  if (mine === undefined) return {};
-  if ("username" in mine) return basicAuth(mine.username, mine.password);
-  return { "CF-Access-Client-Id": mine.cfAccessClientId, "CF-Access-Client-Secret": mine.cfAccessClientSecret };
-}
-
-function ledgerOf(): DoctorOptions["ledger"] {
-  const [url, token] = [secret("UPSTASH_REDIS_REST_URL"), secret("UPSTASH_REDIS_REST_TOKEN")];
-  if (url === null || token === null) return null;
-  const [email, key] = [secret("UPSTASH_EMAIL"), secret("UPSTASH_API_KEY")];
-  const api = secret("UPSTASH_API_URL") ?? "https://api.upstash.com/v2";
-  return {
-    url: address(url).replace(/\/$/, ""),
-    token,
-    account: email === null || key === null ? null : { email, key, api },
-  };
-}
-
 function optionsOf(pool: string, flags: Flags): DoctorOptions {
   const { origin } = new URL(address(pool));
   return {
@@ -91,14 +60,14 @@ function optionsOf(pool: string, flags: Flags): DoctorOptions {
       redisReadToken: secret("REDIS_READ_TOKEN"),
       bridgeToken: secret("BRIDGE_TOKEN"),
     },
-    ledger: ledgerOf(),
+    ledger: ledgerFrom(process.env),
     node:
       flags.node === undefined
         ? null
         : {
             url: flags.node,
             name: flags.upstream === "" ? null : flags.upstream,
-            headers: nodeHeaders(flags.upstream || "main"),
+            headers: headersFor(flags.upstream || "main", process.env),
           },
     login: flags.login,
     timeoutMs: flags.timeout,
@@ -107,30 +76,20 @@ function optionsOf(pool: string, flags: Flags): DoctorOptions {
   };
 }
 
-const MARKS: Readonly<Record<Outcome, string>> = {
-  ok: colors.green("ok   "),
-  warn: colors.yellow("WARN "),
-  fail: colors.red("FAIL "),
-  skipped: colors.dim("—    "),
-};
-
-const lineOf = ({ check, outcome, found, fix }: Finding): string =>
-  `${MARKS[outcome]} ${check}: ${found}${fix === null ? "" : ` — ${fix}`}\n`;
-
 async function run(pool: string, flags: Flags): Promise<void> {
   const options = optionsOf(pool, flags);
   if (flags.json !== true) process.stdout.write(`Miners' checks use ${options.login}, which is credited nothing.\n`);
   const findings: Finding[] = [];
-  for await (const finding of examine(options)) {
+  const failed = await failures(examine(options), (finding) => {
     findings.push(finding);
     if (flags.json !== true) process.stdout.write(lineOf(finding));
-  }
+  });
   const count = (wanted: Outcome): number => findings.filter(({ outcome }) => outcome === wanted).length;
-  const healthy = count("fail") === 0;
+  const healthy = failed === 0;
   if (flags.json === true) process.stdout.write(`${JSON.stringify({ healthy, login: options.login, findings })}\n`);
   else
     process.stdout.write(
-      `${count("ok")} fine, ${count("warn")} to look at, ${count("fail")} wrong, ${count("skipped")} not looked at\n`,
+      `${count("ok")} fine, ${count("warn")} to look at, ${failed} wrong, ${count("skipped")} not looked at\n`,
     );
   process.exitCode = healthy ? 0 : 1;
 }

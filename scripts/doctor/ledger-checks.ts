@@ -19,7 +19,10 @@ const EVICTS =
   "switch it off (Upstash: the database's Configuration, Eviction; a Redis: maxmemory-policy noeviction): a key that is evicted is shares, balances or payments that are gone";
 
 /** The Redis that keeps the books, where its address and token are given: does it answer, encrypt, keep, and what plan is it. */
-export async function* ledgerChecks({ ledger, timeoutMs }: DoctorOptions): AsyncGenerator<Finding> {
+export async function* ledgerChecks({
+  ledger,
+  timeoutMs,
+}: Pick<DoctorOptions, "ledger" | "timeoutMs">): AsyncGenerator<Finding> {
   if (ledger === null) {
     yield skipped(
       "eviction",

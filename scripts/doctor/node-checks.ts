@@ -40,6 +40,18 @@ export async function* nodeChecks(options: DoctorOptions, pool: PoolReport): Asy
     yield* await notifyToken(options);
     return;
   }
+  const state = yield* nodeFindings({ ...options, node }, await chainOf(options));
+  if (state === null) return;
+  yield staleness(state, pool);
+  yield* await openToAll(node, timeoutMs);
+  yield* await notifyComesBack(options, state);
+}
+
+/** What a node says of itself. @param chain that it should be on, null where that is not known @returns null where it gave nothing usable */
+export async function* nodeFindings(
+  { node, timeoutMs, nowMs }: Pick<DoctorOptions, "timeoutMs" | "nowMs"> & { readonly node: Node },
+  chain: ChainSpec | null,
+): AsyncGenerator<Finding, NodeState | null> {
   const rpc = createNodeRpc({ name: "node", url: node.url, timeoutMs, secretHeaders: node.headers }, httpPost);
   const state = await readNode(rpc);
   if (typeof state === "string") {
@@ -51,13 +63,12 @@ export async function* nodeChecks(options: DoctorOptions, pool: PoolReport): Asy
           `${hostOf(node)}: ${state}`,
           "geth --mine --http --http.api eth,net,web3 --http.vhosts <name>; what is between must pass batches",
         );
-    return;
+    return null;
   }
   yield ok("node", `${hostOf(node)} answers a batch, block ${state.height ?? "?"}`);
-  yield await chainFinding(options, state);
-  yield* stateFindings(state, pool, options.nowMs());
-  yield* await openToAll(node, timeoutMs);
-  yield* await notifyComesBack(options, state);
+  yield chainFinding(chain, state);
+  yield* stateFindings(state, nowMs());
+  return state;
 }
 
 const hostOf = ({ url }: Node): string => new URL(url).host;
@@ -94,20 +105,24 @@ async function readNode(rpc: NodeRpc): Promise<NodeState | string> {
   };
 }
 
-async function chainFinding({ pool, timeoutMs }: DoctorOptions, { chainId }: NodeState): Promise<Finding> {
+async function chainOf({ pool, timeoutMs }: DoctorOptions): Promise<ChainSpec | null> {
   const asked = await ask(`${pool}/api/pool`, timeoutMs);
   const parsed = asked.kind === "answered" ? v.safeParse(facts, jsonOf(asked.answer)) : null;
-  if (parsed?.success !== true) return skipped("node chain", "the pool does not say which chain it is on (/api/pool)");
+  if (parsed?.success !== true) return null;
   const { chain: name, ...rules } = parsed.output;
-  const chain: ChainSpec = chainByName(name) ?? customChain({ name, ...rules });
+  return chainByName(name) ?? customChain({ name, ...rules });
+}
+
+function chainFinding(chain: ChainSpec | null, { chainId }: NodeState): Finding {
+  if (chain === null) return skipped("node chain", "which chain the pool is on is not known (/api/pool)");
   const finding = createChainCheck(chain, null, true)({ chainId, blocks: [] });
   if (finding.kind === "other")
     return fail("node chain", finding.reason, "upstream must lead to a node of the pool's chain; or set chain");
-  return ok("node chain", `chain id ${chainId ?? "not given"}, the pool is on ${name}`);
+  return ok("node chain", `chain id ${chainId ?? "not given"}, the pool is on ${chain.name}`);
 }
 
-function* stateFindings(state: NodeState, pool: PoolReport, nowMs: number): Generator<Finding> {
-  const { work, workSaid, height, timestampS, syncing } = state;
+function* stateFindings(state: NodeState, nowMs: number): Generator<Finding> {
+  const { work, workSaid, timestampS, syncing } = state;
   yield work === null
     ? fail("node work", `eth_getWork: ${workSaid}`, "geth --mine --miner.etherbase 0x…; a node that syncs has no work")
     : ok("node work", "eth_getWork gives work");
@@ -126,9 +141,12 @@ function* stateFindings(state: NodeState, pool: PoolReport, nowMs: number): Gene
       `its newest block is of ${Math.round(timestampS - nowMs / 1000)} s in the future`,
       "set the clocks of the node's and of this machine by NTP: others refuse blocks of the future",
     );
+}
+
+function staleness({ height }: NodeState, pool: PoolReport): Finding {
   // An idle pool asks once a minute; the report's judgement was made a little before the node was asked.
   const behind = height === null || pool.work?.height == null ? 0 : height + 1 - pool.work.height;
-  yield behind > 2
+  return behind > 2
     ? fail(
         "stale work",
         `the pool gives work for block ${pool.work?.height}, ${behind} below what the node is at`,

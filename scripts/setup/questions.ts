@@ -1,0 +1,30 @@
+import { confirm, input, select } from "@inquirer/prompts";
+import { CHAINS } from "../../core/chain-spec.ts";
+import type { Answers } from "./answers.ts";
+
+const HOMES = ["weur", "eeur", "wnam", "enam", "sam", "apac", "apac-ne", "apac-se", "oc", "afr", "me"];
+
+/** Asks for what neither flags nor the environment have said. @param former its settings */
+export async function askForRest(answers: Answers, former: Readonly<Record<string, unknown>>): Promise<Answers> {
+  const known = { ...former, ...answers.file };
+  const chain =
+    answers.chain ??
+    ("chain" in known
+      ? undefined
+      : await select({ message: "Chain", choices: CHAINS.map(({ name }) => name), default: "classic" }));
+  const upstreams = new Map(answers.upstreams);
+  if (upstreams.size === 0 && !("upstream" in known)) {
+    const message = "Address of the node, as a Worker reaches it (https://geth.mypool.com)";
+    upstreams.set("main", await input({ message, validate: (text) => URL.canParse(text) || "an https:// address" }));
+  }
+  const home =
+    answers.home ??
+    ("home" in known
+      ? undefined
+      : await select({ message: "Where the pool lives, for ever: near the nodes and the Redis", choices: HOMES }));
+  return { ...answers, chain, upstreams, home };
+}
+
+/** @param env its name */
+export const goOn = (env: string): Promise<boolean> =>
+  confirm({ message: `Write [env.${env}] and deploy it`, default: false });

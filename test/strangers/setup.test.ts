@@ -1,0 +1,62 @@
+/** Setup looks at the program geth itself before it writes anything. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import type { Finding } from "../../scripts/doctor/finding.ts";
+import { setupChecks } from "../../scripts/setup/checks.ts";
+import { chainConfig, Geth } from "./support/geth.ts";
+
+const CHAIN_ID = 7331;
+const ETHERBASE = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
+
+const of = (findings: readonly Finding[], check: string) => findings.find((finding) => finding.check === check);
+
+it("finds a geth's work, chain and sync as they are, and that it does not mine", { timeout: 600_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "edgepool-setup-geth-"));
+  const geth = await Geth.in(join(folder, "geth"));
+  await geth.init({
+    config: chainConfig(CHAIN_ID, { ethash: {} }),
+    difficulty: "0x20000",
+    gasLimit: "0x1c9c380",
+    alloc: {},
+  });
+  const look = async (chainId: number): Promise<Finding[]> => {
+    const upstream = [{ name: "geth", url: geth.url, timeout: "10s" }];
+    const vars = { devnet: true, home: "weur", chain: { name: "stranger", epochLength: 30_000, chainId }, upstream };
+    const findings: Finding[] = [];
+    const around = {
+      secrets: {},
+      ledger: null,
+      headersOf: () => ({}),
+      accounts: ["me"],
+      timeoutMs: 10_000,
+      nowMs: Date.now,
+    };
+    for await (const finding of setupChecks({ vars, ...around })) findings.push(finding);
+    return findings;
+  };
+  try {
+    await geth.start("eth,net", ["--networkid", String(CHAIN_ID)]);
+    await geth.answers();
+    expect(of(await look(CHAIN_ID), "node geth work")).toMatchObject({ outcome: "fail" });
+    await geth.kill();
+    await geth.start("eth,net", [
+      "--networkid",
+      String(CHAIN_ID),
+      "--mine",
+      "--miner.threads",
+      "0",
+      "--miner.etherbase",
+      ETHERBASE,
+    ]);
+    await geth.answers();
+    await expect
+      .poll(async () => of(await look(CHAIN_ID), "node geth work")?.outcome, { timeout: 120_000, interval: 2_000 })
+      .toBe("ok");
+    expect((await look(CHAIN_ID)).filter(({ outcome }) => outcome === "fail")).toEqual([]);
+  } finally {
+    await geth.kill();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
