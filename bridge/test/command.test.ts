@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
@@ -74,3 +75,19 @@ test("says in one line what is wrong with its options, and fails", { timeout: PA
     expect(out).toEqual([]);
   }
 });
+
+test(
+  "says where TLS for miners is switched on what ethminer needs for a self-signed certificate",
+  { timeout: PATIENCE_MS },
+  async () => {
+    const { out, ended } = run("--help");
+    expect(await ended).toEqual([0, null]);
+    // Wrapped to the width of a terminal.
+    const [, option] = /(--listen-tls .*?) +--listen-getwork/s.exec(out.join(" ").replaceAll(/\s+/g, " ")) ?? [];
+    expect(option).toMatch(/ethminer refuses a certificate that is self-signed unless SSL_NOVERIFY=1/);
+    const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+    expect(readme.replaceAll(/\s+/g, " ")).toMatch(
+      /ethminer refuses the self-signed certificate of `--listen-tls` unless `SSL_NOVERIFY=1`/,
+    );
+  },
+);
