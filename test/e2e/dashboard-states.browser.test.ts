@@ -309,6 +309,34 @@ describe("blocks", () => {
   });
 });
 
+describe("a list of which the newest are shown", () => {
+  it("says so, under how many there are; one that is whole does not", async () => {
+    const page = await open("blocks", RICH);
+    await page.getByText("Matured (1,234)").waitFor();
+    expect(await page.getByText(/^The newest \d+ are shown\.$/).allTextContents()).toEqual([
+      "The newest 20 are shown.",
+    ]);
+    await page.close();
+    const payments = await open("payments", RICH);
+    await payments.getByText("3,123 in all").waitFor();
+    await payments.getByText("The newest 30 are shown.").waitFor();
+    await payments.close();
+  });
+});
+
+describe("a command to copy", () => {
+  it("is not broken behind the hyphens of an option where it does not fit", async () => {
+    const page = await open("connect", RICH, { viewport: PHONE });
+    const options = page.getByLabel("Bridge", { exact: true }).locator("code span");
+    const heights = await options.evaluateAll((spans) =>
+      spans.map((span) => [span.textContent, span.getBoundingClientRect().height] as const),
+    );
+    expect(heights.map(([option]) => option)).toEqual(["-fO", "--listen", "--allow-insecure"]);
+    expect(new Set(heights.map(([, height]) => height)).size).toBe(1);
+    await page.close();
+  });
+});
+
 describe("on a phone", () => {
   it("rows are cards in which nothing is cut: hashes whole, with a link to the explorer and a way to copy", async () => {
     const page = await open("payments", RICH, { viewport: PHONE });

@@ -53,7 +53,12 @@ export function AccountPage({ login }: { login: string }) {
         title={account ? `Payments (${count(account.paymentsTotal)})` : "Payments"}
         aside={<Downloads json={path} csv={`${path}/payments.csv`} />}
       >
-        <PaymentTable live={live} payments={account?.payments ?? []} withAddress={false} />
+        <PaymentTable
+          live={live}
+          payments={account?.payments ?? []}
+          total={account?.paymentsTotal ?? 0}
+          withAddress={false}
+        />
       </Panel>
     </>
   );

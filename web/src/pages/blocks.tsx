@@ -1,4 +1,5 @@
 import type { Blocks } from "../../../core/api/answers.ts";
+import { count } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
 import { BlockTable, stated } from "../ui/block-table.tsx";
 import { LuckTable } from "../ui/luck-table.tsx";
@@ -34,12 +35,13 @@ export function BlocksPage() {
         <LuckTable live={live} luck={blocks?.luck ?? {}} />
       </Panel>
       {LISTS.map(({ list, total, state, title, empty }) => (
-        <Panel key={list} title={blocks ? `${title} (${blocks[total]})` : title} class="mb-4">
+        <Panel key={list} title={blocks ? `${title} (${count(blocks[total])})` : title} class="mb-4">
           <BlockTable
             live={live}
             caption={title}
             blocks={stated(blocks?.[list].slice(0, SHOWN) ?? [], state)}
             empty={empty}
+            total={blocks?.[total] ?? 0}
           />
         </Panel>
       ))}

@@ -42,8 +42,8 @@ export function ConnectPage() {
       </Panel>
       <Panel title="1. Start the bridge in your network" class="mb-4">
         <p class="mb-3 text-sm">
-          Miners speak plain TCP, the pool speaks encrypted WebSockets. The bridge stands between them, once for all
-          your rigs, and listens on port {STRATUM_PORT}.
+          Miners speak plain TCP, the pool speaks WebSockets. The bridge stands between them, once for all your rigs,
+          and listens on port {STRATUM_PORT}.
         </p>
         <CopyLine name="Bridge" text={bridgeCommand(location.origin)} />
       </Panel>

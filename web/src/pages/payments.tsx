@@ -16,7 +16,12 @@ export function PaymentsPage() {
         aside={<Downloads json="/api/payments" csv="/api/payments.csv" />}
         title={live.data ? `${count(live.data.paymentsTotal)} in all` : "Payments"}
       >
-        <PaymentTable live={live} payments={live.data?.payments ?? []} withAddress />
+        <PaymentTable
+          live={live}
+          payments={live.data?.payments ?? []}
+          total={live.data?.paymentsTotal ?? 0}
+          withAddress
+        />
       </Panel>
     </>
   );

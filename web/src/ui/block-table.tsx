@@ -28,17 +28,19 @@ const COLUMNS = [
   { title: "Hash", as: "wide" },
 ] as const;
 
-/** Blocks, newest first. */
+/** Blocks, newest first. @param total how many there are in all, where it is to be said that these are not */
 export function BlockTable({
   live,
   blocks,
   caption,
   empty,
+  total = 0,
 }: {
   live: Live<unknown>;
   blocks: readonly StatedBlock[];
   caption: string;
   empty: string;
+  total?: number;
 }) {
   const now = useNow(5000);
   const unit = useTicker();
@@ -56,7 +58,7 @@ export function BlockTable({
       block.hash.length > 10 && <Hash hash={block.hash} explorer={explorer} name="Block" />,
     ],
   }));
-  return <Table live={live} caption={caption} columns={COLUMNS} rows={rows} empty={empty} />;
+  return <Table live={live} caption={caption} columns={COLUMNS} rows={rows} empty={empty} total={total} />;
 }
 
 /** Leads to who was credited for it, where somebody was. */

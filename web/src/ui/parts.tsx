@@ -196,8 +196,24 @@ export function CopyLine({ name, text }: { name: string; text: string }) {
   const shown = useRef<HTMLPreElement>(null);
   return (
     <div class="bg-base-200 border-base-300 rounded-field flex items-start gap-2 border">
-      <pre ref={shown} class="min-w-0 flex-1 p-3 text-sm break-all whitespace-pre-wrap" tabindex={0} aria-label={name}>
-        <code>{text}</code>
+      <pre
+        ref={shown}
+        class="min-w-0 flex-1 p-3 text-sm wrap-anywhere whitespace-pre-wrap"
+        tabindex={0}
+        aria-label={name}
+      >
+        <code>
+          {text.split(/(\S*-\S*)/).map((piece, i) =>
+            // A browser would break an option behind its hyphens.
+            i % 2 === 0 ? (
+              piece
+            ) : (
+              <span key={i} class="inline-block max-w-full">
+                {piece}
+              </span>
+            ),
+          )}
+        </code>
       </pre>
       <CopyButton name={name} text={text} class="btn-sm m-1" shown={shown} />
     </div>

@@ -6,14 +6,16 @@ import { useNow } from "../data/preferences.ts";
 import { AddressLink, Ago, Hash } from "./parts.tsx";
 import { Table } from "./table.tsx";
 
-/** Payments, newest first; with the address where they are the pool's and not one login's. */
+/** Payments, newest first; with the address where they are the pool's and not one login's. @param total how many there are in all */
 export function PaymentTable({
   live,
   payments,
+  total,
   withAddress,
 }: {
   live: Live<unknown>;
   payments: readonly Payment[];
+  total: number;
   withAddress: boolean;
 }) {
   const now = useNow(5000);
@@ -32,5 +34,14 @@ export function PaymentTable({
   const columns = withAddress
     ? (["Paid", { title: "Address", as: "wide" }, { title: "Amount", as: "wide" }, transaction] as const)
     : (["Paid", { title: "Amount", as: "wide" }, transaction] as const);
-  return <Table live={live} caption="Payments" columns={columns} rows={rows} empty="Nothing has been paid yet." />;
+  return (
+    <Table
+      live={live}
+      caption="Payments"
+      columns={columns}
+      rows={rows}
+      empty="Nothing has been paid yet."
+      total={total}
+    />
+  );
 }

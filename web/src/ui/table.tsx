@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import { count } from "../data/format.ts";
 import type { Live } from "../data/live.ts";
 import { Missing } from "./parts.tsx";
 
@@ -18,6 +19,7 @@ const isEmpty = (cell: ComponentChildren) => cell === "" || cell === null || cel
  * A table; on a phone each row is a card with the names of its columns, as half of a table is no use to anyone. `empty` stands in its place
  * where it is known to have no rows, and nothing is called empty that has not been answered.
  * @param narrow it fits a phone as it is
+ * @param total how many there are in all, where `rows` are the newest of them
  */
 export function Table({
   live,
@@ -26,6 +28,7 @@ export function Table({
   rows,
   empty,
   narrow = false,
+  total = 0,
 }: {
   live: Live<unknown>;
   caption: string;
@@ -33,39 +36,44 @@ export function Table({
   rows: readonly Row[];
   empty: string;
   narrow?: boolean;
+  total?: number;
 }) {
   if (live.data === null) return <Missing live={live} />;
   if (rows.length === 0) return <p class="text-muted py-4 text-center">{empty}</p>;
+  const rest = total > rows.length && <p class="text-muted mt-2 text-sm">The newest {count(rows.length)} are shown.</p>;
   // Roles, because what is laid out as cards is no table to a browser any more.
   return (
-    <div class="-mx-4 overflow-x-auto px-4" tabindex={0} role="region" aria-label={`Table: ${caption}`}>
-      <table
-        role="table"
-        class={`figures table w-full whitespace-nowrap [&_td]:py-2 [&_th]:py-2 [&_tr>*:first-child]:pl-0 ${narrow ? "" : "cards"}`}
-      >
-        <caption class="sr-only">{caption}</caption>
-        <thead role="rowgroup">
-          <tr role="row">
-            {columns.map((column) => (
-              <th key={titleOf(column)} scope="col" role="columnheader" class="text-muted text-xs font-medium">
-                {titleOf(column)}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody role="rowgroup">
-          {rows.map(({ key, cells }) => (
-            <tr key={key} role="row">
-              {cells.map((cell, i) => (
-                <Cell key={i} column={columns[i] ?? ""} isFirst={i === 0}>
-                  {cell}
-                </Cell>
+    <>
+      <div class="-mx-4 overflow-x-auto px-4" tabindex={0} role="region" aria-label={`Table: ${caption}`}>
+        <table
+          role="table"
+          class={`figures table w-full whitespace-nowrap [&_td]:py-2 [&_th]:py-2 [&_tr>*:first-child]:pl-0 ${narrow ? "" : "cards"}`}
+        >
+          <caption class="sr-only">{caption}</caption>
+          <thead role="rowgroup">
+            <tr role="row">
+              {columns.map((column) => (
+                <th key={titleOf(column)} scope="col" role="columnheader" class="text-muted text-xs font-medium">
+                  {titleOf(column)}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody role="rowgroup">
+            {rows.map(({ key, cells }) => (
+              <tr key={key} role="row">
+                {cells.map((cell, i) => (
+                  <Cell key={i} column={columns[i] ?? ""} isFirst={i === 0}>
+                    {cell}
+                  </Cell>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rest}
+    </>
   );
 }
 
