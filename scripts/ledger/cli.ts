@@ -1,4 +1,4 @@
-/** `npm run -s ledger -- export|import|audit|serve|unresolved|reconcile`: moves the books, checks them, opens them to others, settles what is open. */
+/** `npm run -s ledger -- export|import|backup|restore|audit|serve|unresolved|reconcile`: moves the books, checks them, opens them to others, settles what is open. */
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -15,6 +15,7 @@ import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contra
 import { createNodeRpc } from "../../core/work/node-rpc.ts";
 import { httpPost } from "../../durable-objects/platform/http-post.ts";
 import { AdminError } from "../admin/ask-pool.ts";
+import { backupCommand, restoreCommand } from "./backup.ts";
 import { openLedger } from "./open-ledger.ts";
 import { serveLedger } from "./serve/serve.ts";
 import { listUnresolved, reconcile, settleUnresolved } from "./unresolved.ts";
@@ -31,6 +32,8 @@ Those of an \`npm start\` on this machine are known without: npm run -s ledger -
 Examples
   LEDGER_TOKEN=… npm run -s ledger -- export https://pool.example/redis --out books.jsonl
   npm run -s ledger -- import redis://127.0.0.1:6379 --in books.jsonl
+  ADMIN_TOKEN=… LEDGER_TOKEN=… npm run -s ledger -- backup https://pool.example/redis --pool https://pool.example --to backups --every 6h
+  LEDGER_TOKEN=… npm run -s ledger -- restore https://new.example/redis --in backups/eth-20261126T220000Z.jsonl.gz
   ADMIN_TOKEN=… npm run -s ledger -- unresolved list https://pool.example
   ADMIN_TOKEN=… npm run -s ledger -- unresolved credit https://pool.example 2:7 --note "outage of the 3rd"
   npm run -s ledger -- audit redis://127.0.0.1:6379      exit code 1 when something does not add up
@@ -172,6 +175,21 @@ program
     false,
   )
   .action(serveLedger);
+program
+  .command("backup <ledger>")
+  .description("copy the books into a folder; each copy is restored into memory and audited before it gets its name")
+  .option("--coin <prefix>", "prefix of the keys", "eth")
+  .requiredOption("--to <folder>", "where the files go")
+  .option("--pool <url>", "the pool that writes: paused for the seconds that the copy takes (secret ADMIN_TOKEN)")
+  .option("--keep <files>", "older files than so many are deleted", "60")
+  .option("--every <duration>", "go on for ever, a copy every so often; one copy without it")
+  .option("--r2 <bucket>", "put each file into this bucket too")
+  .action(backupCommand);
+program
+  .command("restore <ledger>")
+  .description("write a backup into an empty ledger, read it back and audit it")
+  .requiredOption("--in <file>", "a file of backup, or of export")
+  .action(restoreCommand);
 const unresolved = program
   .command("unresolved")
   .description("records that an outage left to you: may be missing from the ledger");

@@ -1,0 +1,174 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createGunzip, createGzip } from "node:zlib";
+import * as v from "valibot";
+import { auditBooks } from "../../core/ledger/books/audit.ts";
+import { DumpError, exportBooks, readDump, type Dump } from "../../core/ledger/books/dump.ts";
+import type { Finding } from "../../core/ledger/books/finding.ts";
+import { importBooks } from "../../core/ledger/books/import.ts";
+import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
+import { answerRest } from "../../core/ledger/engine/rest.ts";
+import { parseDurationMs } from "../../core/units.ts";
+import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
+import { AdminError, requestAdmin } from "../admin/ask-pool.ts";
+import { runWrangler } from "../setup/wrangler.ts";
+import { nodeSql } from "./node-sql.ts";
+import { openLedger } from "./open-ledger.ts";
+
+/** Flags of `ledger backup`. */
+export interface BackupOptions {
+  readonly coin: string;
+  readonly to: string;
+  /** Pool that is paused meanwhile; without it the books may be of no one moment. */
+  readonly pool?: string;
+  readonly keep: string;
+  readonly every?: string;
+  readonly r2?: string;
+}
+
+const PAUSE_WITHIN_MS = 60_000;
+const ASK_AGAIN_MS = 500;
+const TIMEOUT_MS = 60_000;
+/** `eth-20261126T225300Z.jsonl.gz`: in the order of their names they are in that of time. */
+const nameAt = (coin: string, atMs: number): string =>
+  `${coin}-${new Date(atMs).toISOString().replaceAll(/[-:]|\.\d+/g, "")}.jsonl.gz`;
+
+/**
+ * Copies the books into a folder, once or for ever. What is copied is restored into memory and audited before it gets its name, so that
+ * every file of the folder is known to be good. @throws DumpError, AdminError
+ */
+export async function backupCommand(where: string, options: BackupOptions): Promise<void> {
+  if (!/^[1-9]\d{0,4}$/.test(options.keep)) throw new DumpError(`"${options.keep}" is no number of files to keep`);
+  const everyMs = options.every === undefined ? null : parseDurationMs(options.every);
+  if (everyMs === undefined) throw new DumpError(`"${options.every}" is no duration such as 6h`);
+  for (;;) {
+    const beganMs = Date.now();
+    const done = await backUp(where, options).catch((error: unknown) => {
+      // A schedule outlives an outage of the ledger; a single run ends with it.
+      if (everyMs === null || !(error instanceof Error)) throw error;
+      process.stderr.write(`${new Date().toISOString()} no backup: ${error.message}\n`);
+      return null;
+    });
+    if (done !== null) process.stdout.write(`${done}\n`);
+    if (everyMs === null) return;
+    await sleep(Math.max(1_000, beganMs + everyMs - Date.now()));
+  }
+}
+
+async function backUp(where: string, { coin, to, pool, keep, r2 }: BackupOptions): Promise<string> {
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  const path = join(to, nameAt(coin, Date.now()));
+  const partial = `${path}.partial`;
+  const ledger = await openLedger(where);
+  try {
+    const copy = async () =>
+      await pipeline(
+        Readable.from(lined(exportBooks(ledger.redis, coin))),
+        createGzip(),
+        createWriteStream(partial, { mode: 0o600 }),
+      );
+    await (pool === undefined ? copy() : whilePaused(pool, copy));
+    const dump = await dumpOf(partial);
+    const wrong = (await auditDump(dump)).filter(({ ok }) => !ok);
+    if (wrong.length > 0)
+      throw new DumpError(
+        `the copy does not add up: ${wrong.map(({ check, detail }) => `${check}: ${detail}`).join("; ")}. ${pool === undefined ? "The pool wrote meanwhile, or the books are wrong: with --pool it is paused" : "npm run ledger -- audit says the same of the books"}`,
+      );
+    await rename(partial, path);
+  } finally {
+    await rm(partial, { force: true });
+    await ledger.close();
+  }
+  if (r2 !== undefined) await upload(path, r2);
+  await forgetOld(to, coin, Number(keep));
+  return path;
+}
+
+async function* lined(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
+}
+
+/** A dump of a file, packed or not. @throws DumpError */
+async function dumpOf(path: string): Promise<Dump> {
+  const file = createReadStream(path);
+  const isPacked = /\.gz(?:\.partial)?$/.test(path);
+  return await readDump(createInterface({ input: isPacked ? file.pipe(createGunzip()) : file, crlfDelay: Infinity }));
+}
+
+/** Restores a dump into a ledger in memory and audits that. */
+async function auditDump(dump: Dump): Promise<Finding[]> {
+  const sql = nodeSql();
+  const engine = new EmbeddedEngine({ sql, nowMs: Date.now });
+  const object = { rest: async (path: string, body: readonly unknown[]) => answerRest(engine, path, body, false) };
+  try {
+    const memory = embeddedPort(object, TIMEOUT_MS);
+    await importBooks(memory, dump, { replace: false });
+    return await auditBooks(memory, dump.coin);
+  } finally {
+    sql.close();
+  }
+}
+
+const pauseState = v.object({ paused: v.boolean(), waitingFor: v.array(v.string()) });
+
+async function stateOf(pool: string): Promise<v.InferOutput<typeof pauseState>> {
+  const { text } = await requestAdmin(pool, "pause");
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), pauseState), text);
+  if (!parsed.success) throw new AdminError("the pool does not say whether it is paused");
+  return parsed.output;
+}
+
+const setPaused = async (pool: string, paused: boolean): Promise<unknown> =>
+  await requestAdmin(pool, "pause", { paused, login: null, note: "ledger backup" });
+
+/** Nothing is written while `work` runs. A pool that the operator has paused stays so. */
+async function whilePaused(pool: string, work: () => Promise<void>): Promise<void> {
+  const before = await stateOf(pool);
+  if (!before.paused) await setPaused(pool, true);
+  try {
+    const until = Date.now() + PAUSE_WITHIN_MS;
+    let { waitingFor } = await stateOf(pool);
+    while (waitingFor.length > 0) {
+      if (Date.now() > until) throw new AdminError(`these have not paused: ${waitingFor.join(", ")}`);
+      await sleep(ASK_AGAIN_MS);
+      ({ waitingFor } = await stateOf(pool));
+    }
+    await work();
+  } finally {
+    if (!before.paused) await setPaused(pool, false);
+  }
+}
+
+/** By the pinned Wrangler, with the account that it is logged in to. */
+async function upload(path: string, bucket: string): Promise<void> {
+  const put = ["r2", "object", "put", `${bucket}/${basename(path)}`, "--file", path, "--remote"];
+  const { code, stderr } = await runWrangler(() => undefined)(put);
+  if (code !== 0) throw new DumpError(`${path} is there, and R2 did not take it: ${stderr.trim().slice(0, 300)}`);
+}
+
+async function forgetOld(folder: string, coin: string, keep: number): Promise<void> {
+  const ours = new RegExp(String.raw`^${coin}-\d{8}T\d{6}Z\.jsonl\.gz$`);
+  const files = (await readdir(folder)).filter((name) => ours.test(name)).toSorted();
+  for (const name of files.slice(0, Math.max(0, files.length - keep))) await rm(join(folder, name));
+}
+
+/** Writes a backup into a ledger that has nothing of its coin, reads it back, and audits it. @throws DumpError */
+export async function restoreCommand(where: string, { in: path }: { readonly in: string }): Promise<void> {
+  const dump = await dumpOf(path);
+  const ledger = await openLedger(where);
+  try {
+    const keys = await importBooks(ledger.redis, dump, { replace: false });
+    const wrong = (await auditBooks(ledger.redis, dump.coin)).filter(({ ok }) => !ok);
+    process.stdout.write(`${keys} keys of ${dump.coin} written and read back\n`);
+    for (const { check, detail } of wrong) process.stdout.write(`WRONG ${check}: ${detail}\n`);
+    if (wrong.length > 0) process.exitCode = 1;
+    else process.stdout.write("everything in them adds up\n");
+  } finally {
+    await ledger.close();
+  }
+}

@@ -1,0 +1,90 @@
+/** Books of a pool that mines are copied while it is paused, restored into another pool's, and add up there. */
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
+import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
+import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
+import { runLedgerCli } from "../support/ledger-cli.ts";
+import { readBooks, recordMaker } from "../support/ledger-records.ts";
+import { Cleanups } from "../support/quiet-pool.ts";
+
+const SECRETS = { REDIS_TOKEN: "books-of-this-test-only", ADMIN_TOKEN: "operator-of-this-test-only" };
+const cleanups = new Cleanups();
+let pool: PoolProcess;
+let other: PoolProcess;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await cleanups.folder("backups");
+  const start = async (): Promise<PoolProcess> => {
+    const started = await startPool({ stateDir: await cleanups.folder("pool"), cron: false, secrets: SECRETS });
+    cleanups.add(() => started.close());
+    return started;
+  };
+  pool = await start();
+  other = await start();
+  const nowMs = Date.now();
+  const { share, block } = recordMaker();
+  const writer = createLedgerWriter({ redis: books(pool), coin: "eth", hashrateExpirationMs: 1e9, nowMs: () => nowMs });
+  await writer.recordShares([share(), share()], false);
+  await writer.recordBlock(block(), false);
+  await writer.recordShares([share()], false);
+});
+afterAll(() => cleanups.run());
+
+const books = ({ url }: PoolProcess) =>
+  upstashPort({ url: `${url}/redis`, token: SECRETS.REDIS_TOKEN, timeoutMs: 10_000 });
+const ledger = (...args: string[]) => runLedgerCli(args, { token: SECRETS.REDIS_TOKEN, admin: SECRETS.ADMIN_TOKEN });
+const backup = (...args: string[]) =>
+  ledger("backup", `${pool.url}/redis`, "--pool", pool.url, "--to", folder, ...args);
+
+async function paused(): Promise<unknown> {
+  const headers = { Authorization: `Bearer ${SECRETS.ADMIN_TOKEN}` };
+  return await (await fetch(`${pool.url}/admin/pause`, { headers })).json();
+}
+
+it("a backup is a file by the time, of a pool that is paused for it and goes on afterwards, and restores to the same books", async () => {
+  const made = await backup();
+  expect(made).toMatchObject({ code: 0, stderr: "" });
+  const file = made.stdout.trim();
+  expect(file).toMatch(/eth-\d{8}T\d{6}Z\.jsonl\.gz$/);
+  expect(await paused()).toMatchObject({ paused: false });
+  const log = await ledgerLog();
+  expect(log.filter((text) => text.includes("ledger backup"))).toHaveLength(2);
+
+  const restored = await ledger("restore", `${other.url}/redis`, "--in", file);
+  expect(restored).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/keys of eth .*\neverything in them adds up/),
+  });
+  expect(await readBooks(books(other))).toEqual(await readBooks(books(pool)));
+  expect(await ledger("audit", `${other.url}/redis`)).toMatchObject({ code: 0 });
+});
+
+it("nothing is restored over books, and of files only the newest are kept", async () => {
+  const [file = ""] = await readdir(folder);
+  const again = await ledger("restore", `${other.url}/redis`, "--in", join(folder, file));
+  expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("nothing was written") });
+  await writeFile(join(folder, "notes.txt"), "mine");
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(await backup("--keep", "1")).toMatchObject({ code: 0 });
+  const left = await readdir(folder);
+  expect([left.length, left.includes("notes.txt"), left.includes(file)]).toEqual([2, true, false]);
+});
+
+it("books that do not add up get no file, and the pool goes on", async () => {
+  await books(pool).command(["HINCRBY", "eth:stats", "roundShares", "1"]);
+  const before = await readdir(folder);
+  expect(await backup()).toMatchObject({ code: 2, stderr: expect.stringContaining("does not add up") });
+  expect(await readdir(folder)).toEqual(before);
+  expect(await paused()).toMatchObject({ paused: false });
+});
+
+/** What the operator's log says, as text. */
+async function ledgerLog(): Promise<string[]> {
+  const headers = { Authorization: `Bearer ${SECRETS.ADMIN_TOKEN}` };
+  const answer: unknown = await (await fetch(`${pool.url}/admin/audit`, { headers })).json();
+  const entries: unknown = Object(answer).entries;
+  return Array.isArray(entries) ? entries.map((entry) => JSON.stringify(entry)) : [];
+}
