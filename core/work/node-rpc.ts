@@ -85,6 +85,11 @@ interface JsonRpcBatch {
   replyTo(index: number): JsonRpcReply;
 }
 
+/** A member of a result; undefined where there is none. */
+export function fieldIn(reply: JsonRpcReply, name: string): unknown {
+  return reply.kind === "ok" && isRecord(reply.value) ? reply.value[name] : undefined;
+}
+
 /** JSON-RPC over HTTP to one node. Nothing throws for what a node does; nothing that comes back names a secret. */
 export interface NodeRpc {
   /** @returns the `result`, or the `error` as a failure */

@@ -382,11 +382,18 @@ const audit = async ({ redis, nodes }: PayerPool, wallets = [ACCOUNT]) => {
   return findings.map(({ ok, detail }) => (ok ? "ok" : detail));
 };
 
+/** What the audit says of the wallet's nonces. */
+async function nonces({ redis, nodes: [node] }: PayerPool) {
+  if (node === undefined) throw new Error("no node");
+  const findings = await auditWallet(redis, "eth", { rpc: node.rpc, wallets: [ACCOUNT], payments: 100 });
+  return findings.find(({ check }) => check === "every nonce of the wallets is accounted for");
+}
+
 describe("the audit against the chain", () => {
   test("is content with what the payer did, gas that the miner paid included, and with wallets that have what is owed", async () => {
     const { pool } = await newPool({ [A]: 600_000_000n, [B]: 400_000_000n }, { settings: { gasFrom: "miner" } });
     await pool.settle();
-    expect(await audit(pool)).toEqual(["ok", "ok"]);
+    expect(await audit(pool)).toEqual(["ok", "ok", "ok"]);
   });
 
   test("names wallets that are short, payments that no chain has, and those that sent something else", async () => {
@@ -410,6 +417,36 @@ describe("the audit against the chain", () => {
     expect(sent).toContain("it went to another address");
     expect(sent).toContain("it sent 600000000000000000 Wei, the ledger says 700000000000000000");
     expect((await audit(pool, [STRANGER]))[1]).toContain("it was sent by another account");
+  });
+
+  test("knows every nonce of the wallet: payments, those under way, cancelled ones, and foreign ones by name", async () => {
+    const { pool } = await newPool({ [A]: 600_000_000n });
+    await pool.settle();
+    foreign(pool, 1, ACCOUNT);
+    foreign(pool, 2, STRANGER);
+    pool.chain.mine(2);
+    await pool.credit(B, 700_000_000n);
+    await pool.settle();
+    const [first, last] = (await pool.redis.command(["ZRANGE", "eth:payments:all", 0, -1])) as string[];
+    foreign(pool, 4, C, 5n * SHANNON_WEI);
+    pool.chain.mine(1);
+    await pool.redis.command(["ZADD", "eth:payments:pending", 1, `${C}:5`]);
+    const stranger = pool.chain.blocks.flatMap(({ transactions }) => transactions)[2]?.transaction.hash;
+    expect(await nonces(pool)).toMatchObject({
+      ok: true,
+      detail: `2 payments; nonce 1 was cancelled; nonce 2 is foreign: ${stranger} to ${STRANGER}, 7 Wei; nonce 4 pays ${C}, which is pending`,
+    });
+    // A transaction that pays a login, and that the ledger has not.
+    await pool.redis.command(["ZREM", "eth:payments:pending", `${C}:5`]);
+    await pool.redis.command(["HSET", `eth:miners:${C}`, "lastShare", 1]);
+    expect(await nonces(pool)).toMatchObject({
+      ok: false,
+      detail: expect.stringMatching(/^nonce 4 of 0x.*, pays 5000000000 Wei to .* and is no payment of the ledger$/),
+    });
+    await pool.redis.command(["ZREM", "eth:payments:all", last ?? ""]);
+    expect((await nonces(pool))?.detail).toContain(`nonce 3 of ${ACCOUNT}`);
+    await pool.redis.command(["ZADD", "eth:payments:all", 9, `${first}0`]);
+    expect((await nonces(pool))?.detail).toContain(`${first?.split(":")[0]} is two payments`);
   });
 });
 

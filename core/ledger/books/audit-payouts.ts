@@ -29,14 +29,41 @@ export async function auditPayouts(books: AuditedBooks): Promise<Finding[]> {
     ),
   );
   const all = await amounts(books, names.payments, 2, wrong);
+  const twice = await differentPayments(books);
   const pending = await amounts(books, names.pendingPayments, 1, wrong);
   return [
     ...findings,
     agree("payments", all, "the sum of payments:all", totals.paid, "the miners' paid"),
     agree("pending payments", pending, "the sum of payments:pending", totals.pending, "the miners' pending"),
     complaints("amounts are integers and payments match accounts", "all", wrong),
+    complaints("each payment is in payments:all and its login's own list, once", "all", twice),
     await auditOpen(books),
   ];
+}
+
+/** Payments that one of the two lists has and the other has not, and transactions that are there twice. */
+async function differentPayments({ redis, names, keys }: AuditedBooks): Promise<string[]> {
+  const wrong: string[] = [];
+  const all = new Set<string>();
+  const seen = new Set<string>();
+  for await (const page of bookEntries(redis, names.payments, "zset"))
+    for (const [member = ""] of page) {
+      const [hash = ""] = member.split(":");
+      if (seen.has(hash)) wrong.push(`${hash} is in payments:all twice`);
+      seen.add(hash);
+      all.add(member);
+    }
+  const prefix = names.paymentsOf("");
+  for (const key of keys) {
+    if (!key.startsWith(`${prefix}0x`)) continue;
+    for (const member of (await bookMap(redis, key, "zset")).keys()) {
+      const [hash, amount] = member.split(":");
+      const listed = [hash, key.slice(prefix.length), amount].join(":");
+      if (!all.delete(listed)) wrong.push(`${listed} is not in payments:all`);
+    }
+  }
+  for (const member of all) wrong.push(`${member} is not in its login's payments`);
+  return wrong;
 }
 
 /** What this pool's payer has debited is pending; what is pending without it is another payer's, and told. */

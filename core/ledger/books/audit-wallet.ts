@@ -4,6 +4,7 @@ import { isRecord, type JsonRpcReply, type NodeRpc } from "../../work/node-rpc.t
 import { parseQuantity } from "../../work/node-work.ts";
 import { ledgerKeys } from "../contract/keys.ts";
 import type { RedisPort } from "../contract/redis-port.ts";
+import { auditNonces, transferIn, type Transfer } from "./audit-nonces.ts";
 import { complaints, type Finding } from "./finding.ts";
 import { bookMap, textList } from "./scan.ts";
 
@@ -21,7 +22,12 @@ export interface WalletTerms {
 
 /** The books against the chain: the wallets have what is owed, and what was paid was sent. Reads only. @throws as the ledger does */
 export async function auditWallet(redis: RedisPort, coin: string, terms: WalletTerms): Promise<Finding[]> {
-  return [await auditSolvency(redis, coin, terms), await auditSent(redis, coin, terms)];
+  const sent: Transfer[] = [];
+  return [
+    await auditSolvency(redis, coin, terms),
+    await auditSent(redis, coin, terms, sent),
+    await auditNonces(redis, ledgerKeys(coin), terms, sent),
+  ];
 }
 
 /** Proof of solvency: wallets ≥ balance + pending. What is pending may have left the wallet already: then there is the more left. */
@@ -43,8 +49,16 @@ async function auditSolvency(redis: RedisPort, coin: string, { rpc, wallets }: W
   };
 }
 
-/** Every payment is a transaction of a wallet to its login, of that value; less where the miner paid the gas. */
-async function auditSent(redis: RedisPort, coin: string, { rpc, wallets, payments }: WalletTerms): Promise<Finding> {
+/**
+ * Every payment is a transaction of a wallet to its login, of that value; less where the miner paid the gas.
+ * @param sent gets the transactions that were found
+ */
+async function auditSent(
+  redis: RedisPort,
+  coin: string,
+  { rpc, wallets, payments }: WalletTerms,
+  sent: Transfer[],
+): Promise<Finding> {
   const members = textList(await redis.command(["ZREVRANGE", ledgerKeys(coin).payments, 0, payments - 1]));
   const wrong: string[] = [];
   let charged = 0n;
@@ -57,6 +71,8 @@ async function auditSent(redis: RedisPort, coin: string, { rpc, wallets, payment
         reply.kind === "ok" ? missingOf(reply.value, wallets, login, BigInt(amount) * SHANNON_WEI) : reply.reason;
       if (typeof left === "string") wrong.push(`${hash} to ${login}: ${left}`);
       else charged += left;
+      const transfer = reply.kind === "ok" ? transferIn(reply.value) : null;
+      if (transfer !== null) sent.push(transfer);
     }
   }
   const looked = `${members.length} payments${charged === 0n ? "" : `, ${charged} Wei of gas charged to miners`}`;

@@ -2,11 +2,10 @@ import { ledgerKeys } from "../../ledger/contract/keys.ts";
 import type { RedisPort } from "../../ledger/contract/redis-port.ts";
 import { bookMap } from "../../ledger/books/scan.ts";
 import { hexOf, quantity } from "../../work/chain-search.ts";
-import { isRecord, type NodeRpc } from "../../work/node-rpc.ts";
+import { fieldIn, isRecord, type NodeRpc } from "../../work/node-rpc.ts";
 import { parseCount, parseQuantity } from "../../work/node-work.ts";
 import { SHANNON_WEI } from "../reward-schedule.ts";
 import { PayerBooks } from "./payer-books.ts";
-import { fieldIn } from "./payer-nodes.ts";
 
 /** What another payer left behind is held against. */
 export interface ImportTerms {

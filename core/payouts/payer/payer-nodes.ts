@@ -1,5 +1,5 @@
 import { hexOf, quantity } from "../../work/chain-search.ts";
-import { isRecord, type JsonRpcReply, type NodeRpc } from "../../work/node-rpc.ts";
+import { fieldIn, type JsonRpcReply, type NodeRpc } from "../../work/node-rpc.ts";
 import { parseCount, parseQuantity } from "../../work/node-work.ts";
 
 /** A node as the payer asks it. */
@@ -118,11 +118,6 @@ function disagreement(well: readonly WellNode[], height: number, hashes: readonl
 export async function blockHash({ rpc }: PayerNode, height: number): Promise<string | null> {
   const reply = await rpc.call({ method: "eth_getBlockByNumber", params: [quantity(height), false] });
   return hexOf(fieldIn(reply, "hash"), 32);
-}
-
-/** A member of a result; undefined where there is none. */
-export function fieldIn(reply: JsonRpcReply, name: string): unknown {
-  return reply.kind === "ok" && isRecord(reply.value) ? reply.value[name] : undefined;
 }
 
 const countIn = (reply: JsonRpcReply): number | null => (reply.kind === "ok" ? parseCount(reply.value) : null);

@@ -1,8 +1,8 @@
 import { hexOf, quantity } from "../../work/chain-search.ts";
-import { isRecord, type JsonRpcReply } from "../../work/node-rpc.ts";
+import { fieldIn, isRecord, type JsonRpcReply } from "../../work/node-rpc.ts";
 import { parseCount, parseQuantity } from "../../work/node-work.ts";
 import type { Payment, Sighting } from "./payment.ts";
-import { fieldIn, type ChainView, type WellNode } from "./payer-nodes.ts";
+import type { ChainView, WellNode } from "./payer-nodes.ts";
 
 /** Blocks that are read one after the other where a node has forgotten the states that would tell faster. */
 const MOST_READ = 400;

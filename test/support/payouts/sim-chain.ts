@@ -331,8 +331,8 @@ export class SimNode {
   #transaction(hash: string): unknown {
     const found = this.chain.find(hash);
     if (found === null) return null;
-    const { from, to, valueWei, gasLimit, price } = found.transaction;
-    const numbers = { value: hex(valueWei), gas: hex(gasLimit), gasPrice: hex(price) };
+    const { from, to, nonce, valueWei, gasLimit, price } = found.transaction;
+    const numbers = { nonce: hex(nonce), value: hex(valueWei), gas: hex(gasLimit), gasPrice: hex(price) };
     return { blockNumber: hex(found.block.height), hash, from, to, ...numbers };
   }
 
