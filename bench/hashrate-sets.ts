@@ -1,6 +1,7 @@
 /**
- * How large the hashrate set of a login with 2,000 rigs becomes in a real Redis, with and without its old entries summed up, and how long that
- * holds Redis up: `npm run -s bench -- bench/hashrate-sets.ts [--every 30] [--hours 4] [--only folded]`. Needs redis-server.
+ * How large the hashrate sets become in a real Redis, a login's own and the one of all logins, with and without old entries summed up, and how
+ * long that holds Redis up: `npm run -s bench -- bench/hashrate-sets.ts [--rigs 2000] [--logins 1] [--every 30] [--hours 4] [--only folded]`.
+ * Needs redis-server.
  */
 import { parseArgs } from "node:util";
 import { foldAfterMs } from "../core/ledger/write-path/evidence.ts";
@@ -13,12 +14,15 @@ const { values } = parseArgs({
   options: {
     every: { type: "string", default: "30" },
     hours: { type: "string", default: "4" },
+    rigs: { type: "string", default: "2000" },
+    logins: { type: "string", default: "1" },
     only: { type: "string" },
   },
 });
 const everyS = Number(values.every);
-const RIGS = 2_000;
-const LOGIN = `0x${"ab".repeat(20)}`;
+const [RIGS, LOGINS] = [Number(values.rigs), Number(values.logins)];
+const loginOf = (rig: number) => `0x${(rig % LOGINS).toString(16).padStart(40, "ab")}`;
+const LOGIN = loginOf(0);
 const WINDOW_MS = 3 * 3_600_000;
 const FOLD_AFTER_MS = foldAfterMs({
   api: { hashrateWindowMs: 1_800_000 },
@@ -34,15 +38,15 @@ async function mine(redis: RedisPort, folds: boolean) {
     coin: "eth",
     hashrateExpirationMs: WINDOW_MS,
     nowMs: () => nowMs,
-    ...(folds ? { foldAfterMs: FOLD_AFTER_MS } : {}),
+    ...(folds ? { foldAfterMs: FOLD_AFTER_MS, hashrateWindowMs: 1_800_000 } : {}),
   });
   const steps = (Number(values.hours) * 3_600) / everyS;
-  let most = 0;
+  let [most, mostCommon] = [0, 0];
   for (let step = 0; step < steps; step += 1) {
     for (let from = 0; from < RIGS; from += 1_000) {
-      nowMs += (everyS * 1_000) / 2;
+      nowMs += (everyS * 1_000_000) / RIGS;
       const batch = Array.from({ length: 1_000 }, (_, i) => ({
-        login: LOGIN,
+        login: loginOf(from + i),
         worker: `rig-${from + i}`,
         nonce: `0x${(step * RIGS + from + i).toString(16).padStart(16, "0")}`,
         header: `0x${"01".repeat(32)}`,
@@ -53,20 +57,26 @@ async function mine(redis: RedisPort, folds: boolean) {
       }));
       await writer.recordShares(batch, false);
     }
+    // In time for the purge that is due every ten minutes.
     if ((step * everyS) % 600 !== 0) continue;
     const nowS = Math.floor(nowMs / 1000);
+    mostCommon = Math.max(
+      mostCommon,
+      Number(await redis.command(["MEMORY", "USAGE", "eth:hashrate", "SAMPLES", "500"])),
+    );
     await redis.command(["ZREMRANGEBYSCORE", "eth:hashrate", "-inf", nowS - 1_800]);
     await redis.command(["ZREMRANGEBYSCORE", `eth:hashrate:${LOGIN}`, "-inf", nowS - WINDOW_MS / 1000]);
     most = Math.max(most, Number(await redis.command(["MEMORY", "USAGE", `eth:hashrate:${LOGIN}`, "SAMPLES", "500"])));
   }
   const entries = Number(await redis.command(["ZCARD", `eth:hashrate:${LOGIN}`]));
-  const common = Number(await redis.command(["MEMORY", "USAGE", "eth:hashrate", "SAMPLES", "500"]));
+  const commonEntries = Number(await redis.command(["ZCARD", "eth:hashrate"]));
   const slow = String(await redis.command(["SLOWLOG", "GET", "1000"]));
   const foldsUs = [...slow.matchAll(/\d+,\d+,(\d+),EVALSHA,[0-9a-f]{40},2,/g)].map((match) => Number(match[1]));
   return {
     entries,
     mostMB: Math.round(most / 1e5) / 10,
-    commonMB: Math.round(common / 1e5) / 10,
+    commonEntries,
+    mostCommonMB: Math.round(mostCommon / 1e5) / 10,
     foldsMs: foldsUs.length === 0 ? null : { slow: foldsUs.length, longest: Math.max(...foldsUs) / 1000 },
   };
 }

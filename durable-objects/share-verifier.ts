@@ -72,6 +72,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
         hashrateExpirationMs: ledger.hashrateExpirationMs,
         hashrateLargeWindowMs: config.api.hashrateLargeWindowMs,
         foldAfterMs: foldAfterMs(config),
+        hashrateWindowMs: config.api.hashrateWindowMs,
         nowMs: () => Date.now(),
         ...(unlocker && { blockTerms: (block) => termsOf(unlocker.settings.terms, payouts, block) }),
         window:

@@ -1,5 +1,6 @@
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
+import { FOLD_EVERY } from "../ledger/write-path/hashrate-folds.ts";
 import { hashrate, isOffline, seconds, type ApiConfig } from "./api-config.ts";
 import { effortOf, paymentEntries, type PaymentEntry } from "./entries.ts";
 import { HashrateWindow } from "./hashrate-window.ts";
@@ -50,6 +51,7 @@ export class AccountStats {
       smallWindowS: seconds(config.api.hashrateWindowMs),
       largeWindowS: Math.max(seconds(config.api.hashrateLargeWindowMs), seconds(config.api.hashrateWindowMs)),
       bucketS: BUCKET_S,
+      sums: { key: this.#keys.folds, field: login, from: FOLD_EVERY, afterS: seconds(config.api.hashrateWindowMs) },
     });
   }
 

@@ -1,6 +1,7 @@
 import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
+import { STRETCH_S } from "../ledger/write-path/hashrate-folds.ts";
 import { HashrateBuckets, parseShare, type Activity, type WindowShare } from "./hashrate-buckets.ts";
-import { asCount, asScored, type PipelineReply } from "./replies.ts";
+import { asCount, asScored, asText, type PipelineReply } from "./replies.ts";
 
 /** How a window is folded and how much one refresh may read. */
 export interface WindowOptions {
@@ -11,10 +12,18 @@ export interface WindowOptions {
   readonly largeWindowS: number;
   /** Length of a bucket. Shorter: less is read again at the ends of the window; longer: less memory. */
   readonly bucketS: number;
+  /**
+   * Where it says before which ts entries are sums, how many entries a set has of which that is asked, and how old a sum is at least; left out:
+   * none are.
+   */
+  readonly sums?: { readonly key: string; readonly field: string; readonly from: number; readonly afterS: number };
 }
 
 /** Entries that one request to Redis returns at most; 90 bytes each, so well under the 10 MB that Upstash allows. */
 export const PAGE_ENTRIES = 20_000;
+
+/** Clocks of the pool's objects differ by less. */
+const CLOCKS_S = 15;
 
 /** A share is written within seconds of its time; buckets that ended earlier than this ago are taken as settled. */
 const SETTLE_S = 5;
@@ -33,6 +42,8 @@ interface Edge {
 /** What a refresh asks first, so that the caller can put it into a pipeline of its own. */
 interface Plan {
   readonly commands: readonly RedisCommand[];
+  /** The first command asks before which ts entries are sums. */
+  readonly asksForSums: boolean;
   readonly verify: readonly Run[];
   readonly edges: readonly number[];
   readonly newest: Run;
@@ -43,6 +54,10 @@ interface Plan {
  * the shares that are kept. Settled buckets are read once; one ZCOUNT tells whether anything was added to them since (an
  * outbox that was replayed), and only then are they read again. Figures are those that reading every entry would give.
  *
+ * Where old entries are summed up (docs/decisions/0053-old-hashrate-is-summed-up.md), what an entry counts moves to another time within its
+ * stretch, and a bucket may have as many entries as before. So a stretch is looked at while it is young, and then again when all of it is
+ * summed up, as a whole.
+ *
  * After a start the window is filled newest first, at most `budget` entries a refresh. Until it is full the figures stand
  * for the part that is known, see {@link coveredS}.
  */
@@ -51,6 +66,8 @@ export class HashrateWindow {
   readonly #buckets = new HashrateBuckets();
   /** Shares of the partial buckets at the far ends of the windows, by bucket. */
   #edges: Edge[] = [];
+  /** Unix time in s before which entries are sums. */
+  #summedUntil = 0;
 
   constructor(options: WindowOptions) {
     this.#options = options;
@@ -67,14 +84,21 @@ export class HashrateWindow {
     const edges = this.#edgeBuckets(nowS);
     this.#edges = this.#edges.filter((edge) => edges.includes(edge.bucket));
     const unread = edges.filter((bucket) => !this.#edges.some((edge) => edge.bucket === bucket));
-    const verify = runs(oldest, settled, (index) => this.#buckets.has(index));
+    const { sums } = this.#options;
+    const asksForSums = sums !== undefined && this.#buckets.size >= sums.from;
+    const ask: readonly RedisCommand[] = asksForSums ? [["HGET", sums.key, sums.field]] : [];
+    const verify = this.#verifiable(oldest, settled, nowS).flatMap(({ low, high }) =>
+      runs(low, high, (index) => this.#buckets.has(index)),
+    );
     const newest = this.#missing(nowS)[0] ?? { low: this.#current(nowS), high: this.#current(nowS) };
     return {
       commands: [
+        ...ask,
         ...verify.map((run): RedisCommand => ["ZCOUNT", key, run.low * bucketS, `(${(run.high + 1) * bucketS}`]),
         ...unread.map((bucket) => this.#page({ low: bucket, high: bucket }, 0)),
         this.#page(newest, 0, nowS),
       ],
+      asksForSums,
       verify,
       edges: unread,
       newest,
@@ -94,14 +118,16 @@ export class HashrateWindow {
     budget: number,
   ): Promise<void> {
     const { verify, edges, newest } = plan;
+    const [counts, pages] = [replies.slice(plan.asksForSums ? 1 : 0), replies.slice(-1 - edges.length)];
     for (const [i, bucket] of edges.entries()) {
-      this.#edges.push({ bucket, shares: await this.#edge(bucket, shares(replies[verify.length + i]), redis) });
+      this.#edges.push({ bucket, shares: await this.#edge(bucket, shares(pages[i]), redis) });
     }
-    await this.#fill(newest, shares(replies[plan.commands.length - 1]), redis, nowS);
+    await this.#fill(newest, shares(pages.at(-1)), redis, nowS);
     await this.#recheck(
-      verify.filter((run, i) => asCount(replies[i]) !== this.#known(run)),
+      verify.filter((run, i) => asCount(counts[i]) !== this.#known(run)),
       redis,
     );
+    if (plan.asksForSums) this.#summedUntil = Number(asText(replies[0]) ?? 0);
     let left = budget;
     for (let run = this.#missing(nowS)[0]; run && left > 0; run = this.#missing(nowS)[0]) {
       if (run.low > this.#settled(nowS)) break;
@@ -208,17 +234,53 @@ export class HashrateWindow {
     return collected;
   }
 
-  /** Finds which buckets of these runs have changed and forgets them, so that they are read again. */
+  /** Finds which parts of these runs have changed and forgets them, so that they are read again: buckets, of sums whole stretches. */
   async #recheck(changed: readonly Run[], redis: RedisPort): Promise<void> {
     const { key, bucketS } = this.#options;
-    const indexes = changed.flatMap(({ low, high }) => Array.from({ length: high - low + 1 }, (_, i) => low + i));
-    if (indexes.length === 0) return;
+    const parts = changed.flatMap((run) => this.#partsOf(run));
+    if (parts.length === 0) return;
     const counts = await redis.pipeline(
-      indexes.map((index): RedisCommand => ["ZCOUNT", key, index * bucketS, `(${(index + 1) * bucketS}`]),
+      parts.map(({ low, high }): RedisCommand => ["ZCOUNT", key, low * bucketS, `(${(high + 1) * bucketS}`]),
     );
-    indexes.forEach((index, i) => {
-      if (asCount(counts[i]) !== this.#buckets.count(index)) this.#buckets.delete(index);
-    });
+    for (const [i, part] of parts.entries()) {
+      if (asCount(counts[i]) === this.#known(part)) continue;
+      for (let index = part.low; index <= part.high; index++) this.#buckets.delete(index);
+    }
+  }
+
+  #partsOf({ low, high }: Run): Run[] {
+    const parts: Run[] = [];
+    for (let from = low; from <= high;) {
+      const end = this.#isSummed(from) ? this.#firstOf((this.#stretchOf(from) + 1) * STRETCH_S) - 1 : from;
+      parts.push({ low: from, high: Math.min(high, end) });
+      from = end + 1;
+    }
+    return parts;
+  }
+
+  /** What counts can tell of: all, or what is summed up as whole stretches and what is too young for that. */
+  #verifiable(oldest: number, settled: number, nowS: number): Run[] {
+    const { sums, bucketS } = this.#options;
+    if (!sums || !this.#isSummed(oldest)) return [{ low: oldest, high: settled }];
+    const begun = this.#firstOf(this.#summedUntil);
+    const young = Math.ceil((nowS - sums.afterS + CLOCKS_S) / bucketS);
+    return [
+      { low: oldest, high: begun - 1 },
+      { low: Math.max(begun, young), high: settled },
+    ];
+  }
+
+  #stretchOf(bucket: number): number {
+    return Math.floor((bucket * this.#options.bucketS) / STRETCH_S);
+  }
+
+  /** The first bucket that begins in the stretch of a time. */
+  #firstOf(ts: number): number {
+    return Math.ceil((Math.floor(ts / STRETCH_S) * STRETCH_S) / this.#options.bucketS);
+  }
+
+  #isSummed(bucket: number): boolean {
+    return bucket * this.#options.bucketS < this.#summedUntil;
   }
 }
 

@@ -1,5 +1,6 @@
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
+import { COMMON_FOLD } from "../ledger/write-path/hashrate-folds.ts";
 import { hashrate, isOffline, seconds, type ApiConfig } from "./api-config.ts";
 import { decodeTerms, type BlockTerms } from "../payouts/block-terms.ts";
 import {
@@ -114,8 +115,18 @@ export class PoolStats {
     this.#config = config;
     const windowS = seconds(config.api.hashrateWindowMs);
     this.#keys = ledgerKeys(config.coin);
-    const key = this.#keys.hashrate;
-    this.#window = new HashrateWindow({ key, smallWindowS: windowS, largeWindowS: windowS, bucketS: BUCKET_S });
+    this.#window = new HashrateWindow({
+      key: this.#keys.hashrate,
+      smallWindowS: windowS,
+      largeWindowS: windowS,
+      bucketS: BUCKET_S,
+      sums: {
+        key: this.#keys.folds,
+        field: COMMON_FOLD.name,
+        from: COMMON_FOLD.entries / 4,
+        afterS: COMMON_FOLD.afterMs / 1000,
+      },
+    });
   }
 
   /**

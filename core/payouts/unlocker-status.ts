@@ -66,14 +66,14 @@ export function unlockerProblems(status: UnlockerStatus, nowMs: number, interval
   return told;
 }
 
-/** From so many elements on the ledger takes seconds for a block, in which it does nothing else (docs/decisions/0050-window-of-pplns.md). */
-const LONG_WINDOW = 400_000;
+/** From so many elements on, of which a block pays half, the ledger takes a second or more for a block, in which it does nothing else (docs/decisions/0050-window-of-pplns.md). */
+const LONG_WINDOW = 1_200_000;
 
 /** What an operator may mend in time, in words. */
 export function unlockerNotices({ windowElements }: UnlockerStatus): string[] {
   if (windowElements === null || windowElements < LONG_WINDOW) return [];
   return [
-    `the log of the pplns window has ${windowElements} elements. From ${LONG_WINDOW} on the ledger takes seconds to record a block, and miners wait meanwhile. Raise difficulty, or lower payouts.pplnsWindow`,
+    `the log of the pplns window has ${windowElements} elements. From ${LONG_WINDOW} on the ledger takes a second or more to record a block, and miners wait meanwhile. Raise difficulty, or lower payouts.pplnsWindow`,
   ];
 }
 

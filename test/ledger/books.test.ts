@@ -4,7 +4,9 @@ import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.t
 import { importBooks } from "../../core/ledger/books/import.ts";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
+import { textList } from "../../core/ledger/books/scan.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
+import { foldAll } from "../support/fold-conformance.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 
 /** Books with an open round, two candidates, a block that the unlocker has taken on, and payouts. */
@@ -89,6 +91,36 @@ describe("audit", () => {
     await writer.recordShares([share({ nonce: "0x6000000000000001", height: 102 })], false);
     expect(await findings()).toMatchObject([
       { ok: false, detail: "1 proofs are worth 8000000000, and 0 credits are of that" },
+    ]);
+  });
+
+  test("sums of old hashrate entries agree with single ones, and one that lost a share is found", async () => {
+    const { share } = recordMaker();
+    const HEADER = `0x${"09".repeat(32)}`;
+    let nowMs = START_MS + 3_600_000;
+    const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 1e9, nowMs: () => nowMs });
+    for (let minute = 0; minute < 30; minute += 1) {
+      const at = nowMs;
+      await writer.recordShares(
+        Array.from({ length: 8 }, (_, i) => share({ header: HEADER, timestampMs: at + i, height: 102 })),
+        false,
+      );
+      nowMs += 60_000;
+    }
+    const failed = async () => (await auditBooks(redis, "eth")).filter(({ ok }) => !ok);
+    const ts = Math.floor(nowMs / 1000);
+    await foldAll(redis, ts - 1_500, "", 0);
+    for (let at = 0; at < 2; at += 1) await foldAll(redis, ts - 600, "", 0);
+    await redis.command(["ZREMRANGEBYSCORE", "eth:hashrate", "-inf", `(${ts - 1_800}`]);
+    expect(Number(await redis.command(["ZCARD", "eth:hashrate"]))).toBeLessThan(30 * 8);
+    expect(await failed()).toEqual([]);
+    const [sum = ""] = textList(await redis.command(["ZRANGEBYSCORE", "eth:hashrate", ts - 1_200, ts - 900]));
+    const [difficulty = "", ...rest] = sum.split(":");
+    expect(BigInt(difficulty)).toBe(5n * 8n * 2_000_000_000n);
+    await redis.command(["ZADD", "eth:hashrate", ts - 1_100, [BigInt(difficulty) - 2_000_000_000n, ...rest].join(":")]);
+    await redis.command(["ZREM", "eth:hashrate", sum]);
+    expect(await failed()).toMatchObject([
+      { check: "hashrate and the logins' own sets", detail: expect.stringMatching(/ in its own set, \d+ in hashrate/) },
     ]);
   });
 

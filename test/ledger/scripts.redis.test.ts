@@ -5,7 +5,7 @@ import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.t
 import type { BlockRecord, ShareRecord } from "../../core/ledger/contract/records.ts";
 import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
-import { fold } from "../support/fold-conformance.ts";
+import { fold, foldAll } from "../support/fold-conformance.ts";
 import { loginOf, readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 import { useRedisServer } from "../support/redis-server.ts";
 
@@ -175,15 +175,18 @@ test("the native twin of fold-hashrate answers and writes what the script does",
       const twin = embeddedLedger();
       const answers = [];
       for (const port of [redis, twin]) {
-        for (const [i, { ts, worker, odd }] of entries.entries())
-          await port.command([
-            "ZADD",
-            `eth:hashrate:${loginOf(1)}`,
-            ts,
-            odd === 0 ? `x${i}` : `${i + 1}:w${worker}:${i}`,
-          ]);
+        for (const [i, { ts, worker, odd }] of entries.entries()) {
+          const [name, all] = [`w${worker}:${i}`, `${loginOf(odd % 2)}:w${worker}:${i}`];
+          for (const [key, tail] of [
+            [`eth:hashrate:${loginOf(1)}`, name],
+            ["eth:hashrate", all],
+          ] as const)
+            await port.command(["ZADD", key, ts, odd === 0 ? `x${i}` : `${odd === 1 ? 0 : i + 1}:${tail}`]);
+        }
         const said = [];
         for (const { until, stretch, most } of calls) said.push(await fold(port, until, stretch, most));
+        for (const { until, most } of calls)
+          said.push(await foldAll(port, until, most % 3 === 0 ? most : "", most, most % 7 === 0 ? most : ""));
         answers.push(said);
       }
       expect(answers[1]).toEqual(answers[0]);

@@ -16,8 +16,20 @@ const writerAt = (redis: RedisPort, nowMs: () => number) =>
 
 /** A call of the script as the writer makes it. */
 export function fold(redis: RedisPort, until: number, stretch: number, most: number): Promise<RedisValue> {
-  const args = [loginOf(1), String(until), String(stretch), String(most)];
+  const args = [loginOf(1), until, stretch, most, 2, "", 0, ""].map(String);
   return redis.command(["EVAL", FOLD_HASHRATE.text, "2", OWN, KEYS.folds, ...args]);
+}
+
+/** The same for the set of all logins, by stretches of 300 s. @param from begin again there; empty: never @param gone older ones go */
+export function foldAll(
+  redis: RedisPort,
+  until: number,
+  from: number | "",
+  least: number,
+  gone: number | "" = "",
+): Promise<RedisValue> {
+  const args = ["*", until, 300, 100, 1_000, from, least, gone].map(String);
+  return redis.command(["EVAL", FOLD_HASHRATE.text, "2", KEYS.hashrate, KEYS.folds, ...args]);
 }
 
 /** From here on entries are summed up. */
@@ -49,10 +61,10 @@ export function foldConformance(redisOf: () => RedisPort): void {
       expect(await fold(redisOf(), 1_000, 300, 100)).toEqual([7, 8, 4]);
       expect(await entries(redisOf())).toEqual(
         [
-          ["9007199254741005:a:630001", "615"],
+          ["9007199254741005:a:600001", "600"],
           ["odd", "620"],
-          ["4:b:899001", "799"],
-          ["3:b:950001", "925"],
+          ["4:b:700001", "700"],
+          ["3:b:900001", "900"],
           ["4:b:1000001", "1000"],
         ].flat(),
       );
@@ -60,7 +72,7 @@ export function foldConformance(redisOf: () => RedisPort): void {
       // What a stretch has from before is added up with what comes.
       await write(redisOf(), [1_010, "6:b:1010001"]);
       expect(await fold(redisOf(), 1_100, 300, 100)).toEqual([7, 3, 1]);
-      expect(await redisOf().command(["ZSCORE", OWN, "13:b:1010001"])).toBe("967");
+      expect(await redisOf().command(["ZSCORE", OWN, "13:b:900001"])).toBe("900");
     });
 
     test("are taken a part at a time, and none of the last second without the others", async () => {
@@ -79,6 +91,38 @@ export function foldConformance(redisOf: () => RedisPort): void {
       await begin(redisOf(), 600);
       await fold(redisOf(), 9_000, 300, 100);
       expect(await redisOf().command(["HGET", KEYS.folds, loginOf(1)])).toBe("1200");
+    });
+
+    test("of all logins are summed up by login and worker, where they are many, over any silence, and again where some came late", async () => {
+      const [a, b] = [loginOf(1), loginOf(2)];
+      const add = async (ts: number, ...members: readonly string[]) => {
+        for (const member of members) await redisOf().command(["ZADD", KEYS.hashrate, ts, member]);
+      };
+      const all = () => redisOf().command(["ZRANGE", KEYS.hashrate, "0", "-1", "WITHSCORES"]);
+      await add(610, `5:${a}:rig:610001`, `7:${a}:rig2:610002`);
+      await add(620, `6:${a}:rig:620001`, `8:${b}:rig:620001`);
+      await add(86_410, `1:${b}:rig:86410001`);
+      await add(86_420, `2:${b}:rig:86420001`);
+      expect(await foldAll(redisOf(), 600, "", 7)).toEqual([2, 0, 0]);
+      expect(await redisOf().command(["EXISTS", KEYS.folds])).toBe(0);
+      expect(await foldAll(redisOf(), 600, "", 6)).toEqual([4, 0, 0]);
+      expect(await foldAll(redisOf(), 90_000, "", 6)).toEqual([8, 6, 4]);
+      const sums = [
+        [`11:${a}:rig:610001`, "610"],
+        [`7:${a}:rig2:610002`, "610"],
+        [`8:${b}:rig:620001`, "620"],
+        [`3:${b}:rig:86410001`, "86410"],
+      ];
+      expect(await all()).toEqual(sums.flat());
+      // Out of an outbox, with a time of before the mark.
+      await add(605, `4:${b}:rig:605001`);
+      expect(await foldAll(redisOf(), 90_000, "", 1)).toEqual([3, 0, 0]);
+      expect(await foldAll(redisOf(), 90_000, 605, 1)).toEqual([8, 5, 4]);
+      expect(await all()).toEqual([[`12:${b}:rig:605001`, "605"], sums[0], sums[1], sums[3]].flat());
+      // What has left every window goes, however few there are.
+      expect(await foldAll(redisOf(), 90_000, "", 3, 610)).toEqual([4, 0, 0]);
+      expect(await foldAll(redisOf(), 90_000, "", 9, 86_410)).toEqual([3, 0, 0]);
+      expect(await all()).toEqual(sums[3]);
     });
 
     test("of a key of the wrong type are left alone", async () => {

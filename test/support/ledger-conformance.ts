@@ -385,7 +385,7 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(await readBooks(redis)).toEqual(before);
     });
 
-    test("a block's terms are written with it, once, and a key where they cannot stand does not refuse the block", async () => {
+    test("a block's terms are written with it, once, and where they cannot stand the block is not written either", async () => {
       const bound = (terms: string) =>
         createLedgerWriter({
           redis,
@@ -400,8 +400,18 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       const id = `${found.nonce}:${Math.floor(found.timestampMs / 1000)}`;
       expect(await redis.command(["HGETALL", "eth:blocks:terms"])).toEqual([id, "first"]);
       await redis.command(["SET", "eth:blocks:terms", "x"]);
-      expect(await bound("third").recordBlock(block({ height: 102 }), false)).toBe("recorded");
-      expect(await redis.command(["ZCARD", "eth:blocks:candidates"])).toBe(2);
+      const before = await readBooks(redis);
+      const later = block({ height: 102 });
+      await expect(bound("third").recordBlock(later, false)).rejects.toThrow("WRONGTYPE");
+      expect(await readBooks(redis)).toEqual(before);
+      expect(await bound("third").explainRefusal(later.login)).toEqual({
+        shared: "eth:blocks:terms is a string, and must be a hash",
+        own: null,
+      });
+      await redis.command(["DEL", "eth:blocks:terms"]);
+      expect(await bound("third").recordBlock(later, true)).toBe("recorded");
+      const now = `${later.nonce}:${Math.floor(later.timestampMs / 1000)}`;
+      expect(await redis.command(["HGETALL", "eth:blocks:terms"])).toEqual([now, "third"]);
     });
 
     test("a retry of a block that was recorded closes no second round, also when its hashrate entry is gone", async () => {

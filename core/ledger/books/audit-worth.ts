@@ -13,7 +13,7 @@ export interface WorthTerms extends ShareTerms {
  * Credits against nonces, as far as `pow` holds them (eight heights): each proof leads below the target of what it is worth, and there are as
  * many credits of that worth as proofs. Only for books whose last heights were all mined under these terms.
  */
-export async function auditWorth({ redis, names }: AuditedBooks, terms: WorthTerms): Promise<Finding[]> {
+export async function auditWorth({ redis, names, keys }: AuditedBooks, terms: WorthTerms): Promise<Finding[]> {
   const wrong: string[] = [];
   const proofs = new Map<string, number>();
   let members = 0;
@@ -28,10 +28,14 @@ export async function auditWorth({ redis, names }: AuditedBooks, terms: WorthTer
     }
   }
   const credits = new Map<string, number>();
-  for await (const page of bookEntries(redis, names.hashrate, "zset")) {
-    for (const [member = ""] of page) {
-      const diff = member.split(":", 1)[0] ?? "";
-      credits.set(diff, (credits.get(diff) ?? 0) + 1);
+  // In the logins' own sets: in the common one those of some minutes ago may be sums.
+  for (const key of keys) {
+    if (!key.startsWith(names.hashratePrefix)) continue;
+    for await (const page of bookEntries(redis, key, "zset")) {
+      for (const [member = ""] of page) {
+        const diff = member.split(":", 1)[0] ?? "";
+        credits.set(diff, (credits.get(diff) ?? 0) + 1);
+      }
     }
   }
   for (const [worth, count] of proofs) {

@@ -24,6 +24,7 @@ export async function explainRefusal(redis: RedisPort, keys: LedgerKeys, login: 
     typed("shared", keys.finders, "zset"),
     typed("shared", keys.candidates, "zset"),
     typed("shared", keys.window, "list"),
+    typed("shared", keys.blockTerms, "hash"),
     typed("shared", keys.folds, "hash"),
     summed("shared", keys.stats, "roundShares"),
     typed("own", keys.hashrateOf(login), "zset"),

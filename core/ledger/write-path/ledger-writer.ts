@@ -24,6 +24,8 @@ export interface LedgerWriterOptions {
   readonly hashrateLargeWindowMs?: number;
   /** Entries of a large login older than this are summed up; left out: none are. */
   readonly foldAfterMs?: number;
+  /** What is shown of the entries of all logins; left out: cron alone purges them. */
+  readonly hashrateWindowMs?: number;
   /** Unix time in ms. */
   readonly nowMs: () => number;
   /** The terms that a block is found under, as text; null, or left out, where nobody is credited by this pool. */
@@ -72,7 +74,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
     this.#soloBlocks = options.soloBlocks ?? false;
     this.#expirationMs = options.hashrateExpirationMs;
     this.#refreshMs = renewalMs(options.hashrateExpirationMs);
-    this.#folds = new HashrateFolds(options.foldAfterMs ?? Infinity);
+    this.#folds = new HashrateFolds(options.foldAfterMs ?? Infinity, options.hashrateWindowMs ?? Infinity);
     this.#evidenceMs = evidenceMs({ hashrateLargeWindowMs: Infinity, ...options });
   }
 
@@ -108,7 +110,7 @@ class ScriptedLedgerWriter implements LedgerWriter {
         due.filter((login) => credited.has(login)),
         now,
       );
-    for (const { login } of written) this.#folds.recorded(login);
+    for (const { login, timestampMs } of written) this.#folds.recorded(login, timestampMs, now);
     await this.#fold([...credited], now);
     return outcomes;
   }
@@ -166,10 +168,9 @@ class ScriptedLedgerWriter implements LedgerWriter {
     return Math.max(since, foldedUntilMs(Array.isArray(marks) ? marks : []));
   }
 
-  /** Keeps the hashrate sets of large logins small. What fails is done the next time. */
+  /** Keeps the hashrate sets of large logins, and of a large pool, small. What fails is done the next time. */
   async #fold(logins: readonly string[], now: number): Promise<void> {
-    for (const login of this.#folds.takeDue(logins, now)) {
-      const { keys, args } = this.#folds.call(this.#keys, login, now);
+    for (const { keys, args } of this.#folds.takeDue(this.#keys, logins, now)) {
       try {
         await this.#run(FOLD_HASHRATE, keys, args);
       } catch (error) {

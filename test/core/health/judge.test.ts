@@ -89,9 +89,9 @@ const withLog = (windowElements: number | null) =>
 
 describe("the window of pplns on /health", () => {
   it("is told of when its log grows so long that a block takes the ledger seconds, and is no problem yet", () => {
-    for (const few of [null, 0, 399_999]) expect(withLog(few).notices).toEqual([]);
-    const long = withLog(400_000);
-    expect([long.healthy, long.notices]).toEqual([true, [expect.stringContaining("has 400000 elements")]]);
+    for (const few of [null, 0, 1_199_999]) expect(withLog(few).notices).toEqual([]);
+    const long = withLog(1_200_000);
+    expect([long.healthy, long.notices]).toEqual([true, [expect.stringContaining("has 1200000 elements")]]);
     expect(long.notices[0]).toContain("Raise difficulty, or lower payouts.pplnsWindow");
   });
 });

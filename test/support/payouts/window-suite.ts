@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { RedisUnreachableError, type RedisPort } from "../../../core/ledger/contract/redis-port.ts";
 import type { BlockRecord, LedgerWriter, ShareRecord } from "../../../core/ledger/contract/records.ts";
 import { createLedgerWriter } from "../../../core/ledger/write-path/ledger-writer.ts";
+import { pplnsWeights } from "../../../core/payouts/schemes.ts";
 import { decodeTerms, termsOf } from "../../../core/payouts/block-terms.ts";
 import { PayoutBooks } from "../../../core/payouts/payout-books.ts";
 import { textList } from "../../../core/ledger/books/scan.ts";
@@ -284,6 +285,40 @@ export function windowSuite(name: string, emptyLedger: () => Promise<RedisPort>,
       const weights = await roundOf(redis, found);
       expect(Object.values(weights).reduce((sum, weight) => sum + Number(weight), 0)).toBe(50);
       expect(Object.keys(weights)).toHaveLength(8);
+    });
+
+    test("a log that is longer than what is read together is read to the window's edge, wherever that lies", async () => {
+      for (const [length, size] of [
+        [50_000, 50_000_000n],
+        [50_000, 10n ** 12n],
+        [110_000, 100_000_005n],
+        [110_000, 104_999_500n],
+      ] as const) {
+        const redis = await emptyLedger();
+        // One in a thousand was written with others.
+        const elements = Array.from({ length }, (_, i) => {
+          const one = `${loginOf(i % 37)}:${i % 3 === 0 ? 1_001 : 999}`;
+          return i % 1_000 === 7 ? `${one},${loginOf(50)}:7` : one;
+        });
+        for (let from = 0; from < length; from += 2_000)
+          await redis.command(["RPUSH", "eth:shares:window", ...elements.slice(from, from + 2_000)]);
+        const { block } = recordMaker();
+        const found = block({ shareDifficulty: 1_000n });
+        expect(await shardWriter(redis, size).recordBlock(found, false)).toBe("recorded");
+        const newestFirst = [`${found.login}:1000`, ...elements.toReversed()].map(
+          (group) =>
+            new Map(
+              group.split(",").map((part) => {
+                const [login = "", difficulty = "0"] = part.split(":");
+                return [login, BigInt(difficulty)] as const;
+              }),
+            ),
+        );
+        const wanted = Object.fromEntries(
+          [...pplnsWeights(newestFirst, size)].map(([login, weight]) => [login, String(weight)]),
+        );
+        expect(await roundOf(redis, found)).toEqual(wanted);
+      }
     });
 
     test("20,000 logins in one window are frozen with the block and credited, nobody twice", async () => {

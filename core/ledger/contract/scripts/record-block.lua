@@ -26,6 +26,8 @@ local pow, round, hashrate, stats, own, miner, finders, closed, candidates, agre
 local login, member, height, diff, worker, ms, ts, networkDiff, terms, inChain, scheme, size = unpack(ARGV, 5)
 local DUPLICATE, RECORDED, RIVAL = 0, 1, 4
 local NEPHEWS = 16
+-- Groups of the log that are read together: it holds twice what a window needs.
+local AT_ONCE = 50000
 local evidence = diff .. ':' .. worker .. ':' .. ms
 
 if sweep ~= '' then
@@ -140,12 +142,21 @@ local function proRata(digits, allHigh, allLow)
   end
   return qh, ql
 end
--- Gives a group its part of the window. Says whether that was the last of it.
+-- Gives a group its part of the window. Says whether that was the last of it. Most groups are one share, and of a login and a difficulty there
+-- are thousands alike, which are read once.
+local alike = {}
 local function fill(group)
-  local allHigh, allLow = groupTotal(group)
+  local known = alike[group]
+  local owner, allHigh, allLow
+  if known then
+    owner, allHigh, allLow = known[1], known[2], known[3]
+  else
+    owner = lone(group)
+    allHigh, allLow = groupTotal(group)
+    if owner then alike[group] = { owner, allHigh, allLow } end
+  end
   local full = not less(allHigh, allLow, leftHigh, leftLow)
-  local owner = not full and lone(group)
-  if owner then
+  if owner and not full then
     give(owner, allHigh, allLow)
   else
     for to, digits in string.gmatch(group, '(0x%x+):(%d+)') do
@@ -159,7 +170,7 @@ end
 
 local steps, closing = {}, {}
 if scheme == 'pplns' then
-  local log = call('LRANGE', window, 0, -1)
+  local log = call('LRANGE', window, -AT_ONCE, -1)
   if failed(log) then return abort(log) end
   local push, began = { 'RPUSH', window }, #log == 0
   if began then
@@ -167,10 +178,15 @@ if scheme == 'pplns' then
     for i = 1, #log do push[#push + 1] = log[i] end
   end
   push[#push + 1] = login .. ':' .. diff
-  local full, at = fill(login .. ':' .. diff), #log
+  local full, at, read = fill(login .. ':' .. diff), #log, AT_ONCE
   while not full and at > 0 do
     full = fill(log[at])
     at = at - 1
+    if at == 0 and not full and not began and #log == AT_ONCE then
+      log = call('LRANGE', window, -read - AT_ONCE, -read - 1)
+      if failed(log) then return abort(log) end
+      at, read = #log, read + AT_ONCE
+    end
   end
   steps[1] = { command = push, undo = function() return { began and 'DEL' or 'RPOP', window } end }
   local filledHigh, filledLow = 0, 0
@@ -197,8 +213,14 @@ if scheme == 'pplns' then
   found[5] = 'roundShares'
   found[6] = '0'
 end
+-- What was agreed on is written with the block, or the block is not: it would be shared out under other terms.
+local id = string.sub(member, 1, 18) .. ':' .. ts
+local agreement = terms ~= '' and {
+  command = { 'HSETNX', agreed, id, terms },
+  undo = function(set) return set == 1 and { 'HDEL', agreed, id } or nil end,
+}
 local candidate = member .. ':' .. ts .. ':' .. networkDiff .. ':' .. total
-for _, step in ipairs({
+local writes = {
   append(hashrate, { ts, diff .. ':' .. login .. ':' .. worker .. ':' .. ms }),
   append(own, { ts, evidence }),
   { command = { 'EXPIRE', own, expiration } },
@@ -208,13 +230,13 @@ for _, step in ipairs({
     return { 'ZINCRBY', finders, '-1', login }
   end },
   increment(miner, 'blocksFound', '1'),
-  { command = found },
-  -- From here on nothing can fail: what is renamed or deleted is there or may be missing, and both hashes have just been written.
-  { command = { 'HSET', miner, 'lastShare', ts } },
-}) do steps[#steps + 1] = step end
+}
+if agreement then writes[#writes + 1] = agreement end
+writes[#writes + 1] = { command = found }
+-- From here on nothing can fail: what is renamed or deleted is there or may be missing, and both hashes have just been written.
+writes[#writes + 1] = { command = { 'HSET', miner, 'lastShare', ts } }
+for _, step in ipairs(writes) do steps[#steps + 1] = step end
 for _, step in ipairs(closing) do steps[#steps + 1] = step end
 local problem = run(steps)
 if problem then return abort(problem) end
--- A block is not refused for its terms: where they cannot be written, the unlocker takes those of the day that it sees the block.
-if terms ~= '' then call('HSETNX', agreed, string.sub(member, 1, 18) .. ':' .. ts, terms) end
 return { billed, RECORDED }

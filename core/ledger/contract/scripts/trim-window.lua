@@ -7,9 +7,16 @@
 local log = call('LRANGE', KEYS[1], 0, -1)
 if failed(log) then return log end
 local keepHigh, keepLow = halves(ARGV[1])
-local high, low, at = 0, 0, #log
+-- Thousands of lone shares are alike, and read once.
+local high, low, at, alike = 0, 0, #log, {}
 while at > 0 and less(high, low, keepHigh, keepLow) do
-  high, low = plus(high, low, groupTotal(log[at]))
+  local group = log[at]
+  local known = alike[group]
+  if not known then
+    known = { groupTotal(group) }
+    if lone(group) then alike[group] = known end
+  end
+  high, low = plus(high, low, known[1], known[2])
   at = at - 1
 end
 if at > 0 then

@@ -1,5 +1,5 @@
 import type { Reply } from "../command.ts";
-import { entriesByScore } from "../commands/zsets.ts";
+import { entriesByScore, removeByScore } from "../commands/zsets.ts";
 import type { Keyspace } from "../keyspace.ts";
 
 /** What one command adds and removes at most. */
@@ -8,11 +8,11 @@ const REMOVED = 2000;
 
 interface Sum {
   readonly worker: string;
-  readonly first: number;
+  /** Of the first entry. */
+  readonly ts: number;
+  readonly ms: string;
   readonly members: string[];
   difficulty: bigint;
-  ms: string;
-  last: number;
 }
 
 type Entry = readonly [member: string, score: number];
@@ -32,14 +32,12 @@ function chosen(entries: readonly Entry[], stop: number, before: number, limit: 
 function sumsOf(entries: readonly Entry[], stretch: number): Sum[] {
   const sums = new Map<string, Sum>();
   for (const [member, ts] of entries) {
-    const [, difficulty, worker, ms] = /^(\d+):([^:]+):(\d+)$/.exec(member) ?? [];
+    const [, difficulty, worker, ms] = /^([1-9]\d*):(.+):(\d+)$/.exec(member) ?? [];
     if (difficulty === undefined || worker === undefined || ms === undefined) continue;
     const name = `${worker}:${Math.floor(ts / stretch)}`;
-    const sum = sums.get(name) ?? { worker, first: ts, members: [], difficulty: 0n, ms, last: ts };
+    const sum = sums.get(name) ?? { worker, ts, ms, members: [], difficulty: 0n };
     sums.set(name, sum);
     sum.difficulty += BigInt(difficulty);
-    sum.ms = ms;
-    sum.last = ts;
     sum.members.push(member);
   }
   return [...sums.values()].filter(({ members }) => members.length > 1);
@@ -48,16 +46,24 @@ function sumsOf(entries: readonly Entry[], stretch: number): Sum[] {
 /** Native twin of the script `fold-hashrate`: the same keys, arguments, replies and writes. */
 export function foldHashrate(space: Keyspace, keys: readonly string[], argv: readonly string[]): Reply {
   const [own = "", folds = ""] = keys;
-  const [login = "", until = "", stretch, most] = argv;
+  const [login = "", until = "", stretch, most, stretches, back = "", least, gone = ""] = argv;
+  if (gone !== "") removeByScore(space, own, "-inf", `(${gone}`);
+  // EVALSHA, what is purged, ZCARD, and HGET.
+  const looked = (gone === "" ? 1 : 2) + (Number(least) > 0 ? 1 : 0);
+  const asked = looked + 1;
+  if (Number(least) > 0) {
+    const set = space.typed(own, "zset");
+    if (!set || space.count(set.id) < Number(least)) return [looked, 0, 0];
+  }
   const marks = space.typed(folds, "hash");
   const mark = marks ? space.entry(marks.id, login) : undefined;
   if (mark === undefined) {
     space.put(space.open(folds, "hash").id, login, until);
-    return [3, 0, 0];
+    return [asked + 1, 0, 0];
   }
-  const from = Number(mark);
-  const end = Math.min(Number(until), from + 2 * Number(stretch));
-  if (end <= from) return [2, 0, 0];
+  const from = Math.min(Number(mark), back === "" ? Infinity : Number(back));
+  const end = Math.min(Number(until), from + Number(stretches) * Number(stretch));
+  if (end <= from) return [asked, 0, 0];
   const start = Math.floor(from / Number(stretch)) * Number(stretch);
   // Scores are whole seconds.
   const before = entriesByScore(space, own, start, from - 1).length;
@@ -68,11 +74,10 @@ export function foldHashrate(space: Keyspace, keys: readonly string[], argv: rea
   space.sql.transaction(() => {
     space.put(space.open(folds, "hash").id, login, String(stop));
     const { id } = sums.length > 0 ? space.open(own, "zset") : { id: 0 };
-    for (const { difficulty, worker, ms, first, last } of sums)
-      space.put(id, `${difficulty}:${worker}:${ms}`, Math.floor((first + last) / 2));
+    for (const { difficulty, worker, ms, ts } of sums) space.put(id, `${difficulty}:${worker}:${ms}`, ts);
     space.removeAll(space.typed(own, "zset"), removed);
   });
-  // EVALSHA, HGET, ZCOUNT, ZRANGEBYSCORE, HSET, and what adds and removes.
-  const billed = 5 + Math.ceil(sums.length / ADDED) + Math.ceil(removed.length / REMOVED);
+  // ZCOUNT, ZRANGEBYSCORE, HSET, and what adds and removes.
+  const billed = asked + 3 + Math.ceil(sums.length / ADDED) + Math.ceil(removed.length / REMOVED);
   return [billed, entries.length, entries.length - removed.length + sums.length];
 }

@@ -8,7 +8,7 @@ import { fitsInt64 } from "../values.ts";
 import { pplnsWeights, type ShareGroup } from "../../../payouts/schemes.ts";
 import { listOf, pushLast } from "../commands/lists.ts";
 import { readGroup, seedOf } from "./window-log.ts";
-import { attempt, isNatural, ScriptCalls } from "./script-calls.ts";
+import { attempt, isNatural } from "./script-calls.ts";
 
 const { duplicate, recorded, rival } = OUTCOME_CODES;
 
@@ -117,19 +117,39 @@ interface Written {
   readonly billed: number;
 }
 
-/** From the newest back, read as far as they are needed. */
-function* groupsOf(log: readonly string[]): Generator<ShareGroup> {
-  for (let at = log.length - 1; at >= 0; at -= 1) yield readGroup(log[at] ?? "");
+/** Groups of the log that the script reads together. */
+const AT_ONCE = 50_000;
+
+/** This block's own and those of the log, from the newest back, read as far as they are needed. */
+class NewestFirst implements Iterable<ShareGroup> {
+  /** Parts that the script reads for it. */
+  parts = 1;
+  readonly #log: readonly string[];
+  readonly #own: string;
+
+  constructor(log: readonly string[], own: string) {
+    this.#log = log;
+    this.#own = own;
+  }
+
+  *[Symbol.iterator](): Generator<ShareGroup> {
+    yield readGroup(this.#own);
+    for (let read = 1; read <= this.#log.length; read += 1) {
+      yield readGroup(this.#log.at(-read) ?? "");
+      if (read % AT_ONCE === 0) this.parts += 1;
+    }
+  }
 }
 
 /** What the last shares filled of the window, this one first, becomes the closed round. */
 function closeWindow(space: Keyspace, keys: BlockKeys, block: Block): Written {
   const { login, difficulty, terms, size } = block;
-  let log = listOf(space, keys.window);
+  const own = `${login}:${difficulty}`;
+  const log = listOf(space, keys.window);
   const seed = log.length === 0 ? seedOf(space, keys.round) : [];
-  log = [...log, ...seed, `${login}:${difficulty}`];
-  const weights = pplnsWeights(groupsOf(log), size);
-  pushLast(space, keys.window, [...seed, `${login}:${difficulty}`]);
+  const groups = new NewestFirst(seed.length > 0 ? seed : log, own);
+  const weights = pplnsWeights(groups, size);
+  pushLast(space, keys.window, [...seed, own]);
   const closed = space.open(keys.closed, "hash");
   let filled = 0n;
   for (const [owner, weight] of weights) {
@@ -139,8 +159,8 @@ function closeWindow(space: Keyspace, keys: BlockKeys, block: Block): Written {
   writeFound(space, keys, block, totalShares(space, keys, block));
   space.put(space.open(keys.stats, "hash").id, "roundShares", "0");
   space.dropKey(keys.round);
-  // ZADD pow, HGETALL, LRANGE, RPUSH, DEL, and the eight steps of every block.
-  const billed = 13 + Math.ceil(weights.size / CLOSED_FIELDS);
+  // ZADD pow, HGETALL, RPUSH, DEL, the eight steps of every block, and LRANGE.
+  const billed = 12 + (seed.length > 0 ? 1 : groups.parts) + Math.ceil(weights.size / CLOSED_FIELDS);
   return { terms: terms.replace('"weights":null', `"weights":"${filled}"`), billed };
 }
 
@@ -177,6 +197,13 @@ function writeFound(space: Keyspace, keys: BlockKeys, block: Block, total: bigin
   space.put(space.open(keys.miner, "hash").id, "lastShare", ts);
 }
 
+/** What a block is found under, unless that was written before. */
+function agree(space: Keyspace, { agreed }: BlockKeys, { member, ts }: Block, terms: string): void {
+  const { id } = space.open(agreed, "hash");
+  const name = `${member.slice(0, 18)}:${ts}`;
+  if (space.entry(id, name) === undefined) space.put(id, name, terms);
+}
+
 /** Native twin of the script `record-block`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
 export function recordBlock(space: Keyspace, names: readonly string[], argv: readonly string[]): Reply {
   const keys = parseKeys(names);
@@ -196,11 +223,10 @@ export function recordBlock(space: Keyspace, names: readonly string[], argv: rea
     if (other) return [billed, rival];
   }
   if (has(space, keys.pow, block.member)) return [billed + 1, duplicate];
-  const written = space.sql.transaction(() => closeRound(space, keys, block));
-  billed += written.billed;
-  if (block.terms === "") return [billed, recorded];
-  const redis = new ScriptCalls(space);
-  const id = `${block.member.slice(0, 18)}:${block.ts}`;
-  if (attempt(() => redis.hget(keys.agreed, id) ?? "") === "") redis.hset(keys.agreed, [[id, written.terms]]);
-  return [billed + 1, recorded];
+  const written = space.sql.transaction(() => {
+    const closed = closeRound(space, keys, block);
+    if (block.terms !== "") agree(space, keys, block, closed.terms);
+    return closed;
+  });
+  return [billed + written.billed + (block.terms === "" ? 0 : 1), recorded];
 }
