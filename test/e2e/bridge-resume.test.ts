@@ -9,6 +9,7 @@ import { kernelAt } from "../support/pow.ts";
 import { LONG_CHAIN, meets, solutions } from "../support/proofs.ts";
 import {
   Cleanups,
+  makeKnown,
   QUIET_DIFFICULTY as DIFFICULTY,
   QUIET_HEIGHT as HEIGHT,
   quietNode as nodeOf,
@@ -40,6 +41,15 @@ afterEach(() => cleanups.run());
 const quietNode = (): Promise<DevNode> => nodeOf(cleanups);
 const poolOn = (node: DevNode): Promise<PoolProcess> => quietPool(cleanups, node);
 const books = (pool: PoolProcess): ReturnType<typeof recorded> => recorded(pool, ADDRESS);
+
+/** Until the shares, and no others, are in the ledgers: on a busy machine some go there by the outbox, after their answers. */
+async function untilRecorded(shares: readonly { readonly nonce: string }[], ...pools: PoolProcess[]): Promise<void> {
+  const recordedNow = async (): Promise<string[]> => {
+    const ledgers = await Promise.all(pools.map(books));
+    return [...new Set(ledgers.flatMap(({ nonces }) => nonces))].toSorted();
+  };
+  await expect.poll(recordedNow, { timeout: 60_000 }).toEqual(shares.map(({ nonce }) => nonce).toSorted());
+}
 
 async function bridgeTo(...pools: PoolProcess[]): Promise<Bridge> {
   const bridge = await startBridge({
@@ -114,14 +124,16 @@ test("workerd is killed again and again with shares in flight: each is answered 
   expect(results(miner, ids)).toEqual(found.map(() => true));
   expect(miner.closed).toBe(false);
   expect(miner.answers(1)).toHaveLength(1);
+  await untilRecorded(found, pool);
   const { nonces, credited } = await books(pool);
-  expect(nonces.toSorted()).toEqual(found.map(({ nonce }) => nonce).toSorted());
+  expect(nonces).toHaveLength(found.length);
   expect(credited).toBe(found.length * DIFFICULTY);
   expect(bridge.stats().totals).toMatchObject({ accepted: found.length, rejected: 0 });
 });
 
 test("an EthereumStratum/1 miner keeps its nonces over a restart, and its shares in flight", async () => {
   const pool = await poolOn(await quietNode());
+  await makeKnown(pool, ADDRESS);
   const bridge = await bridgeTo(pool);
   const miner = await minerOf(bridge);
   miner.say({ id: 1, method: "mining.subscribe", params: ["ethminer/0.19", "EthereumStratum/1.0.0"] });
@@ -146,7 +158,7 @@ test("an EthereumStratum/1 miner keeps its nonces over a restart, and its shares
   await miner.until(() => results(miner, ids).length >= SHARES);
   expect(results(miner, ids)).toEqual(found.map(() => true));
   expect(miner.lines.filter((line) => line.includes("set_extranonce"))).toEqual([]);
-  expect((await books(pool)).nonces.toSorted()).toEqual(found.map(({ nonce }) => nonce).toSorted());
+  await untilRecorded(found, pool);
 });
 
 test("another pool takes over with shares in flight, and the miner returns when the first is back", async () => {
@@ -168,11 +180,8 @@ test("another pool takes over with shares in flight, and the miner returns when 
   await miner.until(() => results(miner, ids).length >= 2 * SHARES);
   expect(results(miner, ids)).toEqual(found.map(() => true));
   expect(miner.closed).toBe(false);
-  const [atFirst, atBackup] = await Promise.all([books(first), books(backup)]);
-  expect([...new Set([...atFirst.nonces, ...atBackup.nonces])].toSorted()).toEqual(
-    found.map(({ nonce }) => nonce).toSorted(),
-  );
-  expect(atFirst.nonces).toEqual(expect.arrayContaining(found.slice(SHARES).map(({ nonce }) => nonce)));
+  await untilRecorded(found, first, backup);
+  expect((await books(first)).nonces).toEqual(expect.arrayContaining(found.slice(SHARES).map(({ nonce }) => nonce)));
 });
 
 test("an HTTP getwork miner gets work and has its share counted over a restart of the pool", async () => {
@@ -194,7 +203,5 @@ test("an HTTP getwork miner gets work and has its share counted over a restart o
   await pool.restart();
   expect(await Promise.all(answered)).toEqual(found.map(() => true));
   // The bridge may have answered by itself for a pool that was long to come back; the shares get there all the same.
-  await expect
-    .poll(async () => (await books(pool)).nonces.toSorted(), { timeout: 60_000 })
-    .toEqual(found.map(({ nonce }) => nonce).toSorted());
+  await untilRecorded(found, pool);
 });

@@ -163,6 +163,8 @@ it("changes with the extranonce that vardiff gives, and a share of the job befor
 
 it("cannot be shared out over connections that resume one session: one of them lives", async () => {
   const login = loginOf("4");
+  // Of a stranger's live session nobody else gets the nonces.
+  await redis.hset(`eth:miners:${login}`, { lastShare: 1 });
   const first = await open(login);
   const authorize = `{"id":3,"method":"mining.authorize","params":["${login}.rig","x"]}`;
   first.send(subscribe());

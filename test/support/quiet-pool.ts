@@ -56,10 +56,17 @@ export async function quietPool(cleanups: Cleanups, node: DevNode): Promise<Pool
   return pool;
 }
 
+const booksOf = (pool: PoolProcess): Redis =>
+  new Redis({ url: `${pool.url}/redis`, token: TOKEN, automaticDeserialization: false, enableTelemetry: false });
+
+/** Makes a login one that the pool has credited before: a stranger's session is not known to a pool that was started again. */
+export async function makeKnown(pool: PoolProcess, login: string): Promise<void> {
+  await booksOf(pool).hset(`eth:miners:${login}`, { lastShare: 1 });
+}
+
 /** Nonces that the ledger of a pool has recorded, in order, and the difficulty that it credited a login for them. */
 export async function recorded(pool: PoolProcess, login: string): Promise<{ nonces: string[]; credited: number }> {
-  const options = { automaticDeserialization: false, enableTelemetry: false };
-  const redis = new Redis({ url: `${pool.url}/redis`, token: TOKEN, ...options });
+  const redis = booksOf(pool);
   const members = await redis.zrange<string[]>("eth:pow", 0, -1);
   const credited = await redis.hget<string>("eth:shares:roundCurrent", login);
   const nonces = members.map((member) => member.split(":")[0] ?? "").toSorted();
