@@ -383,9 +383,9 @@ const audit = async ({ redis, nodes }: PayerPool, wallets = [ACCOUNT]) => {
 };
 
 /** What the audit says of the wallet's nonces. */
-async function nonces({ redis, nodes: [node] }: PayerPool) {
+async function nonces({ redis, nodes: [node] }: PayerPool, payments = 100) {
   if (node === undefined) throw new Error("no node");
-  const findings = await auditWallet(redis, "eth", { rpc: node.rpc, wallets: [ACCOUNT], payments: 100 });
+  const findings = await auditWallet(redis, "eth", { rpc: node.rpc, wallets: [ACCOUNT], payments });
   return findings.find(({ check }) => check === "every nonce of the wallets is accounted for");
 }
 
@@ -419,6 +419,19 @@ describe("the audit against the chain", () => {
     expect((await audit(pool, [STRANGER]))[1]).toContain("it was sent by another account");
   });
 
+  test("takes no payment for a stranger's that settled before those that are looked up", async () => {
+    const { pool } = await newPool({ [A]: 600_000_000n, [B]: 700_000_000n });
+    await pool.settle();
+    const members = (await pool.redis.command(["ZRANGE", "eth:payments:all", 0, -1])) as string[];
+    const hashOf = (nonce: number) =>
+      pool.chain.blocks
+        .flatMap(({ transactions }) => transactions)
+        .find(({ transaction }) => transaction.nonce === nonce)?.transaction.hash ?? "";
+    for (const member of members)
+      await pool.redis.command(["ZADD", "eth:payments:all", member.startsWith(hashOf(0)) ? 9 : 1, member]);
+    expect(await nonces(pool, 1)).toMatchObject({ ok: true, detail: "1 payments" });
+  });
+
   test("knows every nonce of the wallet: payments, those under way, cancelled ones, and foreign ones by name", async () => {
     const { pool } = await newPool({ [A]: 600_000_000n });
     await pool.settle();
@@ -443,7 +456,9 @@ describe("the audit against the chain", () => {
       ok: false,
       detail: expect.stringMatching(/^nonce 4 of 0x.*, pays 5000000000 Wei to .* and is no payment of the ledger$/),
     });
+    const [hash, , amount] = (last ?? "").split(":");
     await pool.redis.command(["ZREM", "eth:payments:all", last ?? ""]);
+    await pool.redis.command(["ZREM", `eth:payments:${B}`, `${hash}:${amount}`]);
     expect((await nonces(pool))?.detail).toContain(`nonce 3 of ${ACCOUNT}`);
     await pool.redis.command(["ZADD", "eth:payments:all", 9, `${first}0`]);
     expect((await nonces(pool))?.detail).toContain(`${first?.split(":")[0]} is two payments`);

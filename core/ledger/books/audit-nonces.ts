@@ -118,6 +118,8 @@ async function explain(
       for (const found of await sentBetween(books.rpc, at, Math.min(to, at + AT_ONCE - 1))) {
         if (found.from !== wallet || !nonces.delete(found.nonce)) continue;
         const { hash, nonce, to: payee, valueWei } = found;
+        // Payments are listed by the time that they settled, so one of before the first of these may have a later nonce.
+        if (await isPayment(books, found)) continue;
         if (payee === wallet) known.push(`nonce ${nonce} was cancelled`);
         else if (isUnderWay(books.pending, found)) known.push(`nonce ${nonce} pays ${payee}, which is pending`);
         else if (Number(await books.redis.command(["EXISTS", books.names.miner(payee)])) > 0)
@@ -135,6 +137,14 @@ async function explain(
   const list = [...nonces].slice(0, 10).join(", ");
   if (left > 0) wrong.push(`nonces of ${wallet} that the node's blocks do not have: ${list}`);
   else known.push(`${nonces.size} nonces of ${wallet} were not looked for beyond ${MOST_BLOCKS} blocks: ${list}`);
+}
+
+async function isPayment(
+  { redis, names }: { readonly redis: RedisPort; readonly names: LedgerKeys },
+  { to, hash }: Transfer,
+): Promise<boolean> {
+  const payments = await bookMap(redis, names.paymentsOf(to), "zset");
+  return [...payments.keys()].some((member) => member.startsWith(`${hash}:`));
 }
 
 /** Each pending payment is one transaction. What is sent may be less than what is pending: the miner may pay the gas. */
