@@ -4,9 +4,10 @@ import type { HttpBindings } from "@hono/node-server";
 import { Hono, type Context, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cutConnection, NO_ANSWER, RestartableServer } from "../restartable-server.ts";
-import { connectRedis, RedisGoneError, type RawReply, type RedisConnection } from "./redis-connection.ts";
+import { connectRedis, RedisGoneError, type RedisConnection } from "../../gateway/redis-connection.ts";
+import { errorBody, isList, listBody, outcomeBody, replyWriter } from "../../gateway/reply-text.ts";
+import { parseUpstashRequest } from "../../gateway/upstash-request.ts";
 import { startRedisServer, type RedisServer } from "./redis-server.ts";
-import { parseUpstashRequest } from "./upstash-request.ts";
 
 /** Settings of a gateway. */
 export interface GatewayOptions {
@@ -111,15 +112,15 @@ class Gateway implements UpstashGateway {
   #application(): Hono<{ Bindings: HttpBindings }> {
     const tooLong = bodyLimit({
       maxSize: BODY_LIMIT,
-      onError: () => answer(413, error("ERR max request size exceeded")),
+      onError: () => answer(413, errorBody("ERR max request size exceeded")),
     });
     const authorised: MiddlewareHandler = async (c, next) =>
-      this.#authorised(c) ? next() : answer(401, error("WRONGPASS invalid or missing auth token"));
+      this.#authorised(c) ? next() : answer(401, errorBody("WRONGPASS invalid or missing auth token"));
     return new Hono<{ Bindings: HttpBindings }>()
       .use(async (c, next) => {
         const { faults } = this;
         if (take(faults, "cutBefore")) return cutConnection(c.env);
-        if (faults.status !== 0) return answer(faults.status, error("the gateway is unwell"));
+        if (faults.status !== 0) return answer(faults.status, errorBody("the gateway is unwell"));
         await next();
         if (faults.delayMs > 0) await sleep(faults.delayMs);
         if (take(faults, "cutAfter")) c.res = cutConnection(c.env);
@@ -127,12 +128,12 @@ class Gateway implements UpstashGateway {
         return c.res;
       })
       .on(["GET", "POST", "PUT"], "*", authorised, tooLong, (c) => this.#answer(c))
-      .all("*", () => answer(405, error("Method not allowed")));
+      .all("*", () => answer(405, errorBody("Method not allowed")));
   }
 
   async #answer({ req }: Context): Promise<Response> {
     const asked = parseUpstashRequest(new URL(req.url), await req.text());
-    if (asked.kind === "invalid") return answer(400, error(asked.reason));
+    if (asked.kind === "invalid") return answer(400, errorBody(asked.reason));
     const write = replyWriter(req.header("upstash-encoding") === "base64");
     this.counts.requests++;
     this.counts.commands += asked.kind === "command" ? 1 : asked.commands.length;
@@ -140,21 +141,21 @@ class Gateway implements UpstashGateway {
       switch (asked.kind) {
         case "command": {
           const [result = null] = await this.#redis.pipeline([asked.command]);
-          return answer(result instanceof Error ? 400 : 200, outcome(result, write));
+          return answer(result instanceof Error ? 400 : 200, outcomeBody(result, write));
         }
         case "pipeline": {
           const results = await this.#redis.pipeline(asked.commands);
-          return answer(200, `[${results.map((result) => outcome(result, write)).join(",")}]`);
+          return answer(200, listBody(results, write));
         }
         case "transaction": {
           const results = await this.#redis.transaction(asked.commands);
-          if (!isList(results)) return answer(400, outcome(results, write));
-          return answer(200, `[${results.map((result) => outcome(result, write)).join(",")}]`);
+          if (!isList(results)) return answer(400, outcomeBody(results, write));
+          return answer(200, listBody(results, write));
         }
       }
     } catch (failure) {
       if (!(failure instanceof RedisGoneError)) throw failure;
-      return answer(503, error(`ERR no connection to Redis: ${failure.message}`));
+      return answer(503, errorBody(`ERR no connection to Redis: ${failure.message}`));
     }
   }
 
@@ -167,38 +168,10 @@ class Gateway implements UpstashGateway {
   }
 }
 
-type WriteReply = (value: RawReply) => string;
-
-function outcome(result: RawReply, write: WriteReply): string {
-  return result instanceof Error ? error(result.message) : `{"result":${write(result)}}`;
-}
-
-/** JSON by hand, because integers go out digit by digit. With base64 every string is encoded except `OK`. */
-function replyWriter(base64: boolean): WriteReply {
-  const write = (value: RawReply): string => {
-    if (value === null) return "null";
-    if (Buffer.isBuffer(value)) {
-      const text = value.toString("utf8");
-      return JSON.stringify(base64 && text !== "OK" ? value.toString("base64") : text);
-    }
-    if (isList(value)) return `[${value.map(write).join(",")}]`;
-    return value instanceof Error ? JSON.stringify(value.message) : value.integer;
-  };
-  return write;
-}
-
-function isList(value: RawReply): value is readonly RawReply[] {
-  return Array.isArray(value);
-}
-
 function take(faults: GatewayFaults, counter: "cutBefore" | "cutAfter"): boolean {
   if (faults[counter] <= 0) return false;
   faults[counter]--;
   return true;
-}
-
-function error(message: string): string {
-  return JSON.stringify({ error: message });
 }
 
 function answer(status: number, body: string): Response {

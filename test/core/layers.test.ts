@@ -9,7 +9,17 @@ import * as v from "valibot";
 /** A copy of the sources to plant into, under the project's own rules. */
 let copy = "";
 const root = join(import.meta.dirname, "../..");
-const COPIED = ["core", "durable-objects", "worker", "bridge/src", "web/src", "devnet", "wasm/src", "test/support"];
+const COPIED = [
+  "core",
+  "durable-objects",
+  "worker",
+  "bridge/src",
+  "web/src",
+  "devnet",
+  "gateway",
+  "wasm/src",
+  "test/support",
+];
 const RULES = [".oxlintrc.json", "tsconfig.base.json", "tsconfig.core.json"];
 
 beforeAll(async () => {
