@@ -296,7 +296,7 @@ export const settingsSchema = v.object({
   stateUpdateInterval: duration("3s", "100ms", "10m"),
   upstreamCheckInterval: duration("5s", "100ms", "1m"),
   workMaxAge: duration("60s", "1s", "1h"),
-  jobRelays: count(0, 0, 256),
+  jobRelays: v.optional(v.nullable(count(0, 0, 256)), null),
   healthCheck: flag(true),
   home: v.optional(v.nullable(v.picklist(HOMES, HOME)), null),
   devnet: flag(false),

@@ -46,8 +46,8 @@ export interface PoolConfig {
     readonly stateUpdateIntervalMs: number;
     /** Work that no node has confirmed for this long is not handed out. */
     readonly maxAgeMs: number;
-    /** Relay objects between the template and the sessions; 0 pushes directly. */
-    readonly jobRelays: number;
+    /** Relay objects between the template and the sessions; 0: none, null: as many as the logins need. */
+    readonly jobRelays: number | null;
     /** Token of `POST /notify/<token>`; null switches the route off. */
     readonly notifyToken: string | null;
     readonly healthCheck: boolean;

@@ -16,13 +16,14 @@ import { nodeClients } from "./platform/node-clients.ts";
 import { pauseFlag } from "./platform/pause-flag.ts";
 import { partLog } from "./platform/part-log.ts";
 import { markStarted } from "./platform/started.ts";
+import { dialSession } from "./platform/work-line.ts";
 import { pushTo, verifierShards } from "./platform/peers.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import { createTemplateStore } from "./platform/template-store.ts";
 import type { BlockTemplateRpc } from "./rpc.ts";
 import { atHome } from "./platform/at-home.ts";
 
-/** The work of the pool, or with `jobRelays` one branch of its fan-out tree: see `core/work/template-root.ts` and `template-relay.ts`. */
+/** The work of the pool, or one branch of its fan-out tree: see `core/work/template-root.ts` and `template-relay.ts`. */
 export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRpc {
   readonly #root: TemplateRoot | null;
   readonly #relay: TemplateRelay | null;
@@ -35,7 +36,7 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     const isRoot = name === ROOT_NAME || name === SOLO_NAME;
     this.#log = partLog(env, name === ROOT_NAME ? "template" : name);
     if (isRoot) ctx.waitUntil(markStarted(env, this.#log));
-    const ports = portsOf(ctx.storage, env, this.#log);
+    const ports = portsOf(name, ctx.storage, env, this.#log);
     const paused = pauseFlag(ctx.storage);
     this.#ledger = new PausableLedger(ledgerClient(env, loadConfig(env)), paused);
     this.#root = isRoot ? rootOf(env, ports, { paused, redis: this.#ledger, solo: name === SOLO_NAME }) : null;
@@ -80,6 +81,10 @@ export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRp
     return this.#relay?.pushWork(work) ?? 0;
   }
 
+  async delivered(withinMs: number): Promise<void> {
+    await this.#relay?.delivered(withinMs);
+  }
+
   async health(): Promise<WorkHealth> {
     return await this.#part.health();
   }
@@ -112,7 +117,7 @@ function nameOf(id: DurableObjectId, env: Env): string {
   throw new Error(`this object is neither ${ROOT_NAME} nor ${SOLO_NAME} nor one of the relays`);
 }
 
-function portsOf(storage: DurableObjectStorage, env: Env, log: Logger): TemplatePorts {
+function portsOf(name: string, storage: DurableObjectStorage, env: Env, log: Logger): TemplatePorts {
   return {
     store: createTemplateStore(storage, loadConfig(env).work.terms, log),
     alarm: {
@@ -122,7 +127,7 @@ function portsOf(storage: DurableObjectStorage, env: Env, log: Logger): Template
     },
     log,
     clock: systemClock,
-    send: (target, work) => pushTo(env, target, work),
+    send: (target, work) => pushTo(env, target, work, name),
   };
 }
 
@@ -134,6 +139,10 @@ function rootOf(env: Env, ports: TemplatePorts, own: Pick<RootPorts, "paused" | 
     ...own,
     nodes: nodeClients(own.solo ? config.work.soloUpstreams : config.work.upstreams),
     keccak256: (data) => keccak.keccak256(data),
+    relays: {
+      guard: (name) => atHome(env, env.BLOCK_TEMPLATE, name).guard(),
+      delivered: (name, withinMs) => atHome(env, env.BLOCK_TEMPLATE, name).delivered(withinMs),
+    },
     onHeight(height) {
       // The chain is one: the root of the common work tells its height.
       if (own.solo) return;
@@ -146,9 +155,13 @@ function rootOf(env: Env, ports: TemplatePorts, own: Pick<RootPorts, "paused" | 
 
 function relayOf(name: string, env: Env, ports: TemplatePorts): TemplateRelay {
   const root = atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME);
-  return createRelay(name, loadConfig(env), ports, {
-    subscribe: (relay) => root.subscribe(relay),
-    unsubscribe: (relay) => root.unsubscribe(relay),
-    snapshot: () => root.snapshot(),
+  return createRelay(name, loadConfig(env), {
+    ...ports,
+    dial: (login, events) => dialSession(env, login, name, events),
+    root: {
+      subscribe: (relay) => root.subscribe(relay),
+      unsubscribe: (relay) => root.unsubscribe(relay),
+      snapshot: () => root.snapshot(),
+    },
   });
 }

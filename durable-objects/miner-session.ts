@@ -18,10 +18,13 @@ import { systemClock } from "./platform/system-clock.ts";
 import { closeSocket, readHandover } from "./platform/session-handover.ts";
 import type { GetworkRequest, MinerSessionRpc } from "./rpc.ts";
 import { atHome } from "./platform/at-home.ts";
+import { readWork } from "../core/work/work-text.ts";
+import { WorkLines } from "./platform/work-line.ts";
 
 /** Every connection of one login (`idFromName(login)`). What is decided is decided in `core/session`. */
 export class MinerSession extends DurableObject<Env> implements MinerSessionRpc {
   readonly #sessions: LoginSessions;
+  readonly #lines: WorkLines;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -31,6 +34,8 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
       refuted: (login, worker, client) => this.#sessions.refuted(worker, client, login),
       background: (task) => ctx.waitUntil(task),
     });
+    const lines = new WorkLines(ctx);
+    this.#lines = lines;
     this.#sessions = new LoginSessions(loadConfig(env), {
       clock: systemClock,
       log,
@@ -44,13 +49,17 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
       resultOf: (header, nonce, mixDigest) => lightCaches.resultOf(header, nonce, mixDigest),
       history: new LoginHistory(sqlPort(ctx.storage)),
       lists: () => accessLists(env, Date.now()),
-      peers: () => ctx.getWebSockets(),
+      peers: () => lines.miners,
+      keptWork: { get: () => lines.kept, set: (work) => lines.keep(work) },
       background: (task) => ctx.waitUntil(task),
     });
   }
 
-  /** Takes over a WebSocket that the Worker has admitted. */
+  /** Takes over a WebSocket that the Worker has admitted, or one by which a relay brings work. */
   override async fetch(request: Request): Promise<Response> {
+    const relay = WorkLines.relayOf(request);
+    if (relay !== null)
+      return this.#sessions.listeners > 0 ? this.#lines.accept(relay, this.#sessions.work) : WorkLines.refuse();
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
     const loginByMs = this.#sessions.enter(server, readHandover(request), crypto.randomUUID());
@@ -63,18 +72,28 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
   }
 
   override async webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    const relay = this.#lines.relayAt(ws);
+    if (relay !== null) return await this.#hear(ws, relay, message);
     const frame = typeof message === "string" ? message : new Uint8Array(message);
     await this.#sessions.connection(ws)?.receive(frame);
   }
 
   override async webSocketClose(ws: WebSocket, code: number, reason: string): Promise<void> {
     // The runtime does not answer the close of a hibernatable socket.
+    const relay = this.#lines.relayAt(ws);
     closeSocket(ws, code, reason);
-    await this.#sessions.leave(ws);
+    if (relay === null) await this.#sessions.leave(ws);
   }
 
   override async webSocketError(ws: WebSocket): Promise<void> {
-    await this.#sessions.leave(ws);
+    if (this.#lines.relayAt(ws) === null) await this.#sessions.leave(ws);
+  }
+
+  /** Work of a relay. A socket by which no more is wanted is closed, and then the relay asks with a call who is there. */
+  async #hear(ws: WebSocket, relay: string, message: string | ArrayBuffer): Promise<void> {
+    const work = typeof message === "string" ? readWork(message) : null;
+    if (work === null) return WorkLines.end(ws, "not a snapshot of work");
+    if ((await this.#sessions.push(work, relay)) === 0) WorkLines.end(ws, "nobody wants work");
   }
 
   override async alarm(): Promise<void> {
@@ -82,8 +101,8 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
     if (next !== null) await this.ctx.storage.setAlarm(next);
   }
 
-  async pushWork(work: WorkSnapshot): Promise<number> {
-    return await this.#sessions.push(work);
+  async pushWork(work: WorkSnapshot, from?: string): Promise<number> {
+    return await this.#sessions.push(work, from);
   }
 
   async refuted(worker: string, client?: Client, login?: string): Promise<void> {

@@ -42,8 +42,10 @@ export interface BlockTemplateRpc {
   notify(body: string, upstream?: string | null): Promise<{ ok: boolean; reason: string }>;
   /** For the root: miners hear `Work not ready`, nothing is written. Survives restarts. */
   pause(paused: boolean): Promise<void>;
-  /** From the root to a relay. @returns how many connections there are behind it; 0 lets the root forget it. */
+  /** From the root to a relay. @returns how many logins there are behind it; 0 lets the root forget it. */
   pushWork(work: WorkSnapshot): Promise<number>;
+  /** Of a relay: resolves when the work of now is on its way to all of its sessions, at the latest after about `withinMs`. */
+  delivered(withinMs: number): Promise<void>;
   /** Cron: the poll loop runs afterwards if anyone mines. */
   guard(): Promise<void>;
   /** Polls at once: a block was found. */
@@ -55,8 +57,12 @@ export interface BlockTemplateRpc {
 
 /** One object per login, `idFromName(login)`. Sockets arrive through `fetch`. */
 export interface MinerSessionRpc {
-  /** New work for every connection of this login. @returns how many connections want pushes; 0 lets the template forget the session. */
-  pushWork(work: WorkSnapshot): Promise<number>;
+  /**
+   * New work for every connection of this login; through a WebSocket where a relay pushes.
+   * @param from the template that pushes; left out by one of before there was a choice
+   * @returns how many connections want pushes; 0 lets the template forget the session
+   */
+  pushWork(work: WorkSnapshot, from?: string): Promise<number>;
   /** A share that was accepted on its claim has been refuted, as somebody else has heard. @param client who sent it, where that is known @param login this one's address */
   refuted(worker: string, client?: Client, login?: string): Promise<void>;
   /** Closes every connection of a client. @returns how many. */

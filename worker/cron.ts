@@ -1,6 +1,6 @@
 import { purgeStale } from "../core/api/purge.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
-import { relayName, rootNames } from "../core/work/template-tree.ts";
+import { rootNames } from "../core/work/template-tree.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
 import { ledgerClient } from "../durable-objects/platform/ledger-client.ts";
 import { verifierShard, verifierShards } from "../durable-objects/platform/peers.ts";
@@ -18,7 +18,6 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
   if (!(await isStarted(env, partLog(env, "cron")))) return;
   const { work, verifier } = config;
   const templates = rootNames(work);
-  for (let index = 0; index < work.jobRelays; index += 1) templates.push(relayName(index));
   const guarded = [
     ...templates.map((name) => atHome(env, env.BLOCK_TEMPLATE, name)),
     ...verifierShards(env, verifier.shards),

@@ -104,7 +104,8 @@ export class InBandLogin implements ConnectionHost {
     this.#ownId = id;
     this.#feed = new WorkFeed(
       config.work,
-      () => ports.work(),
+      // A socket of the Worker's is never hibernated.
+      { subscribe: () => ports.work(), keptWork: { get: () => null, set: () => undefined } },
       // Who mines solo is known: its own object carries it.
       async () => false,
       log,

@@ -1,4 +1,3 @@
-import { BoundedMap } from "../bounded-map.ts";
 import type { Clock } from "../clock.ts";
 import type { Range, Verdict } from "../history/definitions.ts";
 import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
@@ -28,16 +27,13 @@ import type { SubmitAllAttempt } from "./share-bundle.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
 import { type ConnectionHost, type Peer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
 import { SubmitTallies } from "./submit-tallies.ts";
+import { TurnedAway } from "./turned-away.ts";
 import { UnfinishedLogins } from "./unfinished-logins.ts";
-import { type Subscribe, WorkFeed } from "./work-feed.ts";
+import { type Subscribe, WorkFeed, type WorkKeeper } from "./work-feed.ts";
 import { WorkerNames } from "./worker-names.ts";
 
 /** An HTTP miner polls every half second; one that has not come back for this long has left. */
 const GETWORK_LISTENS_MS = 30_000;
-
-/** A connection that the guard let in just before it banned the client may only now arrive. */
-const ON_ITS_WAY_MS = 10_000;
-const MAX_TURNED_AWAY = 256;
 
 /** A peer whose connection outlives our memory: a hibernatable WebSocket is one. */
 export interface LastingPeer extends Peer {
@@ -63,6 +59,7 @@ export interface LoginPorts extends LoginListPorts {
   readonly name: string;
   readonly lender: LenderPort;
   readonly subscribe: Subscribe;
+  readonly keptWork: WorkKeeper;
   readonly submit: SubmitAttempt;
   readonly submitAll: SubmitAllAttempt;
   readonly resultOf: ResultOf;
@@ -98,7 +95,7 @@ export class LoginSessions implements ConnectionHost {
   readonly #conduct: ConductReports;
   readonly #renamed = new RenamedWorkers();
   readonly #names: WorkerNames;
-  readonly #turnedAway = new BoundedMap<Client, { readonly untilMs: number; readonly reason: string }>(MAX_TURNED_AWAY);
+  readonly #turnedAway = new TurnedAway();
   readonly #places = new GetworkPlaces();
   #getworkUntilMs = 0;
 
@@ -109,7 +106,7 @@ export class LoginSessions implements ConnectionHost {
     this.#config = config;
     this.#ports = ports;
     this.#lists = new LoginLists(ports, config.work.soloUpstreams.length > 0);
-    this.#feed = new WorkFeed(config.work, ports.subscribe, (login) => this.#lists.isSolo(login), log);
+    this.#feed = new WorkFeed(config.work, ports, (login) => this.#lists.isSolo(login), log);
     this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards });
     this.#tallies = new SubmitTallies(ports.history, ports.kept("getworkTally"), log);
     const { name, lender } = ports;
@@ -134,7 +131,7 @@ export class LoginSessions implements ConnectionHost {
     const begun = this.#carry(peer, record);
     this.#unfinished.add(begun);
     if (record.state.extranonce !== "") this.background(this.#adopt(begun));
-    this.#turnAway(begun, nowMs);
+    this.#turnedAway.greet(begun, nowMs);
     // It may have missed work on its way here, and hears of what comes from now on.
     if (connection.record) this.background(this.ready(record.owner));
     return this.#deadlines.ofEntry(nowMs);
@@ -158,17 +155,10 @@ export class LoginSessions implements ConnectionHost {
     return new Set(using.flatMap((one) => [one.state.extranonce, this.#given.get(one) ?? ""]));
   }
 
-  /** Closes who was let in before its ban and comes after it. */
-  #turnAway(connection: StratumConnection, nowMs: number): void {
-    const known = this.#turnedAway.get(connection.record.ip);
-    if (known && nowMs < known.untilMs) connection.close(known.reason);
-  }
-
   /** The connection of a peer, restored after hibernation; a peer whose attachment cannot be read is closed. Null for one that is gone. */
   connection(peer: LastingPeer): StratumConnection | null {
-    if (this.#gone.has(peer)) return null;
     const known = this.#connections.get(peer);
-    if (known) return known;
+    if (known || this.#gone.has(peer)) return known ?? null;
     const record = readRecord(peer.deserializeAttachment());
     if (record) return this.#carry(peer, record);
     try {
@@ -207,20 +197,30 @@ export class LoginSessions implements ConnectionHost {
     return next;
   }
 
-  /** Work pushed by the template. @returns how many want the next: connections, logged in or not yet, and miners that poll */
-  async push(work: WorkSnapshot): Promise<number> {
+  /** The newest work seen; null where there is none. */
+  get work(): WorkSnapshot | null {
+    return this.#feed.work;
+  }
+
+  /** How many want work: connections, logged in or not yet, and miners that poll. */
+  get listeners(): number {
+    return this.live().length + (this.clock.nowMs() < this.#getworkUntilMs ? 1 : 0);
+  }
+
+  /** Work pushed by a template, the one named `from`. @returns how many want the next from there */
+  async push(work: WorkSnapshot, from?: string): Promise<number> {
     this.#deadlines.pushed(this.clock.nowMs());
     const login = this.live()[0]?.record.owner ?? null;
     if (await this.#feed.take(work, login, this.clock.nowMs())) await this.#announce();
     this.background(this.sweep().then(() => undefined));
     // The template of before forgets a login that has changed over.
-    if (!this.#feed.isOurs(work)) return 0;
-    return this.live().length + (this.clock.nowMs() < this.#getworkUntilMs ? 1 : 0);
+    if (!this.#feed.isOurs(work) || !(await this.#feed.staysAt(from, login))) return 0;
+    return this.listeners;
   }
 
   /** Closes every connection of a client, and those that were let in just before. @returns how many */
   disconnectIp(ip: Client, reason: string): number {
-    this.#turnedAway.set(ip, { untilMs: this.clock.nowMs() + ON_ITS_WAY_MS, reason });
+    this.#turnedAway.note(ip, reason, this.clock.nowMs());
     this.#ports.guard.forget(ip);
     const connections = this.live().filter(({ record }) => record.ip === ip);
     for (const connection of connections) connection.close(reason);

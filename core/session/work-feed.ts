@@ -1,7 +1,7 @@
 import { type Logger, thrown } from "../log.ts";
 import type { PoolConfig } from "../pool-config.ts";
 import { type HeaderTerms, withTerms, type WorkSnapshot } from "../work/job.ts";
-import { SOLO_NAME, templateNameFor } from "../work/template-tree.ts";
+import { isRelayName, ROOT_NAME, SOLO_NAME, templateNameFor } from "../work/template-tree.ts";
 
 /** After an answer that brought nothing newer, the template is left alone for this long. */
 const ASK_AGAIN_MS = 1_000;
@@ -9,10 +9,16 @@ const ASK_AGAIN_MS = 1_000;
 /** Registers a login at the template of that name, which gives the work it should have now; null where there is none. */
 export type Subscribe = (template: string, login: string) => Promise<WorkSnapshot | null>;
 
+/** Where the newest work is kept over a hibernation, if anywhere. */
+export interface WorkKeeper {
+  get(): WorkSnapshot | null;
+  set(work: WorkSnapshot): void;
+}
+
 /** The work of one login: pushed by the template, asked for when it is missing or has not been confirmed lately. */
 export class WorkFeed {
-  readonly #config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays" | "terms">;
-  readonly #subscribe: Subscribe;
+  readonly #config: Pick<PoolConfig["work"], "maxAgeMs" | "terms">;
+  readonly #ports: { readonly subscribe: Subscribe; readonly keptWork: WorkKeeper };
   readonly #isSolo: (login: string) => Promise<boolean>;
   readonly #log: Logger;
   /** Whose work it is: the solo template's, or the common one's. */
@@ -23,15 +29,18 @@ export class WorkFeed {
 
   /** @param isSolo whether a login mines solo now */
   constructor(
-    config: Pick<PoolConfig["work"], "maxAgeMs" | "jobRelays" | "terms">,
-    subscribe: Subscribe,
+    config: Pick<PoolConfig["work"], "maxAgeMs" | "terms">,
+    ports: { readonly subscribe: Subscribe; readonly keptWork: WorkKeeper },
     isSolo: (login: string) => Promise<boolean>,
     log: Logger,
   ) {
     this.#config = config;
     this.#isSolo = isSolo;
-    this.#subscribe = subscribe;
+    this.#ports = ports;
     this.#log = log;
+    const kept = ports.keptWork.get();
+    // What was newest there came through a push or an answer: nothing that a miner has been given is missing.
+    if (kept !== null && this.isOurs(kept)) this.#work = stamped(kept, config.terms);
   }
 
   /** The newest work seen, however old. */
@@ -60,9 +69,38 @@ export class WorkFeed {
     if (!this.isOurs(work)) return false;
     const known = this.#work;
     if (known && work.sequence < known.sequence) return false;
-    if (known && work.sequence === known.sequence && work.confirmedAtMs <= known.confirmedAtMs) return false;
+    const isSame = known?.sequence === work.sequence && known.relays === work.relays;
+    if (isSame && work.confirmedAtMs <= known.confirmedAtMs) return false;
     this.#work = stamped(work, this.#config.terms);
+    this.#ports.keptWork.set(this.#work);
     return known?.current.header !== work.current.header || known.paused !== work.paused;
+  }
+
+  /**
+   * Whether a template is to push on. Where the number of relays has changed, the login moves: it subscribes at its new template first.
+   * @param from the template that has pushed, as it says
+   */
+  async staysAt(from: string | undefined, login: string | null): Promise<boolean> {
+    if (this.#solo || login === null || from === undefined || from === this.#home(login)) return true;
+    try {
+      await this.#subscribeAt(this.#home(login), login);
+      return false;
+    } catch (error) {
+      this.#log.warn("no answer from the relay to move to", { error: thrown(error) });
+      return true;
+    }
+  }
+
+  #home(login: string): string {
+    return this.#solo ? SOLO_NAME : templateNameFor(login, this.#work?.relays ?? 0);
+  }
+
+  /** @returns whether there is a new job */
+  async #subscribeAt(template: string, login: string): Promise<boolean> {
+    let work = await this.#ports.subscribe(template, login);
+    // A relay that has just begun has none yet. The root subscribes nobody who belongs to a relay.
+    if (work === null && isRelayName(template)) work = await this.#ports.subscribe(ROOT_NAME, login);
+    return work !== null && this.offer(work);
   }
 
   /** True when the work at hand will not do for long: none since the object woke, or not confirmed for half its allowed age. */
@@ -90,8 +128,11 @@ export class WorkFeed {
       // The other template counts its snapshots by itself, and its headers are none of these shares' business.
       if (solo !== this.#solo) this.#work = null;
       this.#solo = solo;
-      const work = await this.#subscribe(solo ? SOLO_NAME : templateNameFor(login, this.#config.jobRelays), login);
-      return work !== null && this.offer(work);
+      const asked = this.#home(login);
+      const isNew = await this.#subscribeAt(asked, login);
+      const home = this.#home(login);
+      // The root has said that there are relays, or how many by now.
+      return home === asked ? isNew : (await this.#subscribeAt(home, login)) || isNew;
     } catch (error) {
       this.#log.warn("no answer from the block template", { error: thrown(error) });
       return false;

@@ -21,7 +21,8 @@ const LOOK_EVERY_MS = 10;
 interface Target {
   /** Grows with every subscription: a `0` from a push of before is not believed. */
   subscription: number;
-  connections: number;
+  /** Null before the first answer. */
+  connections: number | null;
   sentSequence: number;
   busy: boolean;
   /** It stands in the queue. */
@@ -52,11 +53,9 @@ export class FanOut {
     return this.#targets.size;
   }
 
-  /** Connections behind all targets, by their last answers; a target that has not answered yet counts as one. */
-  get connections(): number {
-    let sum = 0;
-    for (const target of this.#targets.values()) sum += target.connections;
-    return sum;
+  /** What every target answered last: connections or logins behind it; null where it has not answered yet. */
+  *counts(): Iterable<readonly [target: string, count: number | null]> {
+    for (const [name, { connections }] of this.#targets) yield [name, connections];
   }
 
   /** True while there are targets whose delivery has not begun. */
@@ -79,12 +78,11 @@ export class FanOut {
     const known = this.#targets.get(name);
     if (known !== undefined) {
       known.subscription += 1;
-      known.connections = Math.max(known.connections, 1);
       return false;
     }
     this.#targets.set(name, {
       subscription: 1,
-      connections: 1,
+      connections: null,
       sentSequence: 0,
       busy: false,
       waiting: false,
@@ -96,6 +94,15 @@ export class FanOut {
   /** @returns false when it was not known */
   remove(name: string): boolean {
     return this.#targets.delete(name);
+  }
+
+  /** What a target was sent last may not have arrived: it gets the newest work once more. */
+  again(name: string): void {
+    const target = this.#targets.get(name);
+    if (target === undefined || this.#work === null) return;
+    if (target.busy) target.sentSequence = Math.min(target.sentSequence, this.#work.sequence - 1);
+    else this.#enqueue(name, target);
+    this.#pump();
   }
 
   /** Brings `work` to all. Work that is older than what went out before is ignored; the same work again goes to all again. */

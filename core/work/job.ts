@@ -46,6 +46,8 @@ export interface WorkSnapshot {
   readonly paused?: boolean | undefined;
   /** From the template of solo work. */
   readonly solo?: boolean;
+  /** How many relays there are for sessions to subscribe at; left out: they subscribe at the root. */
+  readonly relays?: number;
 }
 
 /** A job that may have come from a part of before headers had terms: then it is common work under the terms of now. */

@@ -9,7 +9,10 @@ import type { WorkSnapshot } from "./job.ts";
 import type { NodeClient } from "./node-client.ts";
 import { NodeStateWriter } from "./node-state.ts";
 import { TemplateRelay, type RootPort } from "./template-relay.ts";
-import { TemplateRoot, type AlarmPort, type TemplateStore } from "./template-root.ts";
+import type { RelayPort } from "./relay-tree.ts";
+import { WorkSockets, type WorkSocketsDeps } from "./work-sockets.ts";
+import type { AlarmPort, TemplateStore } from "./template-ports.ts";
+import { TemplateRoot } from "./template-root.ts";
 import { UpstreamHealth } from "./upstream-health.ts";
 import { createWorkCheck } from "./work-check.ts";
 
@@ -25,7 +28,7 @@ export interface TemplatePorts {
   readonly alarm: AlarmPort;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Brings work to a relay, or to the session of a login. @returns connections behind it */
+  /** Brings work to a relay, or to the session of a login, by a call. @returns logins or connections behind it */
   readonly send: (target: string, work: WorkSnapshot) => Promise<number>;
 }
 
@@ -38,12 +41,22 @@ export interface RootPorts extends TemplatePorts {
   readonly paused: PauseFlag;
   readonly keccak256: (data: Uint8Array) => Uint8Array;
   readonly onHeight: (height: number) => void;
+  readonly relays: RelayPort;
 }
 
-function fanOutOf({ send, store, clock }: TemplatePorts): FanOut {
+/** What only a relay needs. */
+export interface RelayPorts extends TemplatePorts {
+  readonly root: RootPort;
+  readonly dial: WorkSocketsDeps["dial"];
+}
+
+function fanOutOf({ send, store, clock }: TemplatePorts, onGone: (target: string) => void): FanOut {
   return new FanOut({
     send,
-    onGone: (target) => store.removeSubscriber(target),
+    onGone(target) {
+      store.removeSubscriber(target);
+      onGone(target);
+    },
     wait: (ms) => sleep(clock, ms),
     concurrency: FAN_OUT_CONCURRENCY,
     slowAfterMs: SLOW_AFTER_MS,
@@ -57,7 +70,8 @@ export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
   const names = ports.nodes.map((node) => node.name);
   return new TemplateRoot({
     ...rest,
-    fanOut: fanOutOf(ports),
+    fixedRelays: work.jobRelays,
+    fanOut: fanOutOf(ports, () => undefined),
     health: new UpstreamHealth(names, {
       maxFails: work.maxFails,
       enabled: work.healthCheck,
@@ -80,8 +94,12 @@ export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
 }
 
 /** One branch of the fan-out tree. @param name that the root knows it by */
-export function createRelay(name: string, { work }: PoolConfig, ports: TemplatePorts, root: RootPort): TemplateRelay {
-  const { store, alarm, clock } = ports;
+export function createRelay(name: string, { work }: PoolConfig, ports: RelayPorts): TemplateRelay {
+  const { store, alarm, clock, root, dial, send } = ports;
   const nowMs = () => clock.nowMs();
-  return new TemplateRelay({ name, root, store, alarm, nowMs, fanOut: fanOutOf(ports), maxAgeMs: work.maxAgeMs });
+  const sockets = new WorkSockets({ dial, call: send, onLost: (login) => fanOut.again(login), nowMs });
+  const fanOut = fanOutOf({ ...ports, send: (login, job) => sockets.send(login, job) }, (login) =>
+    sockets.forget(login),
+  );
+  return new TemplateRelay({ name, root, store, alarm, nowMs, fanOut, sockets, maxAgeMs: work.maxAgeMs });
 }

@@ -1,7 +1,8 @@
 import type { WorkHealth } from "../health/judge.ts";
 import type { FanOut } from "./fan-out.ts";
 import type { WorkSnapshot } from "./job.ts";
-import type { AlarmPort, TemplateStore } from "./template-root.ts";
+import type { WorkSockets } from "./work-sockets.ts";
+import type { AlarmPort, TemplateStore } from "./template-ports.ts";
 
 /** What a relay asks of the root. */
 export interface RootPort {
@@ -17,6 +18,7 @@ export interface TemplateRelayDeps {
   readonly store: Pick<TemplateStore, "subscribers" | "addSubscriber" | "removeSubscriber">;
   readonly alarm: AlarmPort;
   readonly fanOut: FanOut;
+  readonly sockets: Pick<WorkSockets, "dial" | "forget">;
   readonly nowMs: () => number;
   readonly maxAgeMs: number;
 }
@@ -37,15 +39,23 @@ export class TemplateRelay {
     for (const name of deps.store.subscribers()) deps.fanOut.add(name);
   }
 
-  async subscribe(name: string): Promise<WorkSnapshot | null> {
-    if (this.#deps.fanOut.add(name)) this.#deps.store.addSubscriber(name);
-    return await this.#workNow();
+  /**
+   * Calls nobody on its way: a session whose call led to calls back to it was never evicted in workerd under Vitest.
+   * @returns the work of now; null where this relay does not have it yet: its alarm gets it, and the session has it with a push
+   */
+  subscribe(name: string): WorkSnapshot | null {
+    const { fanOut, store, alarm, nowMs } = this.#deps;
+    if (fanOut.add(name)) store.addSubscriber(name);
+    if (this.#isAttached && this.#isFresh) return this.#work;
+    alarm.set(nowMs());
+    return null;
   }
 
   async unsubscribe(name: string): Promise<void> {
     const { fanOut, store, root, name: self } = this.#deps;
     if (!fanOut.remove(name)) return;
     store.removeSubscriber(name);
+    this.#deps.sockets.forget(name);
     if (fanOut.size > 0) return;
     this.#isAttached = false;
     await root.unsubscribe(self);
@@ -69,7 +79,7 @@ export class TemplateRelay {
 
   /**
    * New work from the root. Returns before the sessions have it: the root's next push must not wait for the last of them.
-   * @returns connections behind this relay; 0 lets the root forget it
+   * @returns logins behind this relay; 0 lets the root forget it
    */
   pushWork(work: WorkSnapshot): number {
     const { fanOut, alarm, nowMs } = this.#deps;
@@ -77,16 +87,25 @@ export class TemplateRelay {
     if (!this.#isAttached) return 0;
     alarm.set(nowMs() + FAN_OUT_MS);
     this.#pass(work);
-    return Math.max(fanOut.connections, 1);
+    return fanOut.size;
+  }
+
+  /** Resolves when the work of now is on its way to every session, at the latest after about `withinMs`. */
+  async delivered(withinMs: number): Promise<void> {
+    await this.#deps.fanOut.delivered(withinMs);
   }
 
   /**
-   * The fan-out should be through. It is not when this instance began after the alarm was set: then everybody gets the work of
-   * now. A long one is looked after again.
+   * The fan-out should be through, and whoever has no socket gets one for the next. It is not through when this instance began after the
+   * alarm was set: then everybody gets the work of now. A long one is looked after again.
    */
   async tick(): Promise<void> {
-    const { alarm, fanOut, nowMs } = this.#deps;
-    if (this.#work === null) await this.guard();
+    const { alarm, fanOut, sockets, nowMs } = this.#deps;
+    const isNew = !this.#isAttached || !this.#isFresh;
+    // Here and at once: what an alarm opens hangs on the call of nobody.
+    if (!isNew) sockets.dial([...fanOut.counts()].map(([login]) => login));
+    if (isNew && fanOut.size > 0) alarm.set(nowMs() + FAN_OUT_MS);
+    if (isNew) await this.guard();
     if (fanOut.pending) alarm.set(nowMs() + FAN_OUT_MS);
   }
 
@@ -106,10 +125,13 @@ export class TemplateRelay {
   }
 
   async #workNow(): Promise<WorkSnapshot | null> {
+    if (!this.#isAttached || !this.#isFresh) await this.guard();
+    return this.#isFresh ? this.#work : null;
+  }
+
+  get #isFresh(): boolean {
     const { nowMs, maxAgeMs } = this.#deps;
-    const isFresh = this.#work !== null && nowMs() - this.#work.confirmedAtMs <= maxAgeMs;
-    if (!this.#isAttached || !isFresh) await this.guard();
-    return this.#work !== null && nowMs() - this.#work.confirmedAtMs <= maxAgeMs ? this.#work : null;
+    return this.#work !== null && nowMs() - this.#work.confirmedAtMs <= maxAgeMs;
   }
 
   #pass(work: WorkSnapshot): void {

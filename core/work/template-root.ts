@@ -7,12 +7,15 @@ import type { FanOut } from "./fan-out.ts";
 import type { HeaderTerms, NodeJob, WorkSnapshot } from "./job.ts";
 import type { NodeClient } from "./node-client.ts";
 import { type NodeStateWriter, nodeStatesOf } from "./node-state.ts";
+import { NodeProbe } from "./node-probe.ts";
 import { parseNotify } from "./node-work.ts";
 import { OnceLog } from "./once-log.ts";
 import { reportFall, reportUpstream } from "./work-reports.ts";
+import { type RelayPort, RelayTree } from "./relay-tree.ts";
 import { PollPace } from "./poll-pace.ts";
 import { Poller } from "./poller.ts";
 import { PushPace } from "./push-pace.ts";
+import type { AlarmPort, TemplateStore } from "./template-ports.ts";
 import {
   acceptWork,
   marked,
@@ -26,28 +29,13 @@ import {
 import { nodeHealthOf, type UpstreamHealth } from "./upstream-health.ts";
 import type { WorkCheck } from "./work-check.ts";
 
-/** What survives a restart of the object. Every write is a billed row. */
-export interface TemplateStore {
-  load(): TemplateState;
-  /** Returns at once. What a crash may lose are the last few saves, not an earlier one. */
-  save(state: TemplateState): void;
-  subscribers(): string[];
-  addSubscriber(name: string): void;
-  removeSubscriber(name: string): void;
-}
-
-/** The alarm of the object: it makes `tick` run, also when the object was restarted meanwhile. */
-export interface AlarmPort {
-  /** @param atMs Unix time; replaces the one set before */
-  set(atMs: number): void;
-  /** Unix time in ms; null for none. */
-  get(): Promise<number | null>;
-}
-
 export interface TemplateRootDeps {
   readonly store: TemplateStore;
   readonly alarm: AlarmPort;
   readonly fanOut: FanOut;
+  readonly relays: RelayPort;
+  /** `jobRelays`; null: as many as there should be. */
+  readonly fixedRelays: number | null;
   readonly health: UpstreamHealth;
   readonly nodes: readonly NodeClient[];
   readonly check: WorkCheck;
@@ -73,10 +61,6 @@ export interface TemplateRootDeps {
 const INTEREST_MS = 60_000;
 /** How long the first miner waits for the first poll before hearing that there is no work yet; ethminer's patience is 2 s. */
 const FIRST_POLL_MS = 1000;
-/** An idle pool asks its nodes no more often; cron comes once a minute. */
-const PROBE_EVERY_MS = 50_000;
-/** Where none of them is well, whoever mends it should see soon that it is mended. */
-const PROBE_AGAIN_MS = 4_000;
 /** Whoever asks for the pool's health waits so long for nodes that were not asked yet. */
 const PROBE_WAIT_MS = 3_000;
 /** Without an answer for so long, the next node is asked as well. */
@@ -105,6 +89,7 @@ export class TemplateRoot {
   /** Work is written when somebody gets it, and not at all while nobody does. */
   #isSaved = true;
   #height: number | null = null;
+  readonly #tree: RelayTree;
   readonly #pushes: PushPace;
   readonly #polls: PollPace;
   #interestUntilMs = -Infinity;
@@ -113,8 +98,7 @@ export class TemplateRoot {
   #firstRound: Promise<void> | null = null;
   /** The sessions hear of the rounds that were closed so far. */
   #closing: Promise<unknown> = Promise.resolve();
-  #probedAtMs = -Infinity;
-  #probing: Promise<void> | null = null;
+  readonly #prober = new NodeProbe(() => this.#poller.tick());
 
   constructor(deps: TemplateRootDeps) {
     const { nodes, health, check, clock, checkIntervalMs } = deps;
@@ -122,6 +106,12 @@ export class TemplateRoot {
     this.#pushes = new PushPace(deps);
     this.#polls = new PollPace(deps);
     this.#once = new OnceLog(deps.log);
+    this.#tree = new RelayTree({
+      fanOut: deps.fanOut,
+      kept: { get: () => deps.store.relays(), set: (relays) => deps.store.saveRelays(relays) },
+      fixed: deps.solo === true ? 0 : deps.fixedRelays,
+      port: deps.relays,
+    });
     this.#state = deps.store.load();
     if (this.#state.sequence > 0) {
       this.#state = { ...this.#state, sequence: this.#state.sequence + UNCONFIRMED_ROOM };
@@ -142,10 +132,21 @@ export class TemplateRoot {
     });
   }
 
-  /** @param name a login, or a relay @returns the work of now; null where there is none yet or it is too old */
+  /**
+   * @param name a login, or a relay
+   * @returns the work of now, which says whether a login should subscribe at a relay instead; null where there is none yet or it is too old
+   */
   async subscribe(name: string): Promise<WorkSnapshot | null> {
-    if (this.#deps.fanOut.add(name)) this.#deps.store.addSubscriber(name);
-    return await this.#workNow();
+    if (this.#tree.isOurs(name)) this.#add(name);
+    const work = await this.#workNow();
+    // Whoever cannot be told of the relays hears of them with the first work.
+    if (work === null) this.#add(name);
+    return work;
+  }
+
+  #add(name: string): void {
+    const { fanOut, store } = this.#deps;
+    if (fanOut.add(name)) store.addSubscriber(name);
   }
 
   unsubscribe(name: string): void {
@@ -192,12 +193,14 @@ export class TemplateRoot {
 
   /** Cron: brings a loop that should run and does not back to life; where none should, looks whether the nodes would have work. */
   async guard(): Promise<void> {
-    if (!this.#isWanted()) return await this.#probe();
-    const { alarm } = this.#deps;
+    if (!this.#isWanted()) return void (await Promise.all([this.#tree.guard(), this.#probe()]));
+    const { alarm, log } = this.#deps;
     const atMs = await alarm.get();
-    if (atMs !== null && atMs > this.#nowMs - LOST_ALARM_MS) return;
-    this.#deps.log.warn("the poll loop had stopped; cron starts it again");
-    alarm.set(this.#nowMs);
+    if (atMs === null || atMs <= this.#nowMs - LOST_ALARM_MS) {
+      log.warn("the poll loop had stopped; cron starts it again");
+      alarm.set(this.#nowMs);
+    }
+    await this.#tree.guard();
   }
 
   /** A block was found: polls at once and, while the node is still making the work that follows on it, a few times more. */
@@ -220,7 +223,7 @@ export class TemplateRoot {
       this.#state = state;
       this.#isSaved = false;
       this.#publish();
-      this.#closing = Promise.all([this.#closing, this.#deps.fanOut.delivered(CLOSING_MS)]);
+      this.#closing = Promise.all([this.#closing, this.#tree.delivered(CLOSING_MS)]);
     }
     // Also for whoever says the same again: the second nonce for a header must not overtake the first one on its way into the ledger.
     await this.#closing;
@@ -253,22 +256,16 @@ export class TemplateRoot {
       header: fresh?.current.header ?? null,
       networkDifficulty: fresh?.current.networkDifficulty.toString() ?? null,
       ageMs: current === undefined ? null : this.#nowMs - this.#state.confirmedAtMs,
-      subscribers: this.#deps.fanOut.size,
+      subscribers: this.#tree.logins,
       polling: this.#isRunning,
       paused: this.#deps.paused.get(),
       upstreams: this.#deps.health.statuses().map((status) => nodeHealthOf(status, this.#nowMs)),
     };
   }
 
-  /** One round of polls without handing anything out. Not often: while it waits, the object is billed. */
   async #probe(): Promise<void> {
-    const { health } = this.#deps;
-    const isWell = health.statuses().some(({ height, lastError }) => height !== null && lastError === null);
-    if (this.#nowMs - this.#probedAtMs >= (isWell ? PROBE_EVERY_MS : PROBE_AGAIN_MS)) {
-      this.#probedAtMs = this.#nowMs;
-      this.#probing = this.#poller.tick();
-    }
-    await this.#probing;
+    const isWell = this.#deps.health.statuses().some(({ height, lastError }) => height !== null && lastError === null);
+    await this.#prober.probe(isWell, this.#nowMs);
   }
 
   async #workNow(): Promise<WorkSnapshot | null> {
@@ -305,7 +302,7 @@ export class TemplateRoot {
 
   async #round(): Promise<void> {
     await this.#poller.tick();
-    this.#probedAtMs = this.#nowMs;
+    this.#prober.noteAsked(this.#nowMs);
     const fresh = this.#fresh();
     if (fresh === null) this.#once.problem("work", "none", "no node gives work: miners hear `Work not ready`");
     else this.#once.solved("work", "there is work again", { height: fresh.current.height });
@@ -372,6 +369,7 @@ export class TemplateRoot {
   }
 
   #publish(): void {
+    this.#tree.adjust();
     const work = this.#handOut();
     if (work === null) return;
     this.#pushes.pushed(work, this.#state.jobs[0]?.node ?? null, this.#nowMs);
@@ -387,7 +385,8 @@ export class TemplateRoot {
       this.#deps.store.save(this.#state);
       this.#isSaved = true;
     }
-    return fresh && marked(fresh, this.#deps.paused.get(), this.#deps.solo === true);
+    const { paused, solo = false } = this.#deps;
+    return fresh && marked(fresh, { paused: paused.get(), solo, relays: this.#tree.count });
   }
 
   #fresh(): WorkSnapshot | null {

@@ -18,11 +18,28 @@ export const relayName = (index: number): string => `relay-${index}`;
 
 export const isRelayName = (name: string): boolean => name.startsWith("relay-");
 
-/**
- * The object of class BlockTemplate that a session subscribes at: the root, or with relays always the same one for a login.
- * @param relays how many there are; 0 for none
- */
+/** The object of class BlockTemplate that a session subscribes at, for common work: the root, or where there are relays always the same one for a login. */
 export function templateNameFor(login: string, relays: number): string {
-  if (relays === 0) return ROOT_NAME;
-  return relayName(shardOf(login, relays));
+  return relays === 0 ? ROOT_NAME : relayName(shardOf(login, relays));
+}
+
+/**
+ * Up to so many logins the root calls each. Beyond, a relay that is awake all the time to hold sockets ($4.15 a month) costs less than calls
+ * ($0.047 a login and month): docs/decisions/0060-work-by-websocket.md.
+ */
+const CALLED_BY_THE_ROOT = 100;
+/** A push through so many sockets takes a relay some 50 ms, and they take some 20 MB. */
+const LOGINS_A_RELAY = 2_000;
+
+/** As few relays as so many logins need: powers of two, so that few logins move at a time. */
+function leastRelays(logins: number): number {
+  if (logins <= CALLED_BY_THE_ROOT) return 0;
+  return Math.min(MOST_RELAYS, 2 ** Math.ceil(Math.log2(Math.max(1, logins / LOGINS_A_RELAY))));
+}
+
+/** How many relays there should be where there are `relays` now: more at once, fewer when half as many logins would do with them. */
+export function relaysFor(logins: number, relays: number): number {
+  const least = leastRelays(logins);
+  if (least > relays) return least;
+  return Math.min(relays, leastRelays(2 * logins));
 }

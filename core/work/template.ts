@@ -112,8 +112,11 @@ function isExpired(state: TemplateState, { nowMs, maxAgeMs }: { nowMs: number; m
 }
 
 /** A snapshot with what a session must know beside the work. */
-export function marked(work: WorkSnapshot, paused: boolean, solo: boolean): WorkSnapshot {
-  return { ...work, ...(paused && { paused }), ...(solo && { solo }) };
+export function marked(
+  work: WorkSnapshot,
+  { paused, solo, relays }: { readonly paused: boolean; readonly solo: boolean; readonly relays: number },
+): WorkSnapshot {
+  return { ...work, ...(paused && { paused }), ...(solo && { solo }), ...(relays > 0 && { relays }) };
 }
 
 /** What may be mined; null where there is none or it has expired. */

@@ -1,10 +1,11 @@
 import type { Logger } from "../../core/log.ts";
 import * as v from "valibot";
-import type { TemplateStore } from "../../core/work/template-root.ts";
+import type { TemplateStore } from "../../core/work/template-ports.ts";
 import { type HeaderTerms, withTerms } from "../../core/work/job.ts";
 import { EMPTY_TEMPLATE } from "../../core/work/template.ts";
 
 const KEY = "template";
+const RELAYS = "relays";
 const VERSION = 1;
 
 const hash = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
@@ -60,6 +61,8 @@ export function createTemplateStore(storage: DurableObjectStorage, terms: Header
         .toArray()
         .map(({ name }) => name),
     addSubscriber: (name) => void storage.sql.exec("INSERT OR IGNORE INTO subscriber VALUES (?)", name),
+    relays: () => v.parse(v.fallback(v.number(), 0), storage.kv.get(RELAYS)),
+    saveRelays: (count) => storage.kv.put(RELAYS, count),
     removeSubscriber: (name) => void storage.sql.exec("DELETE FROM subscriber WHERE name = ?", name),
   };
 }

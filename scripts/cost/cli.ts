@@ -29,7 +29,6 @@ new Command("cost")
   .option("--block-time <seconds>", "of the chain", atLeast(1), 13)
   .addOption(new Option("--ledger <kind>", "where the books are").choices(LEDGERS).default("upstash"))
   .option("--shards <number>", "verifier.shards", atLeast(1), 1)
-  .option("--relays <number>", "jobRelays", atLeast(0), 0)
   .option("--no-notify", "the nodes are only polled")
   .option("--viewers <number>", "pages that are open on average", atLeast(0), 1)
   .option("--chart <file.svg>", "writes the bill over the number of rigs as a chart")
@@ -39,7 +38,7 @@ new Command("cost")
 Examples
   npm run -s cost -- --miners 20 --rigs 40
   npm run -s cost -- --miners 500 --rigs 1500 --ledger embedded
-  npm run -s cost -- --miners 10000 --rigs 40000 --relays 16 --chart bill.svg`,
+  npm run -s cost -- --miners 10000 --rigs 40000 --chart bill.svg`,
   )
   .action(async ({ shareInterval, blockTime, chart, ...rest }: Options) => {
     const size: PoolSize = { ...rest, shareIntervalS: shareInterval, blockTimeS: blockTime };

@@ -1,3 +1,4 @@
+import { relaysFor } from "../../core/work/template-tree.ts";
 import {
   GB_PER_OBJECT,
   MESSAGES_A_REQUEST,
@@ -22,7 +23,6 @@ export interface PoolSize {
   readonly blockTimeS: number;
   readonly ledger: LedgerKind;
   readonly shards: number;
-  readonly relays: number;
   /** Whether nodes push (`POST /notify`). */
   readonly notify: boolean;
   /** Pages that are open, on average. */
@@ -55,14 +55,19 @@ export interface Behaviour {
   readonly alarmSessions: boolean;
   /** Share calls of a login that are gathered beyond 25 ms. */
   readonly gathers: boolean;
+  /** Relays between template and sessions, and whether they push through WebSockets. */
+  readonly relays: number;
+  readonly bySocket: boolean;
 }
 
-export const behaviourOf = ({ notify }: PoolSize): Behaviour => ({
+export const behaviourOf = ({ notify, miners }: PoolSize): Behaviour => ({
   recommitS: 13,
   pollS: notify ? 5 : 1,
   heldObjects: 0,
   alarmSessions: false,
   gathers: true,
+  relays: relaysFor(miners, 0),
+  bySocket: true,
 });
 
 /** Headers came every 2 to 3 s and each was pushed; template, verifiers and API were held by timers. */
@@ -72,6 +77,8 @@ export const behaviourBefore = ({ shards }: PoolSize): Behaviour => ({
   heldObjects: shards + 2,
   alarmSessions: true,
   gathers: false,
+  relays: 0,
+  bySocket: false,
 });
 
 /** Where work has not been confirmed to sessions for so long, it is pushed again: a third of `workMaxAge`. */
@@ -88,6 +95,11 @@ const VERDICT_MS: Readonly<Record<LedgerKind, number>> = { embedded: 20, upstash
 const WRITE_MS: Readonly<Record<LedgerKind, number>> = { embedded: 8, upstash: 22, "upstash-payg": 22, redis: 22 };
 /** Bytes of a share in a Redis: `pow`, `hashrate` and the login's. */
 const ENTRY_BYTES = { pow: 200, hashrate: 168, login: 138 } as const;
+
+/** Sockets of relays are opened anew after each of some updates of the platform or the pool. */
+const LIVES_A_DAY = 2;
+/** How often a relay asks whether the other end of a socket is there. */
+const ASK_SOCKET_S = 60;
 
 /** A node makes another header of the same block about as often, and pushes each. */
 const RECOMMITS_EVERY_S = 2.5;
@@ -118,22 +130,31 @@ const lineOf = (name: string, rates: Partial<Rates>): Line => ({ name, ...NOTHIN
 
 /** Everything that is billed, a second of a pool in which all mine. */
 export function ratesOf(size: PoolSize, behaviour: Behaviour): Line[] {
-  const { miners, rigs, shareIntervalS, blockTimeS, ledger, shards, relays } = size;
+  const { miners, rigs, shareIntervalS, blockTimeS, ledger, shards } = size;
   const shares = rigs / shareIntervalS;
   const loginRate = shares / miners;
   const pushes = pushRate(blockTimeS, behaviour.recommitS);
   const perCall = sharesPerCall(loginRate, behaviour.gathers);
   const calls = shares / perCall;
   const verdictS = VERDICT_MS[ledger] / 1_000;
-  /** Whoever had nothing to do for ten seconds asks for its work. */
-  const asks = calls * Math.exp(-IDLE_S * (pushes + calls / miners));
+  const isBySocket = behaviour.bySocket && behaviour.relays > 0;
+  /** Whoever had nothing to do for ten seconds asks for its work, unless the socket has it. */
+  const asks = isBySocket ? 0 : calls * Math.exp(-IDLE_S * (pushes + calls / miners));
   const notifies = size.notify ? 1 / RECOMMITS_EVERY_S + 1 / blockTimeS : 0;
   const waiting = miners * (1 - Math.exp((-calls / miners) * verdictS));
   return [
     lineOf("job pushes", {
-      objectRequests: pushes * (miners + 2 * relays),
+      // A relay hears of the push and has an alarm.
+      objectRequests: pushes * ((isBySocket ? 0 : miners) + 2 * behaviour.relays),
+      messages: isBySocket ? miners * pushes : 0,
       awakeSeconds: pushes * ((miners * (PASS_MS + CALL_MS)) / 1_000),
-      rowsWritten: pushes * (1 + relays),
+      rowsWritten: pushes * (1 + behaviour.relays),
+    }),
+    lineOf("relays and their sockets", {
+      objectRequests: isBySocket ? (miners * LIVES_A_DAY) / 86_400 : 0,
+      messages: isBySocket ? miners / ASK_SOCKET_S : 0,
+      // Whoever is the client of a WebSocket does not sleep.
+      awakeSeconds: isBySocket ? behaviour.relays : 0,
     }),
     lineOf("share messages", { messages: shares }),
     lineOf("share calls", { objectRequests: calls + asks + shares / 256 }),

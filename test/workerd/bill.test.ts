@@ -20,7 +20,6 @@ const SIZE: PoolSize = {
   blockTimeS: 13,
   ledger: "embedded",
   shards: 1,
-  relays: 0,
   notify: true,
   viewers: 0,
 };

@@ -55,7 +55,7 @@ export const CONFIG: SessionConfig = {
     upstreamCheckIntervalMs: 1_000,
     stateUpdateIntervalMs: 1_000,
     maxAgeMs: 60_000,
-    jobRelays: 0,
+    jobRelays: null,
     notifyToken: null,
     healthCheck: false,
     maxFails: 3,
@@ -146,6 +146,9 @@ export class SessionRig {
   reportAt = 256;
   lists = { loaded: true, isBlacklisted: (_login: string) => false, isSolo: (_login: string) => false };
   subscribe: () => Promise<WorkSnapshot | null> = async () => this.work;
+  /** What a relay's socket has in its attachment, where one is open. */
+  keptWork: WorkSnapshot | null = null;
+  hasLine = false;
   sessions: LoginSessions;
   #sessionCount = 0;
 
@@ -195,6 +198,7 @@ export class SessionRig {
         get: () => structuredClone(this.kept.get(name)),
         set: (value) => void this.kept.set(name, structuredClone(value)),
       }),
+      keptWork: { get: () => this.keptWork, set: (work) => void (this.keptWork = this.hasLine ? work : null) },
       subscribe: async (template, login) => {
         this.subscriptions.push(`${template} ${login}`);
         return await this.subscribe();

@@ -189,12 +189,15 @@ describe("fan-out", () => {
     expect([sent("second"), sent("third")]).toEqual([[], []]);
   });
 
-  it("counts the connections behind its targets", async () => {
+  it("knows what every target has answered", async () => {
     const { fanOut } = setUp({ answer: ({ target, reply }) => reply.resolve(target === "relay-0" ? 40 : 2) });
     for (const name of ["relay-0", "0xa"]) fanOut.add(name);
     fanOut.publish(workOf(1));
     await settle();
-    expect(fanOut.connections).toBe(42);
+    expect([...fanOut.counts()]).toEqual([
+      ["relay-0", 40],
+      ["0xa", 2],
+    ]);
   });
 });
 

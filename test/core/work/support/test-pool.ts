@@ -11,7 +11,8 @@ import type { WorkSnapshot } from "../../../../core/work/job.ts";
 import { createNodeClient, type NodeClient } from "../../../../core/work/node-client.ts";
 import { NodeStateWriter } from "../../../../core/work/node-state.ts";
 import { createWorkCheck } from "../../../../core/work/work-check.ts";
-import { TemplateRoot, type TemplateStore } from "../../../../core/work/template-root.ts";
+import type { TemplateStore } from "../../../../core/work/template-ports.ts";
+import { TemplateRoot } from "../../../../core/work/template-root.ts";
 import { EMPTY_TEMPLATE, type TemplateState } from "../../../../core/work/template.ts";
 import { MemoryRedis } from "../../../support/memory-redis.ts";
 import { UpstreamHealth } from "../../../../core/work/upstream-health.ts";
@@ -42,6 +43,13 @@ export class MemoryStore implements TemplateStore {
   removeSubscriber(name: string): void {
     this.writes += 1;
     this.names.delete(name);
+  }
+  relayCount = 0;
+  relays(): number {
+    return this.relayCount;
+  }
+  saveRelays(count: number): void {
+    this.relayCount = count;
   }
 }
 
@@ -91,6 +99,8 @@ export class TestPool {
       store,
       terms: { poolDifficulty: 1_000n, classTable: 1 },
       alarm: { set: (atMs) => void (this.alarmMs = atMs), get: async () => this.alarmMs },
+      fixedRelays: 0,
+      relays: { guard: async () => undefined, delivered: async () => undefined },
       fanOut: new FanOut({
         send: async (_target, work) => {
           const connections = this.pushes.push(work);
