@@ -63,8 +63,10 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
     if (await this.#all.wake()) return;
     // No row is left, or they are those of a version that had an object for every client. Whoever comes meanwhile waits.
     await this.ctx.blockConcurrencyWhile(async () => {
-      this.#guards = null;
+      // A report that was under way may have written one since.
+      if (!this.#all.isEmpty()) return;
       await this.ctx.storage.deleteAll();
+      this.#all.deleted();
     });
   }
 

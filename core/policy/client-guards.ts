@@ -64,6 +64,16 @@ export class ClientGuards {
     return nextMs !== null;
   }
 
+  /** No row is left. */
+  isEmpty(): boolean {
+    return this.#ports.store.nextDueMs() === null;
+  }
+
+  /** All rows were deleted, tables and all; whoever is at something writes into new ones. */
+  deleted(): void {
+    this.#ports.store.deleted();
+  }
+
   #busyOrNew(client: Client): ClientGuard {
     return this.#busy.get(client)?.guard ?? this.#created(client);
   }

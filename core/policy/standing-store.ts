@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { SqlPort } from "../sql-port.ts";
+import type { SqlPort, SqlRow, SqlValue } from "../sql-port.ts";
 import type { Client } from "./client.ts";
 import type { Standing } from "./conduct.ts";
 
@@ -45,24 +45,53 @@ const OWN = "";
 const banned = (field: keyof ListedBan): string =>
   `CASE WHEN json_valid(value) THEN json_extract(value, CASE login WHEN '${OWN}' THEN '$.standing.ban.${field}' ELSE '$.ban.${field}' END) END`;
 
+/** The tables, made with the first statement, and again by whoever was at something while everything was deleted. */
+class Tables {
+  readonly #sql: SqlPort;
+  #exist = false;
+
+  constructor(sql: SqlPort) {
+    this.#sql = sql;
+  }
+
+  exec(statement: string, ...parameters: SqlValue[]): SqlRow[] {
+    if (!this.#exist) this.#make();
+    return this.#sql.exec(statement, ...parameters);
+  }
+
+  deleted(): void {
+    this.#exist = false;
+  }
+
+  #make(): void {
+    // Without row ids, so that the key is no second row to pay for.
+    this.#sql
+      .exec(`CREATE TABLE IF NOT EXISTS client_standing (client TEXT, login TEXT, version INTEGER, due_ms INTEGER, value TEXT,
+      PRIMARY KEY (client, login)) WITHOUT ROWID`);
+    this.#sql.exec(`CREATE TABLE IF NOT EXISTS client_login (client TEXT, login TEXT, since_ms INTEGER, due_ms INTEGER,
+      PRIMARY KEY (client, login)) WITHOUT ROWID`);
+    this.#exist = true;
+  }
+}
+
 /**
  * What an object of guards knows, over restarts: a row for each client, one for each login that was judged at a client, one for each login
  * that may have connections of it. Counts are in none of them for their own sake: a row is written for what must outlast memory. Rows carry a
  * version; one that cannot be read is named and counts for nothing. Each says when it has to be looked at again.
  */
 export class StandingStore {
-  readonly #sql: SqlPort;
+  readonly #sql: Tables;
   readonly #unreadable: (key: string) => void;
 
   /** @param unreadable told of a row of another version, by its client and login */
   constructor(sql: SqlPort, unreadable: (key: string) => void) {
-    this.#sql = sql;
+    this.#sql = new Tables(sql);
     this.#unreadable = unreadable;
-    // Without row ids, so that the key is no second row to pay for.
-    sql.exec(`CREATE TABLE IF NOT EXISTS client_standing (client TEXT, login TEXT, version INTEGER, due_ms INTEGER, value TEXT,
-      PRIMARY KEY (client, login)) WITHOUT ROWID`);
-    sql.exec(`CREATE TABLE IF NOT EXISTS client_login (client TEXT, login TEXT, since_ms INTEGER, due_ms INTEGER,
-      PRIMARY KEY (client, login)) WITHOUT ROWID`);
+  }
+
+  /** Everything in the storage was deleted. */
+  deleted(): void {
+    this.#sql.deleted();
   }
 
   /** The rows of one client. */
@@ -109,11 +138,11 @@ export class StandingStore {
 
 /** The rows of one client. `dueMs`: when a row has to be looked at again, Unix time in ms. */
 export class ClientStore {
-  readonly #sql: SqlPort;
+  readonly #sql: Tables;
   readonly #client: Client;
   readonly #unreadable: (key: string) => void;
 
-  constructor(sql: SqlPort, client: Client, unreadable: (key: string) => void) {
+  constructor(sql: Tables, client: Client, unreadable: (key: string) => void) {
     this.#sql = sql;
     this.#client = client;
     this.#unreadable = unreadable;
