@@ -264,7 +264,10 @@ export class InBandLogin implements ConnectionHost {
     await this.#mayStay(nowMs);
     if (state.login !== null && this.#config.work.soloUpstreams.length > 0)
       this.#hasChosenSolo = (await this.#ports.lists()).isSolo(state.login);
-    if (await this.#feed.refresh("", nowMs)) await this.#connection.feed({ kind: "work" });
+    await this.#connection.first(async () => {
+      // A line before it may have moved it: its object has told it since.
+      if (!this.#spliced && (await this.#feed.refresh("", nowMs))) await this.#connection.feed({ kind: "work" });
+    });
     await this.#connection.rest();
     this.#lookLater();
   }

@@ -51,6 +51,8 @@ class InBandRig extends SessionRig {
   connecting: () => Promise<void> = async () => undefined;
   /** Runs before the answer of the lender is there. */
   lending: () => Promise<void> = async () => undefined;
+  /** Runs before the template's answer is there. */
+  working: () => Promise<void> = async () => undefined;
   asked = 0;
   readonly login: InBandLogin;
   readonly extranonces: SharedExtranonces;
@@ -81,6 +83,7 @@ class InBandRig extends SessionRig {
     };
     const work = async () => {
       this.asked++;
+      await this.working();
       return this.work;
     };
     const slowLender: typeof lender = {
@@ -350,6 +353,24 @@ describe("a login that the pool has never credited", () => {
     expect(banned.peer.closed?.code).toBe(1008);
     await silent.seconds(121);
     expect(silent.peer.closed).toEqual({ code: 1008, reason: "Silent for too long" });
+  });
+
+  it("is told nothing by the Worker any more once its object has it, also where new work was just being asked for", async () => {
+    const rig = stranger();
+    await rig.says(LOGIN_LINE);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    rig.working = () => promise;
+    rig.work = rig.snapshot(2, [job("c"), job("a")]);
+    let toldBefore = Infinity;
+    rig.connecting = async () => void (toldBefore = rig.peer.lines.length);
+    await rig.seconds(1);
+    const share = rig.login.receive(encode(`${submit(1)}\n`));
+    // Time to be judged, reported and moved.
+    for (let turn = 0; turn < 10; turn++) await settled();
+    resolve();
+    await share;
+    await settled();
+    expect([rig.moved.length, rig.peer.lines.length]).toEqual([1, toldBefore]);
   });
 
   it("goes on at an object after half an hour without a share: its rig may be small", async () => {
