@@ -1,3 +1,4 @@
+import { waitUntil } from "cloudflare:workers";
 import { RenamedWorkers } from "../core/policy/renamed-workers.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import { InBandLogin, type InBandPeer } from "../core/session/in-band-login.ts";
@@ -59,7 +60,8 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
   const gone = (code: number, reason: string) => {
     closeSocket(server, code, reason);
     if (session) closeSocket(session, code, reason);
-    void login.gone();
+    // Nothing else keeps the Worker alive without its socket.
+    waitUntil(login.gone());
   };
   server.addEventListener("close", ({ code, reason }) => gone(code, reason));
   server.addEventListener("error", () => gone(1011, "Connection lost"));

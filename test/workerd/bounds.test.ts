@@ -55,6 +55,33 @@ it("a logged-in connection goes on with as many lines in a frame as there may be
   expect(await client.ask(GET_WORK)).toHaveLength(1);
 });
 
+describe.each([
+  ["of a known login's object", LOGIN],
+  ["of a stranger", null],
+])("a connection %s that says more than a second allows", (_whose, known) => {
+  it("waits, however short its lines are, and is not refused", async () => {
+    const login = known ?? stranger();
+    const client = await StratumClient.connect(`/stratum/${login}`, ip());
+    await client.ask(loginLine(login), 2);
+    const { burstBytes, bytesPerSecond, lineCost, frameLines } = INPUT_BOUNDS;
+    const lines = burstBytes / lineCost + bytesPerSecond / lineCost;
+    const sinceMs = performance.now();
+    for (let left = lines; left > 0; left -= frameLines) client.send("\n".repeat(Math.min(left, frameLines)));
+    expect(await client.ask(GET_WORK)).toHaveLength(1);
+    // A busy machine only makes it longer.
+    expect(performance.now() - sinceMs).toBeGreaterThan(990);
+  });
+
+  it("is closed where a megabyte waits already", async () => {
+    const login = known ?? stranger();
+    const client = await StratumClient.connect(`/stratum/${login}`, ip());
+    await client.ask(loginLine(login), 2);
+    for (let frames = 24; frames > 0; frames--) client.send("\n".repeat(INPUT_BOUNDS.frameLines));
+    for (let frames = 8; frames > 0; frames--) client.send(`${"x".repeat(1_000)}\n`.repeat(250));
+    expect(await client.closed()).toEqual({ code: 1008, reason: "Too much at once" });
+  });
+});
+
 describe("shares in flight", () => {
   it.each([
     ["of a client of a known login", LOGIN, IN_FLIGHT.unproven],

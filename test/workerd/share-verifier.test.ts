@@ -217,6 +217,22 @@ describe("the way of a share in workerd", () => {
     expect(after.billedCommands - before.billedCommands).toBeLessThanOrEqual(3 * (2 * 4 + 8));
   });
 
+  it("has a sixteenth of its queue for what one client sends without a mix digest, whatever logins it names; another's is judged", async () => {
+    serial += 1;
+    const job = makeJob(HEIGHT, 1n << 40n, serial);
+    const unclaimed = (at: number, client: string) =>
+      submission(job, { nonce: bytes(at, 8), mixDigest: null }, { login: bytes(at, 20), client, timestampMs: at });
+    const flood = Array.from({ length: 300 }, (_, at) => unclaimed(at + 1, "198.51.100.1"));
+    const [other, ...verdicts] = await runInDurableObject(verifier(), async (object) => {
+      const judged = flood.map((share) => object.submit(share));
+      return await Promise.all([object.submit(unclaimed(1_000, "198.51.100.2")), ...judged]);
+    });
+    const refused = verdicts.filter(({ kind }) => kind === "unavailable");
+    expect(refused.length).toBeGreaterThan(0);
+    expect(verdicts.length - refused.length).toBeGreaterThanOrEqual(125);
+    expect(other.kind).not.toBe("unavailable");
+  });
+
   it("comes back from an eviction with everything it needs", async () => {
     const [first, second] = submissions("share", 2);
     if (!first || !second) throw new Error("two are needed");

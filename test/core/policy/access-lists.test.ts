@@ -83,6 +83,7 @@ describe("blacklist and whitelist", () => {
   });
 
   for (const failure of [new RedisUnreachableError("refused", "no"), new RedisReplyError("WRONGTYPE …")]) {
+    // Defect 14.
     it(`stay as they were on ${failure.name}: the reference fails open`, async () => {
       const { redis, lists, refresh } = setUp();
       await refresh(5_000);

@@ -22,6 +22,7 @@ describe("deadlines", () => {
     expect(miner.closed).toEqual({ code: 1008, reason: "Silent for too long" });
   });
 
+  // Defect 17: there a silent peer stays as long as jobs are pushed.
   it("are not renewed by what the pool pushes", async () => {
     const rig = new SessionRig();
     const miner = await rig.loggedIn();
