@@ -1,8 +1,21 @@
 import * as v from "valibot";
 import { chainSetting } from "./chain-setting.ts";
+import { notificationSettings } from "./notifications/notifications-schema.ts";
 import { parsePercent } from "./payouts/revenue-split.ts";
 import { SCHEMES } from "./payouts/schemes.ts";
-import { durationText, parseDurationMs } from "./units.ts";
+import {
+  count,
+  decimal,
+  difficultyValue,
+  duration,
+  flag,
+  httpUrl,
+  secret,
+  secretText,
+  shannon,
+  weiValue,
+  word,
+} from "./setting-types.ts";
 
 /** Settings that are lists or tables. From `.dev.vars`, `--var` or a secret they arrive as JSON text. */
 const STRUCTURED = new Set([
@@ -17,84 +30,8 @@ const STRUCTURED = new Set([
   "unlocker",
   "explorer",
   "payouts",
+  "notifications",
 ]);
-
-/** No wait of the pool is longer; beyond 24 days timers would run over and fire at once. */
-const LONGEST = "168h";
-
-/**
- * Allowed-value texts are part of the error that an operator reads, so they are written where the rule is.
- * @param from the shortest, @param to the longest that is allowed
- */
-const duration = (fallback: string, from: string, to: string = LONGEST) => {
-  const [minMs = 0, maxMs = 0] = [parseDurationMs(from), parseDurationMs(to)];
-  const allowed = `a duration from ${durationText(minMs)} to ${durationText(maxMs)}, such as "500ms", "10s" or "3h"`;
-  return v.optional(
-    v.pipe(
-      v.string(allowed),
-      v.rawTransform(({ dataset, addIssue, NEVER }) => {
-        const ms = parseDurationMs(dataset.value);
-        if (ms !== undefined && ms >= minMs && ms <= maxMs) return Math.round(ms);
-        addIssue({ message: allowed });
-        return NEVER;
-      }),
-    ),
-    fallback,
-  );
-};
-
-const decimal = (min: number, max: number) => {
-  const allowed = `a whole number from ${min} to ${max}`;
-  return v.pipe(
-    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+$/, allowed))], allowed),
-    v.transform(Number),
-    v.integer(allowed),
-    v.minValue(min, allowed),
-    v.maxValue(max, allowed),
-  );
-};
-const count = (fallback: number, min: number, max: number) => v.optional(decimal(min, max), fallback);
-
-const DIFFICULTY = "a difficulty in hashes: a whole number from 1 to 2^63 - 1";
-const difficultyValue = v.pipe(
-  v.union(
-    [v.pipe(v.number(), v.safeInteger(DIFFICULTY)), v.pipe(v.string(), v.regex(/^\d+$/, DIFFICULTY))],
-    DIFFICULTY,
-  ),
-  v.transform((value) => BigInt(value)),
-  // Redis adds difficulties up in signed 64-bit integers.
-  v.check((difficulty) => difficulty >= 1n && difficulty < 1n << 63n, DIFFICULTY),
-);
-
-const weiValue = (allowed: string) =>
-  v.pipe(
-    v.union([v.pipe(v.number(), v.safeInteger(allowed)), v.pipe(v.string(), v.regex(/^\d{1,30}$/, allowed))], allowed),
-    v.transform((value) => BigInt(value)),
-  );
-
-const FLAG = "true or false";
-const flag = (fallback: boolean) =>
-  v.optional(
-    v.pipe(
-      v.union([v.boolean(), v.picklist(["true", "false"])], FLAG),
-      v.transform((value) => value === true || value === "true"),
-    ),
-    fallback,
-  );
-
-const word = (allowed: string, pattern: RegExp) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
-
-/** A shorter one can be guessed; one with a space or a line break is no bearer token, and more likely a slip of the shell. */
-const TOKEN = "at least 16 characters without spaces, ASCII only; delete the secret to switch off what it is for";
-const secret = v.optional(v.nullable(word(TOKEN, /^[\x21-\x7e]{16,}$/)), null);
-const TEXT = "text that is not empty";
-const secretText = v.pipe(v.string(TEXT), v.minLength(1, TEXT));
-
-const HTTP_URL = "an http:// or https:// URL";
-const httpUrl = v.pipe(
-  v.string(HTTP_URL),
-  v.check((text) => /^https?:\/\//.test(text) && URL.canParse(text), HTTP_URL),
-);
 
 const upstream = v.strictObject(
   {
@@ -228,14 +165,6 @@ const unlocker = v.strictObject({
 });
 
 const GAS_PRICE = "Wei for a unit of gas";
-const SHANNON = "an amount in Shannon (10^9 Wei) above 0, at most 18 digits";
-const shannonValue = v.pipe(
-  weiValue(SHANNON),
-  v.check((amount) => amount > 0n && amount < 10n ** 18n, SHANNON),
-);
-/** Null: no bound. */
-const shannon = <Fallback extends string | null>(fallback: Fallback) => v.optional(v.nullable(shannonValue), fallback);
-
 const payouts = v.strictObject({
   scheme: v.optional(v.picklist(SCHEMES, "prop, pplns or solo"), "prop"),
   pplnsWindow: v.optional(
@@ -366,6 +295,7 @@ export const settingsSchema = v.object({
   unlocker: v.optional(unlocker, {}),
   explorer: v.optional(v.nullable(explorer)),
   payouts: v.optional(payouts, {}),
+  notifications: v.optional(notificationSettings, {}),
   log: v.optional(
     v.strictObject({
       level: v.optional(v.picklist(["debug", "info", "warn", "error"], "debug, info, warn or error"), "info"),
@@ -383,6 +313,10 @@ export const settingsSchema = v.object({
   ADMIN_TOKEN: secret,
   PAYOUT_PRIVATE_KEY: v.optional(v.nullable(word("32 bytes as hex", /^(0x)?[0-9a-fA-F]{64}$/)), null),
   PAYOUT_SIGNER_URL: v.optional(v.nullable(httpUrl), null),
+  NOTIFICATION_KEY: secret,
+  TELEGRAM_BOT_TOKEN: v.optional(v.nullable(word("a bot's token, 123456:ABC…", /^\d{1,20}:[\w-]{10,100}$/)), null),
+  MAIL_API_KEY: v.optional(v.nullable(secretText), null),
+  NOTIFICATION_TARGETS: v.optional(v.record(v.string(), secretText, "a table of addresses by target name"), {}),
   UPSTREAM_SECRETS: v.optional(v.record(v.string(), upstreamSecret, "a table of credentials by upstream name"), {}),
 });
 
@@ -393,7 +327,8 @@ export type Settings = v.InferOutput<typeof settingsSchema>;
 export const isSecretSetting = (name: string): boolean => /^[A-Z]/.test(name);
 
 /** True for settings that may arrive as JSON text. */
-export const isStructuredSetting = (name: string): boolean => STRUCTURED.has(name) || name === "UPSTREAM_SECRETS";
+export const isStructuredSetting = (name: string): boolean =>
+  STRUCTURED.has(name) || name === "UPSTREAM_SECRETS" || name === "NOTIFICATION_TARGETS";
 
 /** Every setting's name. */
 export const settingNames: ReadonlySet<string> = new Set(Object.keys(settingsSchema.entries));

@@ -9,12 +9,15 @@ import type { PoolConfig } from "./pool-config.ts";
 import { isReachableHost } from "./reachable-host.ts";
 import { durationText } from "./units.ts";
 import { payerOf } from "./payouts/payer/payer-config.ts";
+import { notificationsOf } from "./notifications/notifications-config.ts";
 import { unlockerOf } from "./payouts/unlocker-config.ts";
 import { basicAuth, type UpstreamConfig } from "./work/upstream.ts";
 
 const show = (name: string, value: unknown): string => {
   if (value === undefined) return "nothing";
   if (isSecretSetting(name)) return "a secret that is not shown";
+  // The address of a target may be all that it takes to write to it.
+  if (/^notifications(?:\.targets)?(?:\.\d+)?(?:\.to)?$/.test(name)) return "what is not shown";
   const raw = typeof value === "bigint" ? value.toString() : JSON.stringify(value);
   // Credentials in a URL are as secret as those of UPSTREAM_SECRETS.
   const text = raw.replaceAll(/\/\/[^/@\s"]*@/g, "//[redacted]@");
@@ -285,6 +288,7 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
     unlocker: unlockerOf(settings, problems),
     payouts: settings.payouts,
     payer: payerOf(settings, problems),
+    notifications: notificationsOf(settings, problems),
     admin: { token: settings.ADMIN_TOKEN },
     log: settings.log,
   };

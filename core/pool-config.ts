@@ -1,5 +1,6 @@
 import type { Explorer } from "./api/explorer.ts";
 import type { ChainSpec } from "./chain-spec.ts";
+import type { NotificationsConfig } from "./notifications/notifications-config.ts";
 import type { PayoutsConfig } from "./payouts/schemes.ts";
 import type { PayerConfig } from "./payouts/payer/payer-config.ts";
 import type { UnlockerConfig } from "./payouts/unlocker-config.ts";
@@ -113,6 +114,8 @@ export interface PoolConfig {
   readonly payouts: PayoutsConfig;
   /** Null: switched off, and nobody is paid by this pool. */
   readonly payer: PayerConfig | null;
+  /** Null: nobody is told of anything. */
+  readonly notifications: NotificationsConfig | null;
   readonly admin: {
     /** Bearer token of the routes under `/admin`; null switches them off. */
     readonly token: string | null;

@@ -42,6 +42,11 @@ export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
       redis: ledgerClient(this.env, config),
       nodes: config.work.upstreams.map((upstream) => createNodeRpc(upstream, httpPost)),
       nowMs: Date.now,
+      notified: (test, pool) => {
+        if (config.notifications === null) return;
+        const told = atHome(this.env, this.env.NOTIFIER, "main").signed(login, pool, test);
+        this.ctx.waitUntil(told.catch(() => undefined));
+      },
       paused: async () => (await atHome(this.env, this.env.POOL_ADMIN, "main").pauseState()).paused,
     });
     return this.#settings;

@@ -5,6 +5,7 @@ import type {
   ExtranonceAllocatorRpc,
   IpGuardRpc,
   MinerSessionRpc,
+  NotifierRpc,
   PayerRpc,
   PoolAdminRpc,
   PoolApiRpc,
@@ -27,6 +28,7 @@ export interface Env {
   readonly ACCOUNT_API: Objects<AccountApiRpc>;
   readonly UNLOCKER: Objects<UnlockerRpc>;
   readonly PAYER: Objects<PayerRpc>;
+  readonly NOTIFIER: Objects<NotifierRpc>;
   readonly POOL_ADMIN: Objects<PoolAdminRpc>;
   readonly ASSETS: Fetcher;
   /** What cron can read without making an object: `platform/started.ts`. Missing where a wrangler.toml of before is used. */

@@ -4,6 +4,7 @@ import type { Range } from "../core/history/definitions.ts";
 import { LoginHistory } from "../core/history/login-history.ts";
 import type { Client } from "../core/policy/client.ts";
 import { LoginSessions } from "../core/session/login-sessions.ts";
+import type { PresentRigs } from "../core/session/present-rigs.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
 import { accessLists } from "./platform/access-lists.ts";
@@ -131,6 +132,10 @@ export class MinerSession extends DurableObject<Env> implements MinerSessionRpc 
 
   async figures(): Promise<SessionFigures> {
     return sessionFigures(this.#sessions.figures(), Math.floor(Date.now() / 1000));
+  }
+
+  async presentRigs(): Promise<PresentRigs> {
+    return this.#sessions.presentRigs();
   }
 
   async getwork(request: GetworkRequest): Promise<string> {

@@ -10,6 +10,7 @@ import type { HealthReport, WorkHealth } from "../core/health/judge.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range } from "../core/history/definitions.ts";
+import type { NotifierStatus } from "../core/notifications/notifier.ts";
 import type { PayoutCommand, PayoutOutcome } from "../core/payouts/payer/payer-commands.ts";
 import type { PayerStatus } from "../core/payouts/payer/payer-status.ts";
 import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
@@ -18,6 +19,7 @@ import type { Access } from "../core/ledger/engine/access.ts";
 import type { OperatorView, Settlement } from "../core/ledger/write-path/unresolved-records.ts";
 import type { JudgedShare, ShareSubmission } from "../core/shares/share.ts";
 import type { VerdictReport } from "../core/shares/verdict-tally.ts";
+import type { PresentRigs } from "../core/session/present-rigs.ts";
 import type { LeasedBlock } from "../core/session/extranonce-lender.ts";
 import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
@@ -78,6 +80,8 @@ export interface MinerSessionRpc {
   history(range: Range, worker?: string): Promise<string>;
   /** For the account: the last day, and the hashrates that workers report. */
   figures(): Promise<SessionFigures>;
+  /** For the notifier: which rigs have a connection now. */
+  presentRigs(): Promise<PresentRigs>;
 }
 
 export interface GetworkRequest {
@@ -216,6 +220,24 @@ export interface PayerRpc {
   /** One payment with its transactions, JSON text; null where there is none. */
   show(account: string, id: number): Promise<string | null>;
   command(account: string, command: PayoutCommand): Promise<PayoutOutcome>;
+}
+
+/** One object, `idFromName("main")`: tells operators and miners what they want to know. */
+export interface NotifierRpc {
+  /** Cron: the loop runs afterwards, where anybody is to be told. */
+  guard(): Promise<void>;
+  /** Something has happened: the next look is now. */
+  wake(): Promise<void>;
+  /** Runs at once and answers when the run is over. */
+  run(): Promise<void>;
+  /** A miner has signed targets, or asks for a test of them. @param pool host that it was asked at */
+  signed(login: string, pool: string, test: boolean): Promise<void>;
+  /** The link of a mail was opened. @returns false where it is none of ours */
+  confirm(login: string, code: string): Promise<boolean>;
+  /** A test for the operator's targets. @param name of one; null: all @returns how many, after an attempt to send it */
+  test(name: string | null): Promise<number>;
+  /** Null while nobody is to be told of anything. */
+  status(): Promise<NotifierStatus | null>;
 }
 
 /** One object, `idFromName("main")`: what the operator does, and the log of it. */

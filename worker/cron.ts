@@ -22,6 +22,7 @@ export async function scheduled(controller: ScheduledController, env: Env): Prom
     ...templates.map((name) => atHome(env, env.BLOCK_TEMPLATE, name)),
     ...verifierShards(env, verifier.shards),
     ...(config.unlocker === null ? [] : [atHome(env, env.UNLOCKER, "main")]),
+    ...(config.notifications === null ? [] : [atHome(env, env.NOTIFIER, "main")]),
     ...(config.payer === null ? [] : [payerOf(env, config.payer.settings.account)]),
   ];
   const results = await Promise.allSettled([

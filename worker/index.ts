@@ -18,6 +18,7 @@ export { EmbeddedRedis } from "../durable-objects/embedded-redis.ts";
 export { ExtranonceAllocator } from "../durable-objects/extranonce-allocator.ts";
 export { IpGuard } from "../durable-objects/ip-guard.ts";
 export { MinerSession } from "../durable-objects/miner-session.ts";
+export { Notifier } from "../durable-objects/notifier.ts";
 export { Payer } from "../durable-objects/payer.ts";
 export { PoolAdmin } from "../durable-objects/pool-admin.ts";
 export { PoolApi } from "../durable-objects/pool-api.ts";

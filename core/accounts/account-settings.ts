@@ -3,11 +3,14 @@ import { Cached } from "../api/cached.ts";
 import { parseInteger } from "../api/json.ts";
 import { isUnreachable, RedisReplyError, type RedisPort } from "../ledger/contract/redis-port.ts";
 import type { PoolConfig } from "../pool-config.ts";
+import type { MinerTerms } from "../notifications/notifications-config.ts";
+import { minerWebhookKey } from "../notifications/http-forms.ts";
+import { parseTargets, targetProblem } from "../notifications/targets.ts";
 import { chainIdOf } from "../work/chain-identity.ts";
 import type { NodeRpc } from "../work/node-rpc.ts";
 import { checkPersonalSign } from "./personal-sign.ts";
 import { SettingsBooks } from "./settings-books.ts";
-import { parseSettings, type MinerSettings, type SettingsMessage } from "./settings-message.ts";
+import { KEEP_AND_TEST, parseSettings, type MinerSettings, type SettingsMessage } from "./settings-message.ts";
 
 /** `/api/accounts/<login>/settings`: what is set, and what a new message has to say. */
 export interface SettingsBody {
@@ -17,6 +20,8 @@ export interface SettingsBody {
   readonly payoutThreshold: number | bigint | null;
   readonly solo: boolean;
   readonly hidden: boolean;
+  /** How many targets it has where it is told of its rigs. Which they are is nobody's business. */
+  readonly notifications: number;
   /** Of the next change. */
   readonly nonce: number;
   /** EIP-155; null where the pool does not know its own: then nothing can be changed. */
@@ -25,7 +30,11 @@ export interface SettingsBody {
   readonly now: number;
   readonly longestS: number;
   /** What can be chosen here. */
-  readonly offers: { readonly payoutThreshold: number | bigint | null; readonly solo: boolean };
+  readonly offers: {
+    readonly payoutThreshold: number | bigint | null;
+    readonly solo: boolean;
+    readonly notifications: boolean;
+  };
 }
 
 /** Why a change is refused. */
@@ -43,11 +52,18 @@ export type SettingsRefusal =
   | "threshold_too_low"
   | "no_payouts"
   | "no_solo"
+  | "no_notifications"
+  | "bad_target"
   | "unavailable";
 
 /** How a change ended. */
 export type SettingsOutcome =
-  | { readonly ok: true; readonly settings: SettingsBody }
+  | {
+      readonly ok: true;
+      readonly settings: SettingsBody;
+      /** For whoever has just signed: the key that signs what comes to its webhooks. Left out where webhooks are not signed. */
+      readonly webhookKey?: string;
+    }
   | { readonly ok: false; readonly refused: SettingsRefusal; readonly reason: string };
 
 /** What the pool lets a miner choose. */
@@ -58,16 +74,27 @@ export interface SettingsTerms {
   readonly poolThreshold: bigint | null;
   /** A node hands out solo work to those who choose it. */
   readonly soloOffered: boolean;
+  /** Null: miners are told of nothing. */
+  readonly notifications: MinerTerms | null;
   /** However many ask: they are read anew after this long, or when they were changed. */
   readonly shownForMs: number;
 }
 
 /** @param config of the pool */
-export const settingsTerms = ({ coin, chain, chainId, payer, api, work }: PoolConfig): SettingsTerms => ({
+export const settingsTerms = ({
+  coin,
+  chain,
+  chainId,
+  payer,
+  api,
+  work,
+  notifications,
+}: PoolConfig): SettingsTerms => ({
   coin,
   chainId: chainIdOf(chain.name) ?? chainId,
   poolThreshold: payer?.settings.threshold ?? null,
   soloOffered: work.soloUpstreams.length > 0,
+  notifications: notifications?.minerTerms ?? null,
   shownForMs: api.statsCollectIntervalMs,
 });
 
@@ -77,6 +104,8 @@ export interface AccountSettingsDeps {
   readonly nowMs: () => number;
   /** While the operator has paused the pool nothing is written. */
   readonly paused: () => Promise<boolean>;
+  /** What the miner has signed about notifications is in the ledger. Not waited for, and must not throw. @param test to be sent now */
+  readonly notified: (test: boolean, pool: string) => void;
 }
 
 /** A message is for now: whoever finds an old one, and a ledger that was restored from before it, cannot use it. */
@@ -111,17 +140,18 @@ export class AccountSettings {
   }
 
   async #read(): Promise<Stored> {
-    const { payoutThreshold, nonce, hidden, solo } = await this.#books.read();
-    const { chainId, poolThreshold, soloOffered } = this.#terms;
+    const { payoutThreshold, nonce, hidden, solo, notifications } = await this.#books.read();
+    const { chainId, poolThreshold, soloOffered, notifications: told } = this.#terms;
     return {
       payoutThreshold: whole(payoutThreshold),
       solo,
       hidden,
+      notifications: parseTargets(notifications)?.length ?? 0,
       nonce: nonce + 1,
       chainId,
       now: this.#nowS(),
       longestS: LONGEST_S,
-      offers: { payoutThreshold: whole(poolThreshold), solo: soloOffered },
+      offers: { payoutThreshold: whole(poolThreshold), solo: soloOffered, notifications: told !== null },
     };
   }
 
@@ -148,13 +178,24 @@ export class AccountSettings {
       if (found.kind === "refused") return refused(found.by, found.reason);
       const done = await this.#books.write(message, message.nonce, this.#terms.soloOffered);
       this.#shown = this.#fresh();
-      return done ? { ok: true, settings: await this.shown(pool) } : replayed(message.nonce);
+      return done ? await this.#done(message, pool) : replayed(message.nonce);
     } catch (error) {
       if (isUnreachable(error)) return refused("unavailable", "the ledger cannot be asked now");
       // What else holds the key is the operator's to mend.
       if (error instanceof RedisReplyError) return refused("unavailable", `the ledger refuses it: ${error.message}`);
       throw error;
     }
+  }
+
+  async #done({ notifications }: SettingsMessage, pool: string): Promise<SettingsOutcome> {
+    const targets = parseTargets(notifications);
+    const told = this.#terms.notifications;
+    if (told !== null && (targets !== null || notifications === KEEP_AND_TEST))
+      this.#deps.notified(notifications === KEEP_AND_TEST, pool);
+    const settings = await this.shown(pool);
+    return told !== null && targets?.some(({ kind }) => kind === "webhook") === true
+      ? { ok: true, settings, webhookKey: minerWebhookKey(told.key, this.#login) }
+      : { ok: true, settings };
   }
 
   #foreign({ pool, chainId, login }: SettingsMessage, host: string): SettingsOutcome | null {
@@ -175,8 +216,10 @@ export class AccountSettings {
       : refused("expires_too_late", `it expires in ${aheadS} s: at most ${LONGEST_S} s are allowed`);
   }
 
-  #notOffered({ payoutThreshold: own, solo }: MinerSettings): SettingsOutcome | null {
+  #notOffered({ payoutThreshold: own, solo, notifications }: MinerSettings): SettingsOutcome | null {
     const { poolThreshold, soloOffered } = this.#terms;
+    const target = this.#badTarget(notifications);
+    if (target !== null) return target;
     if (own !== null && poolThreshold === null) return refused("no_payouts", "this pool does not pay by itself");
     if (own !== null && poolThreshold !== null && own < poolThreshold)
       return refused(
@@ -184,6 +227,21 @@ export class AccountSettings {
         `the pool's threshold is ${poolThreshold} Shannon, and a miner's at least that`,
       );
     return solo && !soloOffered ? refused("no_solo", "this pool has no node for solo work") : null;
+  }
+
+  #badTarget(notifications: string): SettingsOutcome | null {
+    const told = this.#terms.notifications;
+    const targets = parseTargets(notifications) ?? [];
+    if (targets.length > 0 && told === null)
+      return refused(
+        "no_notifications",
+        "this pool tells miners of nothing: its operator has to set notifications.miners",
+      );
+    for (const { kind, to } of targets) {
+      const problem = targetProblem(kind, to, told?.local ?? false) ?? told?.missing(kind) ?? null;
+      if (problem !== null) return refused("bad_target", `${kind}: allowed is ${problem}`);
+    }
+    return null;
   }
 
   #nowS(): number {

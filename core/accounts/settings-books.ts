@@ -2,13 +2,15 @@ import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import { RedisReplyError, type RedisPort } from "../ledger/contract/redis-port.ts";
 import { CHANGE_SETTINGS } from "../ledger/contract/scripts/embedded.ts";
 import { runScript } from "../ledger/write-path/run-script.ts";
-import type { MinerSettings } from "./settings-message.ts";
+import { KEEP, KEEP_AND_TEST, type MinerSettings } from "./settings-message.ts";
 
 /** A login's settings as the ledger has them. */
 export interface StoredSettings extends MinerSettings {
   /** Of its last signed change; 0 where there was none. */
   readonly nonce: number;
 }
+
+const NO_TARGETS = "none";
 
 /** A miner's settings, where the payer, the lists and the sessions read them: in the ledger, written in one step with the nonce. */
 export class SettingsBooks {
@@ -26,18 +28,19 @@ export class SettingsBooks {
   /** Three commands. @throws RedisReplyError where a key holds something else @throws RedisUnreachableError */
   async read(): Promise<StoredSettings> {
     const replies = await this.#redis.pipeline([
-      ["HMGET", this.#keys.settings(this.#login), "payoutthreshold", "nonce"],
+      ["HMGET", this.#keys.settings(this.#login), "payoutthreshold", "nonce", "notifications"],
       ["SISMEMBER", this.#keys.hiddenLogins, this.#login],
       ["SISMEMBER", this.#keys.soloLogins, this.#login],
     ]);
     for (const reply of replies) if (reply instanceof RedisReplyError) throw reply;
     const [fields, hidden, solo] = replies;
-    const [threshold, nonce] = Array.isArray(fields) ? fields.map((field) => String(field ?? "")) : [];
+    const [threshold, nonce, notifications] = Array.isArray(fields) ? fields.map((field) => String(field ?? "")) : [];
     return {
       payoutThreshold: payoutThresholdOf(threshold),
       nonce: /^[1-9]\d{0,14}$/.test(nonce ?? "") ? Number(nonce) : 0,
       hidden: Number(hidden) === 1,
       solo: Number(solo) === 1,
+      notifications: notifications || NO_TARGETS,
     };
   }
 
@@ -46,10 +49,14 @@ export class SettingsBooks {
    * @param soloOffered else nothing is said about solo: the operator may have written it down
    * @throws as {@link read}
    */
-  async write({ payoutThreshold, solo, hidden }: MinerSettings, nonce: number, soloOffered: boolean): Promise<boolean> {
-    const keys = [this.#keys.settings(this.#login), this.#keys.hiddenLogins, this.#keys.soloLogins];
+  async write(settings: MinerSettings, nonce: number, soloOffered: boolean): Promise<boolean> {
+    const { payoutThreshold, solo, hidden, notifications } = settings;
+    const { hiddenLogins, soloLogins, notifiedLogins } = this.#keys;
+    const keys = [this.#keys.settings(this.#login), hiddenLogins, soloLogins, notifiedLogins];
     const threshold = payoutThreshold === null ? "" : String(payoutThreshold);
-    const args = [this.#login, String(nonce - 1), String(nonce), threshold, bit(hidden), soloOffered ? bit(solo) : ""];
+    const targets = [KEEP, KEEP_AND_TEST].includes(notifications) ? "" : notifications;
+    const solos = soloOffered ? bit(solo) : "";
+    const args = [this.#login, String(nonce - 1), String(nonce), threshold, bit(hidden), solos, targets];
     const [code] = await runScript(this.#redis, CHANGE_SETTINGS, keys, args);
     return code === 1;
   }

@@ -1,4 +1,5 @@
 import { isoTime } from "../api/csv.ts";
+import { parseTargets } from "../notifications/targets.ts";
 
 /** What a miner can set for itself. */
 export interface MinerSettings {
@@ -8,7 +9,17 @@ export interface MinerSettings {
   readonly solo: boolean;
   /** In no list of the pool's; its own page is still there for whoever knows the address. */
   readonly hidden: boolean;
+  /**
+   * Where it is told of its rigs and payments: {@link KEEP}, {@link KEEP_AND_TEST} or targets as `targetsText` writes them. What stands there is
+   * shown to nobody, so that a page that changes something else could not repeat it.
+   */
+  readonly notifications: string;
 }
+
+/** The targets stay as they are. */
+export const KEEP = "unchanged";
+/** They stay, and each of them is sent a test. */
+export const KEEP_AND_TEST = "unchanged, and send a test";
 
 /** What a miner signs: all of its settings, and for whom, for where and until when. */
 export interface SettingsMessage extends MinerSettings {
@@ -35,13 +46,14 @@ const LINES = [
   ["payout threshold", /^(?:[1-9]\d{0,17} Shannon|the pool's)$/],
   ["solo", /^(?:yes|no)$/],
   ["hidden from lists", /^(?:yes|no)$/],
+  ["notifications", /^[\x20-\x7e]{1,1200}$/],
 ] as const;
 
 /** The text to be signed, as a wallet shows it. {@link parseSettings} reads exactly what this writes. */
 export function settingsText(message: SettingsMessage): string {
-  const { pool, chainId, login, nonce, expires, payoutThreshold, solo, hidden } = message;
+  const { pool, chainId, login, nonce, expires, payoutThreshold, solo, hidden, notifications } = message;
   const threshold = payoutThreshold === null ? "the pool's" : `${payoutThreshold} Shannon`;
-  const values = [pool, chainId, login, nonce, isoTime(expires), threshold, yesNo(solo), yesNo(hidden)];
+  const values = [pool, chainId, login, nonce, isoTime(expires), threshold, yesNo(solo), yesNo(hidden), notifications];
   return [TITLE, ...LINES.map(([name], i) => `${name}: ${values[i]}`)].join("\n");
 }
 
@@ -62,7 +74,13 @@ export function parseSettings(
       return { ok: false, reason: `line ${i + 2} must be "${name}: …", in the form in which the pool writes it` };
     values.push(value);
   }
-  const [pool = "", chainId, login = "", nonce, expires = "", threshold = "", solo, hidden] = values;
+  const [pool = "", chainId, login = "", nonce, expires = "", threshold = "", solo, hidden, notifications = ""] =
+    values;
+  if (![KEEP, KEEP_AND_TEST].includes(notifications) && parseTargets(notifications) === null)
+    return {
+      ok: false,
+      reason: `line ${LINES.length + 1} must name targets in the form in which the pool writes them`,
+    };
   // oxlint-disable-next-line no-restricted-globals -- reads a given moment, no clock
   const expiresMs = Date.parse(expires);
   const message: SettingsMessage = {
@@ -74,6 +92,7 @@ export function parseSettings(
     payoutThreshold: threshold === "the pool's" ? null : BigInt(threshold.slice(0, -" Shannon".length)),
     solo: solo === "yes",
     hidden: hidden === "yes",
+    notifications,
   };
   // Days that are in no calendar, and numbers that no double holds.
   if (settingsText(message) !== text) return { ok: false, reason: "a number or the time in it does not exist" };

@@ -11,7 +11,7 @@ import type { PoolConfig } from "../pool-config.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
 import type { ResultOf } from "../shares/judgement.ts";
 import type { ShareVerdict } from "../shares/share.ts";
-import { sessionName } from "../stratum/extranonce.ts";
+import { hasSession, sessionName } from "../stratum/extranonce.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
 import type { WorkSnapshot } from "../work/job.ts";
 import { ConductReports } from "./conduct-reports.ts";
@@ -21,11 +21,12 @@ import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-po
 import { answerPost, GetworkPlaces, type GetworkPost, refusePost } from "./getwork.ts";
 import { LastClasses } from "./last-classes.ts";
 import { type LoginListPorts, LoginLists } from "./login-lists.ts";
+import { presentRigs, type PresentRigs } from "./present-rigs.ts";
 import { ReportedHashrates, type ReportedRow } from "./reported-hashrates.ts";
 import { type ShareGate, ShareGates } from "./share-gate.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
-import { type ConnectionHost, type Peer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
+import { type ConnectionHost, type LastingPeer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
 import { SubmitTallies } from "./submit-tallies.ts";
 import { TurnedAway } from "./turned-away.ts";
 import { UnfinishedLogins } from "./unfinished-logins.ts";
@@ -34,12 +35,6 @@ import { WorkerNames } from "./worker-names.ts";
 
 /** An HTTP miner polls every half second; one that has not come back for this long has left. */
 const GETWORK_LISTENS_MS = 30_000;
-
-/** A peer whose connection outlives our memory: a hibernatable WebSocket is one. */
-export interface LastingPeer extends Peer {
-  serializeAttachment(attachment: unknown): void;
-  deserializeAttachment(): unknown;
-}
 
 /** The settings that sessions go by. */
 export type SessionConfig = Pick<PoolConfig, "chain" | "stratum" | "work" | "verifier" | "policy">;
@@ -109,8 +104,9 @@ export class LoginSessions implements ConnectionHost {
     this.#feed = new WorkFeed(config.work, ports, (login) => this.#lists.isSolo(login), log);
     this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards });
     this.#tallies = new SubmitTallies(ports.history, ports.kept("getworkTally"), log);
-    const { name, lender } = ports;
-    this.#extranonces = new ExtranoncePool(name, lender, ports.kept("extranonces"), clock, () => this.#inUse(null));
+    this.#extranonces = new ExtranoncePool(ports.name, ports.lender, ports.kept("extranonces"), clock, () =>
+      this.#inUse(null),
+    );
     this.#names = new WorkerNames(config.stratum.maxWorkers, clock);
     this.#classes = new LastClasses(ports.kept("classes"));
     this.#deadlines = new Deadlines(config.stratum);
@@ -222,9 +218,9 @@ export class LoginSessions implements ConnectionHost {
   disconnectIp(ip: Client, reason: string): number {
     this.#turnedAway.note(ip, reason, this.clock.nowMs());
     this.#ports.guard.forget(ip);
-    const connections = this.live().filter(({ record }) => record.ip === ip);
-    for (const connection of connections) connection.close(reason);
-    return connections.length;
+    return this.live()
+      .filter(({ record }) => record.ip === ip)
+      .map((connection) => connection.close(reason)).length;
   }
 
   /** Pauses or resumes this login: no job is given and no share is taken, over restarts. */
@@ -253,6 +249,12 @@ export class LoginSessions implements ConnectionHost {
     const [nowMs, live] = [this.clock.nowMs(), this.live()];
     const proven = live.filter(({ record }) => record.proven === true).map(({ record }) => record.reported ?? []);
     return { points: this.#tallies.points(nowMs, live), reported: this.#reported.sums(proven, nowMs) };
+  }
+
+  /** Which rigs have a connection now. */
+  presentRigs(): PresentRigs {
+    const told = { paused: this.#paused.get() === true, polling: this.clock.nowMs() < this.#getworkUntilMs };
+    return presentRigs(this.live(), told, this.#names);
   }
 
   /** One POST of HTTP getwork. @returns the JSON-RPC answer */
@@ -366,17 +368,11 @@ export class LoginSessions implements ConnectionHost {
       .filter(({ state }) => !state.closed);
   }
 
-  /** A session that comes back ends the connection that it had before: of two with one extranonce, one would search for nothing. */
+  /** Of two connections with one session's extranonce one would search for nothing. */
   #endEarlier(connection: StratumConnection, id: string): void {
     for (const other of this.live())
-      if (other !== connection && this.#hasSession(other, sessionName(id)))
+      if (other !== connection && hasSession(other.state, sessionName(id)))
         other.close("Session resumed on another connection");
-  }
-
-  /** Whether a connection has a session's extranonce, or is about to be given it. */
-  #hasSession({ state: { id, extranonce, waiting } }: StratumConnection, session: string): boolean {
-    if (extranonce !== "") return sessionName(id) === session;
-    return waiting?.for === "extranonce" && waiting.resume !== null && sessionName(waiting.resume) === session;
   }
 
   #carry(peer: LastingPeer, record: StratumConnection["record"]): StratumConnection {

@@ -33,6 +33,12 @@ export interface Peer {
   close(code: number, reason: string): void;
 }
 
+/** A peer whose connection outlives our memory: a hibernatable WebSocket is one. */
+export interface LastingPeer extends Peer {
+  serializeAttachment(attachment: unknown): void;
+  deserializeAttachment(): unknown;
+}
+
 /** Where a peer's frames go once its connection has been spliced. */
 export type Onward = (frame: Frame) => void;
 

@@ -1,4 +1,5 @@
 import { PREFIX_DIGITS } from "../shares/difficulty-classes.ts";
+import type { SessionState } from "./session.ts";
 
 /*
  * An extranonce has three bytes, the most that EthereumStratum/1.0.0 allows: 2^40 nonces for a session, which a rig of 10 GH/s searches for
@@ -31,4 +32,10 @@ export function sessionName(id: string): string {
 /** The extranonce that an id names. */
 export function resumedExtranonce(id: string): string {
   return id.slice(-PREFIX_DIGITS);
+}
+
+/** Whether a connection has a session's extranonce, or is about to be given it. @param session as {@link sessionName} gives it */
+export function hasSession({ id, extranonce, waiting }: SessionState, session: string): boolean {
+  if (extranonce !== "") return sessionName(id) === session;
+  return waiting?.for === "extranonce" && waiting.resume !== null && sessionName(waiting.resume) === session;
 }

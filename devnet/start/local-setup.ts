@@ -17,7 +17,10 @@ import { startMiner, type Miner } from "../miner/miner.ts";
 import { startNode, type DevNode } from "../node/node.ts";
 import { startPool, type PoolProcess } from "../pool-host/pool-process.ts";
 import type { StartOptions } from "./start-options.ts";
+import { startToldReceiver, type ToldReceiver } from "./told-receiver.ts";
 import type { Addresses, Moment } from "./start-summary.ts";
+
+type SecretName = "NOTIFY_TOKEN" | "REDIS_TOKEN" | "METRICS_TOKEN" | "ADMIN_TOKEN" | "NOTIFICATION_KEY";
 
 const COIN = "eth";
 /** A part that takes longer to say how it is counts as one that does not answer. */
@@ -39,7 +42,7 @@ export class NoRedisError extends Error {
 export class LocalSetup {
   readonly #options: StartOptions;
   readonly #chain: ChainSpec;
-  readonly #secrets: Readonly<Record<"NOTIFY_TOKEN" | "REDIS_TOKEN" | "METRICS_TOKEN" | "ADMIN_TOKEN", string>>;
+  readonly #secrets: Readonly<Record<SecretName, string>>;
   readonly #startedAtMs = Date.now();
   /** Shows what the parts say that a person should see. */
   readonly #report: (text: string) => void;
@@ -49,6 +52,7 @@ export class LocalSetup {
   #miner: Miner | null = null;
   #ledger: LedgerReader | null = null;
   #redis: Awaited<ReturnType<typeof startLocalUpstash>> | null = null;
+  #told: ToldReceiver | null = null;
   readonly #noted: { forget: () => void }[] = [];
   #minerCache = 0;
   #blocks = 0;
@@ -64,6 +68,7 @@ export class LocalSetup {
       REDIS_TOKEN: token(),
       METRICS_TOKEN: token(),
       ADMIN_TOKEN: token(),
+      NOTIFICATION_KEY: token(),
     };
   }
 
@@ -110,7 +115,9 @@ export class LocalSetup {
 
   /** Starts workerd with the pool in it, and the ledger's reader. */
   async startPool(): Promise<string> {
-    const { host, port, state, chain, difficulty } = this.#options;
+    const { host, port, state, chain, difficulty, notify } = this.#options;
+    if (notify === true) this.#told = await startToldReceiver(this.#report);
+    const target = this.#told?.url ?? (typeof notify === "string" ? notify : null);
     const upstash = this.#upstash();
     this.#pool = await startPool({
       host,
@@ -122,6 +129,10 @@ export class LocalSetup {
         chain,
         difficulty,
         upstream: [{ name: "local", url: this.#nodeUrl(), timeout: "5s" }],
+        notifications: {
+          miners: true,
+          targets: target === null ? [] : [{ name: "start", kind: "webhook", to: target }],
+        },
         ...(this.#node && { unlocker: UNLOCKER, payouts: PAYOUTS }),
       },
       secrets: {
@@ -261,6 +272,7 @@ export class LocalSetup {
     await this.#pool?.close();
     await this.#node?.close();
     await this.#redis?.close();
+    await this.#told?.close();
     for (const { forget } of this.#noted.splice(0)) forget();
     this.#miner = this.#bridge = this.#pool = this.#node = this.#redis = null;
   }

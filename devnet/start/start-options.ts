@@ -13,6 +13,8 @@ export interface StartOptions {
   readonly withRedis: boolean;
   /** Secret in the URL that a node pushes its work to; null: one that the state folder keeps. */
   readonly notifyToken: string | null;
+  /** Where the pool's notifications go: a URL of a webhook, or true to print them; null: nowhere. */
+  readonly notify: string | true | null;
   /** Built-in CPU miner. */
   readonly miner: boolean;
   readonly threads: number;
@@ -81,10 +83,11 @@ Examples:
   npm start -- --no-miner --host 0.0.0.0           for the rigs on your LAN
   npm start -- --geth http://127.0.0.1:8545 --chain mordor --difficulty 100000000
   npm start -- --with-redis                        the books on a real redis-server
+  npm start -- --notify                            prints what the operator would be told
   npm start -- --for 120s --json                   a self-test with a verdict`;
 
 /** What has no default is not there: a default of null would stand in the help. */
-type Optional = "geth" | "upstashUrl" | "upstashToken" | "notifyToken" | "withRedis" | "fresh" | "json";
+type Optional = "geth" | "notify" | "upstashUrl" | "upstashToken" | "notifyToken" | "withRedis" | "fresh" | "json";
 /** Options as commander names them, after the option's own parser. */
 type Parsed = Omit<StartOptions, "forMs" | "blockTimeMs" | Optional> & {
   readonly for?: number;
@@ -110,6 +113,7 @@ function startCommand(): Command {
         "secret in the URL for geth's --miner.notify; without it one is made once",
         secret,
       )
+      .option("--notify [url]", "tell a webhook what an operator wants to know, or print it here", httpUrl)
       .option("--no-miner", "leave the built-in CPU miner out: point your own at the pool")
       .option("--threads <n>", "threads of the built-in miner", positive, 1)
       .option("--login <address>", "address to mine for", address, "0xb85150eb365e7df0941f0cf08235f987ba91506a")
@@ -141,6 +145,7 @@ const ABSENT: Pick<StartOptions, Optional> = {
   upstashUrl: null,
   upstashToken: null,
   notifyToken: null,
+  notify: null,
   withRedis: false,
   fresh: false,
   json: false,

@@ -14,6 +14,8 @@ Examples
   npm run -s admin -- https://pool.example whitelist add 198.51.100.0 --note "the farm at Malmö"
   npm run -s admin -- https://pool.example pause --note "the books move to Upstash"
   npm run -s admin -- https://pool.example resume --note "they are there"
+  npm run -s admin -- https://pool.example notify
+  npm run -s admin -- https://pool.example notify test ops --note "is the new channel right?"
   npm run -s admin -- https://pool.example audit
 
 Shares whose fate is open: npm run -s ledger -- unresolved --help`;
@@ -27,8 +29,11 @@ interface Why {
 const program = new Command("admin")
   .description("Looks at a running pool and changes what only its operator may")
   .argument("<pool>", "the pool's URL, such as https://pool.example")
-  .argument("<command>", "state, bans, ban, lift, blacklist, whitelist, lists, pause, resume, audit")
-  .argument("[operands...]", "a client for ban and lift; add or remove and an address or login for the lists")
+  .argument("<command>", "state, bans, ban, lift, blacklist, whitelist, lists, pause, resume, notify, audit")
+  .argument(
+    "[operands...]",
+    "a client for ban and lift; add or remove and an address or login for the lists; test and a target for notify",
+  )
   .option("--login <login>", "only this login: of a ban, of a pause")
   .option("--for <time>", "how long a ban lasts", "24h")
   .option("--note <text>", "why, for the log: every change needs one")
@@ -55,6 +60,10 @@ const program = new Command("admin")
       case "pause":
       case "resume":
         return await ask("pause", { paused: command === "pause", login, note });
+      case "notify":
+        if (first === "") return await ask("notifications");
+        if (first !== "test") throw new AdminError(`"notify ${first}" is no command; see --help`);
+        return await ask("notifications/test", { target: second || null, note });
       default:
         throw new AdminError(`"${command}" is no command; see --help`);
     }

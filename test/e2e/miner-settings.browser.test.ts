@@ -32,8 +32,9 @@ beforeAll(async () => {
       chain: { ...CHAIN, chainId: 4711 },
       upstream: [{ name: "geth", url: node.url, timeout: "5s" }],
       payouts: { enabled: true, address: accountOf(PAYER_KEY) ?? "" },
+      notifications: { miners: true },
     },
-    secrets: { REDIS_TOKEN: TOKEN, PAYOUT_PRIVATE_KEY: PAYER_KEY },
+    secrets: { REDIS_TOKEN: TOKEN, PAYOUT_PRIVATE_KEY: PAYER_KEY, NOTIFICATION_KEY: "signs-webhooks-of-this-test" },
   });
   await redis("HSET", `eth:miners:${LOGIN}`, "lastShare", "1", "balance", "1");
   browser = await launchChromium();
@@ -110,6 +111,31 @@ describe("a miner's settings on the page", () => {
     await says(page, "Saved.");
     expect(await redis("SMEMBERS", "eth:hidden")).toEqual([]);
     await page.close();
+  });
+
+  it("name where the miner is told of its rigs, which the page shows to nobody afterwards", async () => {
+    const page = await open();
+    await page.getByLabel("Tell me of my rigs").selectOption("replace");
+    const button = page.getByRole("button", { name: "Sign with this browser's wallet" });
+    expect(await button.isDisabled()).toBe(true);
+    await page.getByLabel("Kind of target").selectOption("webhook");
+    await page.getByLabel("Address of the target").fill("https://10.0.0.1/rigs");
+    expect(await button.isDisabled()).toBe(true);
+    await page.getByLabel("Address of the target").fill("https://hooks.example.org/rigs");
+    await page.getByLabel("Quiet hours, UTC").fill("22:00-07:00");
+    const wanted = "webhook https://hooks.example.org/rigs offline+payments quiet 22:00-07:00 UTC";
+    expect(await page.getByLabel("Text to sign").textContent()).toContain(`notifications: ${wanted}`);
+    await sign(page);
+    await says(page, "Saved. Messages to your webhook are signed with this key");
+    expect(await redis("HGET", `eth:settings:${LOGIN}`, "notifications")).toBe(wanted);
+    await page.close();
+    const again = await open();
+    expect(await again.getByLabel("Tell me of my rigs").textContent()).toContain("as it is (one target)");
+    expect(await again.content()).not.toContain("hooks.example.org");
+    await again.getByLabel("Tell me of my rigs").selectOption("test");
+    await sign(again);
+    await says(again, "Saved.");
+    await again.close();
   });
 
   it("say why nothing was signed: another account in the wallet, or its owner's no", async () => {

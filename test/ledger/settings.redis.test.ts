@@ -17,10 +17,11 @@ settingsSuite("a real Redis", async () => {
 const scriptCall = (...args: string[]): RedisCommand => [
   "EVAL",
   CHANGE_SETTINGS.text,
-  3,
+  4,
   "eth:settings:x",
   "eth:hidden",
   "eth:solo",
+  "eth:notified",
   "x",
   ...args,
 ];
@@ -34,14 +35,17 @@ const step = fc.oneof(
         fc.constantFrom("", "7", "999999999999999999"),
         fc.constantFrom("0", "1"),
         fc.constantFrom("0", "1", ""),
+        fc.constantFrom("", "none", "telegram 1 offline"),
       )
-      .map(([before, nonce, threshold, hidden, solo]) => scriptCall(before, nonce, threshold, hidden, solo)),
+      .map((args) => scriptCall(...args)),
   },
   fc.constantFrom<RedisCommand>(
     ["SET", "eth:hidden", "s"],
     ["SET", "eth:solo", "s"],
     ["DEL", "eth:hidden"],
     ["DEL", "eth:solo"],
+    ["SET", "eth:notified", "s"],
+    ["DEL", "eth:notified"],
     ["SADD", "eth:solo", "x", "y"],
     ["SET", "eth:settings:x", "s"],
     ["DEL", "eth:settings:x"],

@@ -48,6 +48,7 @@ async function made(): Promise<string[]> {
     EXTRANONCE_ALLOCATOR: listDurableObjectIds(env.EXTRANONCE_ALLOCATOR),
     IP_GUARD: listDurableObjectIds(env.IP_GUARD),
     MINER_SESSION: listDurableObjectIds(env.MINER_SESSION),
+    NOTIFIER: listDurableObjectIds(env.NOTIFIER),
     PAYER: listDurableObjectIds(env.PAYER),
     POOL_ADMIN: listDurableObjectIds(env.POOL_ADMIN),
     POOL_API: listDurableObjectIds(env.POOL_API),

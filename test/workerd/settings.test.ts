@@ -33,6 +33,7 @@ function bodyOf(over: Partial<SettingsMessage> = {}, key = KEY): string {
     payoutThreshold: null,
     solo: false,
     hidden: true,
+    notifications: "unchanged",
     ...over,
   });
   return JSON.stringify({ message, signature: eip191Signer.sign(message, key) });

@@ -6,6 +6,7 @@ import { bearerToken, sameSecret } from "../../durable-objects/platform/same-sec
 import type { Env } from "../../durable-objects/env.ts";
 import { readText } from "../read-text.ts";
 import { answer, note as noteSchema } from "./admin-command.ts";
+import { notificationRoutes } from "./notifications.ts";
 import { operationRoutes } from "./operations.ts";
 import { payoutRoutes } from "./payouts.ts";
 import { atHome } from "../../durable-objects/platform/at-home.ts";
@@ -35,6 +36,7 @@ export function adminRoutes(app: Hono<{ Bindings: Env }>): void {
   });
   operationRoutes(app);
   payoutRoutes(app);
+  notificationRoutes(app);
   app.get("/admin/unresolved", async ({ env }) => {
     const shards = await everyShard(env);
     const views = await Promise.all(

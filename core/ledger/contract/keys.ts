@@ -19,6 +19,8 @@ export function ledgerKeys(coin: string) {
     hiddenLogins: key("hidden"),
     /** This pool's own. Set of logins that mine solo, where a solo upstream is configured. */
     soloLogins: key("solo"),
+    /** This pool's own. Set of logins that have signed where they want to be told of their rigs and payments. */
+    notifiedLogins: key("notified"),
 
     /** Sorted set of `nonce:powHash:mixDigest` by height: what was submitted in the last heights. */
     pow: key("pow"),
@@ -78,7 +80,7 @@ export function ledgerKeys(coin: string) {
     paymentsOf: (login: string) => key("payments", login),
     /** Sorted set of `login:amount` by ts. */
     pendingPayments: key("payments", "pending"),
-    /** Hash of a miner's own settings: `payoutthreshold` in Shannon, and `nonce` (this pool's own) of its last signed change. */
+    /** Hash of a miner's own settings: `payoutthreshold` in Shannon, and `nonce` and `notifications` (this pool's own) of its last signed changes. */
     settings: (login: string) => key("settings", login),
     /** String: who pays out of this ledger; of the reference's payer `login:amount`. */
     paymentsLock: key("payments", "lock"),
@@ -99,7 +101,7 @@ const TYPES: readonly (readonly [RegExp, string])[] = [
   [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],
   [/^payments:lock$/, "string"],
   [/^payments:.*$/, "zset"],
-  [/^(blacklist|whitelist|hidden|solo)$/, "set"],
+  [/^(blacklist|whitelist|hidden|solo|notified)$/, "set"],
 ];
 
 /** @returns the Redis type that a key of the books must have, undefined for a key that is none of theirs */

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { eip191Signer } from "micro-eth-signer";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { AccountSettings, type SettingsTerms } from "../../../core/accounts/account-settings.ts";
 import { parseSettings, settingsText, type SettingsMessage } from "../../../core/accounts/settings-message.ts";
 import { RedisUnreachableError, type RedisPort } from "../../../core/ledger/contract/redis-port.ts";
@@ -18,6 +18,7 @@ const TERMS: SettingsTerms = {
   chainId: 61,
   poolThreshold: 500_000_000n,
   soloOffered: true,
+  notifications: { key: "a key of sixteen characters", local: false, missing: () => null },
   shownForMs: 5_000,
 };
 const node: NodeRpc = {
@@ -33,6 +34,7 @@ const MESSAGE: SettingsMessage = {
   payoutThreshold: 2_000_000_000n,
   solo: false,
   hidden: true,
+  notifications: "unchanged",
 };
 
 function signed(over: Partial<SettingsMessage> = {}, key = KEY): string {
@@ -46,9 +48,16 @@ function settingsOf(
   nodes: readonly NodeRpc[] = [node],
   paused = false,
 ) {
-  return new AccountSettings({ ...TERMS, ...terms }, LOGIN, { redis, nodes, nowMs, paused: async () => paused });
+  return new AccountSettings({ ...TERMS, ...terms }, LOGIN, {
+    redis,
+    nodes,
+    nowMs,
+    paused: async () => paused,
+    notified,
+  });
 }
 const POOL = MESSAGE.pool;
+const notified = vi.fn<(test: boolean, pool: string) => void>();
 const nowMs = () => NOW_S * 1000;
 const away = async () => Promise.reject(new RedisUnreachableError("no connection", "no"));
 
@@ -97,6 +106,49 @@ describe("a miner's settings", () => {
     for (const nonce of [1, 2])
       expect(await settings.change(signed({ nonce }), POOL)).toMatchObject({ refused: "replayed" });
     expect(await settings.shown(POOL)).toMatchObject({ hidden: false, nonce: 3 });
+  });
+
+  test("name targets that nobody is shown, which stay until others are signed, and are tested at the miner's word", async () => {
+    const redis = embeddedLedger();
+    const settings = settingsOf(redis);
+    notified.mockClear();
+    const targets = "webhook https://hooks.example.org/SECRET offline+payments; telegram 12 hashrate";
+    const answer = await settings.change(signed({ notifications: targets }), POOL);
+    expect(answer).toMatchObject({
+      ok: true,
+      settings: { notifications: 2 },
+      webhookKey: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    expect(JSON.stringify(answer)).not.toContain("SECRET");
+    expect(JSON.stringify(await settings.shown(POOL))).not.toContain("hooks.example.org");
+    expect(await settings.change(signed({ nonce: 2, hidden: false }), POOL)).toMatchObject({
+      settings: { notifications: 2 },
+    });
+    expect(
+      await settings.change(signed({ nonce: 3, notifications: "unchanged, and send a test" }), POOL),
+    ).toMatchObject({
+      ok: true,
+    });
+    expect(await redis.command(["HGET", `eth:settings:${LOGIN}`, "notifications"])).toBe(targets);
+    expect(notified.mock.calls).toEqual([
+      [false, POOL],
+      [true, POOL],
+    ]);
+    expect(await settings.change(signed({ nonce: 4, notifications: "none" }), POOL)).toMatchObject({
+      settings: { notifications: 0 },
+    });
+    expect(await redis.command(["SMEMBERS", "eth:notified"])).toEqual([]);
+  });
+
+  test.each([
+    ["bad_target", "webhook https://10.0.0.1/ offline", {}],
+    ["bad_target", "webhook http://hooks.example.org/ offline", {}],
+    ["bad_target", "email rig@example.org offline", { missing: () => "another kind" }],
+    ["no_notifications", "telegram 12 offline", null],
+  ] as const)("are refused as %s with the targets %s", async (refused, notifications, offered) => {
+    const own = offered === null ? null : { key: "a key", local: false, missing: () => null, ...offered };
+    const settings = settingsOf(embeddedLedger(), { notifications: own });
+    expect(await settings.change(signed({ notifications }), POOL)).toMatchObject({ ok: false, refused });
   });
 
   test("of two messages with one nonce that come at once exactly one counts", async () => {
@@ -178,6 +230,7 @@ describe("the text that is signed", () => {
       "payout threshold: 2000000000 Shannon",
       "solo: no",
       "hidden from lists: yes",
+      "notifications: unchanged",
     ]);
   });
 
@@ -191,6 +244,7 @@ describe("the text that is signed", () => {
       payoutThreshold: fc.option(fc.bigInt({ min: 1n, max: 10n ** 18n - 1n })),
       solo: fc.boolean(),
       hidden: fc.boolean(),
+      notifications: fc.constantFrom("unchanged", "unchanged, and send a test", "none", "telegram 12 offline+hashrate"),
     });
     fc.assert(
       fc.property(message, (one) => {

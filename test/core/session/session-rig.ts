@@ -4,14 +4,10 @@ import { LoginHistory } from "../../../core/history/login-history.ts";
 import { createLogger } from "../../../core/log.ts";
 import type { Conduct, GuardEvent } from "../../../core/policy/guard.ts";
 import type { NewConnection } from "../../../core/session/connection-record.ts";
-import {
-  type LastingPeer,
-  type LoginPorts,
-  LoginSessions,
-  type SessionConfig,
-} from "../../../core/session/login-sessions.ts";
+import { type LoginPorts, LoginSessions, type SessionConfig } from "../../../core/session/login-sessions.ts";
 import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
 import { ExtranonceLender } from "../../../core/session/extranonce-lender.ts";
+import type { LastingPeer } from "../../../core/session/stratum-connection.ts";
 import { type Frame, frameText } from "../../../core/stratum/line-splitter.ts";
 import type { Job, WorkSnapshot } from "../../../core/work/job.ts";
 import { nodeSql } from "../../../scripts/ledger/node-sql.ts";

@@ -1,9 +1,10 @@
 import { useId, useState } from "preact/hooks";
-import { settingsText, type MinerSettings } from "../../../core/accounts/settings-message.ts";
+import { KEEP, settingsText, type MinerSettings } from "../../../core/accounts/settings-message.ts";
 import type { AccountSettings } from "../../../core/api/answers.ts";
 import { coins } from "../data/format.ts";
 import { useTicker } from "../data/pool-facts.ts";
 import { fetchSettings, hasWallet, sendSettings, shannonOf, signWithWallet } from "../data/signing.ts";
+import { NotificationTargets } from "./notification-targets.tsx";
 import { CopyLine, Panel } from "./parts.tsx";
 
 /** How long there is to sign. */
@@ -24,7 +25,12 @@ export function SettingsPanel({ login }: { login: string }) {
     const outcome = await sendSettings(path, message, signature);
     if (outcome.ok) {
       setSettings(outcome.settings);
-      return say("Saved.");
+      const { webhookKey } = outcome;
+      return say(
+        webhookKey === undefined
+          ? "Saved."
+          : `Saved. Messages to your webhook are signed with this key, which is told now only: ${webhookKey}`,
+      );
     }
     say(`Refused: ${outcome.reason}.`);
     // A text that can no longer be used is replaced by one that can.
@@ -73,16 +79,13 @@ function SettingsForm({
     payoutThreshold: payoutThreshold === null ? null : BigInt(payoutThreshold),
     solo: solo && settings.offers.solo,
     hidden,
+    notifications: KEEP,
   });
-  const [wrong, setWrong] = useState(false);
+  const [wrongThreshold, setWrong] = useState(false);
+  const [wrongTarget, setWrongTarget] = useState(false);
+  const wrong = wrongThreshold || wrongTarget;
   const change = (part: Partial<MinerSettings>) => want((before) => ({ ...before, ...part }));
   const text = settingsText({ ...wanted, pool, chainId, login, nonce, expires: now + GOOD_FOR_S });
-  const sign = async () => {
-    say("Look at your wallet.");
-    const signing = await signWithWallet(login, text);
-    if (signing.ok) await send(text, signing.signature);
-    else say(signing.reason);
-  };
   return (
     <div class="flex flex-col gap-3">
       <Threshold settings={settings} onChange={(shannon) => change({ payoutThreshold: shannon })} onWrong={setWrong} />
@@ -98,17 +101,50 @@ function SettingsForm({
         on={wanted.hidden}
         onChange={(on) => change({ hidden: on })}
       />
+      {settings.offers.notifications && (
+        <NotificationTargets
+          count={settings.notifications}
+          onChange={(notifications) => change({ notifications })}
+          onWrong={setWrongTarget}
+        />
+      )}
       <p class="text-muted text-sm">
         The key of this address signs this text, within half an hour. It moves no coins and lets nobody else move any.
       </p>
+      <Signing login={login} text={text} disabled={wrong} send={send} say={say} />
+    </div>
+  );
+}
+
+function Signing({
+  login,
+  text,
+  disabled,
+  send,
+  say,
+}: {
+  login: string;
+  text: string;
+  disabled: boolean;
+  send: (message: string, signature: string) => Promise<void>;
+  say: (text: string) => void;
+}) {
+  const sign = async () => {
+    say("Look at your wallet.");
+    const signing = await signWithWallet(login, text);
+    if (signing.ok) await send(text, signing.signature);
+    else say(signing.reason);
+  };
+  return (
+    <>
       <CopyLine name="Text to sign" text={text} />
       {hasWallet() && (
-        <button type="button" class="btn btn-sm btn-primary self-start" disabled={wrong} onClick={sign}>
+        <button type="button" class="btn btn-sm btn-primary self-start" disabled={disabled} onClick={sign}>
           Sign with this browser's wallet
         </button>
       )}
-      <Paste disabled={wrong} onSend={(signature) => send(text, signature)} />
-    </div>
+      <Paste disabled={disabled} onSend={(signature) => send(text, signature)} />
+    </>
   );
 }
 
