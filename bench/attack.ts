@@ -1,10 +1,14 @@
 // Honest miners of all dialects beside attackers, and what each attack costs either side: node bench/attack.ts
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
-import { ATTACKS, type Attack } from "./attack/attacks.ts";
+import * as v from "valibot";
+import { type Order, type Spent, spentSchema } from "./attack/attackers.ts";
+import { ATTACKS } from "./attack/attacks.ts";
 import { startCountedPool, type CountedPool } from "./attack/counted-pool.ts";
 import { HonestRigs } from "./attack/honest-rigs.ts";
 import { plotAttacks, report, type Row } from "./attack/report.ts";
@@ -25,32 +29,39 @@ const RIGS_A_DIALECT = 2;
 const SHARE_EVERY_MS = 500;
 /** Time for sockets to be taken down. */
 const REST_MS = 2_000;
-const CALM: Attack = { name: "calm", run: async () => undefined };
+const CALM = "calm";
+const attackers = fork(join(import.meta.dirname, "attack/attackers.ts"));
 
-async function measure(attack: Attack, counted: CountedPool, rigs: HonestRigs): Promise<Row> {
-  const effort = { connections: 0, bytes: 0, closed: 0 };
+async function attack(order: Order): Promise<Spent> {
+  if (order.name === CALM) return { effort: { connections: 0, bytes: 0, closed: 0 }, cpuSeconds: 0 };
+  attackers.send(order);
+  const [spent] = await once(attackers, "message");
+  return v.parse(spentSchema, spent);
+}
+
+async function measure(name: string, counted: CountedPool, rigs: HonestRigs): Promise<Row> {
   await counted.costs();
   const before = await counted.usage();
   const ownBefore = process.cpuUsage();
-  const untilMs = performance.now() + SECONDS * 1_000;
   const { url } = counted.pool;
-  const [harvest] = await Promise.all([
+  const [harvest, { effort, cpuSeconds: attackersCpuSeconds }] = await Promise.all([
     rigs.mine(SECONDS * 1_000, SHARE_EVERY_MS),
-    attack.run({ url, header: counted.header, effort, untilMs }),
+    attack({ name, url, header: counted.header, seconds: SECONDS }),
   ]);
   const { cpuSeconds, memoryMb } = await counted.usage();
   const { user, system } = process.cpuUsage(ownBefore);
   const own = user + system;
   await sleep(REST_MS);
   return {
-    name: attack.name,
+    name,
     seconds: SECONDS,
     sharesPerSecond: harvest.accepted / SECONDS,
     refused: harvest.sent - harvest.accepted,
     latency: distributionOf(harvest.latenciesMs.length > 0 ? harvest.latenciesMs : [Number.NaN]),
     memoryMb,
     cpuSeconds: cpuSeconds - before.cpuSeconds,
-    ownCpuSeconds: own / 1e6,
+    rigsCpuSeconds: own / 1e6,
+    attackersCpuSeconds,
     effort,
     costs: await counted.costs(),
   };
@@ -65,8 +76,8 @@ try {
   // The light cache, and every login's first share.
   await rigs.mine(SECONDS * 1_000, SHARE_EVERY_MS);
   const rows: Row[] = [];
-  for (const attack of [CALM, ...attacks]) {
-    const row = await measure(attack, counted, rigs);
+  for (const name of [CALM, ...attacks.map((one) => one.name)]) {
+    const row = await measure(name, counted, rigs);
     rows.push(row);
     console.error(
       `${row.name}: ${row.sharesPerSecond.toFixed(1)} shares/s, ${row.refused} refused, p99 ${row.latency.p99} ms, ${row.cpuSeconds.toFixed(2)} s of CPU`,
@@ -82,6 +93,7 @@ try {
   await writeFile(join(options.out, "attack.svg"), await plotAttacks(rows));
   console.log(text);
 } finally {
+  attackers.kill();
   await counted.close();
 }
 process.exit();

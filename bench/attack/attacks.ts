@@ -16,7 +16,17 @@ interface Front {
   readonly url: string;
   readonly header: string;
   readonly effort: Effort;
+  readonly sinceMs: number;
   readonly untilMs: number;
+}
+
+/** What all attackers together can send: a good line at home. */
+const UPLINK_BYTES_PER_SECOND = 50e6 / 8;
+/** What the kernel takes at once. */
+const BURST_BYTES = 1024 * 1024;
+
+function isLineFree({ effort, sinceMs }: Front): boolean {
+  return effort.bytes <= BURST_BYTES + ((performance.now() - sinceMs) / 1_000) * UPLINK_BYTES_PER_SECOND;
 }
 
 export interface Attack {
@@ -35,11 +45,12 @@ const worker = () => randomBytes(8).toString("hex");
 /** One socket of an attacker's. It never waits for anything and minds nothing. */
 class Puppet {
   readonly #socket: WebSocket;
-  readonly #effort: Effort;
+  readonly #front: Front;
   isOpen = true;
 
-  constructor({ url, effort }: Front, path: string, ip = clientIp()) {
-    this.#effort = effort;
+  constructor(front: Front, path: string, ip = clientIp()) {
+    const { url, effort } = front;
+    this.#front = front;
     effort.connections += 1;
     effort.bytes += 300;
     this.#socket = new WebSocket(`${url.replace("http", "ws")}${path}`, {
@@ -55,10 +66,11 @@ class Puppet {
     while (this.isOpen && this.#socket.readyState === WebSocket.CONNECTING) await sleep(5);
   }
 
-  /** Sends unless the kernel's buffer is full: what is not sent costs the attacker nothing. */
+  /** Sends unless the line is busy: what is not sent costs the attacker nothing. */
   send(text: string | Buffer): void {
     if (this.#socket.readyState !== WebSocket.OPEN || this.#socket.bufferedAmount > 4_000_000) return;
-    this.#effort.bytes += text.length;
+    if (!isLineFree(this.#front)) return;
+    this.#front.effort.bytes += text.length;
     this.#socket.send(text);
   }
 
@@ -68,7 +80,7 @@ class Puppet {
   }
 
   #end(): void {
-    if (this.isOpen) this.#effort.closed += 1;
+    if (this.isOpen) this.#front.effort.closed += 1;
     this.isOpen = false;
   }
 }
@@ -130,6 +142,15 @@ const authorize = (puppet: Puppet) => puppet.send(subscribe + line(2, "mining.au
 
 /** From the outside in: what anybody can do to a pool whose address they know. */
 export const ATTACKS: readonly Attack[] = [
+  {
+    name: "nobody: a process beside it that only computes",
+    run: async ({ untilMs }) => {
+      while (performance.now() < untilMs) {
+        for (let n = 0; n < 1_000; n++) randomBytes(1_024);
+        await sleep(0);
+      }
+    },
+  },
   {
     name: "junk with a mix digest, to a miner's login",
     run: (front) => {

@@ -46,6 +46,8 @@ export async function startCountedPool(difficulty: number): Promise<CountedPool>
     vars: {
       chain: "ethereum",
       difficulty,
+      // Rigs that are ready wait for the others' shares to be found.
+      stratum: { timeout: "1h" },
       upstream: [{ name: "node", url: node.url, timeout: "5s" }],
       log: { level: "error" },
     },
