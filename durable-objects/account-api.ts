@@ -58,6 +58,10 @@ export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
     return new AccountView(config, login, {
       redis: ledgerClient(this.env, config),
       store: { read: () => kv.get("credits"), write: (kept) => kv.put("credits", kept) },
+      payout: async () => {
+        const account = config.payer?.settings.account;
+        return account === undefined ? null : await atHome(this.env, this.env.PAYER, account).progress(account, login);
+      },
       session: () => this.env.MINER_SESSION.getByName(login).figures(),
     });
   }

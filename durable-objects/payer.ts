@@ -6,6 +6,8 @@ import { type PayoutCommand, type PayoutOutcome, runCommand } from "../core/payo
 import type { PayerConfig } from "../core/payouts/payer/payer-config.ts";
 import { PayerLoop } from "../core/payouts/payer/payer-loop.ts";
 import { type PayerStatus, emptyStatus } from "../core/payouts/payer/payer-status.ts";
+import type { NonceAudit } from "../core/payouts/payer/audit-nonces.ts";
+import type { PayoutProgress, WalletView } from "../core/payouts/payer/payer-view.ts";
 import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
 import { keySigner, noSigner, type PaymentSigner, remoteSigner } from "../core/payouts/payer/signer.ts";
 import { createNodeRpc } from "../core/work/node-rpc.ts";
@@ -49,6 +51,18 @@ export class Payer extends DurableObject<Env> implements PayerRpc {
 
   async status(account: string): Promise<PayerStatus> {
     return this.#of(account)?.payer.status() ?? emptyStatus(account);
+  }
+
+  async progress(account: string, login: string | null): Promise<PayoutProgress | null> {
+    return this.#of(account)?.payer.progress(login) ?? null;
+  }
+
+  async wallet(account: string): Promise<WalletView | null> {
+    return (await this.#of(account)?.payer.wallet()) ?? null;
+  }
+
+  async auditNonces(account: string, from: number | null): Promise<NonceAudit | string> {
+    return (await this.#of(account)?.payer.auditNonces(from)) ?? "payments are switched off";
   }
 
   async plan(account: string): Promise<PlannedPayment[]> {

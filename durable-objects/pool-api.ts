@@ -39,6 +39,7 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       verdicts: async (number, seen) => await verifierShard(env, number).verdicts(seen),
       unlocker: async () => await atHome(env, env.UNLOCKER, "main").status(),
       payer: async (account) => await atHome(env, env.PAYER, account).status(account),
+      payouts: async (account) => await atHome(env, env.PAYER, account).progress(account, null),
     });
   }
 
@@ -48,6 +49,10 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
 
   async credits(height: number, hash: string): Promise<DatedBody | null> {
     return await this.#view.credits(height, hash);
+  }
+
+  async payouts(): Promise<DatedBody | null> {
+    return await this.#view.payouts();
   }
 
   async totals(): Promise<PoolFigures> {

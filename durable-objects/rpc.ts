@@ -12,6 +12,8 @@ import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range } from "../core/history/definitions.ts";
 import type { NotifierStatus } from "../core/notifications/notifier.ts";
 import type { PayoutCommand, PayoutOutcome } from "../core/payouts/payer/payer-commands.ts";
+import type { NonceAudit } from "../core/payouts/payer/audit-nonces.ts";
+import type { PayoutProgress, WalletView } from "../core/payouts/payer/payer-view.ts";
 import type { PayerStatus } from "../core/payouts/payer/payer-status.ts";
 import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
@@ -172,6 +174,8 @@ export interface PoolApiRpc {
   body(route: PoolRoute): Promise<DatedBody | null>;
   /** Who was credited what for a block; null for one that the lists do not show. Rejects while the ledger cannot be asked. */
   credits(height: number, hash: string): Promise<DatedBody | null>;
+  /** `/api/payments/open`; null where the pool pays nobody itself, or nothing is known. */
+  payouts(): Promise<DatedBody | null>;
   /** JSON text: the pool's series over a range. */
   history(range: Range): Promise<string>;
   /** For `/metrics`. */
@@ -215,6 +219,12 @@ export interface PayerRpc {
   /** Runs at once and answers when the run is over. */
   run(account: string): Promise<void>;
   status(account: string): Promise<PayerStatus>;
+  /** What is paid and when more is, of one login or of all; null while payments are switched off. */
+  progress(account: string, login: string | null): Promise<PayoutProgress | null>;
+  /** What the operator sees; null while payments are switched off. Rejects while the ledger cannot be asked. */
+  wallet(account: string): Promise<WalletView | null>;
+  /** The account's nonces against the chain, or why that cannot be told. @param from first nonce; null: the newest ones */
+  auditNonces(account: string, from: number | null): Promise<NonceAudit | string>;
   /** What a run that began now would pay. */
   plan(account: string): Promise<PlannedPayment[]>;
   /** One payment with its transactions, JSON text; null where there is none. */

@@ -1,4 +1,8 @@
+import { payoutThresholdOf } from "../accounts/settings-books.ts";
+import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
+import type { PayoutProgress } from "../payouts/payer/payer-view.ts";
+import { thresholdFor } from "../payouts/payer/planning.ts";
 import { parsePercent } from "../payouts/revenue-split.ts";
 import { SHANNON_WEI } from "../payouts/reward-schedule.ts";
 import type { PoolConfig } from "../pool-config.ts";
@@ -10,6 +14,7 @@ import { Cached } from "./cached.ts";
 import { csv, isoTime } from "./csv.ts";
 import { emptyRecord, encodeJson, parseInteger } from "./json.ts";
 import { bestNode, nextReward } from "./network.ts";
+import { accountPayoutBody } from "./payouts-view.ts";
 import { feeOf } from "./pool-facts.ts";
 import type { DatedBody } from "./pool-routes.ts";
 
@@ -21,6 +26,9 @@ const SLOW_MS = 60_000;
 
 const NO_FIGURES: SessionFigures = { charts: [], reported: [] };
 const DAY_S = 86_400n;
+
+/** What is paid moves every 15 seconds. */
+const PAYOUT_MS = 15_000;
 
 /** `/api/accounts/<login>`: the reference's members, and what this pool says beyond them. */
 export interface AccountBody extends Omit<AccountSnapshot, "workers">, Pick<SessionFigures, "charts"> {
@@ -43,7 +51,7 @@ export interface AccountRewardsBody extends AccountRewards {
 }
 
 /** What of a login can be asked for. */
-export const ACCOUNT_ROUTES = ["account", "payments.csv", "rewards", "rewards.csv"] as const;
+export const ACCOUNT_ROUTES = ["account", "payments.csv", "rewards", "rewards.csv", "payout"] as const;
 export type AccountRoute = (typeof ACCOUNT_ROUTES)[number];
 
 /** What the view asks of the rest of the pool. */
@@ -52,12 +60,20 @@ export interface AccountViewDeps {
   readonly store: CreditStore;
   /** Asks the object of the login's sessions. */
   readonly session: () => Promise<SessionFigures>;
+  /** Asks the payer what it has paid to the login; null while payments are switched off. */
+  readonly payout: () => Promise<PayoutProgress | null>;
 }
 
 interface Reading {
   readonly account: AccountSnapshot;
   readonly roundShare: number;
   readonly atMs: number;
+}
+
+interface Payout {
+  readonly progress: PayoutProgress;
+  /** Shannon. */
+  readonly threshold: bigint;
 }
 
 interface Slow {
@@ -72,6 +88,7 @@ export class AccountView {
   readonly #readings: Cached<Reading | null>;
   readonly #rewards: RewardsReader;
   readonly #slow: Cached<Slow>;
+  readonly #payout: Cached<Payout | null>;
 
   /** @param login lower-case `0x` address */
   constructor(config: PoolConfig, login: string, deps: AccountViewDeps) {
@@ -84,6 +101,7 @@ export class AccountView {
     }, config.api.statsCollectIntervalMs);
     this.#rewards = new RewardsReader(config.coin, login, deps.store);
     this.#slow = new Cached((nowMs) => this.#readSlow(nowMs), SLOW_MS);
+    this.#payout = new Cached(() => this.#readPayout(login), PAYOUT_MS);
   }
 
   /**
@@ -93,11 +111,39 @@ export class AccountView {
   async body(nowMs: number, route: AccountRoute = "account"): Promise<DatedBody | null> {
     const reading = await this.#latest(nowMs);
     if (reading === null) return null;
+    if (route === "payout") return await this.#payoutBody(reading, nowMs);
     const body =
       route === "payments.csv"
         ? paymentTable(reading.account)
         : this.#encode(route, reading, await this.#slow.get(nowMs));
     return { body, atMs: reading.atMs };
+  }
+
+  /** Null where this pool pays nobody itself. */
+  async #payoutBody({ account, atMs }: Reading, nowMs: number): Promise<DatedBody | null> {
+    const payout = await this.#payout.get(nowMs);
+    if (payout === null) return null;
+    const { rewards } = await this.#slow.get(nowMs);
+    const estimate = rewards && this.#estimate(account.currentHashrate, rewards.nodes);
+    const body = accountPayoutBody(payout.progress, {
+      balance: BigInt(account.stats["balance"] ?? 0),
+      threshold: payout.threshold,
+      estimatePerDay: estimate === null ? null : BigInt(estimate),
+      nowS: seconds(nowMs),
+    });
+    return { body: encodeJson(body), atMs };
+  }
+
+  /** One command. */
+  async #readPayout(login: string): Promise<Payout | null> {
+    const { payer, coin } = this.#config;
+    if (payer === null) return null;
+    const key = ledgerKeys(coin).settings(login);
+    const [progress, own] = await Promise.all([
+      this.#deps.payout(),
+      this.#deps.redis.command(["HGET", key, "payoutthreshold"]),
+    ]);
+    return progress && { progress, threshold: thresholdFor(payoutThresholdOf(own), payer.settings.threshold) };
   }
 
   async #latest(nowMs: number) {
@@ -122,7 +168,7 @@ export class AccountView {
     };
   }
 
-  #encode(route: Exclude<AccountRoute, "payments.csv">, reading: Reading, slow: Slow): string {
+  #encode(route: Exclude<AccountRoute, "payments.csv" | "payout">, reading: Reading, slow: Slow): string {
     switch (route) {
       case "account":
         return encodeJson(this.#account(reading, slow));

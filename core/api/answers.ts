@@ -3,6 +3,8 @@ import type { AccountBody, AccountRewardsBody } from "./account-view.ts";
 import type { BlockCredits } from "./block-credits.ts";
 import type { BlockEntry, PaymentEntry } from "./entries.ts";
 import type { Parsed } from "./json.ts";
+import type { WalletView } from "../payouts/payer/payer-view.ts";
+import type { AccountPayoutBody, PayoutEntry, PayoutsBody } from "./payouts-view.ts";
 import type { JsonRoute, poolRoutes } from "./pool-routes.ts";
 
 export type { AccountHistory } from "./account-history.ts";
@@ -22,6 +24,14 @@ export type Blocks = Answer<"blocks">;
 export type Miners = Answer<"miners">;
 /** `/api/payments`. */
 export type Payments = Answer<"payments">;
+/** `/api/payments/open`. */
+export type Payouts = Parsed<PayoutsBody>;
+/** A payment that is or was on its way. */
+export type Payout = Parsed<PayoutEntry>;
+/** `/api/accounts/<login>/payout`. */
+export type AccountPayout = Parsed<AccountPayoutBody>;
+/** `/admin/payouts/wallet`. */
+export type Wallet = Parsed<WalletView>;
 /** `/api/accounts/<login>`. */
 export type Account = Parsed<AccountBody>;
 /** `/api/accounts/<login>/settings`. */

@@ -7,6 +7,7 @@ import type { PoolFigures } from "../health/pool-metrics.ts";
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../log.ts";
+import type { PayoutProgress } from "../payouts/payer/payer-view.ts";
 import type { PayerStatus } from "../payouts/payer/payer-status.ts";
 import type { UnlockerStatus } from "../payouts/unlocker-status.ts";
 import type { PoolConfig } from "../pool-config.ts";
@@ -21,6 +22,7 @@ import { BoundedMap } from "../bounded-map.ts";
 import { readCredits, type BlockCredits } from "./block-credits.ts";
 import { encodeJson } from "./json.ts";
 import { NetworkWatch } from "./network.ts";
+import { payoutsBody } from "./payouts-view.ts";
 import { EncodedRoutes, type DatedBody, type PoolRoute, type PoolSurroundings } from "./pool-routes.ts";
 import { EMPTY_SNAPSHOT, PoolStats, type PoolSnapshot } from "./pool-stats.ts";
 import { VerdictInbox } from "./verdict-inbox.ts";
@@ -36,6 +38,9 @@ const CRON_BUDGET = 240_000;
 const CHARTS_MAX_AGE_MS = 60_000;
 const CHART_STEP_S = 600;
 const CHART_SPAN_S = 86_400;
+
+/** Payments go on every 15 seconds. */
+const PAYOUTS_MAX_AGE_MS = 15_000;
 
 /** Credits of blocks that are kept in memory, and for how long: those of an immature block go when it matures. */
 const REMEMBERED_CREDITS = 32;
@@ -75,6 +80,8 @@ export interface PoolViewDeps {
   readonly unlocker: () => Promise<UnlockerStatus | null>;
   /** @param account that pays */
   readonly payer: (account: string) => Promise<PayerStatus>;
+  /** What that account has paid and is about to pay. */
+  readonly payouts: (account: string) => Promise<PayoutProgress | null>;
 }
 
 /** Logins that the ledger is asked about for one look at `/health`. */
@@ -96,6 +103,7 @@ export class PoolView {
   readonly #health: Cached<HealthReport>;
   readonly #series: Series;
   readonly #network: NetworkWatch;
+  readonly #payouts: Cached<{ readonly progress: PayoutProgress | null; readonly atMs: number }>;
   readonly #charts: Cached<PoolSurroundings["poolCharts"]>;
   readonly #credits = new BoundedMap<string, Cached<BlockCredits>>(REMEMBERED_CREDITS);
   readonly #former: FormerShards;
@@ -115,6 +123,7 @@ export class PoolView {
     this.#series = new Series(deps.sql, POOL_SERIES);
     this.#network = new NetworkWatch(deps.config.chain.name, deps.config.unlocker?.rules ?? null);
     this.#charts = new Cached(async (nowMs) => this.#chart(seconds(nowMs)), CHARTS_MAX_AGE_MS);
+    this.#payouts = new Cached(async (atMs) => ({ progress: await this.#askPayer(), atMs }), PAYOUTS_MAX_AGE_MS);
     this.#evidence = new ShareEvidence(deps.sql);
     this.#former = new FormerShards(deps.sql, deps.config.verifier.shards, deps.nowMs());
     this.#inbox = new VerdictInbox(deps.sql, deps.verdicts);
@@ -153,6 +162,19 @@ export class PoolView {
       }, CREDITS_MAX_AGE_MS);
     this.#credits.set(key, credits);
     return { body: encodeJson(await credits.get(this.#deps.nowMs())), atMs: takenAtMs };
+  }
+
+  /** What is paid and when more is; null where this pool pays nobody itself, or where it is not known who is hidden. */
+  async payouts(): Promise<DatedBody | null> {
+    const latest = await this.#latest();
+    const known = await this.#payouts.get(this.#deps.nowMs()).catch(() => this.#payouts.last);
+    if (latest === null || known === null || known.progress === null) return null;
+    return { body: encodeJson(payoutsBody(known.progress, latest.pool.hidden)), atMs: known.atMs };
+  }
+
+  async #askPayer(): Promise<PayoutProgress | null> {
+    const { payer } = this.#deps.config;
+    return payer === null ? null : await this.#deps.payouts(payer.settings.account);
   }
 
   /** For `/metrics`. */

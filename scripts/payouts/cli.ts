@@ -13,6 +13,7 @@ The token is read from the environment variable ADMIN_TOKEN (the pool's secret o
 Examples
   npm run -s payouts -- https://pool.example status          what is under way, what waits and why, the wallet
   npm run -s payouts -- https://pool.example plan            who would be paid by a run that began now
+  npm run -s payouts -- https://pool.example audit           every nonce of the account against the chain; audit 100: from that one on
   npm run -s payouts -- https://pool.example show 17         one payment with its transactions
   npm run -s payouts -- https://pool.example pause --note "the fork of the 3rd"
   npm run -s payouts -- https://pool.example resume --note "both nodes are over it"
@@ -20,6 +21,7 @@ Examples
   npm run -s payouts -- https://pool.example hold 0x… --note "disputed"                and release
   npm run -s payouts -- https://pool.example cancel 17 --note "…"                      its nonce is used up, the balance comes back
   npm run -s payouts -- https://pool.example resolve 17 --as unpaid --note "…"         where status says that it needs you
+  npm run -s payouts -- https://pool.example mend 0x… --note "…"         after a restored ledger: writes again what it forgot of a login
   npm run -s payouts -- import redis://127.0.0.1:6379 --node http://127.0.0.1:8545 --account 0x…   coming from open-ethereum-pool
   npm run -s payouts -- https://pool.example unlock --note "back to the old payer"     after pause, when nothing is under way`;
 
@@ -36,7 +38,10 @@ function numberOf(text: string): number {
 const program = new Command("payouts")
   .description("Looks at a pool's payments and does with them what only its operator may")
   .argument("<pool>", "the pool's URL, such as https://pool.example")
-  .argument("<command>", "status, plan, show, pause, resume, approve, hold, release, cancel, resolve, unlock")
+  .argument(
+    "<command>",
+    "status, plan, audit, show, pause, resume, approve, hold, release, cancel, resolve, mend, unlock",
+  )
   .argument("[operand]", "a payment's number, or a login")
   .option("--note <text>", "why, for the log: every change needs one", "")
   .option("--as <what>", "resolve: paid or unpaid")
@@ -48,6 +53,8 @@ const program = new Command("payouts")
         return await askPool(pool, "payouts");
       case "plan":
         return await askPool(pool, "payouts/plan");
+      case "audit":
+        return await askPool(pool, `payouts/audit${operand === undefined ? "" : `?from=${numberOf(operand)}`}`);
       case "show":
         return await askPool(pool, `payouts/${numberOf(operand ?? "")}`);
       case "pause":
@@ -57,6 +64,7 @@ const program = new Command("payouts")
       case "approve":
       case "hold":
       case "release":
+      case "mend":
         return await change({ kind: command, login: operand ?? "" });
       case "cancel":
         return await change({ kind: command, id: numberOf(operand ?? "") });

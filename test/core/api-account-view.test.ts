@@ -37,8 +37,10 @@ function store(kept?: unknown) {
   };
 }
 
+const nobody = async () => null;
+
 function open(redis: MemoryRedis, session: () => Promise<SessionFigures> = silent) {
-  const view = new AccountView(CONFIG, A, { redis, store: store(), session });
+  const view = new AccountView(CONFIG, A, { redis, store: store(), session, payout: nobody });
   const read = async (route?: Parameters<AccountView["body"]>[1], nowMs = NOW_MS) =>
     (await view.body(nowMs, route))?.body ?? "";
   return { view, read, json: async (...args: Parameters<typeof read>) => JSON.parse(await read(...args)) };
@@ -138,7 +140,7 @@ describe("an account", () => {
         return await redis.pipeline(commands);
       },
     };
-    const view = new AccountView(CONFIG, A, { redis: refusing, store: store(), session: silent });
+    const view = new AccountView(CONFIG, A, { redis: refusing, store: store(), session: silent, payout: nobody });
     expect(JSON.parse((await view.body(NOW_MS))?.body ?? "")).toMatchObject({ rewards: null, estimatePerDay: null });
     await expect(view.body(NOW_MS, "rewards")).rejects.toThrow("could not be read");
   });
@@ -149,6 +151,7 @@ describe("an account", () => {
       redis: await ledger(),
       store: store(),
       session: silent,
+      payout: nobody,
     });
     expect(JSON.parse((await view.body(NOW_MS))?.body ?? "")).toMatchObject({ estimatePerDay: null });
   });

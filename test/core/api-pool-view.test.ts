@@ -52,6 +52,7 @@ function open(work: WorkHealth = IDLE, solo?: () => Promise<WorkHealth>) {
     },
     unlocker: async () => null,
     payer: async (account) => emptyStatus(account),
+    payouts: async () => null,
   });
   return { view, state, memory };
 }
@@ -243,6 +244,7 @@ function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: 
     verdicts: async () => null,
     unlocker: async () => null,
     payer: async (account) => emptyStatus(account),
+    payouts: async () => null,
   });
   return { view, asked };
 }

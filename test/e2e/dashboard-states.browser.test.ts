@@ -22,6 +22,7 @@ const PATHS = {
   payments: "/payments",
   account: `/account/${LOGIN}`,
   connect: "/connect",
+  operator: "/operator",
 } as const;
 type PageName = keyof typeof PATHS;
 const NAMES = Object.keys(PATHS).filter((name): name is PageName => Object.hasOwn(PATHS, name));
@@ -66,11 +67,15 @@ async function answerAs(pool: Pool, route: Route): Promise<void> {
 
 async function open(name: PageName, pool: Pool, { viewport = DESKTOP, dark = false } = {}): Promise<Page> {
   const page = await browser.context.newPage();
-  await page.route(/\/(api\/|health)/, (route) => answerAs(pool, route));
+  await page.route(/\/(api\/|admin\/|health)/, (route) => answerAs(pool, route));
   await page.emulateMedia({ colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" });
   await page.setViewportSize(viewport);
   await page.goto(`${origin}/#${PATHS[name]}`);
   await page.getByRole("heading", { level: 1 }).waitFor();
+  if (name === "operator") {
+    await page.getByLabel("The pool's ADMIN_TOKEN").fill("a-token-of-the-operator");
+    await page.getByRole("button", { name: "Show the wallet" }).click();
+  }
   return page;
 }
 
@@ -148,6 +153,11 @@ describe("a pool that does not answer", () => {
     for (const name of NAMES) {
       const page = await open(name, "failing");
       await page.getByText("the ledger has not answered for 3 minutes").waitFor();
+      if (name === "operator") {
+        await page.getByText("The pool says: the ledger cannot be read now.").waitFor();
+        await page.close();
+        continue;
+      }
       if (name !== "connect") await page.getByText("The ledger cannot be read; trying again").first().waitFor();
       expect(await page.textContent("main"), name).toMatch(/Not known|unknown/);
       await page.close();
@@ -207,11 +217,12 @@ describe("the page's frame", () => {
       ["payments", "Payments"],
       ["account", "Miner"],
       ["connect", "Connect a miner"],
+      ["operator", "Operator"],
     ] as const) {
       const page = await open(name, RICH);
       expect(await page.title(), name).toBe(`${title} · edgepool`);
       const here = await page.locator("nav [aria-current=page]").count();
-      expect(here, name).toBe(["block", "account"].includes(name) ? 0 : 1);
+      expect(here, name).toBe(["block", "account", "operator"].includes(name) ? 0 : 1);
       await page.close();
     }
   });
@@ -337,6 +348,98 @@ describe("a command to copy", () => {
   });
 });
 
+describe("payments", () => {
+  it("say how deep each is, with its whole hash, and of those on their way how far they are and what they wait for", async () => {
+    const page = await open("payments", RICH);
+    const underWay = page.getByRole("region", { name: "Table: On their way" }).getByRole("row");
+    await underWay.nth(4).waitFor();
+    // The oldest first.
+    expect(await underWay.nth(1).textContent()).toContain("held up");
+    expect(await underWay.nth(1).textContent()).toContain("another transaction has its nonce");
+    expect(await underWay.nth(2).textContent()).toMatch(/in a block.*7 of 20/);
+    expect(await underWay.nth(4).textContent()).toMatch(/to be signed.*payments are paused/);
+    await page.getByText(/^Payments are begun again in .*; one counts when it is 20 blocks deep\.$/).waitFor();
+    const paid = page.getByRole("region", { name: "Table: Payments" }).getByRole("row").nth(1);
+    const tx = RICH.payments.payments[0]?.tx ?? "";
+    const link = paid.getByRole("link", { name: tx });
+    expect(await link.innerText()).toBe(tx);
+    expect(await link.getAttribute("href")).toBe(`https://explorer.example/tx/${tx}`);
+    expect(await paid.getByRole("cell").nth(2).textContent()).toBe("20");
+    await page.close();
+  });
+
+  it("of a pool that pays nobody itself are those that were made, and nothing is said of the next", async () => {
+    const page = await open("payments", EMPTY);
+    await page.getByText("Nothing has been paid yet.").waitFor();
+    expect(await page.getByText("On their way").count()).toBe(0);
+    await page.close();
+  });
+
+  it("to a miner: the next one with what is missing, or why it waits", async () => {
+    const page = await open("account", RICH);
+    expect(await figure(page, "Next payment")).toMatch(/^in 2 d 2\d h \| .*, by the estimate a day$/);
+    expect(await figure(page, "Missing")).toBe("0.376543 ETC | paid above 0.50 ETC");
+    await page.getByText("12 of 20").waitFor();
+    await page.close();
+    const payout = { ...RICH.payout, balance: 900_000_000, missing: 0 };
+    const due = await open("account", { ...RICH, payout: { ...payout, expected: Math.floor(Date.now() / 1000) + 3 } });
+    expect(await figure(due, "Next payment")).toMatch(/^any moment now/);
+    expect(await figure(due, "Amount")).toBe("0.90 ETC | all of the balance");
+    await due.close();
+    const held = await open("account", {
+      ...RICH,
+      payout: { ...payout, expected: null, reason: "held by the operator" },
+    });
+    expect(await figure(held, "Next payment")).toBe("unknown | held by the operator");
+    await held.close();
+    const paused = await open("account", { ...RICH, payout: { ...payout, expected: null, paused: "a fork" } });
+    expect(await figure(paused, "Next payment")).toBe("unknown | payments are paused: a fork");
+    await paused.close();
+  });
+});
+
+describe("the operator's page", () => {
+  it("shows wallet, what is owed, nonce, caps, what is on its way and who is not paid", async () => {
+    const page = await open("operator", RICH);
+    expect(await figure(page, "Wallet")).toBe("1,234.57 ETC | at least what is owed");
+    expect(await figure(page, "Owed")).toBe("987.6543 ETC | 3.7037 on its way, 44.4444 immature");
+    expect(await figure(page, "Nonce")).toBe("4,714 | 4,711 in the chain; not ours: 4001, 4002");
+    expect(await figure(page, "On their way")).toBe("3 of 10 | 1 decision of yours awaited");
+    expect(await figure(page, "Paid today")).toBe("123.4568 ETC | of 1,000.00; UTC day");
+    expect(await figure(page, "This run")).toBe("0.00 ETC | of no cap; a payment: 50.00");
+    expect(await figure(page, "Payments")).toBe("go on | nothing stops them");
+    await page.getByText("node spare: it has 2 peers, 5 are required").waitFor();
+    const refused = page.getByRole("region", { name: "Table: Not paid" }).getByRole("row");
+    expect(await refused.nth(1).textContent()).toContain("its address refused payment 17");
+    expect(await refused.nth(2).textContent()).toContain("above payouts.maxPayment");
+    await page.close();
+    const { status } = RICH.wallet;
+    const rehearsed = await open("operator", {
+      ...RICH,
+      wallet: { ...RICH.wallet, status: { ...status, dryRun: true, walletWei: "5" } },
+    });
+    expect(await figure(rehearsed, "Payments")).toBe("dry run | rehearsed, nobody is paid");
+    expect(await figure(rehearsed, "Wallet")).toMatch(/less than is owed$/);
+    await rehearsed.close();
+    const paused = await open("operator", {
+      ...RICH,
+      wallet: { ...RICH.wallet, status: { ...status, paused: "a fork" } },
+    });
+    expect(await figure(paused, "Payments")).toBe("paused | a fork");
+    await paused.close();
+  });
+
+  it("keeps the token in memory alone", async () => {
+    const page = await open("operator", RICH);
+    await page.locator('[data-figure="Wallet"]').waitFor();
+    const kept = await page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie, location.href])");
+    expect(kept).not.toContain("a-token-of-the-operator");
+    await page.reload();
+    await page.getByLabel("The pool's ADMIN_TOKEN").waitFor();
+    await page.close();
+  });
+});
+
 describe("on a phone", () => {
   it("rows are cards in which nothing is cut: hashes whole, with a link to the explorer and a way to copy", async () => {
     const page = await open("payments", RICH, { viewport: PHONE });
@@ -346,7 +449,8 @@ describe("on a phone", () => {
     expect(await link.getAttribute("href")).toBe(`https://explorer.example/tx/${RICH.payments.payments[0]?.tx}`);
     await row.getByRole("button", { name: "Copy: Transaction" }).waitFor();
     const cut = await page.evaluate(() =>
-      [...document.querySelectorAll("main td, main th, main dd")]
+      // The row of headings is for readers of the screen alone here.
+      [...document.querySelectorAll("main td, main tbody th, main dd")]
         .filter((cell) => cell.getBoundingClientRect().right > innerWidth || cell.scrollWidth > cell.clientWidth + 1)
         .map((cell) => cell.textContent),
     );

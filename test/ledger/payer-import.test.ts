@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { importPending } from "../../core/payouts/payer/import-pending.ts";
 import { signTransfer } from "../../core/payouts/payer/transaction.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
@@ -9,6 +10,7 @@ import { loginAt } from "../support/payouts/unlocker-pool.ts";
 const ETHER = 10n ** 18n;
 const SHANNON_WEI = 10n ** 9n;
 const [A, B, C] = [loginAt(1), loginAt(2), loginAt(3)];
+const STRANGER = loginAt(0x5740);
 const START_S = 1_790_000_000;
 
 /** Books as open-ethereum-pool's payer leaves them when it stops in the middle: debited, locked, and nobody knows. */
@@ -38,6 +40,8 @@ async function leftBehind(entries: Readonly<Record<string, bigint>>) {
   const wrong = async () => await addUp(pool, new Map(Object.entries(entries)));
   return { pool, send, run, wrong };
 }
+
+const member = (login: string, amount: number): string => `${login}:${amount}`;
 
 describe("what another payer left pending", () => {
   test("is paid where the chain has it, waits for its confirmations, and the lock is free afterwards", async () => {
@@ -93,6 +97,37 @@ describe("what another payer left pending", () => {
     send(1, C, 5n);
     pool.chain.mine(40);
     expect(await run()).toEqual({ [A]: "refunded", [B]: "refunded" });
+  });
+
+  test("of open-etc-pool is judged by the nonce that it wrote down, and by no other", async () => {
+    const { pool, send, run, wrong } = await leftBehind({ [A]: 700_000_000n, [B]: 600_000_000n, [C]: 500_000_000n });
+    const note = async (key: string, ...fields: string[]) =>
+      await pool.redis.command(["HSET", `eth:payments:${key}`, ...fields]);
+    await note("pendingnonce", member(A, 700_000_000), "1", member(B, 600_000_000), "2", member(C, 500_000_000), "3");
+    await note("pendingtx", member(A, 700_000_000), `0x${"77".repeat(32)}`);
+    // What looks like it and has another nonce is another payment.
+    send(0, A, 700_000_000n);
+    send(1, A, 700_000_000n);
+    send(2, STRANGER, 5n);
+    pool.chain.mine(40);
+    expect(await run()).toEqual({ [A]: "paid", [B]: "refunded", [C]: "waits" });
+    expect(await pool.redis.command(["HGETALL", "eth:payments:pendingnonce"])).toEqual([member(C, 500_000_000), "3"]);
+    expect(await pool.redis.command(["EXISTS", "eth:payments:pendingtx"])).toBe(0);
+    const [paid] = (await pool.redis.command(["ZRANGE", `eth:payments:${A}`, 0, -1])) as string[];
+    expect(pool.chain.find(paid?.split(":")[0] ?? "")?.transaction.nonce).toBe(1);
+    expect((await auditBooks(pool.redis, "eth"))[1]).toMatchObject({ check: "every key has its type", ok: true });
+    send(3, C, 500_000_000n);
+    pool.chain.mine(6);
+    expect(await run()).toEqual({ [C]: "paid" });
+    expect(await pool.redis.command(["EXISTS", "eth:payments:pendingnonce"])).toBe(0);
+    // The first of A's was somebody's gift.
+    expect(await wrong()).toEqual([
+      expect.stringContaining(`${A} got 1400000000000000000 Wei`),
+      `${B} is left with 600000000`,
+    ]);
+    await note("pendingnonce", member(A, 1), "many");
+    await pool.redis.command(["ZADD", "eth:payments:pending", 1, member(A, 1)]);
+    await expect(run()).rejects.toThrow('eth:payments:pendingnonce has "many"');
   });
 
   test("is left alone while this pool's payer pays, and where it is no payment", async () => {

@@ -1,14 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { auditWallet } from "../../core/ledger/books/audit-wallet.ts";
 import { exportBooks, readDump } from "../../core/ledger/books/dump.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
 import { runCommand } from "../../core/payouts/payer/payer-commands.ts";
 import type { Payment } from "../../core/payouts/payer/payment.ts";
-import { keySigner, noSigner, remoteSigner, type PaymentSigner } from "../../core/payouts/payer/signer.ts";
+import { keySigner, noSigner } from "../../core/payouts/payer/signer.ts";
+import { strangerPending } from "../../core/payouts/payer/planning.ts";
 import { accountOf, signTransfer } from "../../core/payouts/payer/transaction.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { addUp } from "../support/payouts/payer-campaign.ts";
 import { ACCOUNT, KEY, PayerPool } from "../support/payouts/payer-pool.ts";
+import { SimSigner } from "../support/payouts/sim-signer.ts";
 import { loginAt } from "../support/payouts/unlocker-pool.ts";
 
 const ETHER = 10n ** 18n;
@@ -71,6 +72,39 @@ describe("a payment", () => {
     expect(await pool.amount(A, "paid")).toBe(600_000_000n);
   });
 
+  test("is shown with stage, transaction and confirmations, to everybody, to its login and to the operator", async () => {
+    const { pool } = await newPool({ [A]: 600_000_000n, [B]: 400_000_000n }, { settings: { maxDay: 900_000_000n } });
+    expect(pool.payer.progress(null)).toMatchObject({ payments: [], paused: null, waits: null });
+    expect(await pool.payer.wallet()).toMatchObject({ nonce: { chain: null, next: null }, inFlight: 0 });
+    await pool.run();
+    const sent = { login: A, amountShannon: "600000000", stage: "sent", nonce: 0, confirmations: null, reason: null };
+    expect(pool.payer.progress(A).payments).toMatchObject([{ ...sent, hash: payment(pool).attempts[0]?.hash }]);
+    expect(await pool.payer.wallet()).toMatchObject({
+      nonce: { chain: 0, next: 1 },
+      owed: { balance: "400000000", pending: "600000000", immature: "0" },
+      caps: { payment: null, run: null, day: "900000000" },
+      status: { paidToday: "600000000", walletWei: String(100n * ETHER), dryRun: false, paused: null },
+      inFlight: 1,
+      payments: [sent],
+    });
+    pool.chain.mine(4);
+    await pool.run();
+    expect(pool.payer.progress(null).payments).toMatchObject([{ stage: "mined", confirmations: 3 }]);
+    expect(pool.payer.progress(B)).toMatchObject({ payments: [], waits: null });
+    await runCommand(pool.payer, { kind: "hold", login: B });
+    await pool.credit(B, 200_000_000n);
+    await runCommand(pool.payer, { kind: "pause" });
+    pool.nowMs += 70_000;
+    await pool.run();
+    expect(pool.payer.progress(B)).toMatchObject({ paused: "by the operator" });
+    await runCommand(pool.payer, { kind: "resume" });
+    await pool.run();
+    expect(pool.payer.progress(B)).toMatchObject({ paused: null, waits: "held by the operator" });
+    expect(await pool.payer.wallet()).toMatchObject({ held: [{ login: B, why: "held by the operator" }] });
+    await pool.settle();
+    expect(await pool.payer.wallet()).toMatchObject({ payments: [], nonce: { chain: 1, next: 1 } });
+  });
+
   test("that is stuck is replaced under its nonce for a tenth more, and only the one whose turn it is", async () => {
     const { pool, wrong } = await newPool({ [A]: 700_000_000n, [B]: 600_000_000n });
     pool.chain.minPrice = 3_000_000_000n;
@@ -129,6 +163,27 @@ describe("what the chain does to a payment", () => {
     await pool.settle();
     expect(pool.chain.received(B, ACCOUNT)).toBe(900_000_000n * SHANNON_WEI);
     expect(pool.chain.received(A, ACCOUNT)).toBe(700_000_000n * SHANNON_WEI);
+    expect(await wrong()).toEqual([]);
+  });
+
+  test("one that settled and is mined anew under another of its hashes is listed with that one", async () => {
+    const { pool, wrong } = await newPool({ [A]: 700_000_000n });
+    pool.chain.mine(5);
+    pool.chain.minPrice = 1_050_000_000n;
+    await pool.run();
+    pool.nowMs += 700_000;
+    await pool.run();
+    const [cheap, dear] = payment(pool).attempts;
+    pool.chain.minPrice = 1n;
+    await pool.settle();
+    expect(payment(pool)).toMatchObject({ stage: "settled", place: { hash: dear?.hash } });
+    pool.chain.reorganise(pool.chain.head - 3, "lost");
+    if (cheap !== undefined) expect(pool.chain.offer(cheap.raw)).toBeNull();
+    pool.chain.mine(pool.settings.finalDepth + 1);
+    await pool.run();
+    expect(await pool.redis.command(["ZRANGE", "eth:payments:all", 0, -1])).toEqual([`${cheap?.hash}:${A}:700000000`]);
+    expect(await pool.redis.command(["ZRANGE", `eth:payments:${A}`, 0, -1])).toEqual([`${cheap?.hash}:700000000`]);
+    expect(payment(pool)).toMatchObject({ stage: "final", paidAs: cheap?.hash });
     expect(await wrong()).toEqual([]);
   });
 
@@ -283,43 +338,43 @@ describe("nodes and signers that cannot be trusted", () => {
     expect(await pool.amount(A, "balance")).toBe(700_000_000n);
   });
 
-  test.each<[string, (own: PaymentSigner) => PaymentSigner, RegExp]>([
-    [
-      "another amount",
-      (own) => ({ ...own, sign: (transfer) => own.sign({ ...transfer, valueWei: 1n }) }),
-      /value is 1, not/,
-    ],
-  ])("a signer that signs %s is refused, and nothing is sent", async (_what, twist, reason) => {
-    const other = keySigner(KEY, ACCOUNT);
-    const { pool } = await newPool({ [A]: 700_000_000n });
-    const checked = remoteSigner(
-      {
-        call: async () => {
-          const signed = await twist(other).sign({
-            chainId: 61n,
-            nonce: 0,
-            to: A,
-            valueWei: 700_000_000n * SHANNON_WEI,
-            gasLimit: 21_000n,
-            fees: { kind: "legacy", gasPrice: 10n ** 9n },
-          });
-          return { kind: "ok", value: signed.ok ? signed.raw : null };
-        },
-        batch: async () => ({ kind: "failed", failure: "rpc", reason: "no" }),
-      },
-      "eth_signTransaction",
-      ACCOUNT,
-    );
-    pool.signer = checked;
+  test("a signer that signs twice, and passes on by itself what it did not answer with, pays once, and no node ever has both", async () => {
+    const { pool, wrong } = await newPool({ [A]: 700_000_000n });
+    const signer = new SimSigner(KEY, (raw) => pool.chain.offer(raw));
+    pool.signer = signer.port;
     pool.boot();
+    signer.mood = "sent and lost";
     await pool.run();
-    expect(waits(pool)[0]).toMatch(reason);
-    expect(pool.chain.mempool.size).toBe(0);
-    pool.signer = other;
-    pool.boot();
+    expect(waits(pool)).toEqual(["the signer: no answer within 30000 ms"]);
+    expect(payment(pool)).toMatchObject({ stage: "debited", nonce: 0, attempts: [] });
+    signer.mood = "well";
+    await pool.run();
+    const [first, second] = signer.signed.map((raw) => pool.chain.seenRaw(raw)).map((one) => Object(one).hash);
+    expect(first).not.toBe(second);
+    expect(payment(pool).attempts.map(({ hash }) => hash)).toEqual([second]);
     await pool.settle();
-    expect(pool.chain.received(A, ACCOUNT)).toBe(700_000_000n * SHANNON_WEI);
+    expect(payment(pool)).toMatchObject({ stage: "settled", nonce: 0, place: { hash: first } });
+    expect(await pool.redis.command(["ZRANGE", `eth:payments:${A}`, 0, -1])).toEqual([`${first}:700000000`]);
+    expect(pool.chain.count(ACCOUNT)).toBe(1);
+    expect(await wrong()).toEqual([]);
   });
+
+  test.each(["another amount", "another nonce", "another recipient"] as const)(
+    "a signer that signs %s instead gets nothing of it sent, however often it is asked",
+    async (mood) => {
+      const { pool, wrong } = await newPool({ [A]: 700_000_000n });
+      const signer = new SimSigner(KEY, (raw) => pool.chain.offer(raw));
+      pool.signer = signer.port;
+      pool.boot();
+      signer.mood = mood;
+      for (let i = 0; i < 3; i += 1) await pool.run();
+      expect(waits(pool)[0]).toMatch(/^the signer signed another transaction: /);
+      expect([signer.signed.length, pool.chain.mempool.size]).toEqual([3, 0]);
+      signer.mood = "well";
+      await pool.settle();
+      expect(await wrong()).toEqual([]);
+    },
+  );
 
   test("a key of another account signs nothing, and says whose it is without saying what it is", async () => {
     const stranger = "43".repeat(32);
@@ -347,7 +402,35 @@ describe("what the ledger does to a payment", () => {
     expect(pool.chain.received(A, ACCOUNT)).toBe(700_000_000n * SHANNON_WEI);
     expect(pool.chain.received(B, ACCOUNT)).toBe(800_000_000n * SHANNON_WEI);
     expect(pool.chain.received(C, ACCOUNT)).toBe(900_000_000n * SHANNON_WEI);
-    expect(waits(pool).filter((reason) => reason.includes("restored from an older state"))).toHaveLength(2);
+    const named = pool.payer.status().waiting.filter(({ reason }) => reason.includes("restored from an older state"));
+    expect(new Set(named.map(({ login }) => login))).toEqual(new Set([A, B]));
+  });
+
+  test("what such a ledger has forgotten is written again at the operator's command, once, and payments go on", async () => {
+    const { pool, wrong } = await newPool({ [A]: 700_000_000n, [B]: 800_000_000n });
+    pool.signer = new SimSigner(KEY, () => undefined).port;
+    await pool.run();
+    const debited: string[] = [];
+    for await (const line of exportBooks(pool.redis, "eth")) debited.push(line);
+    await pool.settle(12);
+    await pool.redis.command(["DEL", "eth:payouts:open"]);
+    const mend = async (login: string) => (await runCommand(pool.payer, { kind: "mend", login })).message;
+    expect(await mend(A)).toBe("0 payment(s) were written again");
+    await importBooks(pool.redis, await readDump(linesOf(debited)), { replace: true });
+    pool.nowMs += 70_000;
+    await pool.run();
+    expect(new Set(waits(pool))).toEqual(new Set([strangerPending(700_000_000n), strangerPending(800_000_000n)]));
+    expect(await mend(A)).toBe("1 payment(s) were written again");
+    expect(await mend(A)).toBe("0 payment(s) were written again");
+    expect([await pool.amount(A, "pending"), await pool.amount(A, "paid")]).toEqual([0n, 700_000_000n]);
+    pool.chain.mine(pool.settings.finalDepth);
+    await pool.run();
+    expect(pool.payer.store.open().payments).toEqual([]);
+    expect(await pool.redis.command(["EXISTS", "eth:payouts:open"])).toBe(0);
+    expect(await wrong()).toEqual([]);
+    await pool.redis.command(["HINCRBY", `eth:miners:${A}`, "paid", "-1"]);
+    await pool.redis.command(["ZREM", `eth:payments:${A}`, `${payment(pool, 2).place?.hash}:700000000`]);
+    expect(await mend(A)).toContain("nothing is missing");
   });
 
   test("one payer at a time: the second is told who holds the lock, and an instance that was replaced can do nothing", async () => {
@@ -372,96 +455,6 @@ describe("what the ledger does to a payment", () => {
     await pool.run();
     expect(pool.payer.status().paused).toBe(`payments:lock is held by ${A}:700000000`);
     expect(await pool.amount(A, "balance")).toBe(700_000_000n);
-  });
-});
-
-const audit = async ({ redis, nodes }: PayerPool, wallets = [ACCOUNT]) => {
-  const [node] = nodes;
-  if (node === undefined) throw new Error("no node");
-  const findings = await auditWallet(redis, "eth", { rpc: node.rpc, wallets, payments: 100 });
-  return findings.map(({ ok, detail }) => (ok ? "ok" : detail));
-};
-
-/** What the audit says of the wallet's nonces. */
-async function nonces({ redis, nodes: [node] }: PayerPool, payments = 100) {
-  if (node === undefined) throw new Error("no node");
-  const findings = await auditWallet(redis, "eth", { rpc: node.rpc, wallets: [ACCOUNT], payments });
-  return findings.find(({ check }) => check === "every nonce of the wallets is accounted for");
-}
-
-describe("the audit against the chain", () => {
-  test("is content with what the payer did, gas that the miner paid included, and with wallets that have what is owed", async () => {
-    const { pool } = await newPool({ [A]: 600_000_000n, [B]: 400_000_000n }, { settings: { gasFrom: "miner" } });
-    await pool.settle();
-    expect(await audit(pool)).toEqual(["ok", "ok", "ok"]);
-  });
-
-  test("names wallets that are short, payments that no chain has, and those that sent something else", async () => {
-    const { pool } = await newPool({ [A]: 600_000_000n, [B]: 400_000_000n });
-    await pool.settle();
-    const [member] = (await pool.redis.command(["ZRANGE", "eth:payments:all", 0, 0])) as string[];
-    const hash = member?.split(":")[0] ?? "";
-    await pool.redis.command([
-      "ZADD",
-      "eth:payments:all",
-      2,
-      `0x${"99".repeat(32)}:${A}:5`,
-      3,
-      `${hash}:${B}:600000000`,
-    ]);
-    await pool.redis.command(["ZADD", "eth:payments:all", 4, `${hash}:${A}:700000000`]);
-    pool.chain.funds.set(ACCOUNT, ETHER);
-    const [solvency, sent] = await audit(pool);
-    expect(solvency).toMatch(/^\d+ Wei in 1 wallet\(s\), 400000000000000000 Wei of balance and pending$/);
-    expect(sent).toContain("the node does not have it");
-    expect(sent).toContain("it went to another address");
-    expect(sent).toContain("it sent 600000000000000000 Wei, the ledger says 700000000000000000");
-    expect((await audit(pool, [STRANGER]))[1]).toContain("it was sent by another account");
-  });
-
-  test("takes no payment for a stranger's that settled before those that are looked up", async () => {
-    const { pool } = await newPool({ [A]: 600_000_000n, [B]: 700_000_000n });
-    await pool.settle();
-    const members = (await pool.redis.command(["ZRANGE", "eth:payments:all", 0, -1])) as string[];
-    const hashOf = (nonce: number) =>
-      pool.chain.blocks
-        .flatMap(({ transactions }) => transactions)
-        .find(({ transaction }) => transaction.nonce === nonce)?.transaction.hash ?? "";
-    for (const member of members)
-      await pool.redis.command(["ZADD", "eth:payments:all", member.startsWith(hashOf(0)) ? 9 : 1, member]);
-    expect(await nonces(pool, 1)).toMatchObject({ ok: true, detail: "1 payments" });
-  });
-
-  test("knows every nonce of the wallet: payments, those under way, cancelled ones, and foreign ones by name", async () => {
-    const { pool } = await newPool({ [A]: 600_000_000n });
-    await pool.settle();
-    foreign(pool, 1, ACCOUNT);
-    foreign(pool, 2, STRANGER);
-    pool.chain.mine(2);
-    await pool.credit(B, 700_000_000n);
-    await pool.settle();
-    const [first, last] = (await pool.redis.command(["ZRANGE", "eth:payments:all", 0, -1])) as string[];
-    foreign(pool, 4, C, 5n * SHANNON_WEI);
-    pool.chain.mine(1);
-    await pool.redis.command(["ZADD", "eth:payments:pending", 1, `${C}:5`]);
-    const stranger = pool.chain.blocks.flatMap(({ transactions }) => transactions)[2]?.transaction.hash;
-    expect(await nonces(pool)).toMatchObject({
-      ok: true,
-      detail: `2 payments; nonce 1 was cancelled; nonce 2 is foreign: ${stranger} to ${STRANGER}, 7 Wei; nonce 4 pays ${C}, which is pending`,
-    });
-    // A transaction that pays a login, and that the ledger has not.
-    await pool.redis.command(["ZREM", "eth:payments:pending", `${C}:5`]);
-    await pool.redis.command(["HSET", `eth:miners:${C}`, "lastShare", 1]);
-    expect(await nonces(pool)).toMatchObject({
-      ok: false,
-      detail: expect.stringMatching(/^nonce 4 of 0x.*, pays 5000000000 Wei to .* and is no payment of the ledger$/),
-    });
-    const [hash, , amount] = (last ?? "").split(":");
-    await pool.redis.command(["ZREM", "eth:payments:all", last ?? ""]);
-    await pool.redis.command(["ZREM", `eth:payments:${B}`, `${hash}:${amount}`]);
-    expect((await nonces(pool))?.detail).toContain(`nonce 3 of ${ACCOUNT}`);
-    await pool.redis.command(["ZADD", "eth:payments:all", 9, `${first}0`]);
-    expect((await nonces(pool))?.detail).toContain(`${first?.split(":")[0]} is two payments`);
   });
 });
 

@@ -1,6 +1,7 @@
 import type {
   Account,
   AccountHistory,
+  AccountPayout,
   AccountRewards,
   Block,
   Blocks,
@@ -8,8 +9,11 @@ import type {
   Miners,
   Overview,
   Payments,
+  Payout,
+  Payouts,
   PoolFacts,
   PoolHistory,
+  Wallet,
 } from "../../core/api/answers.ts";
 
 /** What a pool answers to its page, by the path of the request. */
@@ -20,6 +24,9 @@ export interface PageAnswers {
   readonly blocks: Blocks;
   readonly miners: Miners;
   readonly payments: Payments;
+  readonly payouts: Payouts;
+  readonly payout: AccountPayout;
+  readonly wallet: Wallet;
   readonly account: Account;
   readonly accountHistory: AccountHistory;
   readonly rewards: AccountRewards;
@@ -170,6 +177,84 @@ const ACCOUNT: Account = {
   estimatePerDay: 133_456_789,
 };
 
+const REASON =
+  "another transaction has its nonce: it gets a new one when that is final, and a node of a very long name says nothing";
+const payoutOf = (i: number, over: Partial<Payout> = {}): Payout => ({
+  address: loginOf(i),
+  amount: 1_234_567_890,
+  timestamp: NOW_S - 60 * i,
+  stage: "settled",
+  tx: hashOf(i),
+  confirmations: 20 + i,
+  reason: null,
+  ...over,
+});
+
+const OPEN: readonly Payout[] = [
+  payoutOf(40, { stage: "debited", tx: null, confirmations: null, reason: "payments are paused" }),
+  payoutOf(41, { stage: "sent", confirmations: null }),
+  payoutOf(42, { stage: "mined", confirmations: 7, amount: 98_765_432_109_876 }),
+  payoutOf(43, { stage: "foreign", confirmations: 3, reason: REASON }),
+];
+
+const PAYOUTS: Payouts = {
+  confirmations: 20,
+  finalDepth: 10_000,
+  nextRun: NOW_S + 4_000,
+  paused: null,
+  payments: [...OPEN, ...Array.from({ length: 30 }, (_, i) => payoutOf(i))],
+};
+
+const WALLET: Wallet = {
+  status: {
+    v: 1,
+    account: LOGIN,
+    lastRunMs: NOW_S * 1000 - 9_000,
+    lastSuccessMs: NOW_S * 1000 - 9_000,
+    paused: null,
+    dryRun: false,
+    stages: { sent: 1 },
+    waiting: [
+      {
+        id: null,
+        login: loginOf(50),
+        amountShannon: "98765432109",
+        stage: "unplanned",
+        reason: "98765432109 Shannon are above payouts.maxPayment (50000000000) and waits for approval",
+        sinceMs: NOW_S * 1000 - 99_000,
+      },
+    ],
+    asking: 1,
+    walletWei: "1234567890123456789012",
+    walletShort: null,
+    paidToday: "123456789012",
+    head: 23_512_345,
+    nonce: 4_711,
+    foreign: [4_001, 4_002],
+    problems: ["node spare: it has 2 peers, 5 are required"],
+  },
+  nonce: { chain: 4_711, next: 4_714 },
+  owed: { balance: "987654321098", pending: "3703703670", immature: "44444444444" },
+  threshold: "500000000",
+  caps: { payment: "50000000000", run: null, day: "1000000000000" },
+  runTotal: "0",
+  concurrentTx: 10,
+  inFlight: 3,
+  nextRunMs: NOW_S * 1000 + 4_000_000,
+  held: [{ login: loginOf(51), why: `its address refused payment 17 (${hashOf(5)})` }],
+  payments: OPEN.map(({ address, amount, tx, stage, confirmations, reason }, i) => ({
+    id: 300 + i,
+    login: address,
+    amountShannon: String(amount),
+    stage,
+    nonce: stage === "debited" ? null : 4_711 + i,
+    hash: tx,
+    confirmations,
+    reason,
+    bornMs: NOW_S * 1000,
+  })),
+};
+
 /** A large pool with all that it can have. */
 export const RICH: PageAnswers = {
   pool: FACTS,
@@ -210,6 +295,20 @@ export const RICH: PageAnswers = {
     })),
     paymentsTotal: 3123,
   },
+  payouts: PAYOUTS,
+  payout: {
+    ...PAYOUTS,
+    payments: [
+      payoutOf(44, { address: LOGIN, stage: "mined", confirmations: 12 }),
+      ...ACCOUNT.payments.map(({ amount, timestamp, tx }, i) => payoutOf(i, { address: LOGIN, amount, timestamp, tx })),
+    ],
+    threshold: 500_000_000,
+    balance: 123_456_789,
+    missing: 376_543_212,
+    expected: NOW_S + 250_000,
+    reason: null,
+  },
+  wallet: WALLET,
   account: ACCOUNT,
   accountHistory: { ...columns(144, 600, 7e8), range: "1d", workers: { "rig-1": COLUMNS } },
   rewards: {
@@ -276,6 +375,35 @@ export const EMPTY: PageAnswers = {
   },
   miners: { hashrate: 0, miners: {}, minersTotal: 0, now: OVERVIEW.now },
   payments: { payments: [], paymentsTotal: 0 },
+  payouts: { ...PAYOUTS, payments: [] },
+  payout: {
+    ...PAYOUTS,
+    payments: [],
+    threshold: 500_000_000,
+    balance: 0,
+    missing: 500_000_001,
+    expected: null,
+    reason: null,
+  },
+  wallet: {
+    ...WALLET,
+    status: {
+      ...WALLET.status,
+      waiting: [],
+      asking: 0,
+      foreign: [],
+      problems: [],
+      lastRunMs: null,
+      walletWei: null,
+      paidToday: "0",
+    },
+    nonce: { chain: null, next: null },
+    owed: { balance: "0", pending: "0", immature: "0" },
+    caps: { payment: null, run: null, day: null },
+    inFlight: 0,
+    held: [],
+    payments: [],
+  },
   account: {
     ...ACCOUNT,
     currentHashrate: 0,
@@ -303,8 +431,11 @@ export function answerTo(answers: PageAnswers, pathname: string): unknown {
   const [, , route = "", ...rest] = pathname.split("/");
   if (route === "accounts") {
     if (rest[1] === "history") return answers.accountHistory;
+    if (rest[1] === "payout") return answers.payout;
     return rest[1] === "rewards" ? answers.rewards : answers.account;
   }
   if (route === "blocks" && rest.length > 0) return answers.credits;
+  if (route === "payments" && rest[0] === "open") return answers.payouts;
+  if (route === "payouts") return answers.wallet;
   return Object.entries(answers).find(([name]) => name === route)?.[1];
 }

@@ -6,6 +6,7 @@ import { BlocksPage } from "./pages/blocks.tsx";
 import { ConnectPage } from "./pages/connect.tsx";
 import { MinersPage } from "./pages/miners.tsx";
 import { NotFoundPage } from "./pages/not-found.tsx";
+import { OperatorPage } from "./pages/operator.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { PaymentsPage } from "./pages/payments.tsx";
 import { Footer, Header, HealthBanner } from "./ui/frame.tsx";
@@ -26,6 +27,7 @@ export function App() {
             <Route path="/miners" component={MinersPage} />
             <Route path="/blocks" component={BlocksPage} />
             <Route path="/payments" component={PaymentsPage} />
+            <Route path="/operator" component={OperatorPage} />
             <Route path="/connect" component={ConnectPage} />
             <Route path="/account/:login">
               {({ login }) => <AccountPage key={login} login={login.toLowerCase()} />}

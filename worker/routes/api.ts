@@ -63,6 +63,10 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
   for (const route of ["stats", "miners", "blocks", "payments", "overview", "blocks.csv", "payments.csv"] as const) {
     app.get(`/api/${route}`, async ({ env }) => dated(await poolApi(env).body(route), route));
   }
+  app.get("/api/payments/open", async ({ env }) => {
+    if (loadConfig(env).payer === null) return notFound();
+    return dated(await poolApi(env).payouts());
+  });
   app.get("/api/blocks/:height/:hash", async ({ env, req }) => {
     const { height, hash } = req.param();
     if (!/^\d{1,15}$/.test(height) || !/^0x[0-9a-f]{64}$/.test(hash)) return notFound();

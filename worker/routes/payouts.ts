@@ -12,19 +12,39 @@ const id = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
 const command = v.variant("kind", [
   v.strictObject({ kind: v.picklist(["pause", "resume", "unlock"]), note }),
-  v.strictObject({ kind: v.picklist(["hold", "release", "approve"]), login, note }),
+  v.strictObject({ kind: v.picklist(["hold", "release", "approve", "mend"]), login, note }),
   v.strictObject({ kind: v.literal("cancel"), id, note }),
   v.strictObject({ kind: v.literal("resolve"), id, as: v.picklist(["paid", "unpaid"]), note }),
 ]);
 
 /**
- * What `npm run payouts` asks, under `/admin/payouts` behind the operator's token (`worker/routes/admin.ts`): GET for the status, `plan` and
- * one payment by its number; POST changes something and is written down first.
+ * What `npm run payouts` asks, under `/admin/payouts` behind the operator's token (`worker/routes/admin.ts`): GET for the status, `plan`, `audit`,
+ * `wallet` (for the page) and one payment by its number; POST changes something and is written down first.
  */
 export function payoutRoutes(app: Hono<{ Bindings: Env }>): void {
   app.get("/admin/payouts", async (context) => {
     const account = accountOf(context);
     return account === null ? off() : answer(await atHome(context.env, context.env.PAYER, account).status(account));
+  });
+  app.get("/admin/payouts/wallet", async (context) => {
+    const account = accountOf(context);
+    if (account === null) return off();
+    const wallet = await atHome(context.env, context.env.PAYER, account)
+      .wallet(account)
+      .catch(() => null);
+    return wallet === null ? answer({ ok: false, message: "the ledger does not answer" }, 503) : answer(wallet);
+  });
+  app.get("/admin/payouts/audit", async (context) => {
+    const account = accountOf(context);
+    if (account === null) return off();
+    const from = context.req.query("from");
+    if (from !== undefined && !/^\d{1,15}$/.test(from)) return answer({ ok: false, message: "from: a nonce" }, 400);
+    const audit = await atHome(context.env, context.env.PAYER, account).auditNonces(
+      account,
+      from === undefined ? null : Number(from),
+    );
+    if (typeof audit === "string") return answer({ ok: false, message: audit }, 503);
+    return answer(audit, audit.wrong.length === 0 ? 200 : 409);
   });
   app.get("/admin/payouts/plan", async (context) => {
     const account = accountOf(context);

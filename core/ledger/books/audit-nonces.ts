@@ -121,6 +121,7 @@ async function explain(
         // Payments are listed by the time that they settled, so one of before the first of these may have a later nonce.
         if (await isPayment(books, found)) continue;
         if (payee === wallet) known.push(`nonce ${nonce} was cancelled`);
+        else if (await failed(books.rpc, hash)) known.push(`nonce ${nonce} failed: ${payee} refused ${hash}`);
         else if (isUnderWay(books.pending, found)) known.push(`nonce ${nonce} pays ${payee}, which is pending`);
         else if (Number(await books.redis.command(["EXISTS", books.names.miner(payee)])) > 0)
           wrong.push(
@@ -145,6 +146,11 @@ async function isPayment(
 ): Promise<boolean> {
   const payments = await bookMap(redis, names.paymentsOf(to), "zset");
   return [...payments.keys()].some((member) => member.startsWith(`${hash}:`));
+}
+
+/** Whether a transaction of the chain moved nothing: a contract that refuses. Its payment comes back to the balance and is made again. */
+async function failed(rpc: NodeRpc, hash: string): Promise<boolean> {
+  return fieldIn(await rpc.call({ method: "eth_getTransactionReceipt", params: [hash] }), "status") === "0x0";
 }
 
 /** Each pending payment is one transaction. What is sent may be less than what is pending: the miner may pay the gas. */

@@ -80,6 +80,9 @@ export function ledgerKeys(coin: string) {
     paymentsOf: (login: string) => key("payments", login),
     /** Sorted set of `login:amount` by ts. */
     pendingPayments: key("payments", "pending"),
+    /** open-etc-pool's payer alone. Hashes: `login:amount` of a pending payment -> its nonce in decimal, and its transaction. */
+    pendingNonces: key("payments", "pendingnonce"),
+    pendingTransactions: key("payments", "pendingtx"),
     /** Hash of a miner's own settings: `payoutthreshold` in Shannon, and `nonce` and `notifications` (this pool's own) of its last signed changes. */
     settings: (login: string) => key("settings", login),
     /** String: who pays out of this ledger; of the reference's payer `login:amount`. */
@@ -100,6 +103,7 @@ const TYPES: readonly (readonly [RegExp, string])[] = [
   ],
   [/^(pow|hashrate|hashrate:.*|finders|blocks:(candidates|immature|matured)|credits:all)$/, "zset"],
   [/^payments:lock$/, "string"],
+  [/^payments:pending(nonce|tx)$/, "hash"],
   [/^payments:.*$/, "zset"],
   [/^(blacklist|whitelist|hidden|solo|notified)$/, "set"],
 ];

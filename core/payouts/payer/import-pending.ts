@@ -35,6 +35,8 @@ interface Pending {
   readonly login: string;
   readonly amount: bigint;
   readonly ts: number;
+  /** As open-etc-pool wrote it down before it sent; null where there is nothing of the kind. */
+  readonly nonce: number | null;
 }
 
 /** A transaction of the account in the chain. */
@@ -51,9 +53,9 @@ const READ_AT_ONCE = 20;
 const CLOCKS_S = 900;
 
 /**
- * Ends what open-ethereum-pool's payer left pending: a payment that the chain has is paid; one that it does not have is given back only when
- * every nonce that it could have is `finalDepth` deep under another transaction. That pool must be stopped. Can be run again, and has to be
- * while something waits. @throws ImportError @throws as the ledger does
+ * Ends what another pool's payer left pending: a payment that the chain has is paid; one that it does not have is given back only when
+ * every nonce that it could have is `finalDepth` deep under another transaction: of open-etc-pool's the one that it wrote down, of
+ * open-ethereum-pool's any from the first one on. That pool must be stopped. Can be run again, and has to be while something waits. @throws ImportError @throws as the ledger does
  */
 export async function importPending(redis: RedisPort, coin: string, terms: ImportTerms): Promise<ImportedPayment[]> {
   const keys = ledgerKeys(coin);
@@ -77,11 +79,17 @@ export async function importPending(redis: RedisPort, coin: string, terms: Impor
     const isFinal = ({ height }: Sent): boolean => head - height >= terms.finalDepth;
     const used = new Set(sent.filter(isFinal).map(({ nonce }) => nonce));
     const candidates = pending.map((_one, at) => first + at);
-    const open = candidates.find((nonce) => !used.has(nonce));
+    const named = new Set(pending.map(({ nonce }) => nonce));
     const imported: ImportedPayment[] = [];
     for (const one of pending) {
+      const open = (one.nonce === null ? candidates : [one.nonce]).find((nonce) => !used.has(nonce));
       const found = sent.find(
-        ({ hash, to, valueWei }) => to === one.login && valueWei === one.amount * SHANNON_WEI && !known.has(hash),
+        ({ hash, nonce, to, valueWei }) =>
+          to === one.login &&
+          valueWei === one.amount * SHANNON_WEI &&
+          !known.has(hash) &&
+          // Another one's by what that pool wrote down.
+          (one.nonce === null ? !named.has(nonce) : nonce === one.nonce),
       );
       if (found !== undefined) known.add(found.hash);
       imported.push(await endOne(redis, books, one, { found, open, head }, terms));
@@ -97,13 +105,17 @@ async function pendingOf(redis: RedisPort, coin: string): Promise<Pending[]> {
   const keys = ledgerKeys(coin);
   const markers = new Map(await bookMap(redis, keys.openPayments, "hash"));
   const own = new Set([...markers].filter(([id]) => !id.startsWith("import:")).map(([, marker]) => marker));
+  const nonces = await bookMap(redis, keys.pendingNonces, "hash");
   const pending: Pending[] = [];
   for (const [member, score] of await bookMap(redis, keys.pendingPayments, "zset")) {
     if (own.has(`debited:${member}`)) continue;
     const [, login, amount] = /^(0x[0-9a-f]{40}):([1-9]\d{0,17})$/.exec(member) ?? [];
     if (login === undefined || amount === undefined)
       throw new ImportError(`${keys.pendingPayments} has "${member.slice(0, 80)}", which is no payment`);
-    pending.push({ login, amount: BigInt(amount), ts: Number(score) });
+    const nonce = nonces.get(member) ?? null;
+    if (nonce !== null && !/^\d{1,15}$/.test(nonce))
+      throw new ImportError(`${keys.pendingNonces} has "${nonce.slice(0, 40)}" for ${member}, which is no nonce`);
+    pending.push({ login, amount: BigInt(amount), ts: Number(score), nonce: nonce === null ? null : Number(nonce) });
   }
   return pending.toSorted((a, b) => a.ts - b.ts);
 }
@@ -118,7 +130,7 @@ interface Evidence {
 async function endOne(
   redis: RedisPort,
   books: PayerBooks,
-  { login, amount, ts }: Pending,
+  { login, amount, ts, nonce }: Pending,
   { found, open, head }: Evidence,
   { confirmations, finalDepth, nowS }: ImportTerms,
 ): Promise<ImportedPayment> {
@@ -128,7 +140,7 @@ async function endOne(
   if (found === undefined && open !== undefined)
     return told(
       "waits",
-      `the chain does not have it; it may have nonce ${open}, which has to be used by another transaction and ${finalDepth} deep first`,
+      `the chain does not have it; it ${nonce === null ? "may have" : "has"} nonce ${open}, which has to be used by another transaction and ${finalDepth} deep first`,
     );
   const payment = { id: `import:${login}:${amount}:${ts}`, login, amount };
   // What the other payer debited has no marker: with it the end can be sent again.
@@ -137,8 +149,15 @@ async function endOne(
   const result = await books.close(payment, end, nowS);
   if (result.kind === "refused") return told("waits", result.reason);
   await books.forget(payment.id);
+  for (const key of [books.keys.pendingNonces, books.keys.pendingTransactions])
+    await redis.command(["HDEL", key, `${login}:${amount}`]);
   return found === undefined
-    ? told("refunded", "every nonce that it could have is another transaction's for good")
+    ? told(
+        "refunded",
+        nonce === null
+          ? "every nonce that it could have is another transaction's for good"
+          : `its nonce ${nonce} is another transaction's for good`,
+      )
     : told("paid", `${found.hash}, nonce ${found.nonce}, block ${found.height}`);
 }
 

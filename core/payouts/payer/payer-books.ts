@@ -21,6 +21,7 @@ export type CloseResult =
 export interface Payee {
   readonly login: string;
   readonly balance: bigint;
+  readonly pending: bigint;
   /** Paid and pending together. */
   readonly gone: bigint;
   /** Its own threshold, where it has set one. */
@@ -122,9 +123,37 @@ export class PayerBooks {
     }
   }
 
+  /** A payment that is listed with one transaction and was made by another: it is listed with that one from then on. Can be repeated. */
+  async relist({ login, amount }: LedgerPayment, from: string, to: string): Promise<void> {
+    for (const [key, entry] of [
+      [this.keys.payments, `:${login}:${amount}`],
+      [this.keys.paymentsOf(login), `:${amount}`],
+    ] as const) {
+      const ts = await this.#redis.command(["ZSCORE", key, from + entry]);
+      if (ts === null) continue;
+      await this.#redis.command(["ZADD", key, String(ts), to + entry]);
+      await this.#redis.command(["ZREM", key, from + entry]);
+    }
+  }
+
   /** A payment that is final can no longer be repeated: its id is forgotten. */
   async forget(id: string): Promise<void> {
     await this.#redis.command(["HDEL", this.keys.openPayments, id]);
+  }
+
+  /** `debited|paid|balance:login:amount` of a payment that is not final; null for one that the ledger does not know. */
+  async marker(id: string): Promise<string | null> {
+    const marker = await this.#redis.command(["HGET", this.keys.openPayments, id]);
+    return marker === null ? null : String(marker);
+  }
+
+  /** Whether one of these transactions is listed as a login's payment. */
+  async isPaid(login: string, amount: bigint, hashes: readonly string[]): Promise<boolean> {
+    if (hashes.length === 0) return false;
+    const listed = await this.#redis.pipeline(
+      hashes.map((hash) => ["ZSCORE", this.keys.paymentsOf(login), `${hash}:${amount}`]),
+    );
+    return listed.some((score) => score !== null);
   }
 
   /** Whether the pool has ever credited an address. */
@@ -144,10 +173,12 @@ export class PayerBooks {
   /** Logins with a balance, the largest first. What is no number is told to `wrong`. */
   async payees(wrong: string[]): Promise<Payee[]> {
     const payees = await this.#read(await this.#logins(), wrong);
-    return payees.toSorted((a, b) => (a.balance === b.balance ? 0 : a.balance > b.balance ? -1 : 1));
+    return payees
+      .filter(({ balance }) => balance > 0n)
+      .toSorted((a, b) => (a.balance === b.balance ? 0 : a.balance > b.balance ? -1 : 1));
   }
 
-  /** One login as it is now; null where it has no balance. */
+  /** One login as it is now; null where its amounts are none. */
   async payee(login: string): Promise<Payee | null> {
     return (await this.#read([login], []))[0] ?? null;
   }
@@ -165,7 +196,7 @@ export class PayerBooks {
       for (const [at, login] of page.entries()) {
         const payee = payeeOf(login, replies[2 * at], replies[2 * at + 1]);
         if (payee === null) wrong.push(`${this.keys.miner(login)} or its settings hold what is no amount`);
-        else if (payee.balance > 0n) payees.push(payee);
+        else payees.push(payee);
       }
     }
     return payees;
@@ -190,5 +221,6 @@ function payeeOf(login: string, account: unknown, threshold: unknown): Payee | n
   const [balance, pending, paid] = account.map((value: unknown) => (value === null ? "0" : textOf(value)));
   if (![balance, pending, paid].every((value) => value !== undefined && /^-?\d{1,18}$/.test(value))) return null;
   const own = payoutThresholdOf(threshold);
-  return { login, balance: BigInt(balance ?? 0), gone: BigInt(pending ?? 0) + BigInt(paid ?? 0), threshold: own };
+  const open = BigInt(pending ?? 0);
+  return { login, balance: BigInt(balance ?? 0), pending: open, gone: open + BigInt(paid ?? 0), threshold: own };
 }

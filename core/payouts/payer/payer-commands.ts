@@ -1,3 +1,4 @@
+import { mendLogin } from "./mend.ts";
 import type { PayerBooks } from "./payer-books.ts";
 import type { Payer } from "./payer.ts";
 import { IN_FLIGHT } from "./payment.ts";
@@ -8,6 +9,8 @@ export type PayoutCommand =
   | { readonly kind: "pause" | "resume" }
   /** One login. */
   | { readonly kind: "hold" | "release"; readonly login: string }
+  /** What a ledger that was restored from an older state has forgotten of a login's payments is written again. */
+  | { readonly kind: "mend"; readonly login: string }
   /** The login's next payment passes the caps. */
   | { readonly kind: "approve"; readonly login: string }
   /** Its nonce is used up by a transfer to the account itself, and the login gets its balance back. */
@@ -46,6 +49,10 @@ export async function runCommand(payer: Payer, command: PayoutCommand): Promise<
     case "approve":
       store.setLogin(command.login, { approved: true });
       return done("its next payment passes the caps");
+    case "mend": {
+      const mended = await mendLogin(store, payer.books, command.login, payer.nowS);
+      return mended.ok ? done(`${mended.written} payment(s) were written again`) : not(mended.reason);
+    }
     case "cancel": {
       const payment = store.find(command.id);
       if (payment === null) return not("there is no such payment");
@@ -73,7 +80,7 @@ async function resolve(payer: Payer, id: number, as: "paid" | "unpaid"): Promise
     const closed = await payer.closeAsPaid(payment, hash);
     if (closed !== null) return not(closed);
   }
-  store.save({ ...payment, stage: "final", settled: true, waits: null });
+  store.save({ ...payment, stage: "final", settled: true, paidAs: hash, waits: null });
   return done("it counts as paid");
 }
 

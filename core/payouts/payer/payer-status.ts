@@ -30,6 +30,9 @@ const statusSchema = v.object({
   /** Shannon that logins above their thresholds should get and that the wallet does not have; null where it has enough. */
   walletShort: v.nullable(v.string()),
   paidToday: v.string(),
+  /** The lowest of the nodes' heights, and the account's count of transactions where they agree on it; null before the first run. */
+  head: v.optional(v.nullable(v.number()), null),
+  nonce: v.optional(v.nullable(v.number()), null),
   /** Nonces of the account that are no payment. */
   foreign: v.array(v.number()),
   problems: v.array(v.string()),
@@ -54,6 +57,8 @@ export const emptyStatus = (account: string): PayerStatus => ({
   walletWei: null,
   walletShort: null,
   paidToday: "0",
+  head: null,
+  nonce: null,
   foreign: [],
   problems: [],
 });

@@ -1,9 +1,11 @@
 import { isUnreachable } from "../../ledger/contract/redis-port.ts";
 import { thrown } from "../../log.ts";
+import { auditNonces, type NonceAudit } from "./audit-nonces.ts";
 import { PayerBooks } from "./payer-books.ts";
 import type { PayerDeps } from "./payer-deps.ts";
 import { blockHash, viewChain, type ChainView } from "./payer-nodes.ts";
 import { readStatus, type PayerStatus, type WaitingPayment } from "./payer-status.ts";
+import { payoutProgress, walletView, type PayoutProgress, type WalletView } from "./payer-view.ts";
 import { IN_FLIGHT, type Payment } from "./payment.ts";
 import { advance, ledgerId, withoutNonce, type RunContext } from "./payment-steps.ts";
 import { PaymentStore } from "./payment-store.ts";
@@ -42,6 +44,11 @@ export class Payer {
     this.#planner = new Planner();
   }
 
+  /** Unix time in seconds. */
+  get nowS(): number {
+    return Math.floor(this.#deps.nowMs() / 1000);
+  }
+
   get books(): PayerBooks {
     return this.#books;
   }
@@ -55,8 +62,26 @@ export class Payer {
   async closeAsPaid(payment: Payment, hash: string): Promise<string | null> {
     const { login, amount } = payment;
     const request = { id: ledgerId(this.store, payment), login, amount };
-    const result = await this.#books.close(request, { to: "paid", hash }, Math.floor(this.#deps.nowMs() / 1000));
+    const result = await this.#books.close(request, { to: "paid", hash }, this.nowS);
     return result.kind === "refused" ? result.reason : null;
+  }
+
+  /** What is paid, and when more is. @param login null: of everybody */
+  progress(login: string | null): PayoutProgress {
+    return payoutProgress(this.store, this.#deps.settings, this.status(), login);
+  }
+
+  /** What the operator sees. @throws as the ledger does */
+  async wallet(): Promise<WalletView> {
+    const { settings, redis, coin } = this.#deps;
+    return await walletView(this.store, settings, this.status(), redis, coin);
+  }
+
+  /** The account's nonces against the chain. @param from first nonce; null: the newest ones @returns why it cannot be told */
+  async auditNonces(from: number | null): Promise<NonceAudit | string> {
+    const { nodes, settings } = this.#deps;
+    const view = await viewChain(nodes, { ...settings, genesis: settings.genesis ?? this.store.fact("genesis") });
+    return await auditNonces(this.store, view, settings.account, from);
   }
 
   /** What a run that began now would pay. @throws as the ledger does */
@@ -98,6 +123,7 @@ export class Payer {
     const [first] = view.well;
     if (first !== undefined && genesis === null && view.all) store.setFact("genesis", first.genesis);
     draft.walletWei = first === undefined ? null : String(leastWei(view));
+    if (first !== undefined) draft.head = Math.min(...view.well.map(({ head }) => head));
     const lock = deps.retired ? await this.#drain() : await this.#books.takeLock();
     const ready = this.#firstNonce(view);
     const paused = lock === null ? ((await this.#pausedBy(view)) ?? ready) : `payments:lock is held by ${lock}`;
@@ -172,8 +198,9 @@ export class Payer {
     let seen = true;
     for (const payment of payments.toSorted(byNonce)) {
       // A block at the confirmed height that is still there stands on everything older.
-      if (payment.stage === "settled" && payment.place !== null && payment.place.height <= still) {
-        const deep = head - payment.place.height >= this.#deps.settings.finalDepth;
+      const { stage: before, place, paidAs } = payment;
+      if (before === "settled" && place !== null && place.height <= still && (paidAs ?? place.hash) === place.hash) {
+        const deep = head - place.height >= this.#deps.settings.finalDepth;
         if (!deep || (finished += 1) > FINISHED_A_RUN) continue;
       }
       const { stage, waits } = await advance(context, payment);
@@ -186,6 +213,7 @@ export class Payer {
     const counts = view.well.map(({ count }) => count);
     if (first === null || counts.length === 0 || new Set(counts).size > 1) return;
     const [count = 0] = counts;
+    draft.nonce = count;
     const from = Math.max(Number(first), count - 1_000);
     draft.foreign = foreignNonces(from, count, this.store.nonces(from));
   }

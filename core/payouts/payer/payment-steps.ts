@@ -69,8 +69,7 @@ async function perform(context: RunContext, payment: Payment, step: Step): Promi
     case "renonce":
       return await renonce(context, payment, step);
     case "finish":
-      if (payment.amount > NOTHING) await context.books.forget(ledgerId(context.store, payment));
-      return { payment: saved(context, { ...payment, stage: "final", waits: null }), more: false };
+      return await finish(context, payment);
   }
 }
 
@@ -128,7 +127,7 @@ async function sign(context: RunContext, payment: Payment, kind: Attempt["kind"]
   const { store, deps } = context;
   const { settings, signer, nowMs, log } = deps;
   const fees = feesOf(context, payment);
-  if (!fees.ok) return { payment: waiting(context, payment, fees.reason), more: false };
+  if (!fees.ok) return await notSigned(context, payment, kind, fees.reason);
   let now = payment;
   if (now.nonce === null) {
     const nonce = context.blocked ? null : freeNonce(context);
@@ -149,7 +148,7 @@ async function sign(context: RunContext, payment: Payment, kind: Attempt["kind"]
   });
   if (!signed.ok) {
     if (now.attempts.length === 0) context.blocked = true;
-    return { payment: waiting(context, now, signed.reason), more: false };
+    return await notSigned(context, now, kind, signed.reason);
   }
   const attempt: Attempt = { hash: signed.hash, raw: signed.raw, kind, fees: fees.fees, atMs: nowMs() };
   const stage = now.stage === "debited" ? "signed" : now.stage;
@@ -163,6 +162,13 @@ async function sign(context: RunContext, payment: Payment, kind: Attempt["kind"]
     cancels: !pays,
   });
   return { payment: next, more: true };
+}
+
+/** Without a replacement the bytes that there are are offered again: nodes forget, and may have room now. */
+async function notSigned(context: RunContext, payment: Payment, kind: Attempt["kind"], reason: string): Promise<Done> {
+  const last = payment.attempts.at(-1);
+  if (last?.kind === kind) await offer(context, last);
+  return { payment: waiting(context, payment, reason), more: false };
 }
 
 function feesOf({ view, deps }: RunContext, payment: Payment): FeesResult {
@@ -191,14 +197,25 @@ async function send(context: RunContext, payment: Payment): Promise<Payment> {
   const isFirst = payment.sentMs === null;
   const now: Payment = isFirst ? { ...payment, stage: "sent", sentMs: deps.nowMs() } : payment;
   if (isFirst) store.save(now);
-  await store.fence();
-  const call = { method: "eth_sendRawTransaction", params: [attempt.raw] };
-  const replies = await Promise.all(deps.nodes.map(async ({ rpc }) => await rpc.call(call)));
-  const taken = replies.some((reply) => reply.kind === "ok" || KNOWN.test(reply.reason));
-  const reasons = replies.map((reply) => (reply.kind === "ok" ? "" : reply.reason)).filter((reason) => reason !== "");
+  const refused = await offer(context, attempt);
   if (isFirst)
-    deps.log.info("a payment is sent", { payment: now.id, login: now.login, hash: attempt.hash, isTaken: taken });
-  return waiting(context, now, taken ? null : `no node takes the transaction: ${reasons.join("; ")}`);
+    deps.log.info("a payment is sent", {
+      payment: now.id,
+      login: now.login,
+      hash: attempt.hash,
+      isTaken: refused === null,
+    });
+  return waiting(context, now, refused);
+}
+
+/** To every node. @returns why none takes it; null where one does */
+async function offer({ store, deps }: RunContext, { raw }: Attempt): Promise<string | null> {
+  await store.fence();
+  const call = { method: "eth_sendRawTransaction", params: [raw] };
+  const replies = await Promise.all(deps.nodes.map(async ({ rpc }) => await rpc.call(call)));
+  if (replies.some((reply) => reply.kind === "ok" || KNOWN.test(reply.reason))) return null;
+  const reasons = replies.map((reply) => (reply.kind === "ok" ? "" : reply.reason));
+  return `no node takes the transaction: ${reasons.filter((reason) => reason !== "").join("; ")}`;
 }
 
 /** Nodes say so of bytes that they have, or whose nonce is used already: what the chain has decides. */
@@ -211,10 +228,52 @@ async function settle(context: RunContext, payment: Payment, hash: string): Prom
     const request = { id: ledgerId(store, payment), login, amount };
     const result = await books.close(request, { to: "paid", hash }, seconds(deps.nowMs()));
     if (result.kind === "refused") return { payment: waiting(context, payment, result.reason), more: false };
+    if (payment.paidAs !== null) await relist(context, payment, hash);
     deps.log.info("a payment is settled", { payment: payment.id, login, amountShannon: amount, hash });
   }
-  return { payment: saved(context, { ...payment, stage: "settled", settled: true, waits: null }), more: true };
+  const { paidAs, wasPaidAs } = payment;
+  const before = paidAs === null || paidAs === hash ? wasPaidAs : [...wasPaidAs, paidAs];
+  const settled: Payment = {
+    ...payment,
+    stage: "settled",
+    settled: true,
+    paidAs: hash,
+    wasPaidAs: before,
+    waits: null,
+  };
+  return { payment: saved(context, settled), more: true };
 }
+
+/** The ledger forgets the payment's marker: first it has to say paid, which one that was restored from an older state does not. */
+async function finish(context: RunContext, payment: Payment): Promise<Done> {
+  const { store, books, deps } = context;
+  const { login, amount } = payment;
+  if (amount > NOTHING) {
+    const request = { id: ledgerId(store, payment), login, amount };
+    const hashes = transactionsOf(payment);
+    const [hash = ""] = hashes;
+    const result = await books.close(request, { to: "paid", hash }, seconds(deps.nowMs()));
+    if (result.kind === "refused" && !(result.unknown && (await books.isPaid(login, amount, hashes))))
+      return { payment: waiting(context, payment, result.reason), more: false };
+    await relist(context, payment, hash);
+    await books.forget(request.id);
+  }
+  return { payment: saved(context, { ...payment, stage: "final", waits: null }), more: false };
+}
+
+/** Whatever it was listed with, before a deep reorganisation or in a ledger of an older state: it is listed with what the chain has. */
+async function relist({ books, store }: RunContext, payment: Payment, hash: string): Promise<void> {
+  const { login, amount } = payment;
+  for (const other of new Set(transactionsOf(payment)))
+    if (other !== hash) await books.relist({ id: ledgerId(store, payment), login, amount }, other, hash);
+}
+
+/** Hashes under which it may be in the ledger, the one that the chain has first. */
+export const transactionsOf = ({ place, paidAs, wasPaidAs, attempts }: Payment): string[] => [
+  ...[place?.hash, paidAs].filter((hash) => typeof hash === "string"),
+  ...wasPaidAs,
+  ...attempts.map(({ hash }) => hash),
+];
 
 async function refund(context: RunContext, payment: Payment, why: string): Promise<Done> {
   const { store, books, deps } = context;

@@ -47,6 +47,7 @@ export class PaymentStore {
     );
     sql.exec("CREATE INDEX IF NOT EXISTS payment_open ON payment (open)");
     sql.exec("CREATE INDEX IF NOT EXISTS payment_nonce ON payment (nonce)");
+    sql.exec("CREATE INDEX IF NOT EXISTS payment_login ON payment (login)");
     sql.exec(
       "CREATE TABLE IF NOT EXISTS login (login TEXT PRIMARY KEY, total TEXT, held TEXT, approved INTEGER) WITHOUT ROWID",
     );
@@ -126,10 +127,13 @@ export class PaymentStore {
     return this.#read("SELECT id, body FROM payment WHERE open = 1 ORDER BY id").payments;
   }
 
-  #read(query: string): { readonly payments: readonly Payment[]; readonly unreadable: readonly number[] } {
+  #read(
+    query: string,
+    ...parameters: (string | number)[]
+  ): { readonly payments: readonly Payment[]; readonly unreadable: readonly number[] } {
     const payments: Payment[] = [];
     const unreadable: number[] = [];
-    for (const { id, body } of this.#sql.exec(query)) {
+    for (const { id, body } of this.#sql.exec(query, ...parameters)) {
       const payment = decodePayment(String(body));
       if (payment === null) unreadable.push(Number(id));
       else payments.push(payment);
@@ -140,6 +144,26 @@ export class PaymentStore {
   find(id: number): Payment | null {
     const [row] = this.#sql.exec("SELECT body FROM payment WHERE id = ?", id);
     return row === undefined ? null : decodePayment(String(row["body"]));
+  }
+
+  /** All that were ever begun for a login, oldest first, but for rows of another version. */
+  of(login: string): readonly Payment[] {
+    return this.#read("SELECT id, body FROM payment WHERE login = ? ORDER BY id", login).payments;
+  }
+
+  /** The newest, newest first, but for rows of another version. @param login null: whoever they are for */
+  newest(login: string | null, most: number): readonly Payment[] {
+    return login === null
+      ? this.#read("SELECT id, body FROM payment ORDER BY id DESC LIMIT ?", most).payments
+      : this.#read("SELECT id, body FROM payment WHERE login = ? ORDER BY id DESC LIMIT ?", login, most).payments;
+  }
+
+  /** Rows that have a nonce from `from` on, and those that lost one. Reads every row. */
+  since(from: number): readonly Payment[] {
+    return this.#read(
+      "SELECT id, body FROM payment WHERE nonce >= ? OR body NOT LIKE '%\"lost\":[]%' ORDER BY id",
+      from,
+    ).payments;
   }
 
   /** Nonces from `from` on that payments have. */

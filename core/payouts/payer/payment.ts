@@ -77,6 +77,10 @@ const paymentSchema = v.object({
   place: v.nullable(v.object({ hash, height: v.number() })),
   /** The ledger says paid, whatever the chain says meanwhile. */
   settled: v.boolean(),
+  /** The transaction that the ledger lists it with; null before that. */
+  paidAs: v.optional(v.nullable(hash), null),
+  /** Others that it was listed with before: a ledger of an older state still does. */
+  wasPaidAs: v.optional(v.array(hash), []),
   cancel: v.boolean(),
   /** Why it does not go on, in words; null where it only waits for the chain. */
   waits: v.nullable(v.string()),
@@ -227,6 +231,9 @@ function seen(payment: Payment, sighting: Seen, terms: MachineTerms): Step {
         ? { do: "settle", hash: place.hash, height: place.height }
         : wait(null);
     case "settled":
+      // It was mined anew under another of its hashes.
+      if (payment.paidAs !== null && payment.paidAs !== place.hash && sighting.depth >= terms.confirmations)
+        return { do: "settle", hash: place.hash, height: place.height };
       return isFinal ? { do: "finish" } : wait(null);
     case "reverted":
       if (!isFinal) return wait("the recipient refused it: it is refunded when that is final");

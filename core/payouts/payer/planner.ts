@@ -1,8 +1,8 @@
-import type { Payee } from "./payer-books.ts";
+import type { Payee, PayerBooks } from "./payer-books.ts";
 import type { WaitingPayment } from "./payer-status.ts";
 import { advance, type RunContext } from "./payment-steps.ts";
 import { IN_FLIGHT } from "./payment.ts";
-import { busyLogins, draftPayment, isBelow, judgePayee, type PlanFacts } from "./planning.ts";
+import { busyLogins, draftPayment, isBelow, judgePayee, strangerPending, type PlanFacts } from "./planning.ts";
 
 /** What a run of planning has to say. */
 export interface PlanReport {
@@ -59,9 +59,22 @@ export class Planner {
     if (this.#progress?.startedMs === run.startedMs) return this.#progress;
     const problems: string[] = [];
     const payees = await books.payees(problems);
-    this.#progress = { startedMs: run.startedMs, payees, at: 0, waiting: [], problems, short: 0n, empty: null };
+    const waiting = await strangePending(books, busyLogins(store.unsettled()), nowMs());
+    this.#progress = { startedMs: run.startedMs, payees, at: 0, waiting, problems, short: 0n, empty: null };
     return this.#progress;
   }
+}
+
+/** What the ledger calls pending and the payer does not: nobody would ever end it, and a login with nothing else is no payee. */
+async function strangePending(books: PayerBooks, busy: ReadonlySet<string>, nowMs: number): Promise<WaitingPayment[]> {
+  const waiting: WaitingPayment[] = [];
+  for (const entry of (await books.pending()).keys()) {
+    const [login = "", amount = ""] = entry.split(":");
+    if (busy.has(login) || waiting.length >= MOST_TOLD) continue;
+    const reason = strangerPending(amount);
+    waiting.push({ id: null, login, amountShannon: amount, stage: "unplanned", reason, sinceMs: nowMs });
+  }
+  return waiting;
 }
 
 /** @returns false: no place among the payments under way, it is this login's turn again later */

@@ -31,19 +31,23 @@ export const busyLogins = (open: readonly Payment[]): ReadonlySet<string> =>
 
 /** Whether a balance has not passed the pool's threshold, and its login's own where that is higher. */
 export function isBelow({ balance, threshold: own }: Payee, { threshold }: PayerSettings): boolean {
-  return balance <= (own !== null && own > threshold ? own : threshold);
+  return balance <= thresholdFor(own, threshold);
 }
+
+/** What a balance has to pass. @param own the miner's, @param pool and the pool's, Shannon */
+export const thresholdFor = (own: bigint | null, pool: bigint): bigint => (own !== null && own > pool ? own : pool);
 
 /** Whether a login is to be paid now, from what is known without asking a node. */
 export function judgePayee(payee: Payee, known: PaidLogin, facts: PlanFacts): PayeeVerdict {
   const { settings, blacklist, busy, runTotal, dayTotal } = facts;
-  const { login, balance, gone } = payee;
+  const { login, balance, pending, gone } = payee;
   if (isBelow(payee, settings)) return { kind: "below" };
   if (login === settings.account) return waits("it is the paying account itself");
   if (blacklist.has(login)) return waits("it is blacklisted");
   if (known.held !== null) return waits(known.held);
   if (busy.has(login)) return { kind: "below" };
   if (gone < known.total) return waits(olderLedger(gone, known.total));
+  if (pending !== 0n) return waits(strangerPending(pending));
   if (known.approved) return { kind: "due" };
   const { maxPayment, maxRun, maxDay } = settings;
   const approve = "and waits for approval";
@@ -55,6 +59,10 @@ export function judgePayee(payee: Payee, known: PaidLogin, facts: PlanFacts): Pa
     return waits(`today ${dayTotal} Shannon were paid, payouts.maxDay is ${maxDay}`);
   return { kind: "due" };
 }
+
+/** Why what the ledger calls pending holds a login up where this payer has no payment of it. */
+export const strangerPending = (amount: bigint | string): string =>
+  `${amount} Shannon of it are pending in the ledger and not with this payer: another payer's, or the ledger was restored from an older state`;
 
 const waits = (reason: string): PayeeVerdict => ({ kind: "waits", reason });
 
@@ -73,6 +81,8 @@ const BEGUN = {
   sentMs: null,
   place: null,
   settled: false,
+  paidAs: null,
+  wasPaidAs: [],
   cancel: false,
   waits: null,
 } satisfies Partial<NewPayment>;

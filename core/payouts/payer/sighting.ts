@@ -75,11 +75,20 @@ async function sightOn(well: WellNode, payment: Payment, nonce: number, account:
       if (found !== null && typeof found === "object" && "hash" in found && found.hash === hash) return found;
     }
   }
-  if (well.count <= nonce) return "absent";
-  const height = await heightOf(well, nonce, account, payment.place?.height ?? null);
+  return well.count <= nonce ? "absent" : await lookUp(well, nonce, account, payment.place?.height ?? null);
+}
+
+/** By what a nonce that is used is used. @param hint height where it was seen before; null where it was not */
+export async function lookUp(
+  well: WellNode,
+  nonce: number,
+  account: string,
+  hint: number | null,
+): Promise<NodeSighting> {
+  const height = await heightOf(well, nonce, account, hint);
   const found =
     typeof height === "number" ? await inBlock(well, height, account, nonce) : await search(well, account, nonce);
-  return found ?? { unclear: `node ${node.name} says that nonce ${nonce} is used, and by what cannot be found` };
+  return found ?? { unclear: `node ${well.node.name} says that nonce ${nonce} is used, and by what cannot be found` };
 }
 
 /** The account's transaction with that nonce in the block of the chain at that height. */

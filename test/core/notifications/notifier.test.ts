@@ -256,6 +256,8 @@ function payerWith(over: Partial<NonNullable<HealthReport["payer"]>>): HealthRep
     walletWei: "1",
     walletShort: null,
     paidToday: "0",
+    head: null,
+    nonce: null,
     foreign: [],
     problems: [],
     ...over,

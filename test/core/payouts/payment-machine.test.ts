@@ -31,6 +31,8 @@ const payment = (over: Partial<Payment>): Payment => ({
   sentMs: 9_500,
   place: null,
   settled: false,
+  paidAs: null,
+  wasPaidAs: [],
   cancel: false,
   waits: null,
   sinceMs: 0,
@@ -110,6 +112,13 @@ describe("the payment's machine", () => {
       seen({ depth: 30 }),
       {},
       { do: "finish" },
+    ],
+    [
+      "settled, and mined anew under another of its hashes: it is listed with that one",
+      { stage: "settled", settled: true, place, paidAs: `0x${"02".repeat(32)}` },
+      seen({ depth: 5 }),
+      {},
+      { do: "settle", hash: HASH },
     ],
     [
       "final by the nodes that answer only: not yet",

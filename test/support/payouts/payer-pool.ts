@@ -1,4 +1,5 @@
-import type { RedisPort } from "../../../core/ledger/contract/redis-port.ts";
+import type { RedisCommand, RedisPort } from "../../../core/ledger/contract/redis-port.ts";
+import { LEDGER_SCRIPTS } from "../../../core/ledger/contract/scripts/embedded.ts";
 import { createLogger } from "../../../core/log.ts";
 import { Payer } from "../../../core/payouts/payer/payer.ts";
 import type { PayerDeps, PayerSettings } from "../../../core/payouts/payer/payer-deps.ts";
@@ -66,6 +67,8 @@ export class PayerPool {
   life = Infinity;
   killAfter = false;
   steps = 0;
+  /** What the process was about to do, or had done, when it was killed, and how often. */
+  readonly killedAt = new Map<string, number>();
   #generation = 0;
   payer: Payer;
 
@@ -118,24 +121,43 @@ export class PayerPool {
     return BigInt(String((await this.redis.command(["HGET", `eth:miners:${login}`, field])) ?? 0));
   }
 
-  /** One step of the process: it may be its last, before or after what it does. */
-  async #step<T>(mine: number, work: () => T | Promise<T>): Promise<T> {
-    this.#enter(mine);
+  /** A run of an instance that another one takes the place of in its midst: it goes on outside until it writes. */
+  async runTwice(): Promise<void> {
+    const stale = this.payer.run().catch((error: unknown) => {
+      if (!(error instanceof Killed)) throw error;
+    });
+    for (let i = 0; i < 40; i += 1) await Promise.resolve();
+    this.boot();
+    await Promise.all([stale, this.run()]);
+  }
+
+  /** One step of the process outside: it may be its last, before or after what it does. */
+  async #step<T>(mine: number, what: string, work: () => T | Promise<T>): Promise<T> {
+    // An instance that was replaced does not know of it before it writes.
+    if (mine !== this.#generation) return await work();
+    this.#enter(mine, what);
     const result = await work();
-    this.#leave(mine);
+    if (mine === this.#generation) this.#leave(mine, what);
     return result;
   }
 
-  #enter(mine: number): void {
+  #enter(mine: number, what: string): void {
     if (mine !== this.#generation) throw new Killed("stale");
     this.steps += 1;
     if (this.life <= 0) throw new Killed("dead");
     this.life -= 1;
-    if (this.life <= 0 && !this.killAfter) throw new Killed("killed before");
+    if (this.life <= 0 && !this.killAfter) this.#kill("before", what);
   }
 
-  #leave(mine: number): void {
-    if (mine !== this.#generation || this.life <= 0) throw new Killed("killed after");
+  #leave(mine: number, what: string): void {
+    if (mine !== this.#generation) throw new Killed("stale");
+    if (this.life <= 0) this.#kill("after", what);
+  }
+
+  #kill(when: string, what: string): never {
+    const step = `${when} ${what}`;
+    this.killedAt.set(step, (this.killedAt.get(step) ?? 0) + 1);
+    throw new Killed(step);
   }
 
   #deps(mine: number): PayerDeps {
@@ -144,33 +166,39 @@ export class PayerPool {
       sql: {
         exec: (statement, ...parameters) => {
           const writes = !statement.startsWith("SELECT");
-          if (writes) this.#enter(mine);
+          const what = `${statement.split(" ", 1)[0]} ${/INTO (\w+)|UPDATE (\w+)|FROM (\w+)/.exec(statement)?.slice(1).find(Boolean) ?? ""}`;
+          if (writes) this.#enter(mine, what);
           const rows = sql.exec(statement, ...parameters);
-          if (writes) this.#leave(mine);
+          if (writes) this.#leave(mine, what);
           return rows;
         },
         transaction: (work) => {
-          this.#enter(mine);
+          this.#enter(mine, "a transaction");
           const result = sql.transaction(work);
-          this.#leave(mine);
+          this.#leave(mine, "a transaction");
           return result;
         },
         durable: () => sql.durable(),
       },
       redis: {
-        command: (command) => this.#step(mine, () => redis.command(command)),
-        pipeline: (commands) => this.#step(mine, () => redis.pipeline(commands)),
+        command: (command) => this.#step(mine, commandName(command), () => redis.command(command)),
+        pipeline: (commands) => this.#step(mine, "a pipeline", () => redis.pipeline(commands)),
       },
       coin: "eth",
       nodes: this.nodes.map(({ name, rpc }) => ({
         name,
         rpc: {
           call: (call) =>
-            call.method === "eth_sendRawTransaction" ? this.#step(mine, () => rpc.call(call)) : rpc.call(call),
+            call.method === "eth_sendRawTransaction"
+              ? this.#step(mine, "sending", () => rpc.call(call))
+              : rpc.call(call),
           batch: (calls) => rpc.batch(calls),
         },
       })),
-      signer: { problem: this.signer.problem, sign: (transfer) => this.#step(mine, () => this.signer.sign(transfer)) },
+      signer: {
+        problem: this.signer.problem,
+        sign: (transfer) => this.#step(mine, "signing", () => this.signer.sign(transfer)),
+      },
       settings: this.settings,
       retired: this.retired,
       stopped: async () => this.stopped,
@@ -179,4 +207,11 @@ export class PayerPool {
       log: createLogger({ level: "debug", sink: (line) => this.logged.push(line), now: () => this.nowMs }),
     };
   }
+}
+
+/** A script by its name, any other command by its own. */
+function commandName([name, sha]: RedisCommand): string {
+  if (name !== "EVALSHA") return name;
+  const script = Object.values(LEDGER_SCRIPTS).find((one) => one.sha1 === sha);
+  return script?.name ?? "EVALSHA";
 }

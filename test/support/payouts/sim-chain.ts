@@ -216,6 +216,8 @@ export class SimNode {
   slow = false;
   peers = 8;
   gasPrice = 1_000_000_000n;
+  /** What it says that a transfer takes: more for a contract. */
+  gasEstimate = GAS;
   /** States older than this many blocks are forgotten, as geth does; null: an archive. */
   states: number | null = 128;
   readonly rpc: NodeRpc;
@@ -297,7 +299,9 @@ export class SimNode {
 
   #estimate(request: unknown): JsonRpcReply {
     const to = typeof request === "object" && request !== null && "to" in request ? String(request.to) : "";
-    return this.chain.refusing.has(to) ? nodeFailure("rpc", "eth_estimateGas: execution reverted") : ok(hex(GAS));
+    return this.chain.refusing.has(to)
+      ? nodeFailure("rpc", "eth_estimateGas: execution reverted")
+      : ok(hex(this.gasEstimate));
   }
 
   #count(account: string, tag: string): JsonRpcReply {

@@ -16,6 +16,12 @@ export function percent(value: number, digits = 1): string {
 /** How long ago a moment was. @param atS Unix time in seconds */
 export const ago = (atS: number, nowMs: number): string => `${duration(nowMs / 1000 - atS)} ago`;
 
+/** How long it is to a moment. @param atS Unix time in seconds */
+export function inTime(atS: number, nowMs: number): string {
+  const left = atS - nowMs / 1000;
+  return left < 15 ? "any moment now" : `in ${duration(left)}`;
+}
+
 /** Local date and time. @param atS Unix time in seconds */
 export const moment = (atS: number): string =>
   new Date(atS * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

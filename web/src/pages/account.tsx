@@ -1,6 +1,12 @@
 import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
-import type { Account, AccountHistory, AccountRewards, VerdictCounts } from "../../../core/api/answers.ts";
+import type {
+  Account,
+  AccountHistory,
+  AccountPayout,
+  AccountRewards,
+  VerdictCounts,
+} from "../../../core/api/answers.ts";
 import { coins, coinsAligned, coinsShort, count, hashes, hashrate, moment, percent, plural } from "../data/format.ts";
 import { checksummed } from "../data/address.ts";
 import { useLive, type Live } from "../data/live.ts";
@@ -10,6 +16,8 @@ import { filling } from "./overview.tsx";
 import { StateBadge } from "../ui/block-table.tsx";
 import { ACCOUNT_RANGES, AccountCharts, type Range } from "../ui/history-charts.tsx";
 import { Ago, Choice, CopyLine, Downloads, Figure, Figures, OnlineBadge, PageTitle, Panel } from "../ui/parts.tsx";
+import { NextPayment } from "../ui/next-payment.tsx";
+import { depths, onTheirWay, PayoutTable } from "../ui/payout-table.tsx";
 import { PaymentTable } from "../ui/payment-table.tsx";
 import { SettingsPanel } from "../ui/settings-panel.tsx";
 import { Table } from "../ui/table.tsx";
@@ -49,17 +57,52 @@ export function AccountPage({ login }: { login: string }) {
       </Panel>
       <RewardsPanel path={path} account={account} />
       <SettingsPanel key={login} login={login} />
-      <Panel
-        title={account ? `Payments (${count(account.paymentsTotal)})` : "Payments"}
-        aside={<Downloads json={path} csv={`${path}/payments.csv`} />}
-      >
+      <PaymentsPanel path={path} live={live} />
+    </>
+  );
+}
+
+/** What is paid next, what is on its way, and what was paid. */
+function PaymentsPanel({ path, live }: { path: string; live: Live<Account> }) {
+  const facts = usePoolFacts();
+  const account = live.data;
+  return (
+    <Panel
+      title={account ? `Payments (${count(account.paymentsTotal)})` : "Payments"}
+      aside={<Downloads json={path} csv={`${path}/payments.csv`} />}
+    >
+      {facts !== null && facts.payoutThreshold === null ? (
         <PaymentTable
           live={live}
           payments={account?.payments ?? []}
           total={account?.paymentsTotal ?? 0}
+          known={new Map()}
           withAddress={false}
         />
-      </Panel>
+      ) : (
+        <OwnPayments path={path} live={live} />
+      )}
+    </Panel>
+  );
+}
+
+function OwnPayments({ path, live }: { path: string; live: Live<Account> }) {
+  const news = `${live.data?.stats["pending"] ?? ""} ${live.data?.stats["paid"] ?? ""}`;
+  const payout = useLive<AccountPayout>(`${path}/payout`, HISTORY_INTERVAL_MS, news);
+  const open = onTheirWay(payout.data?.payments ?? []);
+  return (
+    <>
+      <NextPayment live={payout} />
+      {open.length > 0 && (
+        <PayoutTable live={payout} payments={open} needed={payout.data?.confirmations ?? 0} withAddress={false} />
+      )}
+      <PaymentTable
+        live={live}
+        payments={live.data?.payments ?? []}
+        total={live.data?.paymentsTotal ?? 0}
+        known={depths(payout.data?.payments ?? [])}
+        withAddress={false}
+      />
     </>
   );
 }

@@ -181,6 +181,9 @@ export function Footer() {
       <a class="link" href="/health">
         Health
       </a>
+      <Link class="link" href="/operator">
+        Operator
+      </Link>
       <Notices />
     </footer>
   );

@@ -162,12 +162,22 @@ export function AddressLink({ login }: { login: string }) {
   );
 }
 
-/** A hash: whole on a phone, where nothing shows on hovering; with a way to copy it and, where the chain has an explorer, to see it there. */
-export function Hash({ hash, explorer, name }: { hash: string; explorer: string | null; name: string }) {
+/** A hash: whole on a phone, where nothing shows on hovering, and `whole` on a wide screen as well; with a way to copy it and, where the chain has an explorer, to see it there. */
+export function Hash({
+  hash,
+  explorer,
+  name,
+  whole = false,
+}: {
+  hash: string;
+  explorer: string | null;
+  name: string;
+  whole?: boolean;
+}) {
   const text = (
     <>
-      <span class="md:hidden">{hash}</span>
-      <span class="hidden md:inline">{shortHex(hash)}</span>
+      <span class={whole ? "md:max-lg:hidden lg:text-xs" : "md:hidden"}>{hash}</span>
+      <span class={whole ? "hidden md:max-lg:inline" : "hidden md:inline"}>{shortHex(hash)}</span>
     </>
   );
   return (
