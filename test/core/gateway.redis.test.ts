@@ -135,6 +135,10 @@ describe("the gateway", () => {
     ])
       expect((await rest(command)).status).toBe(400);
     expect((await rest(["CONFIG", "GET", "maxmemory-policy"])).body).toContain("noeviction");
+    for (const ended of ["FLUSHALL", "FLUSHDB", "SWAPDB"])
+      expect((await rest(["EVAL", `return redis.call('${ended}', 0, 1)`, 0])).body).toMatch(
+        /NOPERM|can't run this command/,
+      );
   });
 
   it("bounds what it reads", async () => {
