@@ -48,6 +48,14 @@ export default defineConfig({
       },
       { test: { ...node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], installed).test, ...wholeProcesses } },
       { test: { ...node("slow", ["wasm/test/**/*.slow.test.ts"], installed).test, testTimeout: 180_000 } },
+      // One process a script behind a routing edge, and a thousand sockets.
+      {
+        test: {
+          ...node("deploy", ["test/deploy/**/*.test.ts"], installed).test,
+          ...wholeProcesses,
+          testTimeout: 900_000,
+        },
+      },
       // Programs of others (Go): what they make of a chain, against what the pool makes of it.
       { test: { ...node("strangers", ["test/strangers/**/*.test.ts"], installed).test, ...wholeProcesses } },
       { test: { ...node("browser", ["test/**/*.browser.test.ts"], installed).test, ...wholeProcesses } },

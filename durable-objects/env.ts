@@ -31,6 +31,8 @@ export interface Env {
   readonly NOTIFIER: Objects<NotifierRpc>;
   readonly POOL_ADMIN: Objects<PoolAdminRpc>;
   readonly ASSETS: Fetcher;
+  /** The script that miners are connected to; missing where the pool is one script. */
+  readonly SESSIONS?: Fetcher;
   /** What cron can read without making an object: `platform/started.ts`. Missing where a wrangler.toml of before is used. */
   readonly POOL_MARKS?: KVNamespace;
   /** `[vars]` and secrets. */

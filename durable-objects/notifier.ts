@@ -43,13 +43,6 @@ export class Notifier extends DurableObject<Env> implements NotifierRpc {
     await this.#parts?.loop.guard();
   }
 
-  async wake(): Promise<void> {
-    const parts = this.#parts;
-    if (parts === null) return;
-    parts.notifier.lookSoon();
-    await this.ctx.storage.setAlarm(Date.now());
-  }
-
   async run(): Promise<void> {
     await this.#parts?.loop.run();
   }

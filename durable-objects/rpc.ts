@@ -236,8 +236,6 @@ export interface PayerRpc {
 export interface NotifierRpc {
   /** Cron: the loop runs afterwards, where anybody is to be told. */
   guard(): Promise<void>;
-  /** Something has happened: the next look is now. */
-  wake(): Promise<void>;
   /** Runs at once and answers when the run is over. */
   run(): Promise<void>;
   /** A miner has signed targets, or asks for a test of them. @param pool host that it was asked at */

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { AlarmBell } from "../core/alarm-bell.ts";
 import { PausableLedger } from "../core/admin/pause.ts";
+import { CALLS_VERSION } from "../core/deploy/calls-version.ts";
 import { allWithin } from "../core/clock.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
 import { foldAfterMs } from "../core/ledger/write-path/evidence.ts";
@@ -117,6 +118,12 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
 
   async #judge(submission: ShareSubmission): Promise<ShareVerdict> {
     if (this.#ledger.isPaused) return { kind: "unavailable", reason: "paused by the operator" };
+    const { version = 1 } = submission;
+    if (version > CALLS_VERSION) {
+      const reason = `a session speaks version ${version} of the pool's calls, and this verifier knows ${CALLS_VERSION}: npm run deploy brings the verifiers up`;
+      this.#log.error("a share of a newer session is not taken", { reason });
+      return { kind: "unavailable", reason };
+    }
     if (!this.#schemes.agrees(submission.job)) {
       this.#log.error("a header is common and solo work: give the solo node another etherbase or --miner.extradata", {
         header: submission.job.header,

@@ -8,7 +8,6 @@ import { UnlockerLoop } from "../core/payouts/unlocker-loop.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import { createNodeRpc } from "../core/work/node-rpc.ts";
 import type { Env } from "./env.ts";
-import { atHome } from "./platform/at-home.ts";
 import { loadConfig } from "./platform/config.ts";
 import { httpPost } from "./platform/http-post.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -25,7 +24,7 @@ export class Unlocker extends DurableObject<Env> implements UnlockerRpc {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#ledger = new PausableLedger(ledgerClient(env, loadConfig(env)), pauseFlag(ctx.storage));
-    this.#loop = loopOf(ctx, env, this.#ledger);
+    this.#loop = loopOf(ctx.storage, env, this.#ledger);
   }
 
   async guard(): Promise<void> {
@@ -49,21 +48,17 @@ export class Unlocker extends DurableObject<Env> implements UnlockerRpc {
   }
 }
 
-function loopOf(ctx: DurableObjectState, env: Env, ledger: RedisPort): UnlockerLoop | null {
+function loopOf(storage: DurableObjectStorage, env: Env, ledger: RedisPort): UnlockerLoop | null {
   const config = loadConfig(env);
   if (config.unlocker === null) return null;
-  const { storage } = ctx;
   const { intervalMs, rules, settings } = config.unlocker;
   const log = partLog(env, "unlocker");
   const nodes = [...config.work.upstreams, ...config.work.soloUpstreams].map((upstream) =>
     createChainNode(upstream.name, createNodeRpc(upstream, httpPost)),
   );
   const books = new PayoutBooks(ledger, config.coin);
-  const notifier = config.notifications === null ? null : atHome(env, env.NOTIFIER, "main");
-  // What happened is in the ledger and in the status, where the notifier finds it; this only spares it the wait.
-  const onEvent = () => ctx.waitUntil(notifier?.wake().catch(() => undefined) ?? Promise.resolve());
   return new UnlockerLoop({
-    unlocker: new BlockUnlocker({ books, nodes, rules, settings, nowMs: Date.now, log, onEvent }),
+    unlocker: new BlockUnlocker({ books, nodes, rules, settings, nowMs: Date.now, log }),
     store: {
       read: () => storage.kv.get("state"),
       write: (state) => storage.kv.put("state", state),

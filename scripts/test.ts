@@ -26,6 +26,7 @@ const onPath = (program: string) =>
   (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 const say = (text: string) => process.stderr.write(`\nedgepool: ${text}\n`);
 const further = [
+  ["deploy", "node", "each script replaced in a process of its own, under a thousand sockets"],
   [
     "slow",
     "npm",

@@ -1,15 +1,8 @@
-import { Hono } from "hono";
-import { ConfigError } from "../core/config-problem.ts";
-import { loadConfig } from "../durable-objects/platform/config.ts";
-import { scheduled } from "./cron.ts";
-import { answerNobody } from "./getwork.ts";
+/** The whole pool as one script, for `wrangler dev` and the tests inside workerd. `npm run deploy` and `npm start` run it as those of `worker/scripts/`. */
 import type { Env } from "../durable-objects/env.ts";
-import { adminRoutes } from "./routes/admin.ts";
-import { apiRoutes } from "./routes/api.ts";
-import { healthRoutes } from "./routes/health.ts";
-import { notifyRoutes } from "./routes/notify.ts";
-import { redisRoutes } from "./routes/redis.ts";
-import { settingsRoutes } from "./routes/settings.ts";
+import { poolApp } from "./app.ts";
+import { scheduled } from "./cron.ts";
+import { pageRoutes } from "./routes/page.ts";
 import { stratumRoutes } from "./routes/stratum.ts";
 
 export { AccountApi } from "../durable-objects/account-api.ts";
@@ -25,30 +18,7 @@ export { PoolApi } from "../durable-objects/pool-api.ts";
 export { ShareVerifier } from "../durable-objects/share-verifier.ts";
 export { Unlocker } from "../durable-objects/unlocker.ts";
 
-const app = new Hono<{ Bindings: Env }>();
-
-/** Longer ones are no request of a miner. */
-const LONGEST_REQUEST_BYTES = 4_096;
-
-// The page's address comes here first because miners post to it as well; the page is the assets', as every other file is.
-app.on(["GET", "HEAD"], "/", (context) => context.env.ASSETS.fetch(context.req.raw));
-
-// A pool that is configured wrongly serves nothing but the explanation: half-working, it would cost miners' shares.
-app.use(async (context, next) => {
-  try {
-    loadConfig(context.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    if (context.req.path === "/health") return context.text(`${error.message}\n`, 500);
-    // A miner takes any status but 200 as a reason to connect again at once, and this one as a reason to wait.
-    const toMiner =
-      context.req.method === "POST" ? await answerNobody(context.req.raw, LONGEST_REQUEST_BYTES, "notReady") : null;
-    return toMiner ?? context.text("the pool is not configured; see /health\n", 503);
-  }
-  return next();
-});
-for (const routes of [healthRoutes, adminRoutes, notifyRoutes, settingsRoutes, apiRoutes, redisRoutes, stratumRoutes])
-  routes(app);
+const app = poolApp([...pageRoutes, stratumRoutes]);
 
 export default {
   fetch: app.fetch,

@@ -87,8 +87,8 @@ export async function startCountedPool(difficulty: number): Promise<CountedPool>
 
 /** The pool's own bundle, with the counting module as its entry. */
 async function countedBundle(directory: string) {
-  const { directory: original, settings } = await bundleWorker();
-  await cp(original, directory, { recursive: true });
+  const pool = await bundleWorker();
+  await cp(pool.directory, directory, { recursive: true });
   await rename(join(directory, "index.js"), join(directory, "pool.js"));
   const { outputFiles } = await build({
     entryPoints: [join(import.meta.dirname, "worker.ts")],
@@ -104,7 +104,7 @@ async function countedBundle(directory: string) {
     ],
   });
   await writeFile(join(directory, "index.js"), outputFiles[0]?.text ?? "");
-  return { directory, settings };
+  return { ...pool, directory };
 }
 
 /** CPU time in s and resident memory in MB of every workerd in a process group. */

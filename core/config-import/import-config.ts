@@ -29,7 +29,7 @@ interface ImportProblem {
   readonly allowed: string;
 }
 
-/** A secret that has to be given by `wrangler secret put`. */
+/** A secret that has to be given by `npm run secret`. */
 interface SecretStep {
   readonly secret: string;
   readonly why: string;

@@ -80,17 +80,11 @@ export class Notifier {
     this.#miners = new MinerMessages(config, this.#outgoing, sql);
   }
 
-  /** Something has happened: the next run looks. */
-  lookSoon(): void {
-    this.#setFact("look", "now");
-  }
-
   /** One run: looks where it is time to, and sends what is due. @returns in how many ms the next one is due */
   async run(): Promise<number> {
     const { nowMs, log } = this.#deps;
     try {
-      const isWanted = this.#fact("look") === "now";
-      if (isWanted || nowMs() - (this.#flow()?.lookedMs ?? 0) >= LOOK_MS - EARLY_MS) await this.#look();
+      if (nowMs() - (this.#flow()?.lookedMs ?? 0) >= LOOK_MS - EARLY_MS) await this.#look();
       const flow = this.#flow();
       if (flow !== null && this.#isWell()) await this.#watch(flow.wellSinceMs);
     } catch (error) {
@@ -156,7 +150,6 @@ export class Notifier {
     const { flow, well, silent } = nextFlow(before, report, atMs);
     sql.transaction(() => {
       this.#setFact("flow", JSON.stringify(flow));
-      this.#setFact("look", "in time");
       this.#setFact("well", well ? "1" : "0");
       this.#tellTurns(this.#incidents.observe(this.#findings(report, silent, atMs), atMs));
     });

@@ -1,47 +1,28 @@
 // The process that holds workerd: started, and ended, by pool-process.ts. It leads a process group of its own, so that one
 // signal to the group ends workerd with it, and it ends itself when its parent is gone.
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { killWhenGone } from "../watchdog.ts";
+import { workerOptions } from "./worker-options.ts";
 import type { HostOptions, HostReport, HostRequest } from "./pool-messages.ts";
 
 const CRON = "* * * * *";
 const MINUTE_MS = 60_000;
 
-/** The Worker as `wrangler deploy` bundles it, with the bindings of wrangler.toml. */
+/** The scripts as `npm run deploy` bundles them, in one workerd. */
 function miniflareOptions(options: HostOptions) {
-  const { directory, settings } = options.bundle;
   return convertV4MiniflareOptions({
-    ...settings,
-    name: "edgepool",
-    bindings: Object.assign({}, settings["bindings"], options.bindings),
-    modulesRoot: directory,
-    modules: modules(directory),
+    workers: options.bundles.map((bundle) => workerOptions(bundle, options)),
     host: options.host,
     port: options.port,
     // Without this every start asks Cloudflare where on earth it is.
     cf: false,
     resourcePersistencePath: options.stateDir,
+    ...(options.registry !== null && { unsafeDevRegistryPath: options.registry }),
     telemetry: { enabled: false },
     logRequests: false,
     log: new Log(LogLevel.ERROR),
     handleStructuredLogs: ({ level, message }) => report({ kind: "log", log: { level, message } }),
   });
-}
-
-function modules(
-  directory: string,
-): { type: "ESModule" | "CompiledWasm"; path: string; contents: Uint8Array<ArrayBuffer> }[] {
-  const names = readdirSync(directory).filter((name) => name.endsWith(".js") || name.endsWith(".wasm"));
-  // The first one is the entry.
-  return names
-    .toSorted((one, other) => Number(other === "index.js") - Number(one === "index.js"))
-    .map((name) => ({
-      type: name.endsWith(".js") ? "ESModule" : "CompiledWasm",
-      path: join(directory, name),
-      contents: readFileSync(join(directory, name)),
-    }));
 }
 
 class PoolHost {

@@ -1,6 +1,12 @@
-/** The Worker as `wrangler deploy` makes it. */
+/** Of the pool on this machine, whatever wrangler.toml calls it: its books are found again under it. */
+export const LOCAL_NAME = "edgepool";
+
+/** A script as `wrangler deploy` makes it. */
 export interface WorkerBundle {
-  /** Holds index.js and the modules that it imports. */
+  readonly name: string;
+  /** Secrets that it gets; null: all. */
+  readonly secrets: readonly string[] | null;
+  /** Holds the entry and the modules that it imports. */
   readonly directory: string;
   /** Bindings, assets and compatibility settings of wrangler.toml in Miniflare's words. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -8,14 +14,18 @@ export interface WorkerBundle {
 
 /** What the pool's host process is started with. Plain data: it goes over the IPC channel. */
 export interface HostOptions {
-  readonly bundle: WorkerBundle;
+  /** Scripts of the pool; requests arrive at the first. */
+  readonly bundles: readonly WorkerBundle[];
   /** 0: a free one. */
   readonly port: number;
   readonly host: string;
   /** Where the Durable Objects keep their databases. */
   readonly stateDir: string;
-  /** Settings over those of wrangler.toml, and secrets. */
+  /** Settings over those of wrangler.toml. */
   readonly bindings: Readonly<Record<string, BindingValue>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Folder by which scripts in other processes are found; null: all are in this one. */
+  readonly registry: string | null;
   /** Fire the Worker's cron every minute, as Cloudflare does. */
   readonly cron: boolean;
 }

@@ -1,10 +1,11 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { BindingValue, HostOptions, HostReport, HostRequest, PoolLog, WorkerBundle } from "./pool-messages.ts";
-import { bundleWorker } from "./worker-bundle.ts";
+import { bundlePool } from "./worker-bundle.ts";
 
 export type { BindingValue } from "./pool-messages.ts";
 
@@ -26,13 +27,15 @@ export interface PoolOptions {
   readonly v8Flags?: readonly string[];
   /** Fire the cron trigger every minute, as Cloudflare does; default true. */
   readonly cron?: boolean;
-  /** Another Worker than the pool's own. */
+  /** One script in place of the pool's own. */
   readonly bundle?: WorkerBundle;
+  /** Folder by which scripts in processes of their own find each other: see `test/deploy`. */
+  readonly registry?: string;
   /** Every line that the Worker or workerd writes. */
   readonly onLog?: (log: PoolLog) => void;
 }
 
-/** The pool's Worker in a workerd of its own. */
+/** The pool's scripts in a workerd of their own. */
 export interface PoolProcess {
   readonly url: string;
   readonly port: number;
@@ -66,21 +69,21 @@ const CLOSE_TIMEOUT_MS = 2_000;
  * await pool.close();
  */
 export async function startPool(options: PoolOptions): Promise<PoolProcess> {
-  const bundle = options.bundle ?? (await bundleWorker());
-  const pool = new WorkerdPool(options, bundle);
+  const bundles = options.bundle ? [options.bundle] : await bundlePool();
+  const pool = new WorkerdPool(options, bundles);
   await pool.restart();
   return pool;
 }
 
 class WorkerdPool implements PoolProcess {
   readonly #options: PoolOptions;
-  readonly #bundle: WorkerBundle;
+  readonly #bundles: readonly WorkerBundle[];
   #run: HostRun | null = null;
   #url = "";
 
-  constructor(options: PoolOptions, bundle: WorkerBundle) {
+  constructor(options: PoolOptions, bundles: readonly WorkerBundle[]) {
     this.#options = options;
-    this.#bundle = bundle;
+    this.#bundles = bundles;
   }
 
   get url(): string {
@@ -102,13 +105,25 @@ class WorkerdPool implements PoolProcess {
 
   async restart(): Promise<void> {
     await this.kill();
-    const { vars, varsNow, secrets, stateDir, host = "127.0.0.1", cron = true } = this.#options;
+    const { vars, varsNow, secrets = {}, stateDir, host = "127.0.0.1", cron = true, registry = null } = this.#options;
+    // Who was killed has not taken leave.
+    if (registry !== null)
+      await Promise.all(this.#bundles.map(({ name }) => rm(join(registry, name), { recursive: true, force: true })));
     const run = new HostRun(this.#options);
     this.#run = run;
     try {
       // It runs on this machine, and so does its node.
-      const bindings = { devnet: true, ...vars, ...varsNow?.(), ...secrets };
-      this.#url = await run.start({ bundle: this.#bundle, port: this.port, host, stateDir, bindings, cron });
+      const bindings = { devnet: true, ...vars, ...varsNow?.() };
+      this.#url = await run.start({
+        bundles: this.#bundles,
+        port: this.port,
+        host,
+        stateDir,
+        bindings,
+        secrets,
+        cron,
+        registry,
+      });
     } catch (error) {
       await this.kill();
       throw error;

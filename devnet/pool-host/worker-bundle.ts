@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import type { WorkerBundle } from "./pool-messages.ts";
+import { nameOf, POOL_SCRIPTS, type PoolScript, scriptConfig } from "../../core/deploy/pool-scripts.ts";
+import { LOCAL_NAME, type WorkerBundle } from "./pool-messages.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const CACHE = join(ROOT, "node_modules", ".edgepool", "worker");
@@ -23,32 +24,46 @@ const BUILT = ["wasm/dist", "web/dist"];
 const SETTINGS = "settings.json";
 const KEPT_MS = 24 * 3_600_000;
 
-let bundle: Promise<WorkerBundle> | null = null;
+const CONFIG = "wrangler.json";
+/** Of the whole pool's bundle. */
+const WHOLE = "whole";
+
+let scripts: Promise<readonly WorkerBundle[]> | null = null;
+let whole: Promise<WorkerBundle> | null = null;
 
 /**
- * Bundles the Worker as `wrangler deploy` does. A bundle of the same sources is kept in node_modules/.edgepool and used again.
+ * Bundles the pool's scripts as `npm run deploy` does, the page's first: it is where requests arrive. Bundles of the same sources are kept in
+ * node_modules/.edgepool and used again.
  * @throws Error with wrangler's output
  */
-export function bundleWorker(): Promise<WorkerBundle> {
-  bundle ??= makeBundle();
-  return bundle;
+export function bundlePool(): Promise<readonly WorkerBundle[]> {
+  scripts ??= Promise.all(POOL_SCRIPTS.toReversed().map((script) => makeBundle(script.entry, script)));
+  return scripts;
 }
 
-async function makeBundle(): Promise<WorkerBundle> {
+/** The whole pool as one script. */
+export function bundleWorker(): Promise<WorkerBundle> {
+  whole ??= makeBundle(WHOLE, null);
+  return whole;
+}
+
+async function makeBundle(part: string, script: PoolScript | null): Promise<WorkerBundle> {
   const missing = BUILT.filter((path) => !existsSync(join(ROOT, path)));
   if (missing.length > 0) throw new Error(`${missing.join(" and ")} missing: run \`npm run build\` first`);
-  const directory = await bundled();
+  const directory = await bundled(part, script);
   const settings: unknown = JSON.parse(await readFile(join(directory, SETTINGS), "utf8"));
-  return { directory, settings: { ...Object(settings) } };
+  const name = script === null ? LOCAL_NAME : nameOf(LOCAL_NAME, script);
+  return { name, directory, settings: { ...Object(settings) }, secrets: script?.secrets ?? null };
 }
 
-async function bundled(): Promise<string> {
-  const directory = join(CACHE, await fingerprint());
+async function bundled(part: string, script: PoolScript | null): Promise<string> {
+  const directory = join(CACHE, `${await fingerprint()}-${part}`);
   if (existsSync(directory)) return directory;
   await mkdir(CACHE, { recursive: true });
   const made = await mkdtemp(join(CACHE, "new-"));
   try {
-    await Promise.all([runWrangler(made), writeSettings(made)]);
+    const config = script === null ? join(ROOT, "wrangler.toml") : await writeConfig(made, script);
+    await Promise.all([runWrangler(config, made), writeSettings(config, made)]);
     // Two processes may bundle at once; the first to be done gives the name, both bundles are the same.
     await rename(made, directory).catch((error: unknown) => {
       if (!existsSync(directory)) throw error;
@@ -60,16 +75,24 @@ async function bundled(): Promise<string> {
   return directory;
 }
 
-/** Wrangler takes a second or more to load, so what it reads from wrangler.toml is kept with the bundle. */
-async function writeSettings(directory: string): Promise<void> {
+async function writeConfig(directory: string, script: PoolScript): Promise<string> {
+  const { unstable_readConfig } = await import("wrangler");
+  const path = join(directory, CONFIG);
+  const pool = { ...unstable_readConfig({ config: join(ROOT, "wrangler.toml") }), name: LOCAL_NAME };
+  await writeFile(path, JSON.stringify(scriptConfig(pool, script, { root: ROOT })));
+  return path;
+}
+
+/** Wrangler takes a second or more to load, so what it reads from a configuration is kept with the bundle. */
+async function writeSettings(config: string, directory: string): Promise<void> {
   const { unstable_getMiniflareWorkerOptions } = await import("wrangler");
-  const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
   await writeFile(join(directory, SETTINGS), JSON.stringify(workerOptions));
 }
 
-async function runWrangler(directory: string): Promise<void> {
+async function runWrangler(config: string, directory: string): Promise<void> {
   const wrangler = join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
-  const child = spawn(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", directory], {
+  const child = spawn(process.execPath, [wrangler, "deploy", "--config", config, "--dry-run", "--outdir", directory], {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, WRANGLER_SEND_METRICS: "false", WRANGLER_SEND_ERROR_REPORTS: "false", CI: "1" },

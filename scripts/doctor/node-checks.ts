@@ -199,7 +199,7 @@ async function notifyToken(options: DoctorOptions): Promise<Finding[]> {
       : fail(
           CHECK,
           "NOTIFY_TOKEN is not the pool's",
-          "npx wrangler secret put NOTIFY_TOKEN, and the same in geth's --miner.notify",
+          "npm run secret -- NOTIFY_TOKEN, and the same in geth's --miner.notify",
         ),
   ];
 }
@@ -216,7 +216,7 @@ async function notifyComesBack(options: DoctorOptions, { work }: NodeState): Pro
       fail(
         CHECK,
         "NOTIFY_TOKEN is not the pool's",
-        "npx wrangler secret put NOTIFY_TOKEN, and the same in geth's --miner.notify",
+        "npm run secret -- NOTIFY_TOKEN, and the same in geth's --miner.notify",
       ),
     ];
   const reason: unknown = Object(jsonOf(asked.answer)).reason;

@@ -53,7 +53,7 @@ async function* unauthenticated(options: DoctorOptions): AsyncGenerator<Finding>
     yield fail(
       "closed doors",
       `${path} answers everybody, without a token`,
-      "something in front of the pool adds the token, or the answer is not the pool's: take it away, and rotate the secret (npx wrangler secret put)",
+      "something in front of the pool adds the token, or the answer is not the pool's: take it away, and rotate the secret (npm run secret --)",
     );
 }
 
@@ -65,15 +65,15 @@ function withToken({ check, path, secret }: Door, asked: Asked): Finding {
     return fail(
       check,
       `${secret} is not the pool's`,
-      `npx wrangler secret put ${secret}, or the right one in the environment`,
+      `npm run secret -- ${secret}, or the right one in the environment`,
     );
   if (status === 404 && path === "/redis")
     return fail(
       check,
       "/redis is not there: no secret, or the books are in a Redis",
-      `npx wrangler secret put ${secret}, or give that Redis (UPSTASH_REDIS_REST_URL)`,
+      `npm run secret -- ${secret}, or give that Redis (UPSTASH_REDIS_REST_URL)`,
     );
-  if (status === 404) return fail(check, `the pool has no secret ${secret}`, `npx wrangler secret put ${secret}`);
+  if (status === 404) return fail(check, `the pool has no secret ${secret}`, `npm run secret -- ${secret}`);
   return fail(check, `${path} answers ${status}`, "/health says what is wrong");
 }
 

@@ -64,7 +64,7 @@ function report(
   const left = members.flatMap(({ member, setting, note }): [string, string][] =>
     setting === null ? [[member, note]] : [],
   );
-  const puts = secrets.map(({ secret, why }): [string, string] => [`npx wrangler secret put ${secret}${env}`, why]);
+  const puts = secrets.map(({ secret, why }): [string, string] => [`npm run secret -- ${secret}${env}`, why]);
   const parts: readonly [string, readonly string[]][] = [
     ["Taken over", columns(taken)],
     ["Not applicable", columns(left)],

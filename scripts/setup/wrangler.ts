@@ -18,9 +18,17 @@ const ROOT = join(import.meta.dirname, "..", "..");
 export const runWrangler =
   (show: (text: string) => void): Wrangler =>
   async (args) => {
-    const program = join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
+    // Who deploys the pool deploys all of its scripts, in their order.
+    const isDeploy = args[0] === "deploy";
+    const program = isDeploy
+      ? join(ROOT, "scripts", "deploy", "cli.ts")
+      : join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
     const env = { ...process.env, WRANGLER_SEND_METRICS: "false" };
-    const child = spawn(process.execPath, [program, ...args], { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [program, ...(isDeploy ? args.slice(1) : args)], {
+      cwd: ROOT,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const said = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const)
       child[stream].on("data", (chunk: Buffer) => {

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { bundleWorker } from "../../devnet/pool-host/worker-bundle.ts";
 import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 
 let stateDir: string;
@@ -35,6 +36,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** What a pool answers to somebody with a token. */
+const asked = async (pool: PoolProcess, path: string, token: string, body?: object) => {
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+  const sent = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+  return await (await fetch(`${pool.url}${path}`, { headers, ...sent })).json();
+};
+
 /** Processes of a group, from /proc: what pgrep would say, without needing it. */
 async function goneGroup(leader: number): Promise<void> {
   while (isAlive(-leader)) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -51,6 +59,26 @@ describe("the pool in a process of its own", () => {
     await pool.restart();
     expect(pool.url).toBe(url);
     expect((await fetch(`${url}/health`)).status).toBeGreaterThanOrEqual(200);
+  });
+
+  it("keeps the books, the bans and the pause of a state folder of when the pool was one script", async () => {
+    const REDIS_TOKEN = "a-token-for-the-books";
+    const ADMIN_TOKEN = "a-token-for-the-operator";
+    const secrets = { REDIS_TOKEN, ADMIN_TOKEN };
+    const before = await start({ bundle: await bundleWorker(), secrets });
+    await asked(before, "/redis", REDIS_TOKEN, ["HSET", "eth:stats", "roundShares", "12"]);
+    await asked(before, "/admin/bans", ADMIN_TOKEN, {
+      action: "add",
+      client: "192.0.2.1",
+      for: "12h",
+      note: "a botnet",
+    });
+    await asked(before, "/admin/pause", ADMIN_TOKEN, { paused: true, login: null, note: "moving" });
+    await before.kill();
+    const after = await start({ secrets });
+    expect(await asked(after, "/redis", REDIS_TOKEN, ["HGET", "eth:stats", "roundShares"])).toEqual({ result: "12" });
+    expect(await asked(after, "/admin/bans", ADMIN_TOKEN)).toMatchObject({ bans: [{ client: "192.0.2.1" }] });
+    expect(await asked(after, "/admin/pause", ADMIN_TOKEN)).toMatchObject({ paused: true, waitingFor: [] });
   });
 
   it("serves the page at / to a browser, and JSON-RPC with status 200 to a miner that posts there", async () => {

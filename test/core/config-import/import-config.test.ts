@@ -253,7 +253,7 @@ describe("the command", () => {
     const own = readWranglerConfig({ config: join(import.meta.dirname, "../../../wrangler.toml") });
     expect(read.durable_objects).toEqual(own.durable_objects);
     expect(read.kv_namespaces).toEqual([{ binding: "POOL_MARKS" }]);
-    expect(printed.stderr).toContain("npx wrangler secret put PAYOUT_PRIVATE_KEY --env staging");
+    expect(printed.stderr).toContain("npm run secret -- PAYOUT_PRIVATE_KEY --env staging");
     expect(printed.stderr + printed.stdout).not.toMatch(/redis-pass-7Qx|relic-key-9Zw/);
     expect(await runProgram(...args, "--out", out)).toMatchObject({ code: 0, stdout: "" });
     expect(readFileSync(out, "utf8")).toBe(printed.stdout);
