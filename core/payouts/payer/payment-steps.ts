@@ -102,7 +102,7 @@ function noted(context: RunContext, payment: Payment, step: Step & { readonly do
 
 async function debit(context: RunContext, payment: Payment): Promise<Done> {
   const { store, books, deps } = context;
-  const { nowMs, sql, log } = deps;
+  const { nowMs, log } = deps;
   // The row stands; the debit must not come from an instance that another one has taken the place of.
   await store.fence();
   const { login, amount, least } = payment;
@@ -113,7 +113,7 @@ async function debit(context: RunContext, payment: Payment): Promise<Done> {
     return { payment: saved(context, { ...payment, stage: "dropped", waits: result.reason }), more: false };
   }
   const debited: Payment = { ...payment, stage: "debited", waits: null };
-  sql.transaction(() => {
+  store.together(() => {
     const { total } = store.login(login);
     store.setLogin(login, { total: (total > least ? total : least) + amount, approved: false });
     store.countDebit(amount, nowMs());
@@ -288,7 +288,7 @@ async function refund(context: RunContext, payment: Payment, why: string): Promi
   // A nonce that nothing was signed under is free again.
   const nonce = payment.attempts.length === 0 ? null : payment.nonce;
   const refunded: Payment = { ...payment, stage: "refunded", nonce, waits: why };
-  deps.sql.transaction(() => {
+  store.together(() => {
     if (payment.stage !== "planned") store.setLogin(login, { total: store.login(login).total - amount });
     store.save(refunded);
   });

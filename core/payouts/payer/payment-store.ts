@@ -39,6 +39,8 @@ export type NewPayment = Omit<Payment, "id" | "v">;
 /** The payer's durable rows. Nothing is ever deleted: they are the proof of what was paid. */
 export class PaymentStore {
   readonly #sql: SqlPort;
+  /** What {@link unsettled} gives, by id: a run of planning asks for it once a login, and reading a row costs more than all else that it does. */
+  #unsettled: Map<number, Payment> | null = null;
 
   constructor(sql: SqlPort) {
     this.#sql = sql;
@@ -64,8 +66,18 @@ export class PaymentStore {
     else this.#sql.exec("INSERT OR REPLACE INTO fact VALUES (?, ?)", name, value);
   }
 
+  /** Runs writes of this store of which all or none are to be. */
+  together<T>(work: () => T): T {
+    try {
+      return this.#sql.transaction(work);
+    } catch (error) {
+      this.#unsettled = null;
+      throw error;
+    }
+  }
+
   insert(payment: NewPayment): Payment {
-    return this.#sql.transaction(() => {
+    return this.together(() => {
       const [row] = this.#sql.exec("INSERT INTO payment (open, login) VALUES (1, ?) RETURNING id", payment.login);
       const made: Payment = { v: 1, id: Number(row?.["id"]), ...payment };
       this.save(made);
@@ -82,6 +94,8 @@ export class PaymentStore {
       encodePayment(payment),
       payment.id,
     );
+    if (open === OPEN_ROW) this.#unsettled?.set(payment.id, payment);
+    else this.#unsettled?.delete(payment.id);
   }
 
   /** Resolves when all that was written would survive; rejects in an instance that another one has taken the place of. */
@@ -124,7 +138,11 @@ export class PaymentStore {
 
   /** The same without those that are settled and only watched: of these there are a day and a half's. */
   unsettled(): readonly Payment[] {
-    return this.#read("SELECT id, body FROM payment WHERE open = 1 ORDER BY id").payments;
+    this.#unsettled ??= new Map(
+      this.#read("SELECT id, body FROM payment WHERE open = 1 ORDER BY id").payments.map((row) => [row.id, row]),
+    );
+    // One that was settled and is open again stands at the end of the map.
+    return [...this.#unsettled.values()].toSorted((one, other) => one.id - other.id);
   }
 
   #read(
