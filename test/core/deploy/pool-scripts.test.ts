@@ -2,6 +2,8 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unstable_readConfig } from "wrangler";
+import { isSecretSetting, settingNames } from "../../../core/config-schema.ts";
+import { planSecrets } from "../../../scripts/setup/secrets.ts";
 import { leadsPastThePage, POOL_SCRIPTS, scriptConfig } from "../../../core/deploy/pool-scripts.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
@@ -35,6 +37,14 @@ async function reached(file: string, known = new Set<string>()): Promise<Set<str
 }
 
 describe("the pool's scripts", () => {
+  it("get every secret that there is, and setup takes each from the environment", () => {
+    const secrets = [...settingNames].filter(isSecretSetting).toSorted();
+    const given = new Set(POOL_SCRIPTS.flatMap((script) => script.secrets));
+    expect([...given].toSorted()).toEqual(secrets);
+    const plan = planSecrets(Object.fromEntries(secrets.map((name) => [name, "given"])), null, {});
+    expect(Object.keys(plan.values).toSorted()).toEqual(secrets);
+  });
+
   it("have every class of wrangler.toml once, and export what they have", async () => {
     const classes = POOL_SCRIPTS.flatMap((script) => script.classes);
     const bound = BOUND.map(({ class_name }) => class_name);
