@@ -15,7 +15,7 @@ import type { Env } from "../durable-objects/env.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { readText } from "./read-text.ts";
-import { strangersTurns, strangersWork } from "./strangers.ts";
+import { strangersAdmissions, strangersTurns, strangersWork } from "./strangers.ts";
 
 /** In URLs; a log line for each and isolate. */
 const renamedWorkers = new RenamedWorkers();
@@ -69,7 +69,7 @@ export async function answerNobody(
 /** A login that the pool has never credited has no object before its first valid share. @returns null where its object is to answer */
 async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | null> {
   if ((await acquaintance(env, post.login, post.ip)) === "known") return null;
-  const guard = new GuardClient(env);
+  const guard = new GuardClient(env, strangersAdmissions);
   const [{ allowed }, lists] = await Promise.all([
     guard.admit(post.ip, post.login, "request"),
     accessLists(env, Date.now()),

@@ -5,6 +5,7 @@ import type { WorkSnapshot } from "../core/work/job.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { atHome } from "../durable-objects/platform/at-home.ts";
+import { requestAdmissions } from "../durable-objects/platform/guard-client.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 
 /*
@@ -19,6 +20,9 @@ const latest: { work: WorkSnapshot | null; askedMs: number } = { work: null, ask
 
 /** Shares that come by HTTP. */
 export const strangersTurns = new ClientTurns(STRANGERS_TURNS);
+
+/** Of who asks for work by HTTP twice a second. */
+export const strangersAdmissions = requestAdmissions();
 
 let extranonces: SharedExtranonces | null = null;
 

@@ -14,31 +14,44 @@ const ADMITTED: Admission = { allowed: true, reason: "" };
 /** Valid shares that wait until a guard that was away is told again. */
 const CONTENT: GuardVerdict = { allowed: true, reason: "", reportAt: 256 };
 
+/** What was said of a client with a login, until when it is taken for true. Data only: requests may share it. */
+interface RememberedAdmission {
+  readonly login: string | null;
+  readonly untilMs: number;
+  readonly admission: Admission;
+}
+
+/** Admissions of requests that are remembered, the last one of each client. */
+export type RequestAdmissions = BoundedMap<Client, RememberedAdmission>;
+
+export const requestAdmissions = (): RequestAdmissions => new BoundedMap(REMEMBERED_CLIENTS);
+
 /** The guard as sessions see it: a few objects for all clients behind it. A guard that cannot be reached refuses nobody. */
 export class GuardClient implements SessionGuard {
   readonly #env: Env;
-  readonly #requests = new BoundedMap<Client, { readonly untilMs: number; readonly admission: Admission }>(
-    REMEMBERED_CLIENTS,
-  );
+  readonly #requests: RequestAdmissions;
 
-  constructor(env: Env) {
+  /** @param requests where there is one client for each request: what outlives it */
+  constructor(env: Env, requests = requestAdmissions()) {
     this.#env = env;
+    this.#requests = requests;
   }
 
   async admit(client: Client, login: string | null, opening: Opening): Promise<Admission> {
     if (opening !== "request") return await this.#ask(client, login, opening);
     const nowMs = Date.now();
-    // Who asks is one object of one login: the client alone tells the requests apart.
     const known = this.#requests.get(client);
-    if (known && nowMs < known.untilMs) return known.admission;
+    if (known && known.login === login && nowMs < known.untilMs) return known.admission;
     const admission = await this.#ask(client, login, opening);
-    this.#requests.set(client, { untilMs: nowMs + ADMISSION_MS, admission });
+    this.#requests.set(client, { login, untilMs: nowMs + ADMISSION_MS, admission });
     return admission;
   }
 
   async report(client: Client, login: string | null, conduct: Conduct): Promise<GuardVerdict> {
     try {
-      return await guardOf(this.#env, client).report(client, login, conduct);
+      const verdict = await guardOf(this.#env, client).report(client, login, conduct);
+      if (!verdict.allowed) this.forget(client);
+      return verdict;
     } catch {
       return CONTENT;
     }
