@@ -1,7 +1,7 @@
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import type { Message } from "./messages.ts";
+import { beginningOf, type Message } from "./messages.ts";
 import type { TargetKind } from "./targets.ts";
 
 /** A POST to the outside. */
@@ -64,7 +64,8 @@ export const minerWebhookKey = (key: string, login: string): string => mac(key, 
 /** Lengths that the services take, in characters; none of them splits a message by itself. */
 const LONGEST = { telegram: 4_000, discord: 1_900 } as const;
 
-const cut = (text: string, longest: number): string => (text.length <= longest ? text : `${text.slice(0, longest)}…`);
+const cut = (text: string, longest: number): string =>
+  text.length <= longest ? text : `${beginningOf(text, longest)}…`;
 
 /** @returns null where the operator has not set up what this kind is sent by @param id the same whenever these messages are sent again */
 export function requestOf(

@@ -79,6 +79,8 @@ export type Templates = Readonly<Partial<Record<TemplateName, string>>>;
 const templateNames: readonly string[] = Object.keys(TEMPLATES);
 
 const PLACEHOLDER = /\{(\w+)\}/g;
+/** What an operator may take for one. */
+const IN_BRACES = /\{([^{}]*)\}/g;
 
 /** What is wrong with an operator's template; null where nothing is. */
 export function templateProblem(name: string, text: string): string | null {
@@ -86,7 +88,7 @@ export function templateProblem(name: string, text: string): string | null {
   if (own === undefined) return `one of ${templateNames.join(", ")}`;
   const known = new Set([...own.matchAll(PLACEHOLDER)].map(([, place]) => place));
   for (const always of ["pool", "text", "duration", "login", "name"]) known.add(always);
-  const foreign = [...text.matchAll(PLACEHOLDER)].find(([, place]) => !known.has(place))?.[1];
+  const foreign = [...text.matchAll(IN_BRACES)].find(([, place]) => !known.has(place))?.[1];
   if (foreign !== undefined) return `a text in which {…} is one of ${[...known].join(", ")}`;
   return text.length > 0 && text.length <= 1_000 ? null : "a text of 1 to 1000 characters";
 }
@@ -108,5 +110,9 @@ export function messageOf(
 type Closing = { [Name in TemplateName]: Name extends `${infer Kind}.closed` ? Kind : never }[TemplateName];
 const hasClosing = (kind: NotificationKind): kind is Closing => `${kind}.closed` in TEMPLATES;
 
+/** The beginning of a text. Half a character at its end would be no Unicode, and the whole message is refused for it. */
+export const beginningOf = (text: string, longest: number): string =>
+  text.slice(0, longest).replace(/[\uD800-\uDBFF]$/, "");
+
 /** What others wrote (a rig's name, a node's error) brings no line of its own. */
-const plain = (text: string): string => text.replaceAll(/\p{Cc}/gu, " ").slice(0, 600);
+const plain = (text: string): string => beginningOf(text.replaceAll(/\p{Cc}/gu, " "), 600);

@@ -50,18 +50,18 @@ const MAIL_URL = {
 /** @returns null where nobody is told of anything; what is wrong with the settings goes to `problems` */
 export function notificationsOf(settings: Settings, problems: ConfigProblem[]): NotificationsConfig | null {
   const { notifications, NOTIFICATION_KEY: key, devnet } = settings;
-  if (notifications.targets.length === 0 && !notifications.miners) return null;
   const wrong = (variable: string, found: string, allowed: string): void => {
     problems.push({ variable, found, allowed });
   };
-  const names = new Set(notifications.targets.map(({ name }) => name));
-  for (const name of Object.keys(settings.NOTIFICATION_TARGETS))
-    if (!names.has(name))
-      wrong(`NOTIFICATION_TARGETS.${name}`, "an address for an unknown target", `one of ${[...names].join(", ")}`);
   for (const [name, text] of Object.entries(notifications.templates)) {
     const problem = templateProblem(name, text);
     if (problem !== null) wrong(`notifications.templates.${name}`, JSON.stringify(text.slice(0, 60)), problem);
   }
+  if (notifications.targets.length === 0 && !notifications.miners) return null;
+  const names = new Set(notifications.targets.map(({ name }) => name));
+  for (const name of Object.keys(settings.NOTIFICATION_TARGETS))
+    if (!names.has(name))
+      wrong(`NOTIFICATION_TARGETS.${name}`, "an address for an unknown target", `one of ${[...names].join(", ")}`);
   const senders = sendersOf(settings, wrong);
   const signs = notifications.miners || notifications.targets.some(({ kind }) => kind === "webhook");
   if (signs && key === null)
