@@ -147,7 +147,26 @@ export class LocalSetup {
     this.#ledger = new LedgerReader(upstash ?? embedded, COIN);
     this.#note(here, this.#secrets.REDIS_TOKEN);
     if (this.#redis !== null) this.#note(this.#redis.gateway.url, this.#redis.gateway.token);
+    if (target !== null) await this.#tellFirst(this.#pool);
     return this.#pool.url;
+  }
+
+  /**
+   * Sends the target a test, so that one sees at once whether it is reached. Blocks that are there at the notifier's first look are no news to it,
+   * so the look is made now and not at the next full minute.
+   */
+  async #tellFirst(pool: PoolProcess): Promise<void> {
+    try {
+      const reply = await fetch(`${pool.url}/admin/notifications/test`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${this.#secrets.ADMIN_TOKEN}` },
+        body: JSON.stringify({ target: null, note: "npm start -- --notify" }),
+      });
+      if (!reply.ok) this.#report(`notifications: ${await reply.text()}`);
+      await pool.scheduled();
+    } catch (error) {
+      this.#report(`notifications: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   /** Where the books are when not in the pool itself. */
