@@ -71,7 +71,7 @@ function PaymentsPanel({ path, live }: { path: string; live: Live<Account> }) {
       title={account ? `Payments (${count(account.paymentsTotal)})` : "Payments"}
       aside={<Downloads json={path} csv={`${path}/payments.csv`} />}
     >
-      {facts !== null && facts.payoutThreshold === null ? (
+      {facts === null || facts.payoutThreshold === null ? (
         <PaymentTable
           live={live}
           payments={account?.payments ?? []}

@@ -14,8 +14,8 @@ const PAYOUTS_INTERVAL_MS = 15_000;
 /** What the pool has paid, and what is on its way. */
 export function PaymentsPage() {
   const facts = usePoolFacts();
-  // A pool that pays nobody itself has none on their way.
-  return facts !== null && facts.payoutThreshold === null ? <Paid known={new Map()} /> : <PaidAndOpen />;
+  // A pool that pays nobody itself has none on their way: it is not asked before that is known.
+  return facts === null || facts.payoutThreshold === null ? <Paid known={new Map()} /> : <PaidAndOpen />;
 }
 
 function PaidAndOpen() {
