@@ -204,6 +204,22 @@ describe("what the chain does to a payment", () => {
     expect(await wrong()).toEqual([]);
   });
 
+  test("one that settled waits for nothing any more when the nodes that were away are back", async () => {
+    const { pool } = await newPool({ [A]: 700_000_000n });
+    pool.chain.mine(5);
+    await pool.settle();
+    pool.chain.mine(3);
+    await pool.run();
+    expect(payment(pool)).toMatchObject({ stage: "settled", waits: null });
+    for (const node of pool.nodes) node.away = true;
+    await pool.run();
+    expect(payment(pool).waits).toBe("no node can be believed now");
+    for (const node of pool.nodes) node.away = false;
+    await pool.run();
+    expect(payment(pool)).toMatchObject({ stage: "settled", waits: null });
+    expect(waits(pool)).toEqual([]);
+  });
+
   test("another transaction with its nonce costs it the nonce when that is final on every node, and not before", async () => {
     const { pool, wrong } = await newPool({ [A]: 700_000_000n });
     await pool.run();

@@ -201,7 +201,11 @@ export class Payer {
       const { stage: before, place, paidAs } = payment;
       if (before === "settled" && place !== null && place.height <= still && (paidAs ?? place.hash) === place.hash) {
         const deep = head - place.height >= this.#deps.settings.finalDepth;
-        if (!deep || (finished += 1) > FINISHED_A_RUN) continue;
+        if (!deep || (finished += 1) > FINISHED_A_RUN) {
+          // What a run without nodes could not tell of it is told by that; and the list of what waits is short.
+          if (payment.waits !== null) this.store.save({ ...payment, waits: null });
+          continue;
+        }
       }
       const { stage, waits } = await advance(context, payment);
       // Of one that settled the nodes could not tell: with an anchor above it nobody would look again.
