@@ -101,6 +101,9 @@ const LIVES_A_DAY = 2;
 /** How often a relay asks whether the other end of a socket is there. */
 const ASK_SOCKET_S = 60;
 
+/** How often the API asks verifiers what they have judged. */
+const ASK_S = 8;
+
 /** A node makes another header of the same block about as often, and pushes each. */
 const RECOMMITS_EVERY_S = 2.5;
 
@@ -181,12 +184,29 @@ export function ratesOf(size: PoolSize, behaviour: Behaviour): Line[] {
       rowsWritten: miners * 0.002 + 0.02,
       awakeSeconds: 0.01,
     }),
+    // Before, the verifiers told.
+    behaviour.bySocket ? verdictsLine(shares, shards) : lineOf("verdicts for charts", {}),
     lineOf("pages", {
       workerRequests: size.viewers / 4,
       objectRequests: size.viewers / 4,
       awakeSeconds: (size.viewers / 4) * 0.02,
     }),
   ];
+}
+
+/** The API asks every verifier every {@link ASK_S} as long as something came, and begins anew with cron; verifiers write down what they counted. */
+function verdictsLine(shares: number, shards: number): Line {
+  const came = 1 - Math.exp(-ASK_S * shares);
+  const mostAMinute = Math.floor(60 / ASK_S);
+  const alarms = Array.from({ length: mostAMinute }, (_, at) => came ** at).reduce((a, b) => a + b, 0) / 60;
+  const perShard = shares / shards;
+  // After a pause, and otherwise every 30 s (core/shares/verdict-tally.ts).
+  const pauses = perShard * Math.exp(-5 * perShard);
+  const tallies = Math.min(perShard, pauses < 1e-9 ? 1 / 30 : pauses / (1 - Math.exp(-30 * pauses)));
+  return lineOf("verdicts for charts", {
+    objectRequests: alarms + (alarms + 1 / 60) * shards,
+    rowsWritten: alarms + shards * tallies,
+  });
 }
 
 function ledgerLine({ miners, ledger, shards, viewers }: PoolSize, shares: number, { pollS }: Behaviour): Line {

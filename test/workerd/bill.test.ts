@@ -1,9 +1,12 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { expect, it, vi } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
+import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
+import { lightCaches } from "../../durable-objects/platform/light-caches.ts";
+import { PoolApi } from "../../durable-objects/pool-api.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { behaviourOf, ratesOf, sharesPerCall, type PoolSize } from "../../scripts/cost/model.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
@@ -11,6 +14,32 @@ import { StratumClient } from "./stratum-client.ts";
 import { headerOf, nodeHas, pushNodeWork, useStratumPool, world } from "./stratum-pool.ts";
 
 useStratumPool();
+
+/** The verifier as it is; its kernel finds every proof good for a share and for no block. */
+const methodOf = (prototype: object, name: string): unknown => Object.getOwnPropertyDescriptor(prototype, name)?.value;
+// Descriptors are untyped.
+const submit = methodOf(ShareVerifier.prototype, "submit") as ShareVerifier["submit"];
+const submitAll = methodOf(ShareVerifier.prototype, "submitAll") as ShareVerifier["submitAll"];
+const rest = methodOf(EmbeddedRedis.prototype, "rest") as EmbeddedRedis["rest"];
+const RESULT = Uint8Array.from({ length: 32 }, (_, at) => (at === 6 ? 0x80 : 0));
+const MIX = new Uint8Array(32).fill(0xee);
+async function one(this: ShareVerifier, ...[share]: Parameters<typeof submit>) {
+  world.shares.push(share);
+  return await submit.call(this, share);
+}
+async function all(this: ShareVerifier, ...[shares]: Parameters<typeof submitAll>) {
+  world.shares.push(...shares);
+  return await submitAll.call(this, shares);
+}
+beforeEach(() => {
+  for (const [method, value] of [["submit", one] as const, ["submitAll", all] as const])
+    Object.defineProperty(ShareVerifier.prototype, method, { value, configurable: true, writable: true });
+  vi.spyOn(lightCaches, "has").mockReturnValue(true);
+  vi.spyOn(lightCaches, "resultOf").mockReturnValue(RESULT);
+  vi.spyOn(lightCaches, "hash").mockImplementation((_epoch, inputs) =>
+    inputs.map(() => ({ mixDigest: MIX, result: RESULT })),
+  );
+});
 
 const SECONDS = 600;
 const SIZE: PoolSize = {
@@ -24,18 +53,14 @@ const SIZE: PoolSize = {
   viewers: 0,
 };
 const template = () => env.BLOCK_TEMPLATE.getByName("main");
+const api = () => env.POOL_API.getByName("main");
 
-/** Moments of new blocks: times between them as an exponential distribution has them, in an order without rule. */
-function blocks(): Set<number> {
-  const count = Math.round(SECONDS / SIZE.blockTimeS);
-  const times = Array.from({ length: count }, (_, at) => -SIZE.blockTimeS * Math.log(1 - (at + 0.5) / count));
-  const moments = new Set<number>();
+/** Moments of what comes every so many seconds: times between them as an exponential distribution has them, in an order without rule. */
+function moments(everyS: number): number[] {
+  const count = Math.round(SECONDS / everyS);
+  const times = Array.from({ length: count }, (_, at) => -everyS * Math.log(1 - (at + 0.5) / count));
   let atS = 0;
-  for (let at = 0; at < count; at += 1) {
-    atS += times[(at * 17) % count] ?? 0;
-    moments.add(Math.round(atS));
-  }
-  return moments;
+  return times.map((_, at) => Math.round((atS += times[(at * 17) % count] ?? 0)));
 }
 
 /** Calls of a class' method, as long as the test runs. */
@@ -64,18 +89,43 @@ async function connected(): Promise<StratumClient[]> {
   return rigs;
 }
 
-/** Shares that all rigs have sent by then. */
-const sharesBy = (second: number) => Math.floor((second * SIZE.rigs) / SIZE.shareIntervalS);
+/** Counts what a Redis would be billed for what is asked of the embedded ledger. */
+function ledgerUse(): { commands: number } {
+  const use = { commands: 0 };
+  vi.spyOn(EmbeddedRedis.prototype, "rest").mockImplementation(function counted(this: EmbeddedRedis, ...call) {
+    const answer = rest.apply(this, call);
+    const [path, body] = call;
+    return answer.then((given) => {
+      const commands = path === "" ? [body] : body;
+      const replies: { result?: unknown }[] = [JSON.parse(given.body)].flat();
+      for (const [at, command] of commands.entries()) {
+        const isScript = /^EVAL/i.test(String([command].flat()[0]));
+        // A script of the pool says first what it is billed.
+        const billed = isScript ? Number([replies[at]?.result].flat()[0]) : 1;
+        use.commands += Number.isInteger(billed) ? billed : 1;
+      }
+      return given;
+    });
+  });
+  return use;
+}
 
-/** The pool's time: blocks, a header every two and a half seconds, alarms that are due, and shares of the rigs in turn. */
+/** Lets an object's alarm ring that is due. */
+async function ring(object: ReturnType<typeof template> | ReturnType<typeof api>, nowMs: number): Promise<void> {
+  const alarmMs = await runInDurableObject(object, (_object, { storage }) => storage.getAlarm());
+  if (alarmMs !== null && alarmMs <= nowMs) await runDurableObjectAlarm(object);
+}
+
+/** The pool's time: blocks, a header every two and a half seconds, cron, alarms that are due, and shares of the rigs in turn. */
 async function mine(rigs: readonly StratumClient[]): Promise<void> {
   const startMs = Date.now();
-  const moments = blocks();
-  let [variant, height, pushed] = [2, 100, 1];
+  const blocks = new Set(moments(SIZE.blockTimeS));
+  const shares = moments(SIZE.shareIntervalS / SIZE.rigs);
+  let [variant, height, pushed, sent] = [2, 100, 1, 0];
   for (let second = 1; second <= SECONDS; second += 1) {
     const nowMs = startMs + second * 1_000;
     vi.useFakeTimers({ toFake: ["Date"], now: nowMs });
-    const isBlock = moments.has(second);
+    const isBlock = blocks.has(second);
     if (isBlock || second % 5 === 0 || second % 5 === 2) {
       variant += 1;
       height += isBlock ? 1 : 0;
@@ -83,13 +133,14 @@ async function mine(rigs: readonly StratumClient[]): Promise<void> {
       nodeHas(variant, height);
       await pushNodeWork();
     }
-    const alarmMs = await runInDurableObject(template(), (_object, { storage }) => storage.getAlarm());
-    if (alarmMs !== null && alarmMs <= nowMs) await runDurableObjectAlarm(template());
-    const share = sharesBy(second);
-    if (share === sharesBy(second - 1)) continue;
-    const nonce = `0x${second.toString(16).padStart(16, "0")}`;
-    const params = JSON.stringify([nonce, headerOf(pushed), `0x${"e".repeat(64)}`]);
-    rigs[share % SIZE.rigs]?.send(`{"id":40,"method":"eth_submitWork","params":${params}}\n`);
+    if (second % 60 === 10) await api().tick();
+    for (const object of [template(), api()]) await ring(object, nowMs);
+    for (; (shares[sent] ?? Infinity) <= second; sent += 1) {
+      const nonce = `0x${(sent + 1).toString(16).padStart(16, "0")}`;
+      const params = JSON.stringify([nonce, headerOf(pushed), `0x${"e".repeat(64)}`]);
+      rigs[sent % SIZE.rigs]?.send(`{"id":40,"method":"eth_submitWork","params":${params}}\n`);
+      await vi.waitFor(() => expect(world.shares).toHaveLength(sent + 1));
+    }
   }
 }
 
@@ -119,15 +170,23 @@ it(
       together: calls(ShareVerifier.prototype, "submitAll"),
       alarmRows: calls(storage, "setAlarm"),
       workRows: calls(storage, "put"),
+      verdicts: calls(ShareVerifier.prototype, "verdicts"),
+      apiAlarms: calls(PoolApi.prototype, "alarm"),
     };
+    const ledgerCalls = ledgerUse();
     await mine(rigs);
-    await vi.waitFor(() => expect(world.shares).toHaveLength((SECONDS * SIZE.rigs) / SIZE.shareIntervalS));
+    expect(world.shares).toHaveLength((SECONDS * SIZE.rigs) / SIZE.shareIntervalS);
     const lines = ratesOf(SIZE, behaviourOf(SIZE));
     const of = (name: string) => lines.find((line) => line.name === name);
     const [pushes, polls] = [of("job pushes"), of("polls of nodes")];
     near("pushes", counts.pushes(), pushes?.objectRequests);
     near("polls and notifies", counts.polls() + counts.notifies(), polls?.objectRequests);
-    near("rows", counts.alarmRows() + counts.workRows(), (polls?.rowsWritten ?? 0) + (pushes?.rowsWritten ?? 0));
+    const asked = of("verdicts for charts");
+    const rows = [polls, pushes, asked].reduce((sum, line) => sum + (line?.rowsWritten ?? 0), 0);
+    near("rows", counts.alarmRows() + counts.workRows(), rows);
+    near("asks of the API", counts.apiAlarms() + counts.verdicts(), asked?.objectRequests);
+    const redis = ratesOf({ ...SIZE, ledger: "upstash-payg" }, behaviourOf(SIZE));
+    near("commands", ledgerCalls.commands, redis.find(({ name }) => name === "ledger")?.commands);
     const shares = SIZE.rigs / SIZE.shareIntervalS;
     near("share messages", world.shares.length, of("share messages")?.messages);
     near("share calls", counts.singly() + counts.together(), shares / sharesPerCall(shares / SIZE.miners, true));
