@@ -129,7 +129,7 @@ export class Outgoing {
   /** Targets that have failed for longer than this. */
   troubled(longerThanMs: number): TroubledTarget[] {
     return this.#sql
-      .exec("SELECT * FROM target WHERE failing_ms IS NOT NULL AND failing_ms < ?", this.#deps.nowMs() - longerThanMs)
+      .exec("SELECT * FROM target WHERE failing_ms IS NOT NULL AND failing_ms <= ?", this.#deps.nowMs() - longerThanMs)
       .map((row) => ({
         name: String(row["name"]),
         shown: targetOf(row),

@@ -101,7 +101,8 @@ describe("npm run admin", () => {
   it("pauses and resumes the pool, and one login", async () => {
     expect(await admin("pause", "--note", "the books move")).toMatchObject({ ok: true });
     expect(await admin("state")).toMatchObject({ pause: { paused: true, waitingFor: [], logins: [] } });
-    expect(await getwork(LOGIN)).toContain("Work not ready");
+    // Whoever polls hears within ten seconds that the ban of before is lifted.
+    await expect.poll(() => getwork(LOGIN), { timeout: 60_000, interval: 1_000 }).toContain("Work not ready");
     expect(await admin("resume", "--note", "they are there")).toMatchObject({ ok: true });
     await admin("pause", "--login", LOGIN, "--note", "asked for");
     expect(await admin("state")).toMatchObject({ pause: { paused: false, logins: [LOGIN] } });
