@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { PoolScript } from "../../core/deploy/pool-scripts.ts";
@@ -57,8 +60,12 @@ afterAll(async () => {
 async function credited(logins: readonly string[]): Promise<void> {
   const commands = logins.map((login) => ["HSET", `eth:miners:${login}`, "lastShare", 1]);
   const headers = { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/json" };
-  const answer = await fetch(`${pool.url}/redis/pipeline`, { method: "POST", headers, body: JSON.stringify(commands) });
-  if (!answer.ok) throw new Error(`the ledger answered ${answer.status}: ${await answer.text()}\n${said.join("\n")}`);
+  // A connection of its own: `fetch` keeps it open for seconds, and a rig that took it over for its WebSocket would go through the page.
+  const asked = request(`${pool.url}/redis/pipeline`, { method: "POST", headers, agent: false });
+  const [answer]: IncomingMessage[] = await once(asked.end(JSON.stringify(commands)), "response");
+  const body = answer === undefined ? "" : await text(answer);
+  if (answer?.statusCode !== 200)
+    throw new Error(`the ledger answered ${answer?.statusCode}: ${body}\n${said.join("\n")}`);
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
@@ -70,10 +77,11 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 
 const seconds = (ms: number) => (ms / 1_000).toFixed(1);
 const closed = () => quiet.closed + rigs.disconnects;
+const cuts = () => [...quiet.cuts, ...rigs.cuts];
 
 /** One script is replaced while all mine. */
 async function replaced(entry: PoolScript["entry"]) {
-  const [before, startedAtMs] = [closed(), performance.now()];
+  const [before, cutBefore, startedAtMs] = [closed(), new Set(cuts()), performance.now()];
   await pool.replace(entry);
   const answersMs = performance.now() - startedAtMs;
   const told = rigs.acknowledged.size;
@@ -84,6 +92,7 @@ async function replaced(entry: PoolScript["entry"]) {
   console.log(
     `${entry} replaced: ${closed() - before} of ${SOCKETS} sockets closed; the new process answers after ${seconds(answersMs)} s, 99 % have work after ${seconds(workMs)} s, 50 more shares are told true after ${seconds(sharesMs)} s`,
   );
+  if (entry !== "sessions") for (const cut of cuts()) if (!cutBefore.has(cut)) console.log(`cut off: ${cut}`);
   return closed() - before;
 }
 

@@ -9,9 +9,13 @@ const AT_ONCE = 20;
 /** Sockets of miners that have work and wait for the next; each comes back when it is cut off. */
 export class QuietMiners {
   readonly #miners: Miner[];
+  /** Who was cut off, with which code and reason, oldest first. */
+  readonly cuts: string[] = [];
 
   constructor(pool: string, logins: readonly string[], rigs: number) {
-    this.#miners = logins.flatMap((login) => Array.from({ length: rigs }, (_, rig) => new Miner(pool, login, rig)));
+    this.#miners = logins.flatMap((login) =>
+      Array.from({ length: rigs }, (_, rig) => new Miner(pool, login, rig, this.cuts)),
+    );
   }
 
   get closed(): number {
@@ -40,10 +44,12 @@ class Miner {
   hasWork = false;
   readonly #url: string;
   readonly #login: string;
+  readonly #cuts: string[];
   #socket: WebSocket | null = null;
   #ended = false;
 
-  constructor(pool: string, login: string, rig: number) {
+  constructor(pool: string, login: string, rig: number, cuts: string[]) {
+    this.#cuts = cuts;
     this.#url = `${pool.replace(/^http/, "ws")}/stratum/${login}/rig-${rig}`;
     this.#login = login;
   }
@@ -61,9 +67,10 @@ class Miner {
     socket.on("message", (data: Buffer) => {
       if (data.includes('"result":["0x')) this.hasWork = true;
     });
-    socket.once("close", () => {
+    socket.once("close", (code, reason) => {
       if (this.#ended) return;
       if (opened) this.closed += 1;
+      if (opened) this.#cuts.push(`${this.#url} by ${code} ${reason.toString()}`);
       this.hasWork = false;
       setTimeout(() => this.connect(), RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least));
     });

@@ -68,6 +68,8 @@ export class ShareRigs {
   readonly latencies: { readonly sentMs: number; readonly tookMs: number }[] = [];
   /** Connections that ended without our doing. */
   disconnects = 0;
+  /** The same by worker, with the code of each. */
+  readonly cuts: string[] = [];
   /** Every answer to a submit, counted. */
   readonly answers = new Map<string, number>();
 
@@ -159,8 +161,8 @@ class Rig {
     socket.addEventListener("message", ({ data }) => {
       for (const line of String(data).split("\n")) if (line !== "") this.#heard(line);
     });
-    socket.addEventListener("close", () => this.#again(socket));
-    socket.addEventListener("error", () => this.#again(socket));
+    socket.addEventListener("close", ({ code, reason }) => this.#again(socket, `${code} ${reason}`));
+    socket.addEventListener("error", () => this.#again(socket, "an error"));
   }
 
   get login(): string {
@@ -213,12 +215,14 @@ class Rig {
     for (const { share } of open) this.#submit(share);
   }
 
-  #again(socket: WebSocket): void {
+  #again(socket: WebSocket, why: string): void {
     if (this.#socket !== socket) return;
+    const when = this.#header === null ? "before it had work" : "at work";
     this.#socket = null;
     this.#header = null;
     if (this.#closed) return;
     this.#rigs.disconnects += 1;
+    this.#rigs.cuts.push(`${this.#login}/${this.#worker} ${when}, by ${why}`);
     setTimeout(() => !this.#closed && this.connect(this.#rigs.url), RECONNECT_MS * (0.5 + Math.random()));
   }
 
