@@ -7,7 +7,7 @@ import { feeCap } from "./transaction.ts";
  * `signed`: a transaction is durable, no node has been offered it. `sent`: nodes have. `mined`, `reverted`, `foreign`, `cancelled`: what
  * the chain has under its nonce, and it may change its mind. `settled`: the ledger says paid. `asking`: only the operator can tell.
  */
-const STAGES = [
+export const STAGES = [
   "planned",
   "debited",
   "signed",
