@@ -76,12 +76,10 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 const seconds = (ms: number) => (ms / 1_000).toFixed(1);
-const closed = () => quiet.closed + rigs.disconnects;
-const cuts = () => [...quiet.cuts, ...rigs.cuts];
 
 /** One script is replaced while all mine. */
 async function replaced(entry: PoolScript["entry"]) {
-  const [before, cutBefore, startedAtMs] = [closed(), new Set(cuts()), performance.now()];
+  const [quietBefore, busyBefore, startedAtMs] = [quiet.cuts.length, rigs.cuts.length, performance.now()];
   await pool.replace(entry);
   const answersMs = performance.now() - startedAtMs;
   const told = rigs.acknowledged.size;
@@ -89,11 +87,12 @@ async function replaced(entry: PoolScript["entry"]) {
   const workMs = performance.now() - startedAtMs;
   await until(`shares after ${entry}`, () => rigs.acknowledged.size > told + 50);
   const sharesMs = performance.now() - startedAtMs;
+  const cuts = [...quiet.cuts.slice(quietBefore), ...rigs.cuts.slice(busyBefore)];
   console.log(
-    `${entry} replaced: ${closed() - before} of ${SOCKETS} sockets closed; the new process answers after ${seconds(answersMs)} s, 99 % have work after ${seconds(workMs)} s, 50 more shares are told true after ${seconds(sharesMs)} s`,
+    `${entry} replaced: ${cuts.length} of ${SOCKETS} sockets closed; the new process answers after ${seconds(answersMs)} s, 99 % have work after ${seconds(workMs)} s, 50 more shares are told true after ${seconds(sharesMs)} s`,
   );
-  if (entry !== "sessions") for (const cut of cuts()) if (!cutBefore.has(cut)) console.log(`cut off: ${cut}`);
-  return closed() - before;
+  if (entry !== "sessions") for (const cut of cuts) console.log(`cut off: ${cut}`);
+  return cuts.length;
 }
 
 it("a new page closes no miner's socket", async () => {

@@ -18,10 +18,6 @@ export class QuietMiners {
     );
   }
 
-  get closed(): number {
-    return this.#miners.reduce((sum, { closed }) => sum + closed, 0);
-  }
-
   get withWork(): number {
     return this.#miners.filter(({ hasWork }) => hasWork).length;
   }
@@ -40,7 +36,6 @@ export class QuietMiners {
 }
 
 class Miner {
-  closed = 0;
   hasWork = false;
   readonly #url: string;
   readonly #login: string;
@@ -69,7 +64,6 @@ class Miner {
     });
     socket.once("close", (code, reason) => {
       if (this.#ended) return;
-      if (opened) this.closed += 1;
       if (opened) this.#cuts.push(`${this.#url} by ${code} ${reason.toString()}`);
       this.hasWork = false;
       setTimeout(() => this.connect(), RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least));

@@ -66,9 +66,7 @@ export class ShareRigs {
   readonly acknowledged = new Set<string>();
   /** How long each answer took, oldest first. */
   readonly latencies: { readonly sentMs: number; readonly tookMs: number }[] = [];
-  /** Connections that ended without our doing. */
-  disconnects = 0;
-  /** The same by worker, with the code of each. */
+  /** Connections that ended without our doing: whose, when, and by what. */
   readonly cuts: string[] = [];
   /** Every answer to a submit, counted. */
   readonly answers = new Map<string, number>();
@@ -221,7 +219,6 @@ class Rig {
     this.#socket = null;
     this.#header = null;
     if (this.#closed) return;
-    this.#rigs.disconnects += 1;
     this.#rigs.cuts.push(`${this.#login}/${this.#worker} ${when}, by ${why}`);
     setTimeout(() => !this.#closed && this.connect(this.#rigs.url), RECONNECT_MS * (0.5 + Math.random()));
   }
