@@ -3,8 +3,7 @@ import { RedisReplyError, type RedisCommand, type RedisPort } from "../ledger/co
 import { creditsKey } from "./block-credits.ts";
 import { blockEntries, nodeEntries, type BlockEntry } from "./entries.ts";
 import { parseInteger } from "./json.ts";
-import { newest } from "./pool-stats.ts";
-import { asCount, asHash, asScored, asText } from "./replies.ts";
+import { asCount, asHash, asScored, asText, newest } from "./replies.ts";
 
 /** What a login was credited for one block. */
 interface RewardEntry {

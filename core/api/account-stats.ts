@@ -6,7 +6,7 @@ import { effortOf, paymentEntries, type PaymentEntry } from "./entries.ts";
 import { HashrateWindow } from "./hashrate-window.ts";
 import { emptyRecord, parseInteger } from "./json.ts";
 import { countingPort, type MinerEntry } from "./pool-stats.ts";
-import { asCount, asHash, asScored, asStatistics, asText } from "./replies.ts";
+import { asCount, asHash, asScored, asStatistics, asText, newest } from "./replies.ts";
 
 /** A worker in `/api/accounts/<login>`. */
 export interface WorkerEntry extends MinerEntry {
@@ -71,7 +71,7 @@ export class AccountStats {
     const pageSize = this.#config.api.payments;
     const [miner, payments, paymentsTotal, roundShares, roundTotal, ...windowReplies] = await counting.port.pipeline([
       ["HGETALL", this.#keys.miner(this.#login)],
-      ["ZREVRANGE", this.#keys.paymentsOf(this.#login), 0, pageSize - 1, "WITHSCORES"],
+      newest(this.#keys.paymentsOf(this.#login), pageSize),
       ["ZCARD", this.#keys.paymentsOf(this.#login)],
       ["HGET", this.#keys.roundCurrent, this.#login],
       ["HGET", this.#keys.stats, "roundShares"],

@@ -1,5 +1,5 @@
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
-import type { RedisCommand, RedisPort } from "../ledger/contract/redis-port.ts";
+import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { COMMON_FOLD } from "../ledger/write-path/hashrate-folds.ts";
 import { hashrate, isOffline, seconds, type ApiConfig } from "./api-config.ts";
 import { decodeTerms, type BlockTerms } from "../payouts/block-terms.ts";
@@ -20,7 +20,7 @@ import {
 import type { Activity } from "./hashrate-buckets.ts";
 import { HashrateWindow } from "./hashrate-window.ts";
 import { emptyRecord } from "./json.ts";
-import { asCount, asHash, asList, asScored, asStatistics } from "./replies.ts";
+import { asCount, asHash, asList, asScored, asStatistics, newest } from "./replies.ts";
 
 /** A login in `/api/miners`. */
 export interface MinerEntry {
@@ -257,11 +257,6 @@ function minersOf(workers: ReadonlyMap<string, Activity>, { nowS, windowS, cover
   }
   const workersTotal = workers.size;
   return { miners, minersTotal: logins.size, minersOnline, workersTotal, workersOnline, hashrate: total, firstShare };
-}
-
-/** The members of a sorted set with the highest scores, highest first. */
-export function newest(key: string, count: number): RedisCommand {
-  return ["ZREVRANGE", key, 0, count - 1, "WITHSCORES"];
 }
 
 /** Counts the commands that go through a port: what Upstash bills. */

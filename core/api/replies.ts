@@ -1,4 +1,4 @@
-import type { RedisReplyError, RedisValue } from "../ledger/contract/redis-port.ts";
+import type { RedisCommand, RedisReplyError, RedisValue } from "../ledger/contract/redis-port.ts";
 import { emptyRecord, parseInteger } from "./json.ts";
 
 /** One reply of a pipeline; a refused command (say WRONGTYPE on a key that something else wrote) counts as missing data. */
@@ -33,6 +33,11 @@ export function asHash(reply: PipelineReply): Map<string, string> {
   const hash = new Map<string, string>();
   for (let i = 0; i + 1 < flat.length; i += 2) hash.set(String(flat[i]), String(flat[i + 1]));
   return hash;
+}
+
+/** The members of a sorted set with the highest scores, highest first, for {@link asScored}. */
+export function newest(key: string, count: number): RedisCommand {
+  return ["ZREVRANGE", key, 0, count - 1, "WITHSCORES"];
 }
 
 /** A range WITHSCORES: members and scores in turn. */

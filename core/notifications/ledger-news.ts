@@ -1,4 +1,4 @@
-import { asScored, asText, type PipelineReply } from "../api/replies.ts";
+import { asScored, asText, newest, type PipelineReply } from "../api/replies.ts";
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import { type RedisPort, RedisReplyError } from "../ledger/contract/redis-port.ts";
 import { parseCandidate, parseListed, type PoolBlock } from "../payouts/block-members.ts";
@@ -43,7 +43,7 @@ export class NotifierBooks {
     const keys = this.#keys;
     const lists = [keys.candidates, keys.immature, keys.matured];
     const replies = await this.#redis.pipeline([
-      ...lists.map((key) => ["ZREVRANGE", key, 0, MOST_BLOCKS - 1, "WITHSCORES"] as const),
+      ...lists.map((key) => newest(key, MOST_BLOCKS)),
       ["ZRANGEBYSCORE", keys.payments, sinceS, "+inf", "WITHSCORES", "LIMIT", 0, MOST_PAYMENTS],
       ["SMEMBERS", keys.notifiedLogins],
     ]);
