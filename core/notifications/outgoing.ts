@@ -55,7 +55,6 @@ const TABLES = [
   `CREATE TABLE IF NOT EXISTS target (name TEXT PRIMARY KEY, destination TEXT NOT NULL, sending TEXT, sending_id TEXT, since_ms INTEGER,
    attempts INTEGER NOT NULL DEFAULT 0, not_before_ms INTEGER NOT NULL DEFAULT 0, tokens REAL NOT NULL, filled_ms INTEGER NOT NULL,
    reason TEXT, failing_ms INTEGER, dropped INTEGER NOT NULL DEFAULT 0)`,
-  "CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 ] as const;
 
 /**
