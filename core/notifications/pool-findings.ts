@@ -1,5 +1,6 @@
 import type { HealthReport } from "../health/judge.ts";
 import { payerProblems } from "../payouts/payer/payer-status.ts";
+import { SHANNON_WEI } from "../payouts/reward-schedule.ts";
 import { unlockerProblems } from "../payouts/unlocker-status.ts";
 import type { Finding } from "./incidents.ts";
 
@@ -16,7 +17,6 @@ const SHORT_MS = 60_000;
 /** What waits in the outbox for longer does not just pass through. */
 const OUTBOX_MS = 300_000;
 const POOL_MS = 120_000;
-const WEI = 1_000_000_000n;
 
 /** What an operator is told of, out of the health report: each with a key of its own, so that it is told once. */
 export function poolFindings(report: HealthReport, terms: FindingTerms, nowMs: number): Finding[] {
@@ -82,7 +82,7 @@ function payerFindings({ payer }: HealthReport, { walletLow }: FindingTerms, now
   if (payer === null) return [];
   const { walletWei, walletShort, stages } = payer;
   const found: Finding[] = [];
-  const low = walletLow !== null && walletWei !== null && BigInt(walletWei) < walletLow * WEI;
+  const low = walletLow !== null && walletWei !== null && BigInt(walletWei) < walletLow * SHANNON_WEI;
   if (walletShort !== null || low)
     found.push(
       finding(
