@@ -35,6 +35,8 @@ export const messageSchema = v.object({
 
 /** One thing to be told. */
 export type Message = v.InferOutput<typeof messageSchema>;
+/** What there is to tell, before it is put into words. */
+export type Untold = Omit<Message, "subject" | "text">;
 export type NotificationKind = Message["kind"];
 export type MessageData = Message["data"];
 
@@ -94,11 +96,7 @@ export function templateProblem(name: string, text: string): string | null {
 }
 
 /** @param templates the operator's own; `pool` is added to the data */
-export function messageOf(
-  templates: Templates,
-  pool: string,
-  { kind, phase, incident, atMs, data }: Omit<Message, "subject" | "text">,
-): Message {
+export function messageOf(templates: Templates, pool: string, { kind, phase, incident, atMs, data }: Untold): Message {
   const name: TemplateName = phase === "closed" && hasClosing(kind) ? `${kind}.closed` : kind;
   const filled = (templates[name] ?? TEMPLATES[name]).replaceAll(PLACEHOLDER, (_, place: string) =>
     plain(String(place === "pool" ? pool : (data[place] ?? ""))),

@@ -3,7 +3,7 @@ import type { SqlPort } from "../sql-port.ts";
 import { duration } from "../units.ts";
 import type { SentPayment } from "./ledger-news.ts";
 import { SEVERAL, type RigNews } from "./login-watch.ts";
-import { type Message, messageOf } from "./messages.ts";
+import { messageOf, type Untold } from "./messages.ts";
 import type { NotificationsConfig } from "./notifications-config.ts";
 import { type Outgoing, type Target, targetName } from "./outgoing.ts";
 import type { LoginLook } from "./rig-watch.ts";
@@ -181,8 +181,6 @@ export class MinerMessages {
     this.#outgoing.add(queued, messageOf(templates, senders.pool, message));
   }
 }
-
-type Untold = Omit<Message, "subject" | "text">;
 
 const nameOf = (login: string, { kind, to }: MinerTarget): string => targetName(login, `${kind} ${to}`);
 

@@ -8,7 +8,7 @@ import type { HttpPort } from "./http-forms.ts";
 import { type Finding, Incidents, type Turn } from "./incidents.ts";
 import { type LedgerNews, NotifierBooks, type SentPayment } from "./ledger-news.ts";
 import type { Presences } from "./login-watch.ts";
-import { type Message, messageOf, type OperatorKind } from "./messages.ts";
+import { type Message, messageOf, type OperatorKind, type Untold } from "./messages.ts";
 import { MinerMessages } from "./miner-messages.ts";
 import type { NotificationsConfig, OperatorTarget } from "./notifications-config.ts";
 import { Outgoing } from "./outgoing.ts";
@@ -247,12 +247,12 @@ export class Notifier {
     this.#setFact("payments", String(readS));
   }
 
-  #tellOperator(message: Omit<Message, "subject" | "text">): void {
+  #tellOperator(message: Untold): void {
     for (const target of this.#deps.config.targets)
       if (wants(target, message)) this.#outgoing.add(target, this.#message(message));
   }
 
-  #message(message: Omit<Message, "subject" | "text">): Message {
+  #message(message: Untold): Message {
     const { templates, senders } = this.#deps.config;
     return messageOf(templates, senders.pool, message);
   }
@@ -293,7 +293,7 @@ const about = (key: string, kind: OperatorKind, text: string): Finding => ({
 });
 
 /** Nobody is told by a target that it does not work. */
-function wants({ kinds, name }: OperatorTarget, { kind, data }: Omit<Message, "subject" | "text">): boolean {
+function wants({ kinds, name }: OperatorTarget, { kind, data }: Untold): boolean {
   if (kind === "target" && data["name"] === shortName(name)) return false;
   return kinds === null || kinds.some((one) => one === kind);
 }
