@@ -13,7 +13,7 @@ import { MinerMessages } from "./miner-messages.ts";
 import type { NotificationsConfig, OperatorTarget } from "./notifications-config.ts";
 import { Outgoing } from "./outgoing.ts";
 import { nextFlow, readFlow, type PoolFlow } from "./pool-flow.ts";
-import { poolFindings, type FindingTerms } from "./pool-findings.ts";
+import { finding, poolFindings, type FindingTerms } from "./pool-findings.ts";
 import { RigWatch } from "./rig-watch.ts";
 import { shownTarget } from "./targets.ts";
 
@@ -285,12 +285,7 @@ export class Notifier {
 
 const shortName = (name: string): string => name.slice(name.indexOf(" ") + 1);
 
-const about = (key: string, kind: OperatorKind, text: string): Finding => ({
-  key,
-  kind,
-  patienceMs: 60_000,
-  data: { text, name: shortName(key.replace(":", " ")) },
-});
+const about = (key: string, kind: OperatorKind, text: string): Finding => finding(key, kind, 60_000, text);
 
 /** Nobody is told by a target that it does not work. */
 function wants({ kinds, name }: OperatorTarget, { kind, data }: Untold): boolean {

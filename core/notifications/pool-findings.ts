@@ -31,7 +31,8 @@ export function poolFindings(report: HealthReport, terms: FindingTerms, nowMs: n
   return [finding("pool", "pool", POOL_MS, report.problems.slice(0, 3).join(" · "))];
 }
 
-const finding = (key: string, kind: Finding["kind"], patienceMs: number, text: string): Finding => ({
+/** @param key `kind`, or `kind:name` where there are several of them */
+export const finding = (key: string, kind: Finding["kind"], patienceMs: number, text: string): Finding => ({
   key,
   kind,
   patienceMs,
