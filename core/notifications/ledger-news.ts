@@ -1,4 +1,4 @@
-import { asScored, asText, newest, type PipelineReply } from "../api/replies.ts";
+import { asList, asScored, asText, newest, type PipelineReply } from "../api/replies.ts";
 import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import { type RedisPort, RedisReplyError } from "../ledger/contract/redis-port.ts";
 import { parseCandidate, parseListed, type PoolBlock } from "../payouts/block-members.ts";
@@ -62,7 +62,7 @@ export class NotifierBooks {
       blocks: blocks.filter((block) => block !== null),
       payments: sent,
       more: asScored(payments).length === MOST_PAYMENTS,
-      notified: new Set(Array.isArray(notified) ? notified.map(String) : []),
+      notified: new Set(asList(notified).map(String)),
     };
   }
 
@@ -84,7 +84,7 @@ export class NotifierBooks {
         ({ login, fromS }) => ["ZRANGEBYSCORE", this.#keys.hashrateOf(login), fromS, "+inf", "LIMIT", 0, most] as const,
       ),
     );
-    return replies.map((reply) => (Array.isArray(reply) ? reply.map(String) : []));
+    return replies.map((reply) => asList(reply).map(String));
   }
 }
 
