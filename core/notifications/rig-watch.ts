@@ -43,6 +43,8 @@ const LATE_S = 30;
 const FIRST_S = 1_200;
 /** A login that wants to hear of payments alone may have changed its mind. */
 const UNWATCHED_MS = 600_000;
+/** Of a login of which nothing is known. */
+const firstWatch = (nowMs: number): LoginWatch => newWatch(Math.floor(nowMs / 1000) - FIRST_S);
 const NO_NEWS: WatchNews = { offline: [], back: [], hashrate: null };
 /** A session that did not answer is asked again. */
 const AGAIN_MS = 30_000;
@@ -71,7 +73,7 @@ export class RigWatch {
           "INSERT INTO watch (login, due_ms, state) VALUES (?, ?, ?)",
           login,
           nowMs,
-          JSON.stringify(newWatch(Math.floor(nowMs / 1000) - FIRST_S)),
+          JSON.stringify(firstWatch(nowMs)),
         );
     const gone = [...known].filter((login) => !logins.has(login));
     for (const login of gone) sql.exec("DELETE FROM watch WHERE login = ?", login);
@@ -100,7 +102,7 @@ export class RigWatch {
     for (let from = 0; from < due.length; from += TOGETHER) {
       const some = due.slice(from, from + TOGETHER).map(({ login, state }) => ({
         login: String(login),
-        watch: readWatch(state) ?? newWatch(Math.floor(nowMs / 1000) - FIRST_S),
+        watch: readWatch(state) ?? firstWatch(nowMs),
       }));
       looks.push(...(await this.#lookAtSome(some, nowMs, wellSinceMs)));
     }
@@ -119,7 +121,7 @@ export class RigWatch {
     const rest = all
       .filter((one) => !watched.includes(one))
       .map(({ login, targets: own }): LoginLook => {
-        const kept = JSON.stringify(newWatch(Math.floor(nowMs / 1000) - FIRST_S));
+        const kept = JSON.stringify(firstWatch(nowMs));
         return { login, targets: own, news: NO_NEWS, kept, dueMs: nowMs + UNWATCHED_MS };
       });
     const looks = watched.map(async ({ login, watch, targets: own }, i) =>
