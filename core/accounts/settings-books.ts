@@ -2,7 +2,7 @@ import { ledgerKeys, type LedgerKeys } from "../ledger/contract/keys.ts";
 import { RedisReplyError, type RedisPort } from "../ledger/contract/redis-port.ts";
 import { CHANGE_SETTINGS } from "../ledger/contract/scripts/embedded.ts";
 import { runScript } from "../ledger/write-path/run-script.ts";
-import { KEEP, KEEP_AND_TEST, type MinerSettings } from "./settings-message.ts";
+import { keepsTargets, type MinerSettings } from "./settings-message.ts";
 
 /** A login's settings as the ledger has them. */
 export interface StoredSettings extends MinerSettings {
@@ -54,7 +54,7 @@ export class SettingsBooks {
     const { hiddenLogins, soloLogins, notifiedLogins } = this.#keys;
     const keys = [this.#keys.settings(this.#login), hiddenLogins, soloLogins, notifiedLogins];
     const threshold = payoutThreshold === null ? "" : String(payoutThreshold);
-    const targets = [KEEP, KEEP_AND_TEST].includes(notifications) ? "" : notifications;
+    const targets = keepsTargets(notifications) ? "" : notifications;
     const solos = soloOffered ? bit(solo) : "";
     const args = [this.#login, String(nonce - 1), String(nonce), threshold, bit(hidden), solos, targets];
     const [code] = await runScript(this.#redis, CHANGE_SETTINGS, keys, args);

@@ -21,6 +21,9 @@ export const KEEP = "unchanged";
 /** They stay, and each of them is sent a test. */
 export const KEEP_AND_TEST = "unchanged, and send a test";
 
+/** Whether the targets that are set stay. */
+export const keepsTargets = (notifications: string): boolean => [KEEP, KEEP_AND_TEST].includes(notifications);
+
 /** What a miner signs: all of its settings, and for whom, for where and until when. */
 export interface SettingsMessage extends MinerSettings {
   /** Host of the pool's address, with the port where it has one. */
@@ -76,7 +79,7 @@ export function parseSettings(
   }
   const [pool = "", chainId, login = "", nonce, expires = "", threshold = "", solo, hidden, notifications = ""] =
     values;
-  if (![KEEP, KEEP_AND_TEST].includes(notifications) && parseTargets(notifications) === null)
+  if (!keepsTargets(notifications) && parseTargets(notifications) === null)
     return {
       ok: false,
       reason: `line ${LINES.length + 1} must name targets in the form in which the pool writes them`,
