@@ -87,7 +87,7 @@ export class MinerMessages {
     this.#tell(login, targets, "payments", {
       kind: "payment_sent",
       phase: "told",
-      incident: `payment:${tx}:${login}`,
+      incident: paymentKey(payment),
       atMs: nowMs,
       data: { login, tx, amount, amountShannon },
     });
@@ -181,6 +181,9 @@ export class MinerMessages {
     this.#outgoing.add(queued, messageOf(templates, senders.pool, message));
   }
 }
+
+/** Of which there is one. */
+export const paymentKey = ({ tx, login }: SentPayment): string => `payment:${tx}:${login}`;
 
 const nameOf = (login: string, { kind, to }: MinerTarget): string => targetName(login, `${kind} ${to}`);
 

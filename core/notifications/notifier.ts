@@ -9,7 +9,7 @@ import { type Finding, Incidents, type Turn } from "./incidents.ts";
 import { type LedgerNews, NotifierBooks, type SentPayment } from "./ledger-news.ts";
 import type { Presences } from "./login-watch.ts";
 import { type Message, messageOf, type OperatorKind, type Untold } from "./messages.ts";
-import { MinerMessages } from "./miner-messages.ts";
+import { MinerMessages, paymentKey } from "./miner-messages.ts";
 import type { NotificationsConfig, OperatorTarget } from "./notifications-config.ts";
 import { Outgoing } from "./outgoing.ts";
 import { nextFlow, readFlow, type PoolFlow } from "./pool-flow.ts";
@@ -157,7 +157,7 @@ export class Notifier {
     const sinceS = Number(this.#fact("payments") ?? Math.floor(atMs / 1000));
     const news = await this.#books.news(sinceS - LATE_PAYMENT_S);
     const payments = news.payments.filter(
-      ({ login, tx }) => news.notified.has(login) && !this.#wasTold(`payment:${tx}:${login}`),
+      (payment) => news.notified.has(payment.login) && !this.#wasTold(paymentKey(payment)),
     );
     const targets = payments.length === 0 ? [] : await this.#books.targets(payments.map(({ login }) => login));
     sql.transaction(() => {
@@ -219,9 +219,10 @@ export class Notifier {
       const events: OperatorKind[] = ["block_found"];
       if (block.list === "matured" && block.orphan) events.push("block_orphan");
       for (const kind of events) {
-        if (this.#wasTold(`${kind}:${id}`)) continue;
-        this.#deps.sql.exec("INSERT INTO told (key, at_ms) VALUES (?, ?)", `${kind}:${id}`, nowMs);
-        if (!isFirst) this.#tellOperator({ kind, phase: "told", incident: `${kind}:${id}`, atMs: nowMs, data });
+        const key = `${kind}:${id}`;
+        if (this.#wasTold(key)) continue;
+        this.#setTold(key, nowMs);
+        if (!isFirst) this.#tellOperator({ kind, phase: "told", incident: key, atMs: nowMs, data });
       }
     }
   }
@@ -235,11 +236,7 @@ export class Notifier {
   ): void {
     const isFirst = this.#fact("payments") === null;
     for (const [i, payment] of payments.entries()) {
-      this.#deps.sql.exec(
-        "INSERT INTO told (key, at_ms) VALUES (?, ?)",
-        `payment:${payment.tx}:${payment.login}`,
-        nowMs,
-      );
+      this.#setTold(paymentKey(payment), nowMs);
       if (!isFirst) this.#miners.payment(payment, targets[i] ?? [], nowMs);
     }
     // The next look begins an hour before the last one: one that was written late is found, and one that was told is known.
@@ -267,6 +264,10 @@ export class Notifier {
 
   #wasTold(key: string): boolean {
     return this.#deps.sql.exec("SELECT 1 FROM told WHERE key = ?", key).length > 0;
+  }
+
+  #setTold(key: string, nowMs: number): void {
+    this.#deps.sql.exec("INSERT INTO told (key, at_ms) VALUES (?, ?)", key, nowMs);
   }
 
   #fact(name: string): string | null {
