@@ -32,7 +32,6 @@ export interface TroubledTarget {
   readonly name: string;
   readonly shown: Destination;
   readonly reason: string;
-  readonly sinceMs: number;
 }
 
 /** Messages that wait for one target at most; the oldest makes way. */
@@ -133,7 +132,6 @@ export class Outgoing {
         name: String(row["name"]),
         shown: targetOf(row),
         reason: String(row["reason"] ?? ""),
-        sinceMs: Number(row["failing_ms"]),
       }));
   }
 
