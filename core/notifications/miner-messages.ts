@@ -14,7 +14,7 @@ const MOST_NAMED = 20;
 /** A mail that asks whether mails are wanted goes to one address once in so long, whoever names it. */
 const ASK_AGAIN_MS = 86_400_000;
 
-/** Puts what miners want to hear into the queue. Every method is called in the transaction of its caller. */
+/** Puts what miners want to hear into the queue. Every method but {@link MinerMessages.confirm} is called in the transaction of its caller. */
 export class MinerMessages {
   readonly #config: NotificationsConfig;
   readonly #outgoing: Outgoing;
