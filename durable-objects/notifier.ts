@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { NotificationsHealth } from "../core/notifications/notifications-health.ts";
 import { Notifier as PoolNotifier, type NotifierStatus } from "../core/notifications/notifier.ts";
 import { RunLoop } from "../core/payouts/run-loop.ts";
 import type { Env } from "./env.ts";
@@ -60,6 +61,10 @@ export class Notifier extends DurableObject<Env> implements NotifierRpc {
 
   async test(name: string | null): Promise<number> {
     return (await this.#parts?.loop.exclusive(async () => await this.#parts?.notifier.test(name))) ?? 0;
+  }
+
+  async health(): Promise<NotificationsHealth | null> {
+    return this.#parts?.notifier.health() ?? null;
   }
 
   async status(): Promise<NotifierStatus | null> {

@@ -5,7 +5,8 @@ import { Payer as PaymentPayer } from "../core/payouts/payer/payer.ts";
 import { type PayoutCommand, type PayoutOutcome, runCommand } from "../core/payouts/payer/payer-commands.ts";
 import type { PayerConfig } from "../core/payouts/payer/payer-config.ts";
 import { PayerLoop } from "../core/payouts/payer/payer-loop.ts";
-import { type PayerStatus, emptyStatus } from "../core/payouts/payer/payer-status.ts";
+import { type PayerStatus, type WaitingPayment, emptyStatus } from "../core/payouts/payer/payer-status.ts";
+import type { MendPage } from "../core/payouts/payer/mend-all.ts";
 import type { NonceAudit } from "../core/payouts/payer/audit-nonces.ts";
 import type { PayoutProgress, WalletView } from "../core/payouts/payer/payer-view.ts";
 import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
@@ -67,6 +68,18 @@ export class Payer extends DurableObject<Env> implements PayerRpc {
 
   async plan(account: string): Promise<PlannedPayment[]> {
     return (await this.#of(account)?.payer.preview()) ?? [];
+  }
+
+  async waiting(account: string): Promise<WaitingPayment[]> {
+    return this.#of(account)?.payer.waiting() ?? [];
+  }
+
+  async mendPage(account: string, after: string | null, writes: boolean): Promise<MendPage | string> {
+    const parts = this.#of(account);
+    if (parts === null) return "payments are switched off";
+    const page = await parts.loop.exclusive(() => parts.payer.mendPage(after, writes));
+    if (writes) await this.#storage.setAlarm(Date.now());
+    return page;
   }
 
   async show(account: string, id: number): Promise<string | null> {

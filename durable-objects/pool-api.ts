@@ -39,6 +39,7 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       verdicts: async (number, seen) => await verifierShard(env, number).verdicts(seen),
       unlocker: async () => await atHome(env, env.UNLOCKER, "main").status(),
       payer: async (account) => await atHome(env, env.PAYER, account).status(account),
+      notifications: async () => await atHome(env, env.NOTIFIER, "main").health(),
       payouts: async (account) => await atHome(env, env.PAYER, account).progress(account, null),
     });
   }

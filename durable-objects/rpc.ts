@@ -10,11 +10,13 @@ import type { HealthReport, WorkHealth } from "../core/health/judge.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range } from "../core/history/definitions.ts";
+import type { NotificationsHealth } from "../core/notifications/notifications-health.ts";
 import type { NotifierStatus } from "../core/notifications/notifier.ts";
 import type { PayoutCommand, PayoutOutcome } from "../core/payouts/payer/payer-commands.ts";
 import type { NonceAudit } from "../core/payouts/payer/audit-nonces.ts";
 import type { PayoutProgress, WalletView } from "../core/payouts/payer/payer-view.ts";
-import type { PayerStatus } from "../core/payouts/payer/payer-status.ts";
+import type { MendPage } from "../core/payouts/payer/mend-all.ts";
+import type { PayerStatus, WaitingPayment } from "../core/payouts/payer/payer-status.ts";
 import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import type { Access } from "../core/ledger/engine/access.ts";
@@ -225,8 +227,12 @@ export interface PayerRpc {
   wallet(account: string): Promise<WalletView | null>;
   /** The account's nonces against the chain, or why that cannot be told. @param from first nonce; null: the newest ones */
   auditNonces(account: string, from: number | null): Promise<NonceAudit | string>;
-  /** What a run that began now would pay. */
+  /** What a run that began now would pay, and who waits. */
   plan(account: string): Promise<PlannedPayment[]>;
+  /** All that waits and why, as the last run left it. */
+  waiting(account: string): Promise<WaitingPayment[]>;
+  /** A page of what the ledger has forgotten and the chain proves, or why it cannot be told. @param after the last login before it @param writes it is written again */
+  mendPage(account: string, after: string | null, writes: boolean): Promise<MendPage | string>;
   /** One payment with its transactions, JSON text; null where there is none. */
   show(account: string, id: number): Promise<string | null>;
   command(account: string, command: PayoutCommand): Promise<PayoutOutcome>;
@@ -244,6 +250,8 @@ export interface NotifierRpc {
   confirm(login: string, code: string): Promise<boolean>;
   /** A test for the operator's targets. @param name of one; null: all @returns how many, after an attempt to send it */
   test(name: string | null): Promise<number>;
+  /** For `/health`; null while nobody is to be told of anything. */
+  health(): Promise<NotificationsHealth | null>;
   /** Null while nobody is to be told of anything. */
   status(): Promise<NotifierStatus | null>;
 }

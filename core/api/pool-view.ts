@@ -7,6 +7,7 @@ import type { PoolFigures } from "../health/pool-metrics.ts";
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { thrown, type Logger } from "../log.ts";
+import type { NotificationsHealth } from "../notifications/notifications-health.ts";
 import type { PayoutProgress } from "../payouts/payer/payer-view.ts";
 import type { PayerStatus } from "../payouts/payer/payer-status.ts";
 import type { UnlockerStatus } from "../payouts/unlocker-status.ts";
@@ -80,6 +81,8 @@ export interface PoolViewDeps {
   readonly unlocker: () => Promise<UnlockerStatus | null>;
   /** @param account that pays */
   readonly payer: (account: string) => Promise<PayerStatus>;
+  /** Asked where somebody is to be told of something; null: switched off meanwhile. */
+  readonly notifications: () => Promise<NotificationsHealth | null>;
   /** What that account has paid and is about to pay. */
   readonly payouts: (account: string) => Promise<PayoutProgress | null>;
 }
@@ -260,12 +263,13 @@ export class PoolView {
     const gathered = this.gather();
     const trips = new Map<string, number>();
     const timed = <Answer>(part: string, asked: Promise<Answer>) => this.#timed(trips, part, asked);
-    const [work, soloWork, ledger, unlocker, payer, ...answers] = await Promise.allSettled([
+    const [work, soloWork, ledger, unlocker, payer, notifications, ...answers] = await Promise.allSettled([
       timed("template", this.#deps.work()),
       config.work.soloUpstreams.length === 0 ? null : this.#deps.soloWork(),
       timed("ledger", redis.command(["PING"])),
       config.unlocker === null ? null : this.#deps.unlocker(),
       config.payer === null ? null : this.#deps.payer(config.payer.settings.account),
+      config.notifications === null ? null : this.#deps.notifications(),
       ...[...configured, ...formerShards].map((shard) => timed(`shard ${shard}`, ask(shard))),
     ]);
     const shards = answers.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason)));
@@ -285,6 +289,7 @@ export class PoolView {
         intervalMs: config.unlocker.intervalMs,
       },
       payer: payer.status === "fulfilled" ? payer.value : String(payer.reason),
+      notifications: notifications.status === "fulfilled" ? notifications.value : String(notifications.reason),
       invalidShares: this.#evidence.found(minedOn(config), this.#deps.nowMs(), await this.#credited()),
       place: {
         home: config.home,

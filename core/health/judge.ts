@@ -3,6 +3,7 @@ import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./s
 import type { InvalidShares } from "./share-evidence.ts";
 import { duration } from "../units.ts";
 import { VERSION } from "../version.ts";
+import { notificationProblems, type NotificationsHealth } from "../notifications/notifications-health.ts";
 import { payerProblems, type PayerStatus } from "../payouts/payer/payer-status.ts";
 import { unlockerNotices, unlockerProblems, type UnlockerStatus } from "../payouts/unlocker-status.ts";
 
@@ -80,6 +81,8 @@ export interface HealthParts {
   readonly unlocker: { readonly status: UnlockerStatus | string; readonly intervalMs: number } | null;
   /** Null: switched off; an error text where it does not answer. */
   readonly payer: PayerStatus | string | null;
+  /** Null: nobody is to be told of anything; an error text where the notifier does not answer. */
+  readonly notifications: NotificationsHealth | string | null;
   /** Many miners' shares are invalid at once: in words, with what to do; null while they are not. */
   readonly invalidShares: InvalidShares | null;
   readonly place: PoolPlace;
@@ -109,6 +112,8 @@ export interface HealthReport {
   readonly unlocker: UnlockerStatus | null;
   /** Null while payments are switched off or their object does not answer. */
   readonly payer: PayerStatus | null;
+  /** Null while nobody is to be told of anything, or the notifier does not answer. */
+  readonly notifications: NotificationsHealth | null;
   readonly place: PoolPlace;
   readonly cron: CronBeat;
 }
@@ -140,6 +145,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     ...(parts.invalidShares?.isProblem === true ? [parts.invalidShares.text] : []),
     ...unlockerTrouble(parts),
     ...payerTrouble(parts),
+    ...(parts.notifications === null ? [] : notificationProblems(parts.notifications, parts.nowMs)),
   ];
   const sick = parts.ledgerError !== null || alive.some(({ ledger }) => ledger === "sick");
   const sum = (of: (shard: ShardHealth) => number) => alive.reduce((total, shard) => total + of(shard), 0);
@@ -166,6 +172,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     formerShards: former.map(({ shard, health }) => ({ shard, outboxDepth: health?.outboxDepth ?? null })),
     unlocker: typeof parts.unlocker?.status === "object" ? parts.unlocker.status : null,
     payer: typeof parts.payer === "object" ? parts.payer : null,
+    notifications: typeof parts.notifications === "object" ? parts.notifications : null,
     place: parts.place,
     cron: parts.cron,
   };

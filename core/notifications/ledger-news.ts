@@ -66,25 +66,27 @@ export class NotifierBooks {
     };
   }
 
-  /** The targets that logins have signed, in their order; one that cannot be read has none. @throws as the ledger does */
-  async targets(logins: readonly string[]): Promise<(readonly MinerTarget[])[]> {
+  /** The targets that logins have signed, in their order; null where the ledger refuses to tell. A text that is none of ours has none. @throws as the ledger does */
+  async targets(logins: readonly string[]): Promise<(readonly MinerTarget[] | null)[]> {
     const replies = await this.#redis.pipeline(
       logins.map((login) => ["HGET", this.#keys.settings(login), "notifications"] as const),
     );
-    return replies.map((reply) => parseTargets(asText(reply) ?? "none") ?? []);
+    return replies.map((reply) =>
+      reply instanceof RedisReplyError ? null : (parseTargets(asText(reply) ?? "none") ?? []),
+    );
   }
 
-  /** Hashrate entries of logins from a moment on, as the ledger has them. @param most of one login @throws as the ledger does */
+  /** Hashrate entries of logins from a moment on, as the ledger has them; null where it refuses to tell. @param most of one login @throws as the ledger does */
   async entries(
     asked: readonly { readonly login: string; readonly fromS: number }[],
     most: number,
-  ): Promise<string[][]> {
+  ): Promise<(string[] | null)[]> {
     const replies = await this.#redis.pipeline(
       asked.map(
         ({ login, fromS }) => ["ZRANGEBYSCORE", this.#keys.hashrateOf(login), fromS, "+inf", "LIMIT", 0, most] as const,
       ),
     );
-    return replies.map((reply) => asList(reply).map(String));
+    return replies.map((reply) => (reply instanceof RedisReplyError ? null : asList(reply).map(String)));
   }
 }
 

@@ -31,6 +31,7 @@ export class MinerMessages {
 
   /** What a look at a login's rigs has found. */
   rigs({ login, targets, news }: LoginLook, nowMs: number): void {
+    if (targets === null) return;
     this.forgetOthers(login, targets);
     const { offline, back, hashrate } = news;
     if (back.length > 0)

@@ -10,6 +10,7 @@ import { type LedgerNews, NotifierBooks, type SentPayment } from "./ledger-news.
 import type { Presences } from "./login-watch.ts";
 import { type Message, messageOf, type OperatorKind, type Untold } from "./messages.ts";
 import { MinerMessages, paymentKey } from "./miner-messages.ts";
+import { type NotificationsHealth, TARGET_MS } from "./notifications-health.ts";
 import type { NotificationsConfig, OperatorTarget } from "./notifications-config.ts";
 import { Outgoing } from "./outgoing.ts";
 import { nextFlow, readFlow, type PoolFlow } from "./pool-flow.ts";
@@ -46,8 +47,6 @@ export interface NotifierStatus {
 const LOOK_MS = 60_000;
 /** Cron and alarms come a little early or late. */
 const EARLY_MS = 5_000;
-/** A target that has failed for so long is told to the operator's others. */
-const TARGET_MS = 900_000;
 /** A block or a payment is known to have been told for so long; older ones are no news. */
 const REMEMBERED_MS = 60 * 86_400_000;
 const NEWS_MS = 45 * 86_400_000;
@@ -114,7 +113,8 @@ export class Notifier {
 
   /** A miner has signed its settings. @param host of the pool @param test every target of its is to be sent a test @throws as the ledger does */
   async signed(login: string, host: string, test: boolean): Promise<void> {
-    const [targets = []] = await this.#books.targets([login]);
+    const [targets = null] = await this.#books.targets([login]);
+    if (targets === null) return;
     const { sql, nowMs } = this.#deps;
     sql.transaction(() => this.#miners.signed(login, targets, host, test, nowMs()));
   }
@@ -122,6 +122,19 @@ export class Notifier {
   /** @returns false where the link was not one of ours */
   confirm(login: string, code: string): boolean {
     return this.#miners.confirm(login, code, this.#deps.nowMs());
+  }
+
+  /** For `/health`, which everybody may read. */
+  health(): NotificationsHealth {
+    const troubled = this.#outgoing.troubled(0);
+    const own = troubled.filter(({ shown }) => shown.login === null);
+    return {
+      waiting: this.#outgoing.count(),
+      oldestMs: this.#outgoing.oldestMs(),
+      failing: own.map(({ name, sinceMs }) => ({ name: shortName(name), sinceMs })),
+      minersFailing: troubled.length - own.length,
+      lookedMs: this.#flow()?.lookedMs ?? null,
+    };
   }
 
   status(): NotifierStatus {
@@ -211,7 +224,8 @@ export class Notifier {
   #tellBlocks(blocks: readonly PoolBlock[], nowMs: number): void {
     const isFirst = this.#fact("blocks") === null;
     if (isFirst) this.#setFact("blocks", String(nowMs));
-    for (const block of blocks) {
+    // The oldest first, as they were found.
+    for (const block of blocks.toSorted((a, b) => Number(a.ts) - Number(b.ts))) {
       if (Number(block.ts) * 1000 < nowMs - NEWS_MS) continue;
       const id = blockId(block);
       const { nonce } = block;
@@ -230,14 +244,17 @@ export class Notifier {
   #tellPayments(
     { payments: all, more }: LedgerNews,
     payments: readonly SentPayment[],
-    targets: readonly Parameters<MinerMessages["payment"]>[1][],
+    targets: readonly (Parameters<MinerMessages["payment"]>[1] | null)[],
     sinceS: number,
     nowMs: number,
   ): void {
     const isFirst = this.#fact("payments") === null;
     for (const [i, payment] of payments.entries()) {
+      const own = targets[i] ?? null;
+      // Where the ledger does not say whom to tell, a look within the hour may.
+      if (own === null) continue;
       this.#setTold(paymentKey(payment), nowMs);
-      if (!isFirst) this.#miners.payment(payment, targets[i] ?? [], nowMs);
+      if (!isFirst) this.#miners.payment(payment, own, nowMs);
     }
     // The next look begins an hour before the last one: one that was written late is found, and one that was told is known.
     const readS = more ? Math.max(sinceS, (all.at(-1)?.ts ?? sinceS) + LATE_PAYMENT_S) : Math.floor(nowMs / 1000);

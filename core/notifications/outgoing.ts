@@ -32,6 +32,8 @@ export interface TroubledTarget {
   readonly name: string;
   readonly shown: Destination;
   readonly reason: string;
+  /** Since when, Unix time in ms. */
+  readonly sinceMs: number;
 }
 
 /** Messages that wait for one target at most; the oldest makes way. */
@@ -124,6 +126,16 @@ export class Outgoing {
     return Number(this.#sql.exec("SELECT COUNT(*) AS count FROM waiting")[0]?.["count"] ?? 0) + this.#sending().length;
   }
 
+  /** Since when the oldest message waits, Unix time in ms; null where none does. */
+  oldestMs(): number | null {
+    const [first] = this.#sql.exec("SELECT message FROM waiting ORDER BY id LIMIT 1");
+    const [sending] = this.#sql.exec("SELECT MIN(since_ms) AS since FROM target WHERE sending IS NOT NULL");
+    const since = sending?.["since"] ?? null;
+    const waiting = first === undefined ? null : v.parse(storedMessage, first["message"]).atMs;
+    const times = [waiting, since === null ? null : Number(since)].filter((ms) => ms !== null);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
   /** Targets that have failed for longer than this. */
   troubled(longerThanMs: number): TroubledTarget[] {
     return this.#sql
@@ -132,6 +144,7 @@ export class Outgoing {
         name: String(row["name"]),
         shown: targetOf(row),
         reason: String(row["reason"] ?? ""),
+        sinceMs: Number(row["failing_ms"]),
       }));
   }
 

@@ -3,6 +3,7 @@ import { payerProblems } from "../payouts/payer/payer-status.ts";
 import { SHANNON_WEI } from "../payouts/reward-schedule.ts";
 import { unlockerProblems } from "../payouts/unlocker-status.ts";
 import type { Finding } from "./incidents.ts";
+import { MESSAGES } from "./notifications-health.ts";
 
 /** What is judged besides what `/health` judges. */
 export interface FindingTerms {
@@ -27,8 +28,10 @@ export function poolFindings(report: HealthReport, terms: FindingTerms, nowMs: n
     ...unlockerFindings(report, terms, nowMs),
     ...payerFindings(report, terms, nowMs),
   ];
-  if (special.length > 0 || report.healthy) return special;
-  return [finding("pool", "pool", POOL_MS, report.problems.slice(0, 3).join(" · "))];
+  // Of messages that do not arrive the incident of their target tells.
+  const problems = report.problems.filter((problem) => !problem.startsWith(MESSAGES));
+  if (special.length > 0 || problems.length === 0) return special;
+  return [finding("pool", "pool", POOL_MS, problems.slice(0, 3).join(" · "))];
 }
 
 /** @param key `kind`, or `kind:name` where there are several of them */

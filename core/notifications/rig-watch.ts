@@ -26,7 +26,8 @@ export interface RigWatchDeps {
 /** What one look at a login has found, and what is kept of it once that has been written down. */
 export interface LoginLook {
   readonly login: string;
-  readonly targets: readonly MinerTarget[];
+  /** Null: the ledger did not tell; those that are known stay. */
+  readonly targets: readonly MinerTarget[] | null;
   readonly news: WatchNews;
   readonly kept: string;
   readonly dueMs: number;
@@ -46,6 +47,8 @@ const UNWATCHED_MS = 600_000;
 /** Of a login of which nothing is known. */
 const firstWatch = (nowMs: number): LoginWatch => newWatch(Math.floor(nowMs / 1000) - FIRST_S);
 const NO_NEWS: WatchNews = { offline: [], back: [], hashrate: null };
+/** One of whose keys the ledger refuses is looked at again. */
+const REFUSED_MS = 300_000;
 /** A session that did not answer is asked again. */
 const AGAIN_MS = 30_000;
 
@@ -112,22 +115,35 @@ export class RigWatch {
   /** Only of those whose targets want to be told of rigs anything is read. */
   async #lookAtSome(some: readonly { login: string; watch: LoginWatch }[], nowMs: number, wellSinceMs: number) {
     const targets = await this.#deps.books.targets(some.map(({ login }) => login));
-    const all = some.map((one, i) => ({ ...one, targets: targets[i] ?? [] }));
-    const watched = all.filter((one) => one.targets.some(({ topics }) => topics.some((topic) => topic !== "payments")));
+    const all = some.map((one, i) => ({ ...one, targets: targets[i] ?? null }));
+    const [told, untold] = [all.filter(isTold), all.filter((one) => !isTold(one))];
+    const watched = told.filter((one) =>
+      one.targets.some(({ topics }) => topics.some((topic) => topic !== "payments")),
+    );
     const entries = await this.#deps.books.entries(
       watched.map(({ login, watch }) => ({ login, fromS: watch.readS - LATE_S })),
       MOST_ENTRIES,
     );
-    const rest = all
+    const rest = told
       .filter((one) => !watched.includes(one))
       .map(({ login, targets: own }): LoginLook => {
         const kept = JSON.stringify(firstWatch(nowMs));
         return { login, targets: own, news: NO_NEWS, kept, dueMs: nowMs + UNWATCHED_MS };
       });
-    const looks = watched.map(async ({ login, watch, targets: own }, i) =>
-      this.#lookAt(login, watch, own, entries[i] ?? [], nowMs, wellSinceMs),
-    );
-    return [...rest, ...(await Promise.all(looks))];
+    const looks = watched.map(async ({ login, watch, targets: own }, i) => {
+      const members = entries[i] ?? null;
+      return members === null
+        ? this.#later(login, watch, own, nowMs)
+        : await this.#lookAt(login, watch, own, members, nowMs, wellSinceMs);
+    });
+    const later = untold.map(({ login, watch }) => this.#later(login, watch, null, nowMs));
+    return [...rest, ...later, ...(await Promise.all(looks))];
+  }
+
+  /** A key of this login alone is of another kind, and the ledger refuses to read it: nothing is known of it, and so nothing is said or forgotten. */
+  #later(login: string, watch: LoginWatch, targets: readonly MinerTarget[] | null, nowMs: number): LoginLook {
+    this.#deps.log.warn("the ledger refuses to tell of a login", { login });
+    return { login, targets, news: NO_NEWS, kept: JSON.stringify(watch), dueMs: nowMs + REFUSED_MS };
   }
 
   /** Writes down what a look has found, in the transaction of the caller. */
@@ -167,3 +183,8 @@ export class RigWatch {
     return look(rate.watch, { offline: judged.offline, back, hashrate: rate.news }, judged.dueMs);
   }
 }
+
+/** Whether the ledger has told what a login wants to be told of. */
+const isTold = <T extends { readonly targets: readonly MinerTarget[] | null }>(
+  one: T,
+): one is T & { readonly targets: readonly MinerTarget[] } => one.targets !== null;

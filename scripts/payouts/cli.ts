@@ -6,12 +6,14 @@ import { createNodeRpc } from "../../core/work/node-rpc.ts";
 import { httpPost } from "../../durable-objects/platform/http-post.ts";
 import { AdminError, askPool } from "../admin/ask-pool.ts";
 import { openLedger } from "../ledger/open-ledger.ts";
+import { mendAll } from "./mend-all.ts";
 
 const HELP = `
 The token is read from the environment variable ADMIN_TOKEN (the pool's secret of that name), never from the command line.
 
 Examples
   npm run -s payouts -- https://pool.example status          what is under way, what waits and why, the wallet
+  npm run -s payouts -- https://pool.example waiting         all that waits, and why
   npm run -s payouts -- https://pool.example plan            who would be paid by a run that began now
   npm run -s payouts -- https://pool.example audit           every nonce of the account against the chain; audit 100: from that one on
   npm run -s payouts -- https://pool.example show 17         one payment with its transactions
@@ -21,13 +23,17 @@ Examples
   npm run -s payouts -- https://pool.example hold 0x… --note "disputed"                and release
   npm run -s payouts -- https://pool.example cancel 17 --note "…"                      its nonce is used up, the balance comes back
   npm run -s payouts -- https://pool.example resolve 17 --as unpaid --note "…"         where status says that it needs you
-  npm run -s payouts -- https://pool.example mend 0x… --note "…"         after a restored ledger: writes again what it forgot of a login
+  npm run -s payouts -- https://pool.example mend --all --dry-run        after a restored ledger: what it has forgotten
+  npm run -s payouts -- https://pool.example mend --all --note "…"       shows that, then writes again what the chain proves of it
+  npm run -s payouts -- https://pool.example mend 0x… --note "…"         one login, by the payer's own rows
   npm run -s payouts -- import redis://127.0.0.1:6379 --node http://127.0.0.1:8545 --account 0x…   coming from open-ethereum-pool
   npm run -s payouts -- https://pool.example unlock --note "back to the old payer"     after pause, when nothing is under way`;
 
 interface Options {
   readonly note: string;
   readonly as?: string;
+  readonly all?: true;
+  readonly dryRun?: true;
 }
 
 function numberOf(text: string): number {
@@ -40,17 +46,22 @@ const program = new Command("payouts")
   .argument("<pool>", "the pool's URL, such as https://pool.example")
   .argument(
     "<command>",
-    "status, plan, audit, show, pause, resume, approve, hold, release, cancel, resolve, mend, unlock",
+    "status, waiting, plan, audit, show, pause, resume, approve, hold, release, cancel, resolve, mend, unlock",
   )
   .argument("[operand]", "a payment's number, or a login")
   .option("--note <text>", "why, for the log: every change needs one", "")
   .option("--as <what>", "resolve: paid or unpaid")
+  .option("--all", "mend: every login of which the ledger has forgotten what the chain proves")
+  .option("--dry-run", "mend --all: only show what would be written")
   .addHelpText("after", HELP)
-  .action(async (pool: string, command: string, operand: string | undefined, { note, as }: Options) => {
+  .action(async (pool: string, command: string, operand: string | undefined, options: Options) => {
+    const { note, as } = options;
     const change = async (body: object): Promise<void> => await askPool(pool, "payouts", { ...body, note });
     switch (command) {
       case "status":
         return await askPool(pool, "payouts");
+      case "waiting":
+        return await askPool(pool, "payouts/waiting");
       case "plan":
         return await askPool(pool, "payouts/plan");
       case "audit":
@@ -64,7 +75,9 @@ const program = new Command("payouts")
       case "approve":
       case "hold":
       case "release":
+        return await change({ kind: command, login: operand ?? "" });
       case "mend":
+        if (options.all === true) return await mendAll(pool, note, options.dryRun === true);
         return await change({ kind: command, login: operand ?? "" });
       case "cancel":
         return await change({ kind: command, id: numberOf(operand ?? "") });

@@ -53,6 +53,7 @@ function open(work: WorkHealth = IDLE, solo?: () => Promise<WorkHealth>) {
     unlocker: async () => null,
     payer: async (account) => emptyStatus(account),
     payouts: async () => null,
+    notifications: async () => null,
   });
   return { view, state, memory };
 }
@@ -245,6 +246,7 @@ function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: 
     unlocker: async () => null,
     payer: async (account) => emptyStatus(account),
     payouts: async () => null,
+    notifications: async () => null,
   });
   return { view, asked };
 }

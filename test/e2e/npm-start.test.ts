@@ -109,12 +109,14 @@ describe("npm start", () => {
 
   it("leaves no process behind on Ctrl-C", async () => {
     let group = 0;
-    const run = await start([...FREE_PORTS, "--no-miner"], (line, pid) => {
+    const run = await start([...FREE_PORTS, "--no-miner", "--notify"], (line, pid) => {
       if (!line.startsWith("ready:")) return;
       group = pid;
       process.kill(-pid, "SIGINT");
     });
     expect(run).toMatchObject({ code: 0, stderr: "" });
+    // The real notifier's test, over a real socket, before it says that it is ready.
+    expect(run.stdout).toContain("told: [local] A test.");
     expect(group).toBeGreaterThan(0);
     expect(groupIsGone(group)).toBe(true);
   });

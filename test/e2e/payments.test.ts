@@ -1,4 +1,5 @@
 /** Payments by the real Worker in workerd, over real HTTP to a chain that checks nonces and signatures; workerd is killed in the middle of its runs. */
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage } from "node:http";
@@ -6,9 +7,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterEach, expect, it } from "vitest";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { exportBooks } from "../../core/ledger/books/dump.ts";
+import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { accountOf } from "../../core/payouts/payer/transaction.ts";
 import { startPool } from "../../devnet/pool-host/pool-process.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
@@ -24,6 +27,7 @@ const SECRETS = {
   METRICS_TOKEN: "a-token-for-the-metrics",
   PAYOUT_PRIVATE_KEY: KEY,
 };
+const PAYOUTS_CLI = join(import.meta.dirname, "../../scripts/payouts/cli.ts");
 const PAYEES = 25;
 const KILLS = 10;
 const SHANNON_WEI = 10n ** 9n;
@@ -43,6 +47,29 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 function keyForms(key: string): (string | Buffer)[] {
   const bytes = Buffer.from(key, "hex");
   return [key, key.toUpperCase(), bytes.toString("base64").replace(/=+$/, ""), bytes];
+}
+
+/** A login's payment is gone from the ledger, and its balance is back: as in a copy of before. */
+async function forget(ledger: RedisPort, login: string): Promise<void> {
+  const [member = ""] = (await ledger.command(["ZRANGE", `eth:payments:${login}`, 0, -1])) as string[];
+  const [hash, amount = ""] = member.split(":");
+  const open = (await ledger.command(["HGETALL", "eth:payouts:open"])) as string[];
+  const id = open[open.findIndex((text) => text.endsWith(`:${login}:${amount}`)) - 1] ?? "";
+  await ledger.pipeline([
+    ...[`eth:miners:${login}`, "eth:finances"].flatMap((key) => [
+      ["HINCRBY", key, "paid", `-${amount}`] as const,
+      ["HINCRBY", key, "balance", amount] as const,
+    ]),
+    ["ZREM", `eth:payments:${login}`, member],
+    ["ZREM", "eth:payments:all", `${hash}:${login}:${amount}`],
+    ["HDEL", "eth:payouts:open", id],
+  ]);
+}
+
+/** `npm run payouts` as an operator calls it. @returns what it prints */
+async function payoutsCli(...args: readonly string[]): Promise<string> {
+  const env = { ...process.env, ADMIN_TOKEN: SECRETS.ADMIN_TOKEN };
+  return (await promisify(execFile)(process.execPath, [PAYOUTS_CLI, ...args], { env })).stdout;
 }
 
 /** The chain behind HTTP, as a node gives it. */
@@ -136,6 +163,15 @@ it(
     expect(await admin("payouts/1")).toMatchObject({ id: 1, stage: "settled" });
     expect(await admin("payouts/plan")).toEqual({ plan: [] });
     expect(await admin("payouts/audit")).toMatchObject({ payments: PAYEES, foreign: [], wrong: [] });
+    await forget(ledger, logins[0] ?? "");
+    const cli = async (...args: string[]) => await payoutsCli(pool.url, ...args);
+    expect(await cli("mend", "--all", "--dry-run")).toMatch(
+      /payment \d+, 600000000 Shannon: paid\n1 payment\(s\) of 1 login\(s\) would be written\n$/,
+    );
+    expect(await cli("mend", "--all", "--note", "restored")).toMatch(/\n1 payment\(s\) were written again\n$/);
+    expect((await auditBooks(ledger, "eth")).filter(({ ok, check }) => !ok && check !== "credits")).toEqual([]);
+    expect(await cli("mend", "--all", "--dry-run")).toBe("0 payment(s) of 0 login(s) would be written\n");
+    expect(await admin("payouts/waiting")).toEqual({ waiting: [] });
     said.push(JSON.stringify([payer, await admin("payouts/wallet")]), metrics, JSON.stringify(await admin("audit")));
     for (const route of ["payments/open", `accounts/${logins[0]}/payout`, "pool"])
       said.push(await (await fetch(`${pool.url}/api/${route}`)).text());

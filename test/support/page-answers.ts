@@ -224,6 +224,8 @@ const WALLET: Wallet = {
         sinceMs: NOW_S * 1000 - 99_000,
       },
     ],
+    waitingMore: 0,
+    forgotten: 0,
     asking: 1,
     walletWei: "1234567890123456789012",
     walletShort: null,

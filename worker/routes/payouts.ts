@@ -14,12 +14,13 @@ const command = v.variant("kind", [
   v.strictObject({ kind: v.picklist(["pause", "resume", "unlock"]), note }),
   v.strictObject({ kind: v.picklist(["hold", "release", "approve", "mend"]), login, note }),
   v.strictObject({ kind: v.literal("cancel"), id, note }),
+  v.strictObject({ kind: v.literal("mend-all"), after: v.nullable(login), note }),
   v.strictObject({ kind: v.literal("resolve"), id, as: v.picklist(["paid", "unpaid"]), note }),
 ]);
 
 /**
- * What `npm run payouts` asks, under `/admin/payouts` behind the operator's token (`worker/routes/admin.ts`): GET for the status, `plan`, `audit`,
- * `wallet` (for the page) and one payment by its number; POST changes something and is written down first.
+ * What `npm run payouts` asks, under `/admin/payouts` behind the operator's token (`worker/routes/admin.ts`): GET for the status, `waiting`, `plan`, `audit`,
+ * `mend` (a page of what it would write), `wallet` (for the page) and one payment by its number; POST changes something and is written down first.
  */
 export function payoutRoutes(app: Hono<{ Bindings: Env }>): void {
   app.get("/admin/payouts", async (context) => {
@@ -52,6 +53,18 @@ export function payoutRoutes(app: Hono<{ Bindings: Env }>): void {
       ? off()
       : answer({ plan: await atHome(context.env, context.env.PAYER, account).plan(account) });
   });
+  app.get("/admin/payouts/waiting", async (context) => {
+    const account = accountOf(context);
+    return account === null
+      ? off()
+      : answer({ waiting: await atHome(context.env, context.env.PAYER, account).waiting(account) });
+  });
+  app.get("/admin/payouts/mend", async (context) => {
+    const after = v.safeParse(v.nullable(login), context.req.query("after") ?? null);
+    return after.success
+      ? await mend(context, after.output, false)
+      : answer({ ok: false, message: "after: a login" }, 400);
+  });
   app.get("/admin/payouts/:id{\\d{1,15}}", async (context) => {
     const account = accountOf(context);
     if (account === null) return off();
@@ -73,9 +86,18 @@ async function change(context: PayoutContext): Promise<Response> {
   if (parsed instanceof Response) return parsed;
   const { note: why, ...asked } = parsed;
   await atHome(env, env.POOL_ADMIN, "main").noted("payouts", { ...asked, note: why });
+  if (asked.kind === "mend-all") return await mend(context, asked.after, true);
   const wanted: PayoutCommand = asked;
   const outcome = await atHome(env, env.PAYER, account).command(account, wanted);
   return answer(outcome, outcome.ok ? 200 : 409);
+}
+
+/** A page of what the ledger has forgotten; the caller asks on until `next` is null. */
+async function mend(context: PayoutContext, after: string | null, writes: boolean): Promise<Response> {
+  const account = accountOf(context);
+  if (account === null) return off();
+  const page = await atHome(context.env, context.env.PAYER, account).mendPage(account, after, writes);
+  return typeof page === "string" ? answer({ ok: false, message: page }, 503) : answer(page);
 }
 
 /** Null while payments are switched off. */

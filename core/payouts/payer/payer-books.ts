@@ -61,6 +61,12 @@ export class PayerBooks {
     return await this.#lock("release");
   }
 
+  /** @returns who has the lock, where that is somebody else; takes nothing */
+  async otherHolder(): Promise<string | null> {
+    const holder = await this.#redis.command(["GET", this.keys.paymentsLock]);
+    return holder === null || holder === this.#holder ? null : String(holder);
+  }
+
   async #lock(action: "take" | "release"): Promise<string | null> {
     const script = LEDGER_SCRIPTS["lock-payments"];
     const [code, holder] = await runScript(this.#redis, script, [this.keys.paymentsLock], [this.#holder, action]);
@@ -111,11 +117,7 @@ export class PayerBooks {
       case 2:
         return { kind: "done" };
       case 3:
-        return {
-          kind: "refused",
-          reason: "the ledger knows no such payment: it was restored from an older state",
-          unknown: true,
-        };
+        return { kind: "refused", reason: UNKNOWN_PAYMENT, unknown: true };
       case 4:
         return { kind: "refused", reason: "the ledger has ended it the other way", unknown: false };
       default:
@@ -141,10 +143,36 @@ export class PayerBooks {
     await this.#redis.command(["HDEL", this.keys.openPayments, id]);
   }
 
-  /** `debited|paid|balance:login:amount` of a payment that is not final; null for one that the ledger does not know. */
-  async marker(id: string): Promise<string | null> {
-    const marker = await this.#redis.command(["HGET", this.keys.openPayments, id]);
-    return marker === null ? null : String(marker);
+  /** `debited|paid|balance:login:amount` by the ids of payments that are not final; those that the ledger does not know are left out. */
+  async markers(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const markers = new Map<string, string>();
+    for (let i = 0; i < ids.length; i += PAGE) {
+      const page = ids.slice(i, i + PAGE);
+      const replies = await this.#redis.command(["HMGET", this.keys.openPayments, ...page]);
+      for (const [at, id] of page.entries()) {
+        const marker = Array.isArray(replies) ? textOf(replies[at]) : "";
+        if (marker !== "") markers.set(id, marker);
+      }
+    }
+    return markers;
+  }
+
+  /** open-etc-pool's two fields of a pending payment: by them its payer can end what this one has begun. Before the bytes go out. */
+  async noteSigned({ login, amount }: LedgerPayment, nonce: number, hash: string): Promise<void> {
+    const member = `${login}:${amount}`;
+    await this.#redis.pipeline([
+      ["HSET", this.keys.pendingNonces, member, nonce],
+      ["HSET", this.keys.pendingTransactions, member, hash],
+    ]);
+  }
+
+  /** They are gone when it is no longer pending, or when its nonce is somebody else's for good. */
+  async forgetSigned({ login, amount }: LedgerPayment): Promise<void> {
+    const member = `${login}:${amount}`;
+    await this.#redis.pipeline([
+      ["HDEL", this.keys.pendingNonces, member],
+      ["HDEL", this.keys.pendingTransactions, member],
+    ]);
   }
 
   /** Whether one of these transactions is listed as a login's payment. */
@@ -154,6 +182,11 @@ export class PayerBooks {
       hashes.map((hash) => ["ZSCORE", this.keys.paymentsOf(login), `${hash}:${amount}`]),
     );
     return listed.some((score) => score !== null);
+  }
+
+  /** A login's payments, `txHash:amount`. */
+  async listed(login: string): Promise<ReadonlySet<string>> {
+    return new Set((await bookMap(this.#redis, this.keys.paymentsOf(login), "zset")).keys());
   }
 
   /** Whether the pool has ever credited an address. */
@@ -170,17 +203,33 @@ export class PayerBooks {
     return await bookMap(this.#redis, this.keys.pendingPayments, "zset");
   }
 
-  /** Logins with a balance, the largest first. What is no number is told to `wrong`. */
-  async payees(wrong: string[]): Promise<Payee[]> {
-    const payees = await this.#read(await this.#logins(), wrong);
+  /** Logins with more than this balance, the largest first; of all others only the balance is read. What is no number is told to `wrong`. */
+  async payees(above: bigint, wrong: string[]): Promise<Payee[]> {
+    const logins = await this.#logins();
+    const due: string[] = [];
+    for (let i = 0; i < logins.length; i += PAGE) {
+      const page = logins.slice(i, i + PAGE);
+      const balances = await this.#redis.pipeline(page.map((login) => ["HGET", this.keys.miner(login), "balance"]));
+      for (const [at, login] of page.entries()) {
+        const balance = textOf(balances[at] ?? "0");
+        // What is no amount is named when the rest of the account is read.
+        if (!/^-?\d{1,18}$/.test(balance) || BigInt(balance) > above) due.push(login);
+      }
+    }
+    const payees = await this.#read(due, wrong);
     return payees
-      .filter(({ balance }) => balance > 0n)
+      .filter(({ balance }) => balance > above)
       .toSorted((a, b) => (a.balance === b.balance ? 0 : a.balance > b.balance ? -1 : 1));
   }
 
   /** One login as it is now; null where its amounts are none. */
   async payee(login: string): Promise<Payee | null> {
     return (await this.#read([login], []))[0] ?? null;
+  }
+
+  /** These logins as they are now; those whose amounts are none are left out. */
+  async some(logins: readonly string[]): Promise<Payee[]> {
+    return await this.#read(logins, []);
   }
 
   async #read(logins: readonly string[], wrong: string[]): Promise<Payee[]> {
@@ -208,6 +257,9 @@ export class PayerBooks {
     return logins.filter((login) => /^0x[0-9a-f]{40}$/.test(login));
   }
 }
+
+/** Why a payment does not end in a ledger that has forgotten it. */
+export const UNKNOWN_PAYMENT = "the ledger knows no such payment: it was restored from an older state";
 
 /** Why a login is not paid from a ledger that forgot some of what was paid. */
 export const olderLedger = (found: bigint, least: bigint): string =>

@@ -1,4 +1,3 @@
-import { mendLogin } from "./mend.ts";
 import type { PayerBooks } from "./payer-books.ts";
 import type { Payer } from "./payer.ts";
 import { IN_FLIGHT } from "./payment.ts";
@@ -36,8 +35,8 @@ export async function runCommand(payer: Payer, command: PayoutCommand): Promise<
       store.setFact("paused", "by the operator");
       return done("paused: nothing new is begun, what is under way is followed");
     case "resume":
-      store.setFact("paused", null);
-      store.setFact("alarm", null);
+      for (const fact of ["paused", "unlocked", "alarm"] as const) store.setFact(fact, null);
+      store.setFact("checked_nonce", store.fact("strange_count") ?? store.fact("checked_nonce"));
       store.setFact("resumed_height", store.fact("head"));
       return done("payments go on");
     case "hold":
@@ -50,8 +49,8 @@ export async function runCommand(payer: Payer, command: PayoutCommand): Promise<
       store.setLogin(command.login, { approved: true });
       return done("its next payment passes the caps");
     case "mend": {
-      const mended = await mendLogin(store, payer.books, command.login, payer.nowS);
-      return mended.ok ? done(`${mended.written} payment(s) were written again`) : not(mended.reason);
+      const { lines, problem } = await payer.mend(command.login);
+      return problem === null ? done(`${lines.length} payment(s) were written again`) : not(problem);
     }
     case "cancel": {
       const payment = store.find(command.id);
@@ -88,6 +87,8 @@ async function unlock({ store }: Payer, books: PayerBooks): Promise<PayoutOutcom
   if (store.fact("paused") === null) return not("pause payments first");
   const open = store.unsettled().filter(({ settled }) => !settled).length;
   if (open > 0) return not(`${open} payment(s) are under way`);
+  // It stays free until payments are resumed.
+  store.setFact("unlocked", "by the operator");
   const holder = await books.releaseLock();
   return holder === null ? done("payments:lock is free") : not(`payments:lock is held by ${holder}`);
 }

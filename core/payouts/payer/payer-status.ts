@@ -23,6 +23,10 @@ const statusSchema = v.object({
   stages: v.record(v.string(), v.number()),
   /** What waits, and why; the longest first, the first fifty. */
   waiting: v.array(waitSchema),
+  /** How many more wait: `npm run payouts -- … waiting` has them all. */
+  waitingMore: v.optional(v.number(), 0),
+  /** Logins of which the ledger has forgotten payments, or of which it calls pending what this payer does not. */
+  forgotten: v.optional(v.number(), 0),
   /** Payments that only the operator can end. */
   asking: v.number(),
   /** Wei, by the node that says least; null where none answers. */
@@ -53,6 +57,8 @@ export const emptyStatus = (account: string): PayerStatus => ({
   dryRun: false,
   stages: {},
   waiting: [],
+  waitingMore: 0,
+  forgotten: 0,
   asking: 0,
   walletWei: null,
   walletShort: null,
@@ -76,7 +82,7 @@ const OUTAGE_MS = 600_000;
 
 /** What an operator has to know, in words. */
 export function payerProblems(status: PayerStatus, nowMs: number): string[] {
-  const { paused, waiting, asking, walletShort, lastRunMs, lastSuccessMs, problems } = status;
+  const { paused, waiting, waitingMore, forgotten, asking, walletShort, lastRunMs, lastSuccessMs, problems } = status;
   const told: string[] = [];
   if (lastRunMs !== null && (lastSuccessMs === null || nowMs - lastSuccessMs > OUTAGE_MS)) {
     told.push(...problems.map((problem) => `payer: ${problem}`));
@@ -86,9 +92,16 @@ export function payerProblems(status: PayerStatus, nowMs: number): string[] {
   if (paused !== null) told.push(`payer: payments are paused: ${paused}`);
   if (walletShort !== null) told.push(`payer: the wallet is short of ${walletShort} Shannon`);
   if (asking > 0) told.push(`payer: ${asking} payment(s) need your decision: npm run payouts -- status`);
-  for (const { id, login, reason, sinceMs } of waiting)
-    if (id !== null && nowMs - sinceMs > PATIENCE_MS)
-      told.push(`payer: payment ${id} to ${login} has waited ${minutes(nowMs - sinceMs)} minutes: ${reason}`);
+  if (forgotten > 0)
+    told.push(
+      `payer: the ledger has forgotten payments of ${forgotten} login(s), or has some pending that are not this payer's: npm run payouts -- mend --all --dry-run says what`,
+    );
+  const late = waiting.filter(({ id, sinceMs }) => id !== null && nowMs - sinceMs > PATIENCE_MS);
+  for (const { id, login, reason, sinceMs } of late)
+    told.push(`payer: payment ${id} to ${login} has waited ${minutes(nowMs - sinceMs)} minutes: ${reason}`);
+  // The longest come first: where the list ends with one of these there may be more of them.
+  if (waitingMore > 0 && late.length > 0)
+    told.push(`payer: ${waitingMore} more wait: npm run payouts -- waiting has them all`);
   return told;
 }
 

@@ -93,7 +93,7 @@ export function payoutProgress(
     nextRunMs: nextRunMs(store, settings),
     paused: status.paused ?? (settings.dryRun ? "payments are rehearsed and not made (payouts.dryRun)" : null),
     payments: newest.filter(isShown).map((payment) => progressOf(payment, status.head)),
-    waits: status.waiting.find((waiting) => waiting.login === login && waiting.id === null)?.reason ?? null,
+    waits: login === null ? null : (store.waits.of(login)?.reason ?? null),
   };
 }
 

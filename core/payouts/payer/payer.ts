@@ -1,7 +1,9 @@
 import { isUnreachable } from "../../ledger/contract/redis-port.ts";
 import { thrown } from "../../log.ts";
 import { auditNonces, type NonceAudit } from "./audit-nonces.ts";
-import { PayerBooks } from "./payer-books.ts";
+import { mendLogin, type LoginMend } from "./mend.ts";
+import { mendPage, type MendPage } from "./mend-all.ts";
+import { PayerBooks, UNKNOWN_PAYMENT } from "./payer-books.ts";
 import type { PayerDeps } from "./payer-deps.ts";
 import { blockHash, viewChain, type ChainView } from "./payer-nodes.ts";
 import { readStatus, type PayerStatus, type WaitingPayment } from "./payer-status.ts";
@@ -12,6 +14,7 @@ import { PaymentStore } from "./payment-store.ts";
 import { filler, foreignNonces } from "./planning.ts";
 import { previewPlan, type PlannedPayment } from "./plan-preview.ts";
 import { Planner } from "./planner.ts";
+import { strangePayments } from "./strange-nonces.ts";
 
 /** What is to be told of one run. */
 export interface PayerRun {
@@ -66,6 +69,29 @@ export class Payer {
     return result.kind === "refused" ? result.reason : null;
   }
 
+  /** Writes again what the ledger has forgotten of a login, at the operator's word. @throws as the ledger does */
+  async mend(login: string): Promise<LoginMend> {
+    return await mendLogin(
+      { store: this.store, books: this.#books, proof: null, writes: true, nowS: this.nowS },
+      login,
+    );
+  }
+
+  /**
+   * A page of what the ledger has forgotten and the chain proves. @param after the last login of the page before @param writes false: only says it
+   * @returns why it cannot be told @throws as the ledger does
+   */
+  async mendPage(after: string | null, writes: boolean): Promise<MendPage | string> {
+    const { nodes, settings } = this.#deps;
+    const view = await viewChain(nodes, { ...settings, genesis: settings.genesis ?? this.store.fact("genesis") });
+    if (view.well.length === 0) return `no node can be believed now: ${view.problems.join("; ")}`;
+    const holder = writes ? await this.#books.takeLock() : null;
+    if (holder !== null) return `payments:lock is held by ${holder}`;
+    const { account, confirmations, finalDepth } = settings;
+    const proof = { view, account, confirmations, finalDepth };
+    return await mendPage({ store: this.store, books: this.#books, proof, writes, nowS: this.nowS }, after);
+  }
+
   /** What is paid, and when more is. @param login null: of everybody */
   progress(login: string | null): PayoutProgress {
     return payoutProgress(this.store, this.#deps.settings, this.status(), login);
@@ -89,11 +115,16 @@ export class Payer {
     return await previewPlan(this.store, this.#books, this.#deps.settings, this.#deps.nowMs());
   }
 
+  /** All that waits and why, as the last run left it: `status` has the first of them. */
+  waiting(): WaitingPayment[] {
+    return [...waitingPayments(this.store.open().payments), ...waitingLogins(this.store, null)];
+  }
+
   /** One run. Never throws for what nodes, signer or ledger do. */
   async run(): Promise<PayerRun> {
     const { nowMs, log, settings } = this.#deps;
     const before = this.status();
-    const draft: Draft = { ...before, lastRunMs: nowMs(), problems: [], waiting: [], dryRun: settings.dryRun };
+    const draft: Draft = { ...before, lastRunMs: nowMs(), problems: [], dryRun: settings.dryRun };
     let heldBy: string | null = null;
     try {
       heldBy = await this.#runOnce(draft);
@@ -103,7 +134,7 @@ export class Payer {
     }
     const { payments, unreadable } = this.store.open();
     for (const id of unreadable) draft.problems.push(`payment ${id} was written by another version and is left alone`);
-    this.store.setFact("status", JSON.stringify({ ...draft, ...told(payments, draft.waiting) }));
+    this.store.setFact("status", JSON.stringify({ ...draft, ...told(payments, this.store) }));
     const moving = payments.some(({ stage }) => IN_FLIGHT.includes(stage) || stage === "mined");
     return { soon: moving || this.store.run() !== null, heldBy };
   }
@@ -124,9 +155,15 @@ export class Payer {
     if (first !== undefined && genesis === null && view.all) store.setFact("genesis", first.genesis);
     draft.walletWei = first === undefined ? null : String(leastWei(view));
     if (first !== undefined) draft.head = Math.min(...view.well.map(({ head }) => head));
-    const lock = deps.retired ? await this.#drain() : await this.#books.takeLock();
-    const ready = this.#firstNonce(view);
-    const paused = lock === null ? ((await this.#pausedBy(view)) ?? ready) : `payments:lock is held by ${lock}`;
+    const { account } = settings;
+    const strange = deps.retired
+      ? null
+      : await strangePayments(store, this.#books, view, account, settings.confirmations);
+    const lock = deps.retired ? await this.#drain() : await this.#lock(strange);
+    if (strange === null) this.#beginAt(view);
+    const reasons = [await this.#pausedBy(view), strange].filter((reason) => reason !== null);
+    const paused =
+      lock === null ? (reasons.length === 0 ? null : reasons.join("; ")) : `payments:lock is held by ${lock}`;
     draft.paused = null;
     const { confirmations, finalDepth, replaceAfterMs } = settings;
     const terms = {
@@ -143,7 +180,6 @@ export class Payer {
     if (!deps.retired && paused === null && alarm === null && view.well.length > 0) {
       await this.#fillGap(context);
       const planned = await this.#planner.run(context);
-      draft.waiting = [...planned.waiting];
       draft.walletShort = planned.short === 0n ? null : String(planned.short);
       draft.problems.push(...planned.problems);
     }
@@ -169,16 +205,16 @@ export class Payer {
     return await deps.stopped();
   }
 
-  /** Before the first payment the account must be at rest: what is under way there is nobody's. @returns why it has to wait */
-  #firstNonce({ well, all }: ChainView): string | null {
-    if (this.store.fact("first_nonce") !== null) return null;
-    const counts = new Set(well.flatMap(({ count, pendingCount }) => [count, pendingCount]));
-    const [count] = counts;
-    if (count === undefined) return null;
-    if (!all) return "before the first payment every node has to answer";
-    if (counts.size > 1) return "before the first payment the account must have no transaction under way";
-    this.store.setFact("first_nonce", String(count));
-    return null;
+  /** Not while the operator has given it back; and one that has nothing under way and may not begin leaves it to a payer that may. */
+  async #lock(strange: string | null): Promise<string | null> {
+    if (this.store.fact("unlocked") !== null) return null;
+    return await (strange !== null && this.store.isEmpty() ? this.#books.otherHolder() : this.#books.takeLock());
+  }
+
+  /** The account is at rest, and all nodes say so: nonces from here on are this payer's. */
+  #beginAt({ well: [first] }: ChainView): void {
+    if (first !== undefined && this.store.fact("first_nonce") === null)
+      this.store.setFact("first_nonce", String(first.count));
   }
 
   /** An account that is no longer the configured one gives the lock back once nothing of it is open. */
@@ -260,12 +296,26 @@ function byNonce(a: Payment, b: Payment): number {
 }
 
 /** What the rows say, for the status. */
-function told(payments: readonly Payment[], planned: readonly WaitingPayment[]) {
+function told(payments: readonly Payment[], store: PaymentStore) {
   const stages: Record<string, number> = {};
   for (const { stage } of payments) stages[stage] = (stages[stage] ?? 0) + 1;
-  const waiting = payments
+  const under = waitingPayments(payments);
+  const waiting = [...under, ...waitingLogins(store, MOST_TOLD)].slice(0, MOST_TOLD);
+  const { all, forgotten } = store.waits.count();
+  return {
+    stages,
+    asking: stages["asking"] ?? 0,
+    waiting,
+    waitingMore: under.length + all - waiting.length,
+    forgotten: forgotten + payments.filter(({ waits }) => waits === UNKNOWN_PAYMENT).length,
+  };
+}
+
+/** Payments under way that wait for more than the chain, the longest first. */
+const waitingPayments = (payments: readonly Payment[]): WaitingPayment[] =>
+  payments
     .filter(({ waits }) => waits !== null)
-    .map(({ id, login, amount, stage, waits, sinceMs }): WaitingPayment => ({
+    .map(({ id, login, amount, stage, waits, sinceMs }) => ({
       id,
       login,
       amountShannon: String(amount),
@@ -274,5 +324,13 @@ function told(payments: readonly Payment[], planned: readonly WaitingPayment[]) 
       sinceMs,
     }))
     .toSorted((a, b) => a.sinceMs - b.sinceMs);
-  return { stages, asking: stages["asking"] ?? 0, waiting: [...waiting, ...planned].slice(0, MOST_TOLD) };
-}
+
+const waitingLogins = (store: PaymentStore, most: number | null): WaitingPayment[] =>
+  store.waits.list(most).map(({ login, amount, reason, sinceMs }) => ({
+    id: null,
+    login,
+    amountShannon: String(amount),
+    stage: "unplanned",
+    reason,
+    sinceMs,
+  }));

@@ -196,6 +196,7 @@ async function send(context: RunContext, payment: Payment): Promise<Payment> {
   if (attempt === undefined) return payment;
   const isFirst = payment.sentMs === null;
   const now: Payment = isFirst ? { ...payment, stage: "sent", sentMs: deps.nowMs() } : payment;
+  if (isFirst) await noteSigned(context, payment);
   if (isFirst) store.save(now);
   const refused = await offer(context, attempt);
   if (isFirst)
@@ -206,6 +207,17 @@ async function send(context: RunContext, payment: Payment): Promise<Payment> {
       isTaken: refused === null,
     });
   return waiting(context, now, refused);
+}
+
+/** For open-etc-pool's payer, should it come back. What cancels a payment it would take for the payment. */
+export async function noteSigned(
+  { store, books }: Pick<RunContext, "store" | "books">,
+  payment: Payment,
+): Promise<void> {
+  const { login, amount, nonce, attempts } = payment;
+  const attempt = attempts.findLast(({ kind }) => kind === "pay");
+  if (amount > NOTHING && nonce !== null && attempt !== undefined)
+    await books.noteSigned({ id: ledgerId(store, payment), login, amount }, nonce, attempt.hash);
 }
 
 /** To every node. @returns why none takes it; null where one does */
@@ -228,6 +240,7 @@ async function settle(context: RunContext, payment: Payment, hash: string): Prom
     const request = { id: ledgerId(store, payment), login, amount };
     const result = await books.close(request, { to: "paid", hash }, seconds(deps.nowMs()));
     if (result.kind === "refused") return { payment: waiting(context, payment, result.reason), more: false };
+    await books.forgetSigned(request);
     if (payment.paidAs !== null) await relist(context, payment, hash);
     deps.log.info("a payment is settled", { payment: payment.id, login, amountShannon: amount, hash });
   }
@@ -256,6 +269,7 @@ async function finish(context: RunContext, payment: Payment): Promise<Done> {
     if (result.kind === "refused" && !(result.unknown && (await books.isPaid(login, amount, hashes))))
       return { payment: waiting(context, payment, result.reason), more: false };
     await relist(context, payment, hash);
+    await books.forgetSigned(request);
     await books.forget(request.id);
   }
   return { payment: saved(context, { ...payment, stage: "final", waits: null }), more: false };
@@ -285,6 +299,7 @@ async function refund(context: RunContext, payment: Payment, why: string): Promi
   if (result.kind === "refused" && result.unknown && payment.stage === "planned")
     return { payment: saved(context, { ...payment, stage: "dropped", waits: why }), more: false };
   if (result.kind === "refused") return { payment: waiting(context, payment, result.reason), more: false };
+  await books.forgetSigned(request);
   // A nonce that nothing was signed under is free again.
   const nonce = payment.attempts.length === 0 ? null : payment.nonce;
   const refunded: Payment = { ...payment, stage: "refunded", nonce, waits: why };
@@ -309,6 +324,8 @@ async function renonce(context: RunContext, payment: Payment, step: Step & { rea
     const why = `${hash} has its nonce ${payment.nonce} and pays ${valueWei} Wei to the login ${to}: was that this payment?`;
     return { payment: asked(context, payment, why), more: false };
   }
+  const { login, amount } = payment;
+  await context.books.forgetSigned({ id: ledgerId(context.store, payment), login, amount });
   context.deps.log.warn("a payment gets another nonce", { payment: payment.id, login: payment.login, hash });
   return { payment: saved(context, withoutNonce(payment, hash)), more: true };
 }

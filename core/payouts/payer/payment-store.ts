@@ -1,4 +1,5 @@
 import type { SqlPort } from "../../sql-port.ts";
+import { LoginWaits } from "./login-waits.ts";
 import { decodePayment, encodePayment, ENDED, type Payment } from "./payment.ts";
 
 /** What the payer knows of a login beside the ledger. */
@@ -18,11 +19,15 @@ type Fact =
   | "holder"
   | "genesis"
   | "first_nonce"
+  /** What is not this payer's below it was looked at; and up to where a run found what it may not pass by itself. */
+  | "checked_nonce"
+  | "strange_count"
   | "anchor"
   | "run"
   | "last_run"
   | "day"
   | "paused"
+  | "unlocked"
   | "alarm"
   | "resumed_height"
   | "head"
@@ -39,11 +44,14 @@ export type NewPayment = Omit<Payment, "id" | "v">;
 /** The payer's durable rows. Nothing is ever deleted: they are the proof of what was paid. */
 export class PaymentStore {
   readonly #sql: SqlPort;
+  /** Logins that are not paid though they are above their thresholds. */
+  readonly waits: LoginWaits;
   /** What {@link unsettled} gives, by id: a run of planning asks for it once a login, and reading a row costs more than all else that it does. */
   #unsettled: Map<number, Payment> | null = null;
 
   constructor(sql: SqlPort) {
     this.#sql = sql;
+    this.waits = new LoginWaits(sql);
     sql.exec(
       "CREATE TABLE IF NOT EXISTS payment (id INTEGER PRIMARY KEY AUTOINCREMENT, open INTEGER, login TEXT, nonce INTEGER, body TEXT)",
     );
@@ -205,6 +213,18 @@ export class PaymentStore {
     return typeof highest === "number" ? Math.max(first, highest + 1) : first;
   }
 
+  /** Whether a payment gave this nonce up because somebody else's transaction has it for good. Reads every row. */
+  gaveUp(nonce: number): boolean {
+    return this.#read("SELECT id, body FROM payment WHERE body LIKE ?", `%"lost":[{%"nonce":${nonce},%`).payments.some(
+      ({ lost }) => lost.some((one) => one.nonce === nonce),
+    );
+  }
+
+  /** Whether it has never begun a payment: it does not know what the account has paid. */
+  isEmpty(): boolean {
+    return this.#count("SELECT COUNT(*) AS n FROM (SELECT 1 FROM payment LIMIT 1)") === 0;
+  }
+
   hasNonce(nonce: number): boolean {
     return this.#sql.exec("SELECT 1 FROM payment WHERE nonce = ? LIMIT 1", nonce).length > 0;
   }
@@ -222,6 +242,23 @@ export class PaymentStore {
   setLogin(login: string, change: Partial<PaidLogin>): void {
     const { total, held, approved } = { ...this.login(login), ...change };
     this.#sql.exec("INSERT OR REPLACE INTO login VALUES (?, ?, ?, ?)", login, String(total), held, approved ? 1 : 0);
+  }
+
+  /** Logins that were ever debited, in their order. @param after none up to this one */
+  loginsAfter(after: string, most: number): string[] {
+    return this.#sql
+      .exec("SELECT login FROM login WHERE login > ? ORDER BY login LIMIT ?", after, most)
+      .map(({ login }) => String(login));
+  }
+
+  /** Logins of a stretch with a payment that is listed with another transaction than at first. @param after none up to this one @param last this one is the last */
+  relisted(after: string, last: string): ReadonlySet<string> {
+    const rows = this.#sql.exec(
+      "SELECT DISTINCT login FROM payment WHERE login > ? AND login <= ? AND body NOT LIKE '%\"wasPaidAs\":[]%'",
+      after,
+      last,
+    );
+    return new Set(rows.map(({ login }) => String(login)));
   }
 
   /** Logins that are not paid, and why. */

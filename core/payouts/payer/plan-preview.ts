@@ -11,9 +11,7 @@ export interface PlannedPayment {
   readonly waits: string | null;
 }
 
-const MOST = 1_000;
-
-/** What a run that began now would pay. Writes nothing. @throws as the ledger does */
+/** What a run that began now would pay, and who waits although it is above its threshold; the largest first, all of them. Writes nothing. @throws as the ledger does */
 export async function previewPlan(
   store: PaymentStore,
   books: PayerBooks,
@@ -30,10 +28,10 @@ export async function previewPlan(
   };
   const planned: PlannedPayment[] = [];
   let runTotal = 0n;
-  for (const payee of await books.payees([])) {
+  for (const payee of await books.payees(settings.threshold, [])) {
     const dayTotal = facts.dayTotal + runTotal;
     const verdict = judgePayee(payee, store.login(payee.login), { ...facts, runTotal, dayTotal });
-    if (verdict.kind === "below" || planned.length >= MOST) continue;
+    if (verdict.kind === "below") continue;
     const waits = verdict.kind === "waits" ? verdict.reason : null;
     if (waits === null) runTotal += payee.balance;
     planned.push({ login: payee.login, amountShannon: String(payee.balance), waits });

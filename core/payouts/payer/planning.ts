@@ -13,7 +13,8 @@ import { feeCap } from "./transaction.ts";
 export type PayeeVerdict =
   | { readonly kind: "due" }
   | { readonly kind: "below" }
-  | { readonly kind: "waits"; readonly reason: string };
+  /** `forgotten`: the ledger has forgotten payments of it. */
+  | { readonly kind: "waits"; readonly reason: string; readonly forgotten: boolean };
 
 export interface PlanFacts {
   readonly settings: PayerSettings;
@@ -46,8 +47,8 @@ export function judgePayee(payee: Payee, known: PaidLogin, facts: PlanFacts): Pa
   if (blacklist.has(login)) return waits("it is blacklisted");
   if (known.held !== null) return waits(known.held);
   if (busy.has(login)) return { kind: "below" };
-  if (gone < known.total) return waits(olderLedger(gone, known.total));
-  if (pending !== 0n) return waits(strangerPending(pending));
+  if (gone < known.total) return waits(olderLedger(gone, known.total), true);
+  if (pending !== 0n) return waits(strangerPending(pending), true);
   if (known.approved) return { kind: "due" };
   const { maxPayment, maxRun, maxDay } = settings;
   const approve = "and waits for approval";
@@ -64,7 +65,7 @@ export function judgePayee(payee: Payee, known: PaidLogin, facts: PlanFacts): Pa
 export const strangerPending = (amount: bigint | string): string =>
   `${amount} Shannon of it are pending in the ledger and not with this payer: another payer's, or the ledger was restored from an older state`;
 
-const waits = (reason: string): PayeeVerdict => ({ kind: "waits", reason });
+const waits = (reason: string, forgotten = false): PayeeVerdict => ({ kind: "waits", reason, forgotten });
 
 /** A payment that can be begun, or why not. `wallet`: then nobody else can be paid either. */
 export type Drafted =

@@ -9,7 +9,7 @@ const MOST_READ = 400;
 const READ_AT_ONCE = 20;
 
 /** A transaction of the account in one node's chain. */
-interface Found {
+export interface Found {
   readonly hash: string;
   readonly height: number;
   readonly to: string;
@@ -17,7 +17,7 @@ interface Found {
   readonly ok: boolean;
 }
 
-type NodeSighting = Found | "absent" | { readonly unclear: string };
+export type NodeSighting = Found | "absent" | { readonly unclear: string };
 
 /**
  * What the nodes say of a payment's nonce. A receipt counts only where its block is the one that the chain has at that height; a missing

@@ -43,6 +43,7 @@ describe("the metrics", () => {
       place: { home: null, roundTripsMs: { template: null, ledger: 1, shards: [1] } },
       cron: { lastMs: null, sinceMs: 1_790_000_000_000 },
       nowMs: 1_790_000_000_000,
+      notifications: null,
       payer: {
         ...emptyStatus(`0x${"ab".repeat(20)}`),
         lastSuccessMs: 1_790_000_000_000,
@@ -101,6 +102,7 @@ describe("the metrics", () => {
       place: { home: null, roundTripsMs: { template: null, ledger: 1, shards: [1] } },
       unlocker: null,
       payer: null,
+      notifications: null,
       invalidShares: null,
       cron: { lastMs: null, sinceMs: 0 },
       nowMs: 0,

@@ -5,6 +5,7 @@ import { createLogger } from "../../../core/log.ts";
 import type { HttpRequest } from "../../../core/notifications/http-forms.ts";
 import type { Presences } from "../../../core/notifications/login-watch.ts";
 import type { Message } from "../../../core/notifications/messages.ts";
+import { notificationProblems } from "../../../core/notifications/notifications-health.ts";
 import { Notifier } from "../../../core/notifications/notifier.ts";
 import { parseConfig } from "../../../core/parse-config.ts";
 import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
@@ -42,6 +43,7 @@ const WELL: HealthReport = {
   formerShards: [],
   unlocker: null,
   payer: null,
+  notifications: null,
   place: { home: null, roundTripsMs: { template: 1, ledger: 1, shards: [1] } },
 };
 
@@ -50,6 +52,7 @@ let report: HealthReport;
 let redis: RedisPort;
 let away: boolean;
 let sent: { to: string; messages: Message[] }[];
+let broken: Set<string>;
 let presences: Presences | null;
 let asked: number;
 let notifier: Notifier;
@@ -95,6 +98,7 @@ function open(): Notifier {
     http: async ({ url, body }: HttpRequest) => {
       const parsed = JSON.parse(body) as { messages?: Message[]; text?: string; subject?: string };
       const mail = { subject: parsed.subject ?? "", text: parsed.text ?? "" } as Message;
+      if (broken.has(url)) return { kind: "answered", status: 500, retryAfter: null, body: "" };
       sent.push({ to: url, messages: parsed.messages ?? [mail] });
       return { kind: "answered", status: 200, retryAfter: null, body: "" };
     },
@@ -111,6 +115,7 @@ beforeEach(() => {
   redis = embeddedLedger({ nowMs: () => nowMs });
   away = false;
   sent = [];
+  broken = new Set();
   presences = { paused: false, polling: false, connections: new Map() };
   asked = 0;
   sql = nodeSql();
@@ -231,6 +236,50 @@ describe("an operator", () => {
     expect(told("https://blocks.example.org/")).toEqual(["block_found told"]);
   });
 
+  test("is told of blocks in the order in which they were found", async () => {
+    await pass(2 * MIN_MS);
+    const ts = Math.floor(nowMs / 1000);
+    for (const n of [1, 2, 3])
+      await redis.command(["ZADD", "eth:blocks:candidates", 100 + n, `0x0${n}:${HASH}:${HASH}:${ts + n}:100:50`]);
+    await pass(3 * MIN_MS);
+    expect(sent[0]?.messages.map(({ data }) => data["height"])).toEqual([101, 102, 103]);
+  });
+
+  test("finds on /health what waits and whom no message reaches, and is told of neither by a message about the pool", async () => {
+    await pass(2 * MIN_MS);
+    expect(notifier.health()).toEqual({
+      waiting: 0,
+      oldestMs: null,
+      failing: [],
+      minersFailing: 0,
+      lookedMs: expect.any(Number),
+    });
+    broken.add("https://ops.example.org/");
+    const sinceMs = nowMs;
+    await notifier.test("ops");
+    expect(notifier.health()).toMatchObject({ waiting: 1, oldestMs: sinceMs, failing: [{ name: "ops", sinceMs }] });
+    await pass(18 * MIN_MS, async () => {
+      report = { ...WELL, healthy: false, problems: notificationProblems(notifier.health(), nowMs) };
+    });
+    expect(report.problems).toEqual([
+      expect.stringMatching(
+        /^notifications: no message has reached ops for 1\d min.*: npm run admin -- notify says why$/,
+      ),
+    ]);
+    expect(notifier.status().open).toEqual(["target:ops"]);
+    expect(notificationProblems(notifier.health(), nowMs + 6 * MIN_MS)).toContainEqual(
+      expect.stringMatching(
+        /^notifications: the pool has not been looked at for \d min.*: nobody is told of anything$/,
+      ),
+    );
+    expect(notificationProblems("it is gone", nowMs)).toEqual([
+      "notifications: the notifier does not answer: it is gone",
+    ]);
+    broken.clear();
+    await pass(20 * MIN_MS);
+    expect(notifier.health()).toMatchObject({ waiting: 0, oldestMs: null, failing: [] });
+  });
+
   test("hears a test at once, of one target or of all", async () => {
     expect(await notifier.test("ops")).toBe(1);
     expect(await notifier.test(null)).toBe(2);
@@ -252,6 +301,8 @@ function payerWith(over: Partial<NonNullable<HealthReport["payer"]>>): HealthRep
     ...none,
     stages: {},
     waiting: [],
+    waitingMore: 0,
+    forgotten: 0,
     asking: 0,
     walletWei: "1",
     walletShort: null,
@@ -415,6 +466,31 @@ describe("a miner", () => {
     await notifier.signed(LOGIN, "pool.example.org", true);
     await pass(MIN_MS);
     expect(mails()).toHaveLength(2);
+  });
+
+  test("of whom the ledger refuses to tell is told nothing wrong, and what waits for it stays", async () => {
+    await subscribe(`webhook ${HOOK} offline+payments`);
+    await pass(20 * MIN_MS, mines(["a"], 10_000));
+    broken.add(HOOK);
+    await notifier.signed(LOGIN, "pool.example.org", true);
+    await pass(MIN_MS, mines(["a"], 10_000));
+    expect(notifier.health()).toMatchObject({ waiting: 1, minersFailing: 1, failing: [] });
+    // Keys of another kind, as a wrong command leaves them.
+    for (const key of [`eth:settings:${LOGIN}`, `eth:hashrate:${LOGIN}`]) {
+      await redis.command(["RENAME", key, `${key}:kept`]);
+      await redis.command(["SET", key, "x"]);
+    }
+    await pay("0x09", Math.floor(nowMs / 1000));
+    await pass(20 * MIN_MS);
+    await notifier.signed(LOGIN, "pool.example.org", true);
+    broken.clear();
+    await pass(20 * MIN_MS);
+    expect(told(HOOK)).toEqual(["test told"]);
+    await redis.command(["DEL", `eth:settings:${LOGIN}`]);
+    await redis.command(["RENAME", `eth:settings:${LOGIN}:kept`, `eth:settings:${LOGIN}`]);
+    await pass(10 * MIN_MS);
+    // Its hashrate still cannot be read: no rig of it is offline for that.
+    expect(told(HOOK)).toEqual(["test told", "payment_sent told"]);
   });
 
   test("of whom nobody asked is not judged: no row, and its session is not asked", async () => {

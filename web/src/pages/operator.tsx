@@ -316,13 +316,19 @@ function WaitingTable({ live }: { live: Live<Wallet> }) {
         <span class="whitespace-normal break-words max-md:wrap-anywhere">{reason}</span>,
       ],
     }));
+  const more = live.data?.status.waitingMore ?? 0;
   return (
-    <Table
-      live={live}
-      caption="Not paid"
-      columns={["Address", "Amount", "Since", wide("Because")]}
-      rows={[...held, ...waiting]}
-      empty="Everybody above the threshold is being paid."
-    />
+    <>
+      <Table
+        live={live}
+        caption="Not paid"
+        columns={["Address", "Amount", "Since", wide("Because")]}
+        rows={[...held, ...waiting]}
+        empty="Everybody above the threshold is being paid."
+      />
+      {more > 0 && (
+        <p class="text-muted mt-2 text-sm">And {count(more)} more: npm run payouts, waiting, has them all.</p>
+      )}
+    </>
   );
 }
