@@ -2,7 +2,7 @@
 const MEMORY_MS = 250;
 
 /** Nothing waits longer than this for company. */
-const LONGEST_MS = 25;
+export const LONGEST_MS = 25;
 
 /** What is worth waiting for: from here on a larger batch saves little (docs/kernel.md, section 3). */
 const ENOUGH = 16;
@@ -31,9 +31,13 @@ export class BatchPace {
    * @returns Unix time in ms; not later than `nowMs` means now
    */
   startAtMs(waiting: number, oldestMs: () => number, nowMs: number): number {
-    const rate = this.#rateAt(nowMs);
-    if (waiting >= ENOUGH || rate * LONGEST_MS < WORTH_WAITING) return nowMs;
-    return oldestMs() + Math.min(LONGEST_MS, (ENOUGH - 1) / rate);
+    if (!this.isGathering(waiting, nowMs)) return nowMs;
+    return oldestMs() + Math.min(LONGEST_MS, (ENOUGH - 1) / this.#rateAt(nowMs));
+  }
+
+  /** Company is worth waiting for: enough of it comes, and not so many wait yet. */
+  isGathering(waiting: number, nowMs: number): boolean {
+    return waiting < ENOUGH && this.#rateAt(nowMs) * LONGEST_MS >= WORTH_WAITING;
   }
 
   #rateAt(nowMs: number): number {

@@ -1,7 +1,7 @@
 import type { PowHash, PowInput } from "@edgepool/ethash-wasm";
 import type { Epoch } from "../chain-spec.ts";
 import type { Clock } from "../clock.ts";
-import { BatchPace } from "./batch-pace.ts";
+import { BatchPace, LONGEST_MS } from "./batch-pace.ts";
 import { CacheBuilder } from "./cache-builder.ts";
 import { LARGEST_HASH_BATCH, type CacheKeeper } from "./cache-keeper.ts";
 import { LoadMeter, type VerifierLoad } from "./load-meter.ts";
@@ -56,6 +56,8 @@ export class VerificationQueue {
   readonly #pace: Record<Lane, BatchPace> = { judged: new BatchPace(), unjudged: new BatchPace() };
   readonly #meter: LoadMeter;
   #hashing = false;
+  /** When the first of those came that have come since the last batch. */
+  #gatheringSinceMs: number | null = null;
   #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
 
   constructor(options: VerificationQueueOptions) {
@@ -99,6 +101,7 @@ export class VerificationQueue {
       if (!queue.turns.add(one)) return reject(new QueueFullError(`${queue.turns.size} shares wait for verification`));
       this.#epochs.set(epoch.firstBlock, queue);
       this.#pace[lane].arrived(nowMs);
+      this.#gatheringSinceMs ??= nowMs;
       this.#goOn();
     });
   }
@@ -110,9 +113,10 @@ export class VerificationQueue {
 
   /**
    * Begins what is due. Every arrival comes here, not only the timer: a flood keeps timers from their turn for as long as it lasts, and
-   * batches must follow each other all the same.
+   * batches must follow each other all the same. Short of that a timer begins: its turn comes when all that has arrived has been let in, and
+   * where shares have waited in bundles already, each bundle would else be a batch of its own.
    */
-  #goOn(): void {
+  #goOn(isTimer = false): void {
     if (this.#hashing || this.#epochs.size === 0) return;
     const { keeper, clock } = this.#options;
     const ready = [...this.#epochs.values()].find(({ epoch }) => keeper.has(epoch));
@@ -120,12 +124,13 @@ export class VerificationQueue {
     if (!ready) return;
     const nowMs = clock.nowMs();
     const startAtMs = this.#startAtMs(ready.turns, nowMs);
-    if (startAtMs > nowMs) return this.#goOnAt(startAtMs);
+    if (startAtMs > nowMs || !(isTimer || this.#isPressing(ready.turns, nowMs))) return this.#goOnAt(startAtMs);
     this.#hashing = true;
     queueMicrotask(() => {
       this.#hashing = false;
       // Another object of this isolate may have taken the memory for another epoch in between.
       if (keeper.has(ready.epoch)) this.#hashBatch(ready);
+      this.#gatheringSinceMs = this.#epochs.size > 0 ? clock.nowMs() : null;
       // Before the next batch what has arrived meanwhile is let in, and the answers out.
       if (this.#epochs.size > 0) this.#goOnAt(nowMs);
     });
@@ -137,7 +142,7 @@ export class VerificationQueue {
     this.#timer?.cancel();
     const cancel = clock.after(Math.max(0, atMs - clock.nowMs()), () => {
       this.#timer = null;
-      this.#goOn();
+      this.#goOn(true);
     });
     this.#timer = { atMs, cancel };
   }
@@ -148,6 +153,15 @@ export class VerificationQueue {
       return count === 0 ? Infinity : this.#pace[lane].startAtMs(count, () => turns.oldestMs(lane), nowMs);
     });
     return Math.min(...starts);
+  }
+
+  /** Nobody's company is waited for, or no timer has had its turn for too long. */
+  #isPressing(turns: FairTurns<Waiting>, nowMs: number): boolean {
+    if (nowMs - (this.#gatheringSinceMs ?? nowMs) >= LONGEST_MS) return true;
+    return LANES.some((lane) => {
+      const count = turns.count(lane);
+      return count > 0 && !this.#pace[lane].isGathering(count, nowMs);
+    });
   }
 
   #hashBatch(queue: EpochQueue): void {

@@ -75,6 +75,43 @@ describe("the verification queue", () => {
     expect(queue.size).toBe(0);
   });
 
+  it("hashes bundles that arrive one after the other together, though each has waited already", async () => {
+    const { kernel, batches } = watched();
+    const { clock, queue } = setUp(kernel);
+    let next = 0;
+    const come = (count: number, waitedMs: number) =>
+      Array.from({ length: count }, () => queue.verify(epoch, { header, nonce: nonce(next++) }, { ...turn, waitedMs }));
+    const busy = come(32, 0);
+    await clock.pass(50);
+    await Promise.all(busy);
+    batches.length = 0;
+    const hashes: Promise<unknown>[] = [];
+    for (let bundle = 0; bundle < 5; bundle++) {
+      hashes.push(...come(3, 25));
+      // What else has arrived has its turn, and no time passes.
+      await settled();
+    }
+    await clock.pass(2);
+    await Promise.all(hashes);
+    expect(batches).toEqual([15]);
+  });
+
+  it("goes on when no timer gets its turn", async () => {
+    const { kernel, batches } = watched();
+    const { clock, queue } = setUp(kernel, 1_000);
+    const hashes: Promise<unknown>[] = [];
+    for (let at = 0; at < 60; at++) {
+      hashes.push(queue.verify(epoch, { header, nonce: nonce(at) }, turn));
+      await settled();
+      // A share every 5 ms, and the processor always busy.
+      clock.spend(5);
+    }
+    await clock.pass(30);
+    await Promise.all(hashes);
+    expect(Math.max(...batches)).toBeLessThanOrEqual(8);
+    expect(batches.length).toBeGreaterThan(7);
+  });
+
   it("refuses beyond its bound", async () => {
     const { kernel } = watched();
     const { clock, queue } = setUp(kernel, 2);
