@@ -96,6 +96,9 @@ const WRITE_MS: Readonly<Record<LedgerKind, number>> = { embedded: 8, upstash: 2
 /** Bytes of a share in a Redis: `pow`, `hashrate` and the login's. */
 const ENTRY_BYTES = { pow: 200, hashrate: 168, login: 138 } as const;
 
+/** Four fields of `eth:nodes`: of the pool, and the same for its node where that has the pool's name, as it has by default. */
+const NODE_STATE_ROWS = 4;
+
 /** Sockets of relays are opened anew after each of some updates of the platform or the pool. */
 const LIVES_A_DAY = 2;
 /** How often a relay asks whether the other end of a socket is there. */
@@ -221,9 +224,9 @@ function ledgerLine({ miners, ledger, shards, viewers }: PoolSize, shares: numbe
       objectRequests: writes + nodeStates + readings * 2 + shards / 60,
       awakeSeconds: writes * 0.003 + readings * 0.01,
       // Three a share, three a login and batch, less what they have in common.
-      rowsWritten: writes * (3 * batch + logins + 2) + nodeStates * 8,
+      rowsWritten: writes * (3 * batch + logins + 2) + nodeStates * NODE_STATE_ROWS,
       // The rows of a share, looked up before they are written.
-      rowsRead: writes * (6 * batch + 4 * logins + 10) + readings * 100,
+      rowsRead: writes * (6 * batch + 3 * logins + 6) + readings * 20,
     });
   return lineOf("ledger", {
     commands: writes * (batch < 1.5 ? 7 : 2 * logins + 7) + nodeStates + readings * 9 + shards / 30,

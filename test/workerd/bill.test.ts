@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, it, vi } from "vitest";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
@@ -10,6 +10,8 @@ import { PoolApi } from "../../durable-objects/pool-api.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { behaviourOf, ratesOf, sharesPerCall, type PoolSize } from "../../scripts/cost/model.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
+import { ALIVE_QUESTION } from "../../core/work/work-sockets.ts";
+import { RelayTree } from "../../core/work/relay-tree.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, nodeHas, pushNodeWork, useStratumPool, world } from "./stratum-pool.ts";
 
@@ -53,6 +55,7 @@ const SIZE: PoolSize = {
   viewers: 0,
 };
 const template = () => env.BLOCK_TEMPLATE.getByName("main");
+const relay = () => env.BLOCK_TEMPLATE.getByName("relay-0");
 const api = () => env.POOL_API.getByName("main");
 
 /** Moments of what comes every so many seconds: times between them as an exponential distribution has them, in an order without rule. */
@@ -110,6 +113,44 @@ function ledgerUse(): { commands: number } {
   return use;
 }
 
+/** What the embedded ledger is billed: as its cursors say. */
+async function ledgerRows(): Promise<{ written: number; read: number }> {
+  const rows = { written: 0, read: 0 };
+  await runInDurableObject(env.EMBEDDED_REDIS.getByName("main"), (_object, { storage: { sql } }) => {
+    const prototype: SqlStorage = Object.getPrototypeOf(sql);
+    const exec = methodOf(prototype, "exec");
+    vi.spyOn(prototype, "exec").mockImplementation(function counted(this: unknown, ...call) {
+      const cursor: ReturnType<SqlStorage["exec"]> = Reflect.apply(Object(exec), this, call);
+      if (this !== sql) return cursor;
+      // Known when they have been taken.
+      const taken = cursor.toArray();
+      rows.written += cursor.rowsWritten;
+      rows.read += cursor.rowsRead;
+      return Object.assign(Object.create(cursor), { toArray: () => taken });
+    });
+  });
+  return rows;
+}
+
+/** The pool has so many relays, and keeps them: so few logins would do without. */
+async function relaysAre(count: number): Promise<void> {
+  vi.spyOn(RelayTree.prototype, "adjust").mockReturnValue();
+  await runInDurableObject(template(), (_object, state) => state.storage.kv.put("relays", count));
+  await evictDurableObject(template());
+}
+
+/** What goes through the WebSockets of relays: work, and questions whether the other end is there, which wake nobody. */
+function relaySockets(): { work: number; asks: number } {
+  const messages = { work: 0, asks: 0 };
+  const send = methodOf(WebSocket.prototype, "send");
+  vi.spyOn(WebSocket.prototype, "send").mockImplementation(function counted(this: unknown, ...call) {
+    if (call[0] === ALIVE_QUESTION) messages.asks += 1;
+    else if (typeof call[0] === "string" && call[0].startsWith('{"sequence"')) messages.work += 1;
+    return Reflect.apply(Object(send), this, call);
+  });
+  return messages;
+}
+
 /** Lets an object's alarm ring that is due. */
 async function ring(object: ReturnType<typeof template> | ReturnType<typeof api>, nowMs: number): Promise<void> {
   const alarmMs = await runInDurableObject(object, (_object, { storage }) => storage.getAlarm());
@@ -117,7 +158,7 @@ async function ring(object: ReturnType<typeof template> | ReturnType<typeof api>
 }
 
 /** The pool's time: blocks, a header every two and a half seconds, cron, alarms that are due, and shares of the rigs in turn. */
-async function mine(rigs: readonly StratumClient[]): Promise<void> {
+async function mine(rigs: readonly StratumClient[], hasRelay = false): Promise<void> {
   const startMs = Date.now();
   const blocks = new Set(moments(SIZE.blockTimeS));
   const shares = moments(SIZE.shareIntervalS / SIZE.rigs);
@@ -134,7 +175,7 @@ async function mine(rigs: readonly StratumClient[]): Promise<void> {
       await pushNodeWork();
     }
     if (second % 60 === 10) await api().tick();
-    for (const object of [template(), api()]) await ring(object, nowMs);
+    for (const object of [template(), api(), ...(hasRelay ? [relay()] : [])]) await ring(object, nowMs);
     for (; (shares[sent] ?? Infinity) <= second; sent += 1) {
       const nonce = `0x${(sent + 1).toString(16).padStart(16, "0")}`;
       const params = JSON.stringify([nonce, headerOf(pushed), `0x${"e".repeat(64)}`]);
@@ -174,6 +215,7 @@ it(
       apiAlarms: calls(PoolApi.prototype, "alarm"),
     };
     const ledgerCalls = ledgerUse();
+    const inLedger = await ledgerRows();
     await mine(rigs);
     expect(world.shares).toHaveLength((SECONDS * SIZE.rigs) / SIZE.shareIntervalS);
     const lines = ratesOf(SIZE, behaviourOf(SIZE));
@@ -185,6 +227,8 @@ it(
     const rows = [polls, pushes, asked].reduce((sum, line) => sum + (line?.rowsWritten ?? 0), 0);
     near("rows", counts.alarmRows() + counts.workRows(), rows);
     near("asks of the API", counts.apiAlarms() + counts.verdicts(), asked?.objectRequests);
+    near("rows of the embedded ledger", inLedger.written, of("ledger")?.rowsWritten);
+    near("rows read by the embedded ledger", inLedger.read, of("ledger")?.rowsRead);
     const redis = ratesOf({ ...SIZE, ledger: "upstash-payg" }, behaviourOf(SIZE));
     near("commands", ledgerCalls.commands, redis.find(({ name }) => name === "ledger")?.commands);
     const shares = SIZE.rigs / SIZE.shareIntervalS;
@@ -195,3 +239,35 @@ it(
     expect(counts.asks()).toBe(0);
   },
 );
+
+it("is what the model says where relays bring the work: messages instead of calls", { timeout: 120_000 }, async () => {
+  await relaysAre(1);
+  const rigs = await connected();
+  const root = BlockTemplate.prototype;
+  const storage = await runInDurableObject(template(), (_object, state) =>
+    Object(Object.getPrototypeOf(state.storage)),
+  );
+  const counts = {
+    calls: calls(MinerSession.prototype, "pushWork"),
+    relayed: calls(root, "pushWork"),
+    alarms: calls(root, "alarm"),
+    notifies: calls(root, "notify"),
+    asks: calls(root, "subscribe"),
+    alarmRows: calls(storage, "setAlarm"),
+    workRows: calls(storage, "put"),
+  };
+  const sockets = relaySockets();
+  await mine(rigs, true);
+  const lines = ratesOf(SIZE, { ...behaviourOf(SIZE), relays: 1 });
+  const of = (name: string) => lines.find((line) => line.name === name);
+  const [pushes, polls, asked] = [of("job pushes"), of("polls of nodes"), of("verdicts for charts")];
+  near("messages with work", sockets.work, pushes?.messages);
+  near("questions", sockets.asks, of("relays and their sockets")?.messages);
+  const requests = counts.relayed() + counts.alarms() + counts.notifies();
+  near("requests", requests, (pushes?.objectRequests ?? 0) + (polls?.objectRequests ?? 0));
+  const rows = [polls, pushes, asked].reduce((sum, line) => sum + (line?.rowsWritten ?? 0), 0);
+  near("rows", counts.alarmRows() + counts.workRows(), rows);
+  // The first ones, before there are sockets.
+  near("deliveries", sockets.work + counts.calls(), pushes?.messages);
+  expect(counts.asks()).toBeLessThanOrEqual(1);
+});
