@@ -14,10 +14,19 @@ const options = new Command("job-latency")
   .option("--sockets <number>", "sockets a login", wholeNumber, 5)
   .option("--rounds <number>", "new blocks a setting", wholeNumber, 40)
   .option("--cold <number>", "new blocks after 12 s of silence, when sessions hibernate", wholeNumber, 5)
-  .option("--relays <number>", "jobRelays", wholeNumber, 0)
+  .option("--relays <number>", "jobRelays, instead of as many as the logins need", wholeNumber)
+  .option("--settings <text>", "only settings whose name has this in it", "")
   .option("--json", "one JSON object instead of text")
   .parse()
-  .opts<{ sessions: number; sockets: number; rounds: number; cold: number; relays: number; json?: boolean }>();
+  .opts<{
+    sessions: number;
+    sockets: number;
+    rounds: number;
+    cold: number;
+    relays?: number;
+    settings: string;
+    json?: boolean;
+  }>();
 
 interface Setting {
   readonly name: string;
@@ -31,6 +40,8 @@ interface Setting {
 
 /** Longer than the 10 s of idleness after which workerd hibernates a session. */
 const COLD_MS = 12_000;
+/** Longer than the 2 s after which a relay opens sockets. */
+const WARM_UP_MS = 3_000;
 
 const SETTINGS: readonly Setting[] = [
   { name: "poll every 1 s", poll: "1s", pollMs: 1_000, push: false, rounds: options.rounds, silenceMs: 300 },
@@ -52,12 +63,15 @@ async function measure(setting: Setting): Promise<Round[]> {
     socketsPerSession: options.sockets,
     poll: setting.poll,
     push: setting.push,
-    jobRelays: options.relays,
+    ...(options.relays !== undefined && { jobRelays: options.relays }),
   };
   const scene = await startScene(sceneOptions);
   try {
-    // The first ones run code that V8 has not optimised yet.
-    for (let warmUp = 0; warmUp < 3; warmUp++) await scene.round();
+    // The first ones run code that V8 has not optimised yet; after the first relays take up their logins, then open their sockets.
+    for (let warmUp = 0; warmUp < 4; warmUp++) {
+      await scene.round();
+      await sleep(WARM_UP_MS);
+    }
     const rounds: Round[] = [];
     for (let round = 0; round < setting.rounds; round++) {
       // A block comes at any moment between two polls.
@@ -71,7 +85,7 @@ async function measure(setting: Setting): Promise<Round[]> {
 }
 
 const results = [];
-for (const setting of SETTINGS.filter(({ rounds }) => rounds > 0)) {
+for (const setting of SETTINGS.filter(({ rounds, name }) => rounds > 0 && name.includes(options.settings))) {
   if (!options.json)
     console.log(`\n${setting.name}: ${options.sessions} sessions with ${options.sockets} sockets each`);
   const rounds = await measure(setting);
@@ -98,7 +112,8 @@ for (const setting of SETTINGS.filter(({ rounds }) => rounds > 0)) {
 const load = Number(loadavg()[0]?.toFixed(1));
 const machine = { processors: availableParallelism(), model: cpus()[0]?.model ?? "", load, node: process.version };
 const { sessions, sockets, relays } = options;
-if (options.json) console.log(JSON.stringify({ machine, sessions, sockets: sessions * sockets, relays, results }));
+if (options.json)
+  console.log(JSON.stringify({ machine, sessions, sockets: sessions * sockets, relays: relays ?? null, results }));
 else
   console.log(
     `\n${machine.model}, ${machine.processors} processors under a load of ${load}, Node ${machine.node}, pool in workerd`,

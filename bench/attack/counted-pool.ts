@@ -1,11 +1,12 @@
-import { build } from "esbuild";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { bundleWorker } from "../../devnet/pool-host/worker-bundle.ts";
+import { type Usage, workerdUsage } from "../pool/process-usage.ts";
+import { wrapBundle } from "../pool/wrapped-bundle.ts";
 
 /** What the pool has cost since it was last asked. Object-seconds are of 128 MB. */
 export interface Costs {
@@ -27,8 +28,8 @@ export interface CountedPool {
   readonly errors: readonly string[];
   /** Costs since the last call. */
   costs(): Promise<Costs>;
-  /** CPU time of workerd until now, s, and its resident memory, MB. */
-  usage(): Promise<{ readonly cpuSeconds: number; readonly memoryMb: number }>;
+  /** Of workerd until now. */
+  usage(): Promise<Usage>;
   close(): Promise<void>;
 }
 
@@ -42,7 +43,9 @@ export async function startCountedPool(difficulty: number): Promise<CountedPool>
   const errors: string[] = [];
   const pool = await startPool({
     stateDir: join(directory, "state"),
-    bundle: await countedBundle(join(directory, "worker")),
+    bundles: [
+      await wrapBundle(await bundleWorker(), join(import.meta.dirname, "worker.ts"), join(directory, "worker")),
+    ],
     vars: {
       chain: "ethereum",
       difficulty,
@@ -76,50 +79,11 @@ export async function startCountedPool(difficulty: number): Promise<CountedPool>
       before = now;
       return costs;
     },
-    usage: () => usage(pool.pid ?? -1),
+    usage: () => workerdUsage(pool.pid ?? -1),
     close: async () => {
       await pool.close();
       await node.close();
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** The pool's own bundle, with the counting module as its entry. */
-async function countedBundle(directory: string) {
-  const pool = await bundleWorker();
-  await cp(pool.directory, directory, { recursive: true });
-  await rename(join(directory, "index.js"), join(directory, "pool.js"));
-  const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, "worker.ts")],
-    bundle: true,
-    format: "esm",
-    write: false,
-    plugins: [
-      {
-        name: "the pool stays a module of its own",
-        setup: (bundle) =>
-          bundle.onResolve({ filter: /worker\/index\.ts$/ }, () => ({ path: "./pool.js", external: true })),
-      },
-    ],
-  });
-  await writeFile(join(directory, "index.js"), outputFiles[0]?.text ?? "");
-  return { ...pool, directory };
-}
-
-/** CPU time in s and resident memory in MB of every workerd in a process group. */
-async function usage(group: number): Promise<{ cpuSeconds: number; memoryMb: number }> {
-  const sum = { cpuSeconds: 0, memoryMb: 0 };
-  for (const pid of await readdir("/proc")) {
-    const stat = /^\d+$/.test(pid) ? await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "") : "";
-    // After the name, which may hold anything: state, ppid, pgrp, …, utime and stime in ticks of 10 ms, …, rss in pages of 4 KB.
-    const fields = stat
-      .slice(stat.lastIndexOf(")") + 2)
-      .split(" ")
-      .map(Number);
-    if (!stat.includes("(workerd)") || fields[2] !== group) continue;
-    sum.cpuSeconds += ((fields[11] ?? 0) + (fields[12] ?? 0)) / 100;
-    sum.memoryMb += Math.round((fields[21] ?? 0) / 256);
-  }
-  return sum;
 }

@@ -11,6 +11,7 @@ export interface SceneOptions extends Omit<SwarmOptions, "url"> {
   readonly poll: string;
   /** The node pushes its work as well. */
   readonly push: boolean;
+  /** `jobRelays`; as many as the logins need, where it is left out. */
   readonly jobRelays?: number;
 }
 
@@ -54,7 +55,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     chain: "ethereum",
     upstream: [{ name: "bench", url: node.url, timeout: "2s" }],
     blockRefreshInterval: options.poll,
-    jobRelays: options.jobRelays ?? 0,
+    ...(options.jobRelays !== undefined && { jobRelays: options.jobRelays }),
     // Nobody here sends anything, and that for as long as the measurement takes.
     stratum: { timeout: "1h" },
     log: { level: "warn" },

@@ -28,7 +28,10 @@ export function templateNameFor(login: string, relays: number): string {
  * ($0.047 a login and month): docs/decisions/0060-work-by-websocket.md.
  */
 const CALLED_BY_THE_ROOT = 100;
-/** A push through so many sockets takes a relay some 50 ms, and they take some 20 MB. */
+/**
+ * An object with so many sockets has written a job to all of them after 46 ms; the sockets take 95 MB outside the heap, both ends together
+ * (bench/results/fan-out.md).
+ */
 const LOGINS_A_RELAY = 2_000;
 
 /** As few relays as so many logins need: powers of two, so that few logins move at a time. */

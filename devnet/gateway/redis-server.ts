@@ -9,6 +9,8 @@ import { killWhenGone } from "../watchdog.ts";
 /** A private redis-server, reached by a Unix socket that nobody else knows. */
 export interface RedisServer {
   readonly socketPath: string;
+  /** Of its process. */
+  readonly pid: number;
   /** Stops it as a machine that freezes: connections stay open, nothing is answered. */
   pause(): void;
   resume(): void;
@@ -54,6 +56,7 @@ export async function startRedisServer(keptIn: string | null = null): Promise<Re
   }
   return {
     socketPath,
+    pid: child.pid ?? -1,
     pause: () => void child.kill("SIGSTOP"),
     resume: () => void child.kill("SIGCONT"),
     stop,

@@ -27,8 +27,8 @@ export interface PoolOptions {
   readonly v8Flags?: readonly string[];
   /** Fire the cron trigger every minute, as Cloudflare does; default true. */
   readonly cron?: boolean;
-  /** One script in place of the pool's own. */
-  readonly bundle?: WorkerBundle;
+  /** Scripts in place of the pool's own; requests arrive at the first. */
+  readonly bundles?: readonly WorkerBundle[];
   /** Folder by which scripts in processes of their own find each other: see `test/deploy`. */
   readonly registry?: string;
   /** Every line that the Worker or workerd writes. */
@@ -69,7 +69,7 @@ const CLOSE_TIMEOUT_MS = 2_000;
  * await pool.close();
  */
 export async function startPool(options: PoolOptions): Promise<PoolProcess> {
-  const bundles = options.bundle ? [options.bundle] : await bundlePool();
+  const bundles = options.bundles ?? (await bundlePool());
   const pool = new WorkerdPool(options, bundles);
   await pool.restart();
   return pool;

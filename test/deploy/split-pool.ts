@@ -32,7 +32,7 @@ export async function startSplitPool(options: {
   for (const bundle of (await bundlePool()).toReversed()) {
     const entry = bundle.name.replace("edgepool-", "").replace("edgepool", "page");
     const pool = await startPool({
-      bundle,
+      bundles: [bundle],
       stateDir: join(directory, entry),
       registry: join(directory, "registry"),
       vars: options.vars,

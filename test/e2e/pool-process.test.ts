@@ -65,7 +65,7 @@ describe("the pool in a process of its own", () => {
     const REDIS_TOKEN = "a-token-for-the-books";
     const ADMIN_TOKEN = "a-token-for-the-operator";
     const secrets = { REDIS_TOKEN, ADMIN_TOKEN };
-    const before = await start({ bundle: await bundleWorker(), secrets });
+    const before = await start({ bundles: [await bundleWorker()], secrets });
     await asked(before, "/redis", REDIS_TOKEN, ["HSET", "eth:stats", "roundShares", "12"]);
     await asked(before, "/admin/bans", ADMIN_TOKEN, {
       action: "add",
