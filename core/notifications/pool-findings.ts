@@ -31,7 +31,13 @@ export function poolFindings(report: HealthReport, terms: FindingTerms, nowMs: n
   // Of messages that do not arrive the incident of their target tells.
   const problems = report.problems.filter((problem) => !problem.startsWith(MESSAGES));
   if (special.length > 0 || problems.length === 0) return special;
-  return [finding("pool", "pool", POOL_MS, problems.slice(0, 3).join(" · "))];
+  return [finding("pool", "pool", POOL_MS, firstOf(problems))];
+}
+
+/** A message has room for three. */
+function firstOf(problems: readonly string[]): string {
+  const more = problems.length > 3 ? ` · and ${problems.length - 3} more on /health` : "";
+  return `${problems.slice(0, 3).join(" · ")}${more}`;
 }
 
 /** @param key `kind`, or `kind:name` where there are several of them */
@@ -79,7 +85,7 @@ function cacheFindings({ shards }: HealthReport): Finding[] {
 function unlockerFindings({ unlocker }: HealthReport, { unlockerIntervalMs }: FindingTerms, nowMs: number): Finding[] {
   if (unlocker === null || unlockerIntervalMs === null) return [];
   const problems = unlockerProblems(unlocker, nowMs, unlockerIntervalMs);
-  return problems.length === 0 ? [] : [finding("unlocker", "unlocker", 0, problems.slice(0, 3).join(" · "))];
+  return problems.length === 0 ? [] : [finding("unlocker", "unlocker", 0, firstOf(problems))];
 }
 
 function payerFindings({ payer }: HealthReport, { walletLow }: FindingTerms, nowMs: number): Finding[] {
@@ -99,6 +105,6 @@ function payerFindings({ payer }: HealthReport, { walletLow }: FindingTerms, now
   const reverted = stages["reverted"] ?? 0;
   const problems = payerProblems({ ...payer, walletShort: null }, nowMs);
   if (reverted > 0) problems.push(`payer: ${reverted} payment(s) were refused by the address that they went to`);
-  if (problems.length > 0) found.push(finding("payment", "payment", 0, problems.slice(0, 3).join(" · ")));
+  if (problems.length > 0) found.push(finding("payment", "payment", 0, firstOf(problems)));
   return found;
 }

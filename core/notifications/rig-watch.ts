@@ -33,8 +33,8 @@ export interface LoginLook {
   readonly dueMs: number;
 }
 
-/** Logins of one look, and of one request to the ledger. */
-const MOST_LOGINS = 4_000;
+/** Logins of one look, and of one request to the ledger. The next look is two seconds later: 10,000 logins are spread over a minute, and their sessions are not all called at once. */
+const MOST_LOGINS = 400;
 const TOGETHER = 50;
 /** Entries of one login in one look: 90 bytes each. A login that has more is read on at once, and judged when all is read. */
 const MOST_ENTRIES = 20_000;

@@ -10,6 +10,8 @@ export interface UnlockerStatus {
   readonly oldestCandidate: number | null;
   /** Blocks that wait, and why; the longest first. */
   readonly waiting: readonly WaitingBlock[];
+  /** How many more wait; left out by an object of before it was told. */
+  readonly waitingMore?: number;
   /** Logins whose account cannot be written. */
   readonly owed: readonly string[];
   /** Matured blocks that a deep reorganisation took out of the chain. */
@@ -36,6 +38,7 @@ export function statusOf(state: UnlockerState): UnlockerStatus {
     lastSuccessMs,
     oldestCandidate,
     waiting: waiting.slice(0, MOST_TOLD),
+    waitingMore: Math.max(0, waiting.length - MOST_TOLD),
     owed,
     fallen,
     problems,
@@ -54,6 +57,7 @@ export function unlockerProblems(status: UnlockerStatus, nowMs: number, interval
   for (const { list, height, reason, sinceMs } of waiting)
     if (nowMs - sinceMs > PATIENCE_MS)
       told.push(`unlocker: block ${height} (${list}) has waited ${minutes(nowMs - sinceMs)} minutes: ${reason}`);
+  if ((status.waitingMore ?? 0) > 0) told.push(`unlocker: ${status.waitingMore} more blocks wait`);
   if (owed.length > 0)
     told.push(`unlocker: the account of ${owed.slice(0, 3).join(", ")} cannot be written (${owed.length} in all)`);
   if (pausePayments !== null)
@@ -61,7 +65,7 @@ export function unlockerProblems(status: UnlockerStatus, nowMs: number, interval
       `unlocker: ${pausePayments}: ${fallen
         .slice(0, 3)
         .map(({ height, hash }) => `${height} ${hash}`)
-        .join(", ")}`,
+        .join(", ")}${fallen.length > 3 ? ` and ${fallen.length - 3} more` : ""}`,
     );
   return told;
 }

@@ -156,6 +156,12 @@ describe("notifications of a real pool to a real server", { timeout: 240_000 }, 
     const before = receiver.received.length;
     await receiver.close();
     expect(await admin("notify", "test", "ops", "--note", "away")).toMatchObject({ waiting: 1 });
+    // Everybody may read /health: it says that messages wait, and not to what address.
+    const health = await (await fetch(`${pool.url}/health`)).text();
+    expect(JSON.parse(health)).toMatchObject({
+      notifications: { waiting: 1, oldestMs: expect.any(Number), failing: [{ name: "ops" }], minersFailing: 0 },
+    });
+    expect(health).not.toContain("/ops");
     await pool.kill();
     // What it hears first is not taken as an answer.
     receiver.answers.push(429);

@@ -64,6 +64,21 @@ describe("the audit of an account's nonces", () => {
     expect(await pool.payer.auditNonces(4)).toMatchObject({ from: 4, below: 5, payments: 0, foreign: [{ nonce: 4 }] });
   });
 
+  test("finds a hundred that the payer did not make, and says from where on they were not looked for", async () => {
+    const pool = await paidPool();
+    await pool.run();
+    const hashes = Array.from({ length: 130 }, (_, nonce) => foreign(pool, nonce));
+    pool.chain.mine(4);
+    const audit = await pool.payer.auditNonces(null);
+    if (typeof audit === "string") throw new Error(audit);
+    expect(audit.foreign.map(({ hash }) => hash)).toEqual(hashes.map((hash, at) => (at < 100 ? hash : null)));
+    expect(audit.foreign[100]?.why).toBe(
+      "the payer did not make it, and by what was not looked for: audit 100 goes on there",
+    );
+    const rest = await pool.payer.auditNonces(100);
+    expect(rest).toMatchObject({ foreign: hashes.slice(100).map((hash) => ({ hash })) });
+  });
+
   test("names a nonce under which the chain has something else than the payer says", async () => {
     const pool = await paidPool(A, B);
     await pool.settle();

@@ -140,10 +140,14 @@ describe("the key", () => {
           async () => await payer.plan(ACCOUNT),
           async () => await payer.show(ACCOUNT, 1),
           async () => await payer.status(ACCOUNT),
+          async () => await payer.waiting(ACCOUNT),
+          async () => await payer.mendPage(ACCOUNT, null, true),
+          async () => await payer.auditNonces(ACCOUNT, null),
+          async () => await payer.wallet(ACCOUNT),
           async () => await payer.alarm(),
         ])
           said.push(JSON.stringify(await work().catch((error: unknown) => String(error))) ?? "");
-        for (const table of ["payment", "login", "fact"])
+        for (const table of ["payment", "login", "login_wait", "fact"])
           said.push(JSON.stringify(state.storage.sql.exec(`SELECT * FROM ${table}`).toArray()));
         said.push(JSON.stringify([...state.storage.kv.list()]));
       }, over);

@@ -135,7 +135,8 @@ async function explain(
     }
   }
   if (nonces.size === 0) return;
-  const list = [...nonces].slice(0, 10).join(", ");
+  const more = nonces.size > 10 ? ` and ${nonces.size - 10} more` : "";
+  const list = `${[...nonces].slice(0, 10).join(", ")}${more}`;
   if (left > 0) wrong.push(`nonces of ${wallet} that the node's blocks do not have: ${list}`);
   else known.push(`${nonces.size} nonces of ${wallet} were not looked for beyond ${MOST_BLOCKS} blocks: ${list}`);
 }

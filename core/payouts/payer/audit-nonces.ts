@@ -20,9 +20,9 @@ export interface NonceAudit {
   readonly wrong: readonly string[];
 }
 
-/** Nonces of one audit, and of foreign ones that are looked for by bisection. */
+/** Nonces of one audit, and of them such as are looked for by bisection: some fifty questions each, and an invocation may ask 10,000. */
 const MOST = 5_000;
-const MOST_LOOKED_FOR = 50;
+const MOST_LOOKED_FOR = 100;
 const AT_ONCE = 100;
 
 /**
@@ -62,16 +62,16 @@ export async function auditNonces(
     if (hash !== undefined) known.set(nonce, hash);
   }
   const seen = await transactions(well, [...known.values()]);
+  const lookFor = seeker(well, account);
   for (const nonce of nonces) {
     const payment = ours.get(nonce);
     const hash = known.get(nonce);
     if (hash === undefined) {
+      const { hash: by, unknown } = await lookFor(nonce);
       const why =
         payment === undefined ? "the payer did not make it" : `payment ${payment.id} has it and has not found it there`;
-      const named = audit.foreign.length < MOST_LOOKED_FOR ? await lookUp(well, nonce, account, null) : null;
-      const found = named !== null && typeof named === "object" && "hash" in named ? named.hash : null;
-      if (payment === undefined) audit.foreign.push({ nonce, hash: found, why });
-      else audit.wrong.push(`nonce ${nonce} is used by ${found ?? "an unknown transaction"}: ${why}`);
+      if (payment === undefined) audit.foreign.push({ nonce, hash: by, why: why + unknown });
+      else audit.wrong.push(`nonce ${nonce} is used by ${by ?? "an unknown transaction"}: ${why}${unknown}`);
       continue;
     }
     const difference = differenceOf(seen.get(hash), account, nonce, payment);
@@ -83,6 +83,22 @@ export async function auditNonces(
     else audit.payments += 1;
   }
   return audit;
+}
+
+/** Looks for what has used nonces that no row explains, one after the other. */
+function seeker(well: WellNode, account: string) {
+  let looked = 0;
+  let near: number | null = null;
+  return async (nonce: number): Promise<{ readonly hash: string | null; readonly unknown: string }> => {
+    looked += 1;
+    if (looked > MOST_LOOKED_FOR)
+      return { hash: null, unknown: `, and by what was not looked for: audit ${nonce} goes on there` };
+    // Whoever sends several sends them into one block.
+    const found = await lookUp(well, nonce, account, near);
+    if (found === "absent" || "unclear" in found) return { hash: null, unknown: "" };
+    near = found.height;
+    return { hash: found.hash, unknown: "" };
+  };
 }
 
 async function transactions({ node }: WellNode, hashes: readonly string[]): Promise<ReadonlyMap<string, JsonRpcReply>> {

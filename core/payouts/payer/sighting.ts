@@ -17,7 +17,7 @@ export interface Found {
   readonly ok: boolean;
 }
 
-export type NodeSighting = Found | "absent" | { readonly unclear: string };
+type NodeSighting = Found | "absent" | { readonly unclear: string };
 
 /**
  * What the nodes say of a payment's nonce. A receipt counts only where its block is the one that the chain has at that height; a missing

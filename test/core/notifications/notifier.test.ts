@@ -236,6 +236,21 @@ describe("an operator", () => {
     expect(told("https://blocks.example.org/")).toEqual(["block_found told"]);
   });
 
+  test("is told the first three of many problems, and how many more there are", async () => {
+    const waiting = Array.from({ length: 50 }, (_, id) => ({
+      id,
+      login: LOGIN,
+      amountShannon: "1",
+      stage: "sent",
+      reason: "gas",
+      sinceMs: START_MS - 3_700_000,
+    }));
+    await pass(2 * MIN_MS);
+    report = { ...WELL, payer: payerWith({ waiting, waitingMore: 70 }) };
+    await pass(3 * MIN_MS);
+    expect(sent[0]?.messages[0]?.text).toMatch(/gas · and 48 more on \/health$/);
+  });
+
   test("is told of blocks in the order in which they were found", async () => {
     await pass(2 * MIN_MS);
     const ts = Math.floor(nowMs / 1000);
