@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { chainSetting } from "./chain-setting.ts";
+import { HINTS, HOMES, JURISDICTIONS } from "./home.ts";
 import { notificationSettings } from "./notifications/notifications-schema.ts";
 import { parsePercent } from "./payouts/revenue-split.ts";
 import { SCHEMES } from "./payouts/schemes.ts";
@@ -209,9 +210,7 @@ const payouts = v.strictObject({
 
 const LUCK_WINDOWS = "a rising list of 1 to 10 block counts, each from 1 to 10000";
 
-/** Cloudflare's location hints. The runtime takes any text for one: a wrong one would only be seen by where the pool lives. */
-const HOMES = ["wnam", "enam", "sam", "weur", "eeur", "apac", "apac-ne", "apac-se", "oc", "afr", "me"] as const;
-const HOME = `a location hint of Cloudflare's: ${HOMES.join(", ")}`;
+const HOME = `a location hint of Cloudflare's (${HINTS.join(", ")}) or a jurisdiction (${JURISDICTIONS.join(", ")})`;
 
 /** The settings as an operator writes them, with the defaults of open-ethereum-pool where it has them. */
 export const settingsSchema = v.object({

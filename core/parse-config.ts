@@ -294,15 +294,20 @@ function toConfig(settings: Settings, problems: ConfigProblem[]): PoolConfig {
   };
 }
 
-/** One secret for two doors would open the greater one to whoever was trusted with the smaller one. */
-function findSharedSecrets(settings: Settings, problems: ConfigProblem[]): void {
+/**
+ * One secret for two doors would open the greater one to whoever was trusted with the smaller one. A script sees its own secrets only, so that
+ * whoever has all of them looks as well.
+ */
+export function sharedSecrets(settings: Readonly<Record<string, unknown>>): ConfigProblem[] {
   const names = new Map<string, string>();
+  const problems: ConfigProblem[] = [];
   for (const [name, value] of Object.entries(settings)) {
     if (!name.endsWith("_TOKEN") || typeof value !== "string") continue;
     const first = names.get(value);
     if (first === undefined) names.set(value, name);
     else problems.push({ variable: name, found: `the same secret as ${first}`, allowed: "a secret of its own" });
   }
+  return problems;
 }
 
 function deepFreeze<T>(value: T): T {
@@ -332,7 +337,7 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): PoolConfig 
     }
     throw new ConfigError(problems);
   }
-  findSharedSecrets(result.output, problems);
+  problems.push(...sharedSecrets(result.output));
   findUnreachable(result.output, problems);
   findContradictions(result.output, problems);
   const config = toConfig(result.output, problems);

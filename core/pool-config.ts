@@ -4,7 +4,7 @@ import type { NotificationsConfig } from "./notifications/notifications-config.t
 import type { PayoutsConfig } from "./payouts/schemes.ts";
 import type { PayerConfig } from "./payouts/payer/payer-config.ts";
 import type { UnlockerConfig } from "./payouts/unlocker-config.ts";
-import type { Settings } from "./config-schema.ts";
+import type { Home } from "./home.ts";
 import type { HeaderTerms } from "./work/job.ts";
 import type { UpstreamConfig } from "./work/upstream.ts";
 
@@ -17,8 +17,8 @@ export interface PoolConfig {
   readonly chain: ChainSpec;
   /** Chain id (EIP-155) of a chain of the operator's own; null where it is known by name or was not given. */
   readonly chainId: number | null;
-  /** Where the parts of which there is one live, by Cloudflare's location hint; null: near whoever calls them first. */
-  readonly home: Settings["home"];
+  /** Where the parts of which there is one live, or in a jurisdiction all objects; null: near whoever calls them first. */
+  readonly home: Home | null;
   /** The pool runs on this machine for trying out: local addresses, and a simulated chain at any height. */
   readonly devnet: boolean;
   readonly stratum: {

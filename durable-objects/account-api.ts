@@ -1,4 +1,3 @@
-import { DurableObject } from "cloudflare:workers";
 import {
   AccountSettings,
   settingsTerms,
@@ -8,18 +7,18 @@ import {
 import { AccountView, type AccountRoute } from "../core/api/account-view.ts";
 import type { DatedBody } from "../core/api/pool-routes.ts";
 import { createNodeRpc } from "../core/work/node-rpc.ts";
-import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { loadConfig } from "./platform/config.ts";
 import { httpPost } from "./platform/http-post.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import type { AccountApiRpc } from "./rpc.ts";
-import { atHome } from "./platform/at-home.ts";
+import { atHome, ofLogin } from "./platform/at-home.ts";
 
 /**
  * One login's account: see `core/api/account-view.ts`. One object a login, `idFromName(login)`; it stores which credits it has looked up,
  * in one row that may be lost. A page that is open asks every five seconds and finds the window folded, as an object leaves memory after ten.
  */
-export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
+export class AccountApi extends PoolObject implements AccountApiRpc {
   #view: AccountView | null = null;
   #settings: AccountSettings | null = null;
 
@@ -62,7 +61,7 @@ export class AccountApi extends DurableObject<Env> implements AccountApiRpc {
         const account = config.payer?.settings.account;
         return account === undefined ? null : await atHome(this.env, this.env.PAYER, account).progress(account, login);
       },
-      session: () => this.env.MINER_SESSION.getByName(login).figures(),
+      session: () => ofLogin(this.env, this.env.MINER_SESSION, login).figures(),
     });
   }
 }

@@ -1,4 +1,3 @@
-import { DurableObject } from "cloudflare:workers";
 import { PausableLedger } from "../core/admin/pause.ts";
 import { Ethash } from "@edgepool/ethash-wasm";
 import kernel from "@edgepool/ethash-wasm/kernel.wasm";
@@ -10,6 +9,7 @@ import type { TemplateRelay } from "../core/work/template-relay.ts";
 import type { TemplateRoot } from "../core/work/template-root.ts";
 import { MOST_RELAYS, relayName, ROOT_NAME, SOLO_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { nodeClients } from "./platform/node-clients.ts";
@@ -21,10 +21,10 @@ import { pushTo, verifierShards } from "./platform/peers.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import { createTemplateStore } from "./platform/template-store.ts";
 import type { BlockTemplateRpc } from "./rpc.ts";
-import { atHome } from "./platform/at-home.ts";
+import { atHome, idAtHome } from "./platform/at-home.ts";
 
 /** The work of the pool, or one branch of its fan-out tree: see `core/work/template-root.ts` and `template-relay.ts`. */
-export class BlockTemplate extends DurableObject<Env> implements BlockTemplateRpc {
+export class BlockTemplate extends PoolObject implements BlockTemplateRpc {
   readonly #root: TemplateRoot | null;
   readonly #relay: TemplateRelay | null;
   readonly #ledger: PausableLedger;
@@ -109,11 +109,9 @@ const NOT_THE_ROOT = { ok: false, reason: "work is pushed to the root, not to a 
 
 /** An object does not reliably know the name that its id was made from, but it can compare. */
 function nameOf(id: DurableObjectId, env: Env): string {
-  const ids = env.BLOCK_TEMPLATE;
-  for (const root of [ROOT_NAME, SOLO_NAME]) if (ids.idFromName(root).equals(id)) return root;
-  for (let index = 0; index < MOST_RELAYS; index += 1) {
-    if (ids.idFromName(relayName(index)).equals(id)) return relayName(index);
-  }
+  const isIts = (name: string): boolean => idAtHome(env, env.BLOCK_TEMPLATE, name).equals(id);
+  for (const root of [ROOT_NAME, SOLO_NAME]) if (isIts(root)) return root;
+  for (let index = 0; index < MOST_RELAYS; index += 1) if (isIts(relayName(index))) return relayName(index);
   throw new Error(`this object is neither ${ROOT_NAME} nor ${SOLO_NAME} nor one of the relays`);
 }
 

@@ -1,13 +1,13 @@
-import { DurableObject } from "cloudflare:workers";
 import type { Access } from "../core/ledger/engine/access.ts";
 import { EmbeddedEngine } from "../core/ledger/engine/engine.ts";
 import { answerRest, type RestAnswer } from "../core/ledger/engine/rest.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { EmbeddedRedisRpc } from "./rpc.ts";
 
 /** The ledger without Upstash: Redis' commands over this object's SQLite storage, spoken as the Upstash REST protocol. */
-export class EmbeddedRedis extends DurableObject<Env> implements EmbeddedRedisRpc {
+export class EmbeddedRedis extends PoolObject implements EmbeddedRedisRpc {
   readonly #engine: EmbeddedEngine;
 
   constructor(ctx: DurableObjectState, env: Env) {

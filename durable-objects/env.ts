@@ -6,6 +6,7 @@ import type {
   IpGuardRpc,
   MinerSessionRpc,
   NotifierRpc,
+  PartRpc,
   PayerRpc,
   PoolAdminRpc,
   PoolApiRpc,
@@ -14,7 +15,7 @@ import type {
 } from "./rpc.ts";
 
 /** Objects of a class that answers `Calls`. The class itself stays out of it: whoever calls an object depends on its interface only. */
-type Objects<Calls> = DurableObjectNamespace<Calls & Rpc.DurableObjectBranded>;
+type Objects<Calls> = DurableObjectNamespace<Calls & PartRpc & Rpc.DurableObjectBranded>;
 
 /** Bindings of the Worker. Settings and secrets are read only through `loadConfig`. */
 export interface Env {

@@ -1,12 +1,12 @@
-import { DurableObject } from "cloudflare:workers";
 import { ExtranonceLender, type LeasedBlock } from "../core/session/extranonce-lender.ts";
 import type { DifficultyClass } from "../core/shares/difficulty-classes.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { ExtranonceAllocatorRpc } from "./rpc.ts";
 
 /** One object (`idFromName("main")`): that no two logins search the same nonces needs one place that decides. */
-export class ExtranonceAllocator extends DurableObject<Env> implements ExtranonceAllocatorRpc {
+export class ExtranonceAllocator extends PoolObject implements ExtranonceAllocatorRpc {
   readonly #lender: ExtranonceLender;
 
   constructor(ctx: DurableObjectState, env: Env) {

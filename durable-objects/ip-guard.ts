@@ -1,4 +1,3 @@
-import { DurableObject } from "cloudflare:workers";
 import { AlarmBell } from "../core/alarm-bell.ts";
 import type { Client } from "../core/policy/client.ts";
 import type { ClientGuard, GuardOverview } from "../core/policy/client-guard.ts";
@@ -6,17 +5,19 @@ import { ClientGuards } from "../core/policy/client-guards.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "../core/policy/guard.ts";
 import { type ListedBan, StandingStore } from "../core/policy/standing-store.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { accessLists } from "./platform/access-lists.ts";
 import { loadConfig } from "./platform/config.ts";
 import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { IpGuardRpc } from "./rpc.ts";
+import { ofLogin } from "./platform/at-home.ts";
 
 /**
  * What the clients of one of the guards have done (`guardNameOf(client)`), and where their connections are. What is decided is decided in
  * `core/policy`.
  */
-export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
+export class IpGuard extends PoolObject implements IpGuardRpc {
   #bell: AlarmBell;
   #guards: ClientGuards | null = null;
 
@@ -81,7 +82,7 @@ export class IpGuard extends DurableObject<Env> implements IpGuardRpc {
 
   #created(): ClientGuards {
     const { env, ctx } = this;
-    const session = (login: string) => env.MINER_SESSION.getByName(login);
+    const session = (login: string) => ofLogin(env, env.MINER_SESSION, login);
     const log = partLog(env, "guard");
     const store = new StandingStore(sqlPort(ctx.storage), (key) =>
       log.error("a row of another version counts for nothing", { key }),

@@ -1,4 +1,3 @@
-import { DurableObject } from "cloudflare:workers";
 import { accountHistory, sessionFigures, type SessionFigures } from "../core/api/account-history.ts";
 import type { Range } from "../core/history/definitions.ts";
 import { LoginHistory } from "../core/history/login-history.ts";
@@ -7,6 +6,7 @@ import { LoginSessions } from "../core/session/login-sessions.ts";
 import type { PresentRigs } from "../core/session/present-rigs.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { accessLists } from "./platform/access-lists.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ExtranonceClient } from "./platform/extranonce-client.ts";
@@ -23,7 +23,7 @@ import { readWork } from "../core/work/work-text.ts";
 import { WorkLines } from "./platform/work-line.ts";
 
 /** Every connection of one login (`idFromName(login)`). What is decided is decided in `core/session`. */
-export class MinerSession extends DurableObject<Env> implements MinerSessionRpc {
+export class MinerSession extends PoolObject implements MinerSessionRpc {
   readonly #sessions: LoginSessions;
   readonly #lines: WorkLines;
 

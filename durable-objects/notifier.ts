@@ -1,9 +1,9 @@
-import { DurableObject } from "cloudflare:workers";
 import type { NotificationsHealth } from "../core/notifications/notifications-health.ts";
 import { Notifier as PoolNotifier, type NotifierStatus } from "../core/notifications/notifier.ts";
 import { RunLoop } from "../core/payouts/run-loop.ts";
 import type { Env } from "./env.ts";
-import { atHome } from "./platform/at-home.ts";
+import { PoolObject } from "./pool-object.ts";
+import { atHome, ofLogin } from "./platform/at-home.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { notifyPost } from "./platform/notify-post.ts";
@@ -15,7 +15,7 @@ import type { NotifierRpc } from "./rpc.ts";
 const INTERVAL_MS = 60_000;
 
 /** Tells operators and miners what they want to know: see `core/notifications/notifier.ts`. One object, `idFromName("main")`. */
-export class Notifier extends DurableObject<Env> implements NotifierRpc {
+export class Notifier extends PoolObject implements NotifierRpc {
   /** Null while nobody is to be told of anything. */
   readonly #parts: { readonly notifier: PoolNotifier; readonly loop: RunLoop } | null;
 
@@ -87,7 +87,7 @@ function notifierOf(storage: DurableObjectStorage, env: Env): PoolNotifier | nul
     unlockerIntervalMs: config.unlocker?.intervalMs ?? null,
     health: async () => await atHome(env, env.POOL_API, "main").health(),
     presences: async (login) => {
-      const rigs = await env.MINER_SESSION.getByName(login)
+      const rigs = await ofLogin(env, env.MINER_SESSION, login)
         .presentRigs()
         .catch(() => null);
       if (rigs === null) return null;

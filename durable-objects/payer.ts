@@ -1,4 +1,3 @@
-import { DurableObject } from "cloudflare:workers";
 import { PausableLedger } from "../core/admin/pause.ts";
 import { encodePayment } from "../core/payouts/payer/payment.ts";
 import { Payer as PaymentPayer } from "../core/payouts/payer/payer.ts";
@@ -13,6 +12,7 @@ import type { PlannedPayment } from "../core/payouts/payer/plan-preview.ts";
 import { keySigner, noSigner, type PaymentSigner, remoteSigner } from "../core/payouts/payer/signer.ts";
 import { createNodeRpc } from "../core/work/node-rpc.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { loadConfig } from "./platform/config.ts";
 import { httpPost } from "./platform/http-post.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -23,9 +23,11 @@ import type { PayerRpc } from "./rpc.ts";
 import { atHome } from "./platform/at-home.ts";
 
 const ACCOUNT = "account";
+const NO_KEY =
+  "the script that pays has neither PAYOUT_PRIVATE_KEY nor PAYOUT_SIGNER_URL (npm run secret -- PAYOUT_PRIVATE_KEY)";
 
 /** Pays out of one account: see `core/payouts/payer/payer.ts`. One object an account, `idFromName(account)`; every call says which. */
-export class Payer extends DurableObject<Env> implements PayerRpc {
+export class Payer extends PoolObject implements PayerRpc {
   readonly #ledger: PausableLedger;
   readonly #storage: DurableObjectStorage;
   readonly #env: Env;
@@ -144,6 +146,6 @@ export class Payer extends DurableObject<Env> implements PayerRpc {
 
 function signerOf({ key, signer, settings: { account } }: PayerConfig): PaymentSigner {
   if (key !== null) return keySigner(key, account);
-  if (signer === null) return noSigner("there is neither PAYOUT_PRIVATE_KEY nor PAYOUT_SIGNER_URL");
+  if (signer === null) return noSigner(NO_KEY);
   return remoteSigner(createNodeRpc(signer.at, httpPost), signer.method, account);
 }

@@ -1,4 +1,3 @@
-import { DurableObject } from "cloudflare:workers";
 import type { AuditEntry } from "../core/admin/audit-log.ts";
 import {
   type AdminCommand,
@@ -11,6 +10,7 @@ import { guardNames } from "../core/policy/client-guards.ts";
 import type { ListedBan } from "../core/policy/standing-store.ts";
 import { ROOT_NAME, rootNames } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { partLog } from "./platform/part-log.ts";
@@ -18,10 +18,10 @@ import { markStarted } from "./platform/started.ts";
 import { guardOf, verifierShard } from "./platform/peers.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { PoolAdminRpc } from "./rpc.ts";
-import { atHome } from "./platform/at-home.ts";
+import { atHome, ofLogin } from "./platform/at-home.ts";
 
 /** What the operator does to the pool: see `core/admin/pool-admin.ts`. One object, `idFromName("main")`. */
-export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
+export class PoolAdmin extends PoolObject implements PoolAdminRpc {
   readonly #admin: Admin;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -40,9 +40,9 @@ export class PoolAdmin extends DurableObject<Env> implements PoolAdminRpc {
       lift: (client, login) => guardOf(env, client).lift(client, login),
       bans: () => Promise.all(guardNames().map((guard) => atHome(env, env.IP_GUARD, guard).bans())),
       async closeAll(login, reason) {
-        await env.MINER_SESSION.getByName(login).closeAll(reason);
+        await ofLogin(env, env.MINER_SESSION, login).closeAll(reason);
       },
-      pauseLogin: (login, paused) => env.MINER_SESSION.getByName(login).pause(paused),
+      pauseLogin: (login, paused) => ofLogin(env, env.MINER_SESSION, login).pause(paused),
     });
   }
 

@@ -1,17 +1,20 @@
-import { DurableObject } from "cloudflare:workers";
 import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import { PoolView } from "../core/api/pool-view.ts";
 import type { Range } from "../core/history/definitions.ts";
 import type { HealthReport } from "../core/health/judge.ts";
+import type { PoolPart } from "../core/health/pool-parts.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
-import { ROOT_NAME, SOLO_NAME } from "../core/work/template-tree.ts";
+import { verifierName } from "../core/shares/shards.ts";
+import { rootNames, ROOT_NAME, SOLO_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { partLog } from "./platform/part-log.ts";
 import { verifierShard } from "./platform/peers.ts";
+import { movedHome } from "./platform/started.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
-import type { PoolApiRpc } from "./rpc.ts";
+import type { PartRpc, PoolApiRpc } from "./rpc.ts";
 import { atHome } from "./platform/at-home.ts";
 
 const ASK_EVERY_MS = 8_000;
@@ -21,7 +24,7 @@ const ASK_EVERY_MS = 8_000;
  * shares it asks the verifiers every eight seconds, by its alarm, and stays in memory unbilled; so it does while a page is open. Where neither is,
  * little has to be read again.
  */
-export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
+export class PoolApi extends PoolObject implements PoolApiRpc {
   readonly #view: PoolView;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -33,6 +36,8 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
       sql: sqlPort(ctx.storage),
       log: partLog(env, "api"),
       nowMs: Date.now,
+      parts: partsOf(this, env),
+      moved: () => movedHome(env),
       work: () => atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).health(),
       soloWork: () => atHome(env, env.BLOCK_TEMPLATE, SOLO_NAME).health(),
       shard: async (number) => await verifierShard(env, number).health(),
@@ -86,4 +91,33 @@ export class PoolApi extends DurableObject<Env> implements PoolApiRpc {
     const came = await this.#view.gather();
     if (came) await this.ctx.storage.setAlarm(Date.now() + ASK_EVERY_MS);
   }
+}
+
+const part = (
+  name: string,
+  script: PoolPart["script"],
+  object: () => Pick<PartRpc, "about" | "dataCentre">,
+): PoolPart => ({ name, script, about: () => object().about(), dataCentre: () => object().dataCentre() });
+
+/** Objects of which there is one. Asking one that is not there yet makes it, at home. */
+function partsOf(own: Pick<PartRpc, "about" | "dataCentre">, env: Env): PoolPart[] {
+  const { work, verifier, ledger, unlocker, payer, notifications } = loadConfig(env);
+  const shards = Array.from({ length: verifier.shards }, (_, shard) => shard);
+  return [
+    part("api", "page", () => own),
+    part("operator", "page", () => atHome(env, env.POOL_ADMIN, "main")),
+    ...(notifications === null ? [] : [part("notifier", "page", () => atHome(env, env.NOTIFIER, "main"))]),
+    ...rootNames(work).map((name) =>
+      part(name === ROOT_NAME ? "template" : `${name} template`, "sessions", () =>
+        atHome(env, env.BLOCK_TEMPLATE, name),
+      ),
+    ),
+    part("extranonces", "sessions", () => atHome(env, env.EXTRANONCE_ALLOCATOR, "main")),
+    ...shards.map((shard) =>
+      part(`shard ${shard}`, "verifiers", () => atHome(env, env.SHARE_VERIFIER, verifierName(shard))),
+    ),
+    ...(ledger.upstash === null ? [part("ledger", "verifiers", () => atHome(env, env.EMBEDDED_REDIS, "main"))] : []),
+    ...(unlocker === null ? [] : [part("unlocker", "payouts", () => atHome(env, env.UNLOCKER, "main"))]),
+    ...(payer === null ? [] : [part("payer", "payouts", () => atHome(env, env.PAYER, payer.settings.account))]),
+  ];
 }

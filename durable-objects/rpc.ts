@@ -7,6 +7,7 @@ import type { SessionFigures } from "../core/api/account-history.ts";
 import type { AccountRoute } from "../core/api/account-view.ts";
 import type { DatedBody, PoolRoute } from "../core/api/pool-routes.ts";
 import type { HealthReport, WorkHealth } from "../core/health/judge.ts";
+import type { PartAbout } from "../core/health/pool-parts.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
 import type { PoolFigures } from "../core/health/pool-metrics.ts";
 import type { Range } from "../core/history/definitions.ts";
@@ -33,6 +34,15 @@ import type { AuditEntry } from "../core/admin/audit-log.ts";
 import type { AdminCommand, AdminOutcome, PauseState } from "../core/admin/pool-admin.ts";
 import type { GuardOverview } from "../core/policy/client-guard.ts";
 import type { ListedBan } from "../core/policy/standing-store.ts";
+
+/** What every object of the pool answers, beside the calls of its class. */
+export interface PartRpc {
+  /** The one way in from other objects and scripts (`platform/at-home.ts`): a call of the class, with the version of the pool's calls that its caller speaks. */
+  serve(version: number, method: string, parameters: readonly unknown[]): Promise<unknown>;
+  about(): Promise<PartAbout>;
+  /** Where it runs, by the airport's code; null where Cloudflare does not say. May take seconds. */
+  dataCentre(): Promise<string | null>;
+}
 
 /** One object, `idFromName("main")`; relays of the same class are `relay-0` … . */
 export interface BlockTemplateRpc {

@@ -1,7 +1,5 @@
-import { DurableObject } from "cloudflare:workers";
 import { AlarmBell } from "../core/alarm-bell.ts";
 import { PausableLedger } from "../core/admin/pause.ts";
-import { CALLS_VERSION } from "../core/deploy/calls-version.ts";
 import { allWithin } from "../core/clock.ts";
 import type { ShardHealth } from "../core/health/shard-health.ts";
 import { foldAfterMs } from "../core/ledger/write-path/evidence.ts";
@@ -21,6 +19,7 @@ import { VerdictNews } from "../core/shares/verdict-news.ts";
 import { type TallyStore, type VerdictReport, VerdictTally } from "../core/shares/verdict-tally.ts";
 import { type HeaderTerms, withTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { lightCaches } from "./platform/light-caches.ts";
@@ -30,13 +29,13 @@ import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import type { ShareVerifierRpc } from "./rpc.ts";
-import { atHome } from "./platform/at-home.ts";
+import { atHome, idAtHome } from "./platform/at-home.ts";
 
 /** So long the verdicts of one call wait for each other; who has none by then is asked for again, and holds up nobody. */
 const TOGETHER_MS = 250;
 
 /** One shard of the pool's verification: proofs of work, the write side of the ledger, and what must survive until it is written. */
-export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRpc {
+export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
   readonly #terms: HeaderTerms;
   readonly #schemes = new HeaderSchemes();
   readonly #log: Logger;
@@ -118,12 +117,6 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
 
   async #judge(submission: ShareSubmission): Promise<ShareVerdict> {
     if (this.#ledger.isPaused) return { kind: "unavailable", reason: "paused by the operator" };
-    const { version = 1 } = submission;
-    if (version > CALLS_VERSION) {
-      const reason = `a session speaks version ${version} of the pool's calls, and this verifier knows ${CALLS_VERSION}: npm run deploy brings the verifiers up`;
-      this.#log.error("a share of a newer session is not taken", { reason });
-      return { kind: "unavailable", reason };
-    }
     if (!this.#schemes.agrees(submission.job)) {
       this.#log.error("a header is common and solo work: give the solo node another etherbase or --miner.extradata", {
         header: submission.job.header,
@@ -151,7 +144,7 @@ export class ShareVerifier extends DurableObject<Env> implements ShareVerifierRp
     const atMs = Date.now();
     this.#rounds.close(height, atMs);
     const names = Array.from({ length: loadConfig(env).verifier.shards }, (_, shard) => verifierName(shard));
-    const others = names.filter((name) => !env.SHARE_VERIFIER.idFromName(name).equals(ctx.id));
+    const others = names.filter((name) => !idAtHome(env, env.SHARE_VERIFIER, name).equals(ctx.id));
     const told = others.map((name) => atHome(env, env.SHARE_VERIFIER, name).closing(height, atMs));
     for (const { status } of await Promise.allSettled(told))
       if (status === "rejected") this.#log.warn("a verifier does not know that a round closes", { height });

@@ -1,4 +1,3 @@
-import { DurableObject } from "cloudflare:workers";
 import { PausableLedger } from "../core/admin/pause.ts";
 import type { RedisPort } from "../core/ledger/contract/redis-port.ts";
 import { createChainNode } from "../core/payouts/chain-node.ts";
@@ -8,6 +7,7 @@ import { UnlockerLoop } from "../core/payouts/unlocker-loop.ts";
 import type { UnlockerStatus } from "../core/payouts/unlocker-status.ts";
 import { createNodeRpc } from "../core/work/node-rpc.ts";
 import type { Env } from "./env.ts";
+import { PoolObject } from "./pool-object.ts";
 import { loadConfig } from "./platform/config.ts";
 import { httpPost } from "./platform/http-post.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
@@ -16,7 +16,7 @@ import { partLog } from "./platform/part-log.ts";
 import type { UnlockerRpc } from "./rpc.ts";
 
 /** Takes found blocks from candidate to balance: see `core/payouts/unlocker.ts`. One object, `idFromName("main")`. */
-export class Unlocker extends DurableObject<Env> implements UnlockerRpc {
+export class Unlocker extends PoolObject implements UnlockerRpc {
   /** Null while it is switched off. */
   readonly #loop: UnlockerLoop | null;
   readonly #ledger: PausableLedger;

@@ -16,6 +16,7 @@ import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { readText } from "./read-text.ts";
 import { strangersAdmissions, strangersTurns, strangersWork } from "./strangers.ts";
+import { ofLogin } from "../durable-objects/platform/at-home.ts";
 
 /** In URLs; a log line for each and isolate. */
 const renamedWorkers = new RenamedWorkers();
@@ -42,7 +43,8 @@ export async function answerGetwork(
   renamedWorkers.note(partLog(env, "getwork"), parsed.address, named);
   const post = { login: parsed.address, worker: named.name, ip, body };
   try {
-    const answer = (await answerNewcomer(env, post)) ?? (await env.MINER_SESSION.getByName(post.login).getwork(post));
+    const answer =
+      (await answerNewcomer(env, post)) ?? (await ofLogin(env, env.MINER_SESSION, post.login).getwork(post));
     return jsonRpc(answer);
   } catch (error) {
     // A deploy, an overloaded object: the miner waits and comes back.
@@ -85,7 +87,7 @@ async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | nul
   const due: Promise<void>[] = [];
   const verifiers = new VerifierClient(env, log, {
     // A share that was accepted makes the login's object with the next POST.
-    refuted: (login, worker, client) => env.MINER_SESSION.getByName(login).refuted(worker, client, login),
+    refuted: (login, worker, client) => ofLogin(env, env.MINER_SESSION, login).refuted(worker, client, login),
     background: (task) => void due.push(task),
   });
   const { answer, isProven } = await answerStranger(post, loadConfig(env), {

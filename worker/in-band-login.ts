@@ -13,6 +13,7 @@ import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
 import { sharedExtranonces, strangersWork } from "./strangers.ts";
+import { ofLogin } from "../durable-objects/platform/at-home.ts";
 
 /** Of strangers; a log line for each and isolate. */
 const renamedWorkers = new RenamedWorkers();
@@ -26,7 +27,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
   const log = partLog(env, "in-band login");
   const verifiers = new VerifierClient(env, log, {
     // A share that was accepted has made the login's object.
-    refuted: (owner, name, sender) => env.MINER_SESSION.getByName(owner).refuted(name, sender, owner),
+    refuted: (owner, name, sender) => ofLogin(env, env.MINER_SESSION, owner).refuted(name, sender, owner),
     background: (task) => void task,
   });
   let session: WebSocket | null = null;
@@ -70,7 +71,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
 
 /** Opens the socket to the object of a login and passes on what comes from it. */
 async function connectSession(env: Env, handover: SessionHandover, client: WebSocket): Promise<WebSocket> {
-  const object = env.MINER_SESSION.getByName(handover.owner);
+  const object = ofLogin(env, env.MINER_SESSION, handover.owner);
   const { webSocket: session } = await object.fetch(handoverRequest(handover));
   if (!session) throw new Error("the session object did not take the WebSocket");
   session.binaryType = "arraybuffer";

@@ -1,5 +1,6 @@
 import { POOL_SERIES, RANGES, VERDICTS, type Range, type VerdictColumns } from "../history/definitions.ts";
 import { Series } from "../history/series.ts";
+import { PoolParts, type PartsReport, type PoolPart } from "../health/pool-parts.ts";
 import { judgeHealth, type CronBeat, type HealthReport, type WorkHealth } from "../health/judge.ts";
 import type { ShardHealth } from "../health/shard-health.ts";
 import { ShareEvidence } from "../health/share-evidence.ts";
@@ -30,6 +31,9 @@ import { VerdictInbox } from "./verdict-inbox.ts";
 
 /** How long a judgement of the pool's health is good: whoever asks for it all the time must not cost more. */
 const HEALTH_MAX_AGE_MS = 5000;
+
+/** Where and of which version the parts are is asked no more often: it wakes some that sleep. */
+const PARTS_MAX_AGE_MS = 60_000;
 
 /** Hashrate entries that one reading may catch up with: a viewer must not wait long, cron may work longer. */
 const VIEWER_BUDGET = 40_000;
@@ -71,6 +75,10 @@ export interface PoolViewDeps {
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly work: () => Promise<WorkHealth>;
+  /** Objects of which there is one. */
+  readonly parts: readonly PoolPart[];
+  /** What is wrong with where `home` leads; null for nothing. */
+  readonly moved: () => Promise<string | null>;
   /** Of the nodes of solo work; asked where there are some. */
   readonly soloWork: () => Promise<WorkHealth>;
   /** A verifier by its number, which may be beyond the configured ones. */
@@ -112,6 +120,7 @@ export class PoolView {
   readonly #former: FormerShards;
   readonly #evidence: ShareEvidence;
   readonly #inbox: VerdictInbox;
+  readonly #parts: Cached<PartsReport>;
   /** Submits since the last tick, and since this view began. */
   readonly #unsaved = new Map<string, number>();
   readonly #totals = new Map<string, number>();
@@ -129,6 +138,8 @@ export class PoolView {
     this.#payouts = new Cached(async (atMs) => ({ progress: await this.#askPayer(), atMs }), PAYOUTS_MAX_AGE_MS);
     this.#evidence = new ShareEvidence(deps.sql);
     this.#former = new FormerShards(deps.sql, deps.config.verifier.shards, deps.nowMs());
+    const parts = new PoolParts(deps.parts, deps.nowMs, deps.moved);
+    this.#parts = new Cached(() => parts.look(), PARTS_MAX_AGE_MS);
     this.#inbox = new VerdictInbox(deps.sql, deps.verdicts);
   }
 
@@ -260,22 +271,24 @@ export class PoolView {
     const { redis, config, shard: ask } = this.#deps;
     const formerShards = this.formerShards();
     const configured = this.#shards();
-    const gathered = this.gather();
-    const trips = new Map<string, number>();
-    const timed = <Answer>(part: string, asked: Promise<Answer>) => this.#timed(trips, part, asked);
+    const gathered = Promise.all([this.#parts.get(this.#deps.nowMs()), this.gather()]);
+    const askedAtMs = this.#deps.nowMs();
+    let ledgerTripMs: number | null = null;
+    const ping = redis.command(["PING"]).then(() => (ledgerTripMs = this.#deps.nowMs() - askedAtMs));
     const [work, soloWork, ledger, unlocker, payer, notifications, ...answers] = await Promise.allSettled([
-      timed("template", this.#deps.work()),
+      this.#deps.work(),
       config.work.soloUpstreams.length === 0 ? null : this.#deps.soloWork(),
-      timed("ledger", redis.command(["PING"])),
+      ping,
       config.unlocker === null ? null : this.#deps.unlocker(),
       config.payer === null ? null : this.#deps.payer(config.payer.settings.account),
       config.notifications === null ? null : this.#deps.notifications(),
-      ...[...configured, ...formerShards].map((shard) => timed(`shard ${shard}`, ask(shard))),
+      ...[...configured, ...formerShards].map((shard) => ask(shard)),
     ]);
     const shards = answers.map((shard) => (shard.status === "fulfilled" ? shard.value : String(shard.reason)));
     const former = shards.slice(configured.length);
     for (const [at, shard] of formerShards.entries()) this.#forgetIfEmpty(shard, former[at]);
-    await gathered;
+    const [{ places, problems: misplaced }] = await gathered;
+    const tripTo = (name: string) => places.find(({ part }) => part === name)?.roundTripMs ?? null;
     return judgeHealth({
       work: work.status === "fulfilled" ? work.value : String(work.reason),
       soloWork: soloWork.status === "fulfilled" ? soloWork.value : String(soloWork.reason),
@@ -294,22 +307,16 @@ export class PoolView {
       place: {
         home: config.home,
         roundTripsMs: {
-          template: work.status === "fulfilled" && work.value.subscribers > 0 ? (trips.get("template") ?? null) : null,
-          ledger: trips.get("ledger") ?? null,
-          shards: configured.map((shard) => trips.get(`shard ${shard}`) ?? null),
+          template: tripTo("template"),
+          ledger: ledgerTripMs,
+          shards: configured.map((shard) => tripTo(`shard ${shard}`)),
         },
+        parts: places,
       },
+      misplaced,
       cron: this.#cron,
       nowMs: this.#deps.nowMs(),
     });
-  }
-
-  /** Notes how long a part took to answer. */
-  async #timed<Answer>(trips: Map<string, number>, part: string, asked: Promise<Answer>): Promise<Answer> {
-    const askedAtMs = this.#deps.nowMs();
-    const answer = await asked;
-    trips.set(part, this.#deps.nowMs() - askedAtMs);
-    return answer;
   }
 
   /** Which of the logins whose shares are invalid have earned something before; null where nobody ever has. Asks only where it matters. */

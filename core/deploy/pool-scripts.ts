@@ -11,18 +11,11 @@ export interface PoolScript {
   readonly secrets: readonly string[];
 }
 
-/** All of them read the books, ask nodes, and check that the settings of payments and notifications are whole. */
-const COMMON = [
-  "UPSTASH_REDIS_REST_URL",
-  "UPSTASH_REDIS_REST_TOKEN",
-  "UPSTREAM_SECRETS",
-  "PAYOUT_PRIVATE_KEY",
-  "PAYOUT_SIGNER_URL",
-  "NOTIFICATION_KEY",
-  "NOTIFICATION_TARGETS",
-  "TELEGRAM_BOT_TOKEN",
-  "MAIL_API_KEY",
-];
+/** All of them read the books and ask nodes. */
+const COMMON = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN", "UPSTREAM_SECRETS"];
+
+/** Settings that only some scripts get: one that asks for a secret would be wrong where the secret is not. */
+const SETTINGS_OF: Readonly<Record<string, PoolScript["entry"]>> = { notifications: "page" };
 
 /**
  * In the order in which they are deployed: each calls only those before it (`test/core/deploy/pool-scripts.test.ts`), so that a first
@@ -39,7 +32,7 @@ export const POOL_SCRIPTS: readonly PoolScript[] = [
     suffix: "-payouts",
     entry: "payouts",
     classes: ["Unlocker", "Payer"],
-    secrets: COMMON,
+    secrets: [...COMMON, "PAYOUT_PRIVATE_KEY", "PAYOUT_SIGNER_URL"],
   },
   {
     suffix: "-sessions",
@@ -53,12 +46,15 @@ export const POOL_SCRIPTS: readonly PoolScript[] = [
     classes: ["PoolApi", "AccountApi", "PoolAdmin", "Notifier"],
     secrets: [
       ...COMMON,
-      "BRIDGE_TOKEN",
       "NOTIFY_TOKEN",
       "METRICS_TOKEN",
       "ADMIN_TOKEN",
       "REDIS_TOKEN",
       "REDIS_READ_TOKEN",
+      "NOTIFICATION_KEY",
+      "NOTIFICATION_TARGETS",
+      "TELEGRAM_BOT_TOKEN",
+      "MAIL_API_KEY",
     ],
   },
 ];
@@ -71,11 +67,23 @@ const CALLED: Readonly<Record<PoolScript["entry"], readonly string[]>> = {
   page: POOL_SCRIPTS.flatMap(({ classes }) => classes),
 };
 
+/** Scripts that a script calls, itself apart. */
+export function calledScripts(entry: PoolScript["entry"]): PoolScript["entry"][] {
+  return POOL_SCRIPTS.filter(
+    (one) => one.entry !== entry && one.classes.some((className) => CALLED[entry].includes(className)),
+  ).map((one) => one.entry);
+}
+
 /** Of `wrangler.toml`, what becomes the configuration of a script. */
 const migration = v.looseObject({
   tag: v.string(),
   new_sqlite_classes: v.optional(v.array(v.string()), []),
   renamed_classes: v.optional(v.array(v.object({ from: v.string(), to: v.string() })), []),
+});
+const routeTable = v.looseObject({
+  pattern: v.string(),
+  zone_name: v.optional(v.string()),
+  zone_id: v.optional(v.string()),
 });
 const wholePool = v.object({
   name: v.string(),
@@ -88,7 +96,7 @@ const wholePool = v.object({
   kv_namespaces: v.array(v.looseObject({ binding: v.string(), id: v.optional(v.string()) })),
   durable_objects: v.object({ bindings: v.array(v.object({ name: v.string(), class_name: v.string() })) }),
   migrations: v.array(migration),
-  routes: v.optional(v.array(v.union([v.string(), v.looseObject({ pattern: v.string() })]))),
+  routes: v.optional(v.array(v.union([v.string(), routeTable]))),
   workers_dev: v.optional(v.boolean()),
 });
 type WholePool = v.InferOutput<typeof wholePool>;
@@ -125,7 +133,7 @@ export function scriptConfig(
     main: `${root}/worker/scripts/${entry}.ts`,
     compatibility_date: pool.compatibility_date,
     send_metrics: false,
-    vars: pool.vars,
+    vars: settingsFor(script, pool.vars),
     limits: pool.limits,
     observability: pool.observability,
     durable_objects: { bindings, code_update_strategy: updatesOf(entry) },
@@ -138,6 +146,14 @@ export function scriptConfig(
     }),
     ...routesOf(pool, entry),
   };
+}
+
+/** Of the pool's settings, those that a script gets. */
+export function settingsFor<Value>(
+  { entry }: PoolScript,
+  settings: Readonly<Record<string, Value>>,
+): Readonly<Record<string, Value>> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => (SETTINGS_OF[name] ?? entry) === entry));
 }
 
 /** Name of a script on Cloudflare. @param pool as in `wrangler.toml` */
@@ -194,28 +210,24 @@ const updatesOf = (entry: PoolScript["entry"]) =>
   entry === "sessions" ? { mode: "deferred", max_delay: 300 } : { mode: "immediate" };
 
 /**
- * With routes of a zone, miners go to the sessions' script and the page has the rest; the longer pattern wins. Without any, the page is on
+ * With routes or a domain of a zone, miners go to the sessions' script and the page has the rest: a route comes before a custom domain, and the
+ * longer pattern wins. Without any, the page is on
  * workers.dev and passes miners on. The other scripts have no address.
  */
 function routesOf({ routes = [], workers_dev: workersDev }: WholePool, entry: PoolScript["entry"]): object {
   if (entry === "page")
     return { ...(routes.length > 0 && { routes }), ...(workersDev !== undefined && { workers_dev: workersDev }) };
   if (entry !== "sessions" || routes.length === 0) return { workers_dev: false };
-  const miners = routes.flatMap((route) => {
-    const { pattern, custom_domain: isDomain, ...zone } = typeof route === "string" ? bareRoute(route) : route;
-    // A custom domain is the page's as a whole; what is beside it needs the zone by name.
-    if (isDomain === true && zone["zone_name"] === undefined && zone["zone_id"] === undefined) return [];
+  const miners = routes.flatMap((route): (string | object)[] => {
+    const { pattern, zone_name: zoneName, zone_id: zoneId } = typeof route === "string" ? { pattern: route } : route;
     const host = pattern.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
-    return [
-      { pattern: `${host}/stratum*`, ...zone },
-      { pattern: `${host}/0x*`, ...zone },
-    ];
+    const zone = zoneName !== undefined ? { zone_name: zoneName } : zoneId !== undefined ? { zone_id: zoneId } : null;
+    const paths = [`${host}/stratum*`, `${host}/0x*`];
+    // Without a zone Wrangler takes texts only, and finds it by the host.
+    return zone === null ? paths : paths.map((path) => Object.assign({ pattern: path }, zone));
   });
-  if (miners.length === 0) return { workers_dev: false };
   return { workers_dev: false, routes: miners };
 }
-
-const bareRoute = (pattern: string): { readonly pattern: string; readonly [option: string]: unknown } => ({ pattern });
 
 /** Whether zone routes lead miners past the page, so that no deployment of it is theirs. */
 export function leadsPastThePage(whole: unknown): boolean {

@@ -82,10 +82,25 @@ export async function rollOut(pool: string, ports: RolloutPorts): Promise<Rollou
     if (run.code !== 0) return failed(name, `${run.stderr}${run.stdout}`.trim());
     deployed.push(name);
   }
+  if (deployed.length > 0) await nameLeftSecrets(pool, ports);
   return { kind: "done", deployed };
 }
 
 const isThere = (live: Live | undefined): boolean => live?.kind === "live";
+
+/** Secrets that a script was given by a version of before and has no use for: whoever broke into it would have them. Not deleted unasked: there may be no copy. */
+async function nameLeftSecrets(pool: string, ports: RolloutPorts): Promise<void> {
+  const known = new Set(POOL_SCRIPTS.flatMap(({ secrets }) => secrets));
+  for (const script of POOL_SCRIPTS) {
+    const name = nameOf(pool, script);
+    const list = await ports.wrangler(["secret", "list", "--name", name]);
+    const found = v.safeParse(secretList, list.stdout);
+    if (!found.success) continue;
+    for (const { name: secret } of found.output)
+      if (known.has(secret) && !script.secrets.includes(secret))
+        ports.say(`${name} has ${secret} and no use for it: npx wrangler secret delete ${secret} --name ${name}`);
+  }
+}
 
 /** A script that is made beside a pool that has secrets must have them too: without those of Upstash it would keep other books. */
 async function missingSecrets(pool: string, made: readonly PoolScript[], ports: RolloutPorts): Promise<string | null> {

@@ -1,4 +1,5 @@
 import { MOST_INDEXED } from "../ledger/engine/score-indexes.ts";
+import type { PartPlace } from "./pool-parts.ts";
 import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
 import type { InvalidShares } from "./share-evidence.ts";
 import { duration } from "../units.ts";
@@ -44,9 +45,11 @@ export interface WorkHealth {
 interface PoolPlace {
   /** The setting `home`; null where it is left out, and who called a part first decided. */
   readonly home: string | null;
+  /** Those of which there is one; guards and relays are made where they are. */
+  readonly parts: readonly PartPlace[];
   /**
-   * From the API's object to a part and back, as this look at `/health` measured it; null for one that did not answer. The template's
-   * while somebody mines only: otherwise it asks the nodes before it answers. A node's is from the template: {@link NodeHealth.roundTripMs}.
+   * From the API's object to a part and back, within the last minute; null for one that did not answer. A node's is from the template:
+   * {@link NodeHealth.roundTripMs}.
    */
   readonly roundTripsMs: {
     readonly template: number | null;
@@ -86,6 +89,8 @@ export interface HealthParts {
   /** Many miners' shares are invalid at once: in words, with what to do; null while they are not. */
   readonly invalidShares: InvalidShares | null;
   readonly place: PoolPlace;
+  /** What the parts' versions and places ask of the operator, in words. */
+  readonly misplaced: readonly string[];
   readonly cron: CronBeat;
   /** Unix time in ms. */
   readonly nowMs: number;
@@ -143,6 +148,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
       problemsOf(shard, `shard ${i}, which is no longer configured,`, parts.nowMs),
     ),
     ...(parts.invalidShares?.isProblem === true ? [parts.invalidShares.text] : []),
+    ...parts.misplaced,
     ...unlockerTrouble(parts),
     ...payerTrouble(parts),
     ...(parts.notifications === null ? [] : notificationProblems(parts.notifications, parts.nowMs)),

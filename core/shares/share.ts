@@ -30,8 +30,6 @@ export interface ShareSubmission {
   readonly client?: string;
   /** How long the session has let it wait for others, in ms: the verifier does not begin anew. Left out: not at all. */
   readonly waitedMs?: number;
-  /** Of the calls between scripts, as its sender speaks them; left out: 1. */
-  readonly version?: number;
   /** Height of the newest work that the session has; above the job's, the share is late. */
   readonly workHeight?: number;
   /** Stale submits of this login since its last share: for statistics, which only the verifier gathers. */

@@ -1,11 +1,13 @@
+import type { PoolScript } from "../../core/deploy/pool-scripts.ts";
+
 /** Of the pool on this machine, whatever wrangler.toml calls it: its books are found again under it. */
 export const LOCAL_NAME = "edgepool";
 
 /** A script as `wrangler deploy` makes it. */
 export interface WorkerBundle {
   readonly name: string;
-  /** Secrets that it gets; null: all. */
-  readonly secrets: readonly string[] | null;
+  /** Of the pool's scripts; null: the whole pool as one. */
+  readonly script: PoolScript | null;
   /** Holds the entry and the modules that it imports. */
   readonly directory: string;
   /** Bindings, assets and compatibility settings of wrangler.toml in Miniflare's words. */

@@ -53,7 +53,7 @@ async function makeBundle(part: string, script: PoolScript | null): Promise<Work
   const directory = await bundled(part, script);
   const settings: unknown = JSON.parse(await readFile(join(directory, SETTINGS), "utf8"));
   const name = script === null ? LOCAL_NAME : nameOf(LOCAL_NAME, script);
-  return { name, directory, settings: { ...Object(settings) }, secrets: script?.secrets ?? null };
+  return { name, directory, settings: { ...Object(settings) }, script };
 }
 
 async function bundled(part: string, script: PoolScript | null): Promise<string> {

@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { settingsFor } from "../../core/deploy/pool-scripts.ts";
 import { type BindingValue, LOCAL_NAME, type WorkerBundle } from "./pool-messages.ts";
 
 type Bindings = Readonly<Record<string, BindingValue>>;
 
 /** A script of the pool for Miniflare, as Wrangler bundled it and with what its configuration binds. */
 export function workerOptions(
-  { name, directory, settings, secrets: known }: WorkerBundle,
+  { name, directory, settings, script }: WorkerBundle,
   {
     bindings,
     secrets,
@@ -17,12 +18,13 @@ export function workerOptions(
     readonly registry: string | null;
   },
 ) {
-  const own = Object.entries(secrets).filter(([secret]) => known?.includes(secret) ?? true);
+  const own = Object.entries(secrets).filter(([secret]) => script?.secrets.includes(secret) ?? true);
+  const vars = script === null ? bindings : settingsFor(script, bindings);
   return {
     ...settings,
     name,
-    bindings: { ...Object(settings["bindings"]), ...bindings, ...Object.fromEntries(own) },
-    durableObjects: objectsOf(settings["durableObjects"], registry === null && known !== null),
+    bindings: { ...Object(settings["bindings"]), ...vars, ...Object.fromEntries(own) },
+    durableObjects: objectsOf(settings["durableObjects"], registry === null && script !== null),
     modulesRoot: directory,
     modules: modules(directory),
   };

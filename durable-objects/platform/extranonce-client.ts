@@ -3,7 +3,7 @@ import type { LenderPort } from "../../core/session/extranonce-pool.ts";
 import type { LeasedBlock } from "../../core/session/extranonce-lender.ts";
 import type { DifficultyClass } from "../../core/shares/difficulty-classes.ts";
 import type { Env } from "../env.ts";
-import { atHome } from "./at-home.ts";
+import { atHome, idAtHome } from "./at-home.ts";
 
 /** The way to the allocator. It being away costs logins that have no extranonces yet their start, and others nothing before a lease runs out. */
 export class ExtranonceClient implements LenderPort {
@@ -38,7 +38,7 @@ export class ExtranonceClient implements LenderPort {
 
   /** @param owner a login, lower-case `0x` address */
   async resume(session: string, extranonce: number, owner: string | null): Promise<boolean> {
-    const holder = owner === null ? null : this.#env.MINER_SESSION.idFromName(owner).toString();
+    const holder = owner === null ? null : idAtHome(this.#env, this.#env.MINER_SESSION, owner).toString();
     return await this.#orElse(false, "resumed", () => this.#stub().resume(session, extranonce, holder));
   }
 

@@ -5,12 +5,12 @@ import { verifierName } from "../../core/shares/shards.ts";
 import { isRelayName } from "../../core/work/template-tree.ts";
 import type { Env } from "../env.ts";
 import type { IpGuardRpc, ShareVerifierRpc } from "../rpc.ts";
-import { atHome } from "./at-home.ts";
+import { atHome, ofLogin } from "./at-home.ts";
 
 /** Brings work to a relay, or to the session of a login. @param from the template that pushes @returns logins or connections behind it */
 export async function pushTo(env: Env, target: string, work: WorkSnapshot, from: string): Promise<number> {
   if (isRelayName(target)) return await atHome(env, env.BLOCK_TEMPLATE, target).pushWork(work);
-  return await env.MINER_SESSION.getByName(target).pushWork(work, from);
+  return await ofLogin(env, env.MINER_SESSION, target).pushWork(work, from);
 }
 
 type Shard = Pick<

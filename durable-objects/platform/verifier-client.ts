@@ -1,4 +1,3 @@
-import { CALLS_VERSION } from "../../core/deploy/calls-version.ts";
 import { type Logger, thrown } from "../../core/log.ts";
 import type { Client } from "../../core/policy/client.ts";
 import type { FoundBlock, JudgedShare, ShareSubmission, ShareVerdict } from "../../core/shares/share.ts";
@@ -31,7 +30,7 @@ export class VerifierClient {
 
   // A new stub each time: after an exception the old one may stay broken.
   readonly submit = async (verifier: string, submission: ShareSubmission): Promise<ShareVerdict> => {
-    const verdict = await this.#stub(verifier).submit(versioned(submission));
+    const verdict = await this.#stub(verifier).submit(submission);
     this.#heard(submission, verdict);
     return verdict;
   };
@@ -40,7 +39,7 @@ export class VerifierClient {
     verifier: string,
     submissions: readonly ShareSubmission[],
   ): Promise<(ShareVerdict | null)[]> => {
-    const verdicts = await this.#stub(verifier).submitAll(submissions.map(versioned));
+    const verdicts = await this.#stub(verifier).submitAll(submissions);
     for (const [at, submission] of submissions.entries()) {
       const verdict = verdicts[at];
       if (verdict) this.#heard(submission, verdict);
@@ -75,5 +74,3 @@ export class VerifierClient {
     }
   }
 }
-
-const versioned = (submission: ShareSubmission): ShareSubmission => ({ ...submission, version: CALLS_VERSION });

@@ -4,6 +4,7 @@ import type { WorkSnapshot } from "../../core/work/job.ts";
 import { ALIVE_ANSWER, ALIVE_QUESTION, type WorkSocket, type WorkSocketEvents } from "../../core/work/work-sockets.ts";
 import type { Env } from "../env.ts";
 import { closeSocket } from "./session-handover.ts";
+import { ofLogin } from "./at-home.ts";
 
 /** In the upgrade request of a relay: its name. Clients cannot set it: the Worker builds requests to sessions anew. */
 const HEADER = "edgepool-work-from";
@@ -14,13 +15,13 @@ const LONGEST_KEPT = 15_000;
 
 /** Opens the WebSocket by which a relay brings work to the object of a login. Null: nobody there wants work. */
 export async function dialSession(
-  env: Pick<Env, "MINER_SESSION">,
+  env: Env,
   login: string,
   relay: string,
   events: WorkSocketEvents,
 ): Promise<WorkSocket | null> {
   const headers = { Upgrade: "websocket", [HEADER]: relay };
-  const response = await env.MINER_SESSION.getByName(login).fetch("https://miner-session/", { headers });
+  const response = await ofLogin(env, env.MINER_SESSION, login).fetch("https://miner-session/", { headers });
   const socket = response.webSocket;
   if (socket === null) {
     if (response.status === NOBODY) return null;

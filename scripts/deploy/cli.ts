@@ -15,6 +15,8 @@ import {
   scriptConfig,
 } from "../../core/deploy/pool-scripts.ts";
 import { firstDeployAdvice, rollOut, type WranglerRun } from "../../core/deploy/rollout.ts";
+import { ConfigError } from "../../core/config-problem.ts";
+import { sharedSecrets } from "../../core/parse-config.ts";
 import { marksOf } from "./marks.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -93,6 +95,10 @@ async function main(options: Options): Promise<number> {
   }
   const secrets =
     options.secretsFile === undefined ? null : v.parse(secretsSchema, await readFile(options.secretsFile, "utf8"));
+  if (secrets !== null) {
+    const shared = sharedSecrets(secrets);
+    if (shared.length > 0) throw new ConfigError(shared);
+  }
   const marked = { ...whole, kv_namespaces: await marksOf(whole.kv_namespaces, pool, wrangler, say) };
   const folder = await mkdtemp(join(tmpdir(), "edgepool-deploy-"));
   try {
@@ -131,4 +137,9 @@ const command = new Command("deploy")
   .option("--secrets-file <file>", "JSON with secrets; each script gets those that it has a use for")
   .option("--config <file>", "another wrangler.toml", join(ROOT, "wrangler.toml"))
   .parse();
-process.exitCode = await main(command.opts<Options>());
+try {
+  process.exitCode = await main(command.opts<Options>());
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}

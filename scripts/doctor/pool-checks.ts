@@ -19,6 +19,7 @@ const report = v.object({
   place: v.object({
     home: v.nullable(v.string()),
     roundTripsMs: v.object({ template: trip, ledger: trip, shards: v.array(trip) }),
+    parts: v.optional(v.array(v.object({ part: v.string(), dataCentre: v.nullable(v.string()) })), []),
   }),
   cron: v.optional(v.object({ lastMs: v.nullable(v.number()), sinceMs: v.number() })),
 });
@@ -90,14 +91,14 @@ function clockFinding({ headers }: RawAnswer, nowMs: number): Finding {
 }
 
 function* placeFindings({ place, work }: PoolReport): Generator<Finding> {
-  const { home, roundTripsMs } = place;
+  const { home, roundTripsMs, parts: places } = place;
   if (home === null)
     yield warn(
       "home",
       "no home is set: whoever asked first has decided where each part lives",
       "set home near the nodes and the Redis before the first deployment; objects never move, so a pool that runs needs a new environment and its books moved there",
     );
-  else yield ok("home", home);
+  else yield ok("home", [home, ...whereabouts(places)].join(": "));
   const parts: readonly (readonly [string, number | null, number])[] = [
     ["the ledger", roundTripsMs.ledger, FAR_LEDGER_MS],
     ["the template", roundTripsMs.template, FAR_PART_MS],
@@ -115,6 +116,12 @@ function* placeFindings({ place, work }: PoolReport): Generator<Finding> {
     );
   const told = parts.filter(([, ms]) => ms !== null).map(([part, ms]) => `${part} ${ms} ms`);
   if (far.length === 0) yield ok("distance", told.join(", ") || "nothing measured yet");
+}
+
+/** Data centres of the parts; nothing where none of them knows its own, as on this machine. */
+function whereabouts(places: PoolReport["place"]["parts"]): string[] {
+  if (places.every(({ dataCentre }) => dataCentre === null)) return [];
+  return [places.map(({ part, dataCentre }) => `${part} ${dataCentre ?? "unknown"}`).join(", ")];
 }
 
 async function cronFinding({ pool, timeoutMs, cronPatienceMs }: DoctorOptions, first: PoolReport): Promise<Finding> {

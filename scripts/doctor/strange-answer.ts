@@ -34,7 +34,7 @@ const CLOUDFLARE: Readonly<Record<string, Trouble>> = {
   },
   "1101": {
     found: "the Worker threw an exception (error 1101)",
-    fix: "`npx wrangler tail` shows it; the version before it comes back with git checkout and npm run deploy",
+    fix: "npx wrangler tail --name <script> shows it, and restarts that script's objects; the version before it comes back with git checkout and npm run deploy",
   },
   "1102": {
     found: "the Worker exceeded its CPU or memory (error 1102)",

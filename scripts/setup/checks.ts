@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { chainSetting } from "../../core/chain-setting.ts";
 import { chainByName, customChain, type ChainSpec } from "../../core/chain-spec.ts";
 import { ConfigError } from "../../core/config-problem.ts";
+import { beginningOf, HOMES, movedFrom } from "../../core/home.ts";
 import { parseConfig } from "../../core/parse-config.ts";
 import { isReachableHost } from "../../core/reachable-host.ts";
 import { isRecord } from "../../core/stratum/json-rpc.ts";
@@ -13,6 +14,8 @@ import type { DoctorOptions } from "../doctor/options.ts";
 /** What is looked at before anything is written. */
 export interface CheckedSetup {
   readonly vars: Readonly<Record<string, unknown>>;
+  /** What the environment has already; empty where it is new. */
+  readonly former: Readonly<Record<string, unknown>>;
   readonly secrets: Readonly<Record<string, string>>;
   readonly ledger: DoctorOptions["ledger"];
   /** What the pool sends to each upstream. */
@@ -37,7 +40,7 @@ export async function* setupChecks(setup: CheckedSetup): AsyncGenerator<Finding>
         "account",
         `${accounts.join(", ")}. Workers Paid is needed: without it Cloudflare refuses the deployment (100328)`,
       );
-  yield homeFinding(vars["home"]);
+  yield homeFinding(vars["home"], setup.former);
   const chain = chainOf(vars["chain"]);
   for (const { name, url } of upstreamsOf(vars["upstream"])) {
     if (!isReachableHost(new URL(url)) && vars["devnet"] !== true)
@@ -65,14 +68,18 @@ function* settingsFindings(env: Readonly<Record<string, unknown>>): Generator<Fi
   }
 }
 
-const homeFinding = (home: unknown): Finding =>
-  typeof home === "string"
-    ? ok("home", `${home}, for ever: objects never move`)
-    : warn(
-        "home",
-        "none is set: who asks first decides where each part lives, for ever",
-        "--home, near the nodes and the Redis",
-      );
+function homeFinding(home: unknown, former: Readonly<Record<string, unknown>>): Finding {
+  const known = HOMES.find((one) => one === home) ?? null;
+  const before = HOMES.find((one) => one === former["home"]) ?? null;
+  const moved = Object.keys(former).length === 0 ? null : movedFrom(beginningOf(before), known);
+  if (moved !== null) return fail("home", moved, "another --env, or the home that it had");
+  if (known !== null) return ok("home", `${known}, for ever: objects never move`);
+  return warn(
+    "home",
+    "none is set: who asks first decides where each part lives, for ever",
+    "--home, near the nodes and the Redis",
+  );
+}
 
 function chainOf(setting: unknown): ChainSpec | null {
   const parsed = v.safeParse(chainSetting, setting);

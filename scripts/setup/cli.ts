@@ -145,7 +145,7 @@ const program = new Command("setup")
   .option("--chain <name>", "ethereum, classic or mordor")
   .option("--upstream <name=url>", "a node, as a Worker reaches it (again for each)", upstream, new Map())
   .option("--difficulty <hashes>", "the pool's share difficulty", hashes)
-  .option("--home <place>", "where the pool lives, for ever: weur, enam, …")
+  .option("--home <place>", "where the pool lives, for ever: weur, enam, …, or a jurisdiction: eu, us")
   .option("--domain <name>", "a host name of a zone of the account's; workers.dev without it", hostName)
   .option(
     "--account <address>",

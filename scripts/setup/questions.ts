@@ -1,8 +1,7 @@
 import { confirm, input, select } from "@inquirer/prompts";
 import { CHAINS } from "../../core/chain-spec.ts";
+import { HOMES } from "../../core/home.ts";
 import type { Answers } from "./answers.ts";
-
-const HOMES = ["weur", "eeur", "wnam", "enam", "sam", "apac", "apac-ne", "apac-se", "oc", "afr", "me"];
 
 /** Asks for what neither flags nor the environment have said. @param former its settings */
 export async function askForRest(answers: Answers, former: Readonly<Record<string, unknown>>): Promise<Answers> {

@@ -11,6 +11,7 @@ import { MemoryRedis } from "../support/memory-redis.ts";
 import type { SqlPort } from "../../core/sql-port.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 
+const PARTS = ["template", "shard 0"] as const;
 const NOW_MS = 1_700_000_000_000;
 const IDLE: WorkHealth = {
   height: null,
@@ -42,6 +43,13 @@ function open(work: WorkHealth = IDLE, solo?: () => Promise<WorkHealth>) {
     log: createLogger({ level: "info", sink: (line) => state.logs.push(line), now: () => state.nowMs }),
     nowMs: () => state.nowMs,
     work: async () => work,
+    parts: PARTS.map((name) => ({
+      name,
+      script: "verifiers",
+      about: () => (state.away ? Promise.reject(new Error("away")) : Promise.resolve({ calls: 1, version: VERSION })),
+      dataCentre: async () => "FRA",
+    })),
+    moved: async () => null,
     soloWork: solo ?? (() => Promise.reject(new Error("nobody mines solo here"))),
     shard: async () => SHARD_HEALTH,
     verdicts: async (_shard, last) => {
@@ -191,12 +199,18 @@ describe("what the pool shows", () => {
     expect(await view.health()).toMatchObject({
       healthy: false,
       ledger: { error: "Error: redis is away" },
-      place: { home: null, roundTripsMs: { template: null, ledger: null, shards: [0] } },
+      place: { home: null, roundTripsMs: { template: null, ledger: null, shards: [null] } },
     });
     state.away = false;
     expect(await view.health()).toMatchObject({ healthy: false });
     state.nowMs += 5000;
     expect(await view.health()).toMatchObject({ healthy: true });
+    // Where the parts are is asked once a minute: it wakes some that sleep.
+    state.nowMs += 60_000;
+    const shard = { part: "shard 0", dataCentre: "FRA", roundTripMs: 0, version: VERSION };
+    expect(await view.health()).toMatchObject({
+      place: { roundTripsMs: { template: 0, ledger: 0, shards: [0] }, parts: [{ part: "template" }, shard] },
+    });
   });
 });
 
@@ -237,6 +251,8 @@ function reopen(sql: SqlPort, shards: number, depths: readonly number[], state: 
     log: createLogger({ level: "error", sink: () => undefined, now: () => state.nowMs }),
     nowMs: () => state.nowMs,
     work: async () => IDLE,
+    parts: [],
+    moved: async () => null,
     soloWork: () => Promise.reject(new Error("nobody mines solo here")),
     shard: async (number) => {
       asked.push(number);

@@ -223,6 +223,16 @@ describe("setup", () => {
     expect(await config()).toBe(MAIN);
   });
 
+  it("goes into no other jurisdiction with an environment that is there: its objects, and their books, would stay behind", async () => {
+    await setUp(await world(), answers(), false);
+    expect(await setUp(await world(), answers({ home: "enam" }), true)).toEqual({ kind: "dry" });
+    expect(await setUp(await world(), answers({ home: "eu" }), false)).toEqual({ kind: "refused" });
+    expect(failed()).toEqual([
+      expect.stringContaining("the pool began in no jurisdiction, and home says the jurisdiction eu"),
+    ]);
+    expect(await setUp(await world(), answers({ env: "other", home: "eu" }), true)).toEqual({ kind: "dry" });
+  });
+
   it("names a setting that the pool would refuse, and a node that no Worker reaches", async () => {
     const { devnet: _, ...others } = answers({ home: "mars" });
     expect(await setUp(await world(), others, true)).toEqual({ kind: "refused" });

@@ -26,6 +26,7 @@ it("finds a geth's work, chain and sync as they are, and that it does not mine",
     const vars = { devnet: true, home: "weur", chain: { name: "stranger", epochLength: 30_000, chainId }, upstream };
     const findings: Finding[] = [];
     const around = {
+      former: {},
       secrets: {},
       ledger: null,
       headersOf: () => ({}),

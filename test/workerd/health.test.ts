@@ -6,6 +6,7 @@ import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 import worker from "../../worker/index.ts";
+import { VERSION } from "../../core/version.ts";
 
 /** What the configured node gives; null: nobody listens. */
 let work: readonly string[] | null;
@@ -59,11 +60,18 @@ describe("/health", () => {
     const some = expect.any(Number);
     expect(JSON.parse((await get("/health")).text)).toMatchObject({
       work: { upstreams: [{ name: "main", roundTripMs: some }] },
-      place: { home: null, roundTripsMs: { template: null, ledger: some, shards: [some] } },
+      place: {
+        home: null,
+        roundTripsMs: { template: some, ledger: some, shards: [some] },
+        // On a machine of one's own nobody is asked in which data centre it is.
+        parts: ["api", "operator", "template", "extranonces", "shard 0", "ledger"].map((part) => ({
+          part,
+          dataCentre: null,
+          roundTripMs: some,
+          version: VERSION,
+        })),
+      },
     });
-    await reset();
-    await env.BLOCK_TEMPLATE.getByName("main").subscribe(`0x${"a1".repeat(20)}`);
-    expect(JSON.parse((await get("/health")).text)).toMatchObject({ place: { roundTripsMs: { template: some } } });
   });
 
   it("answers 503 where no node has ever given work, before any miner has come", async () => {

@@ -126,6 +126,20 @@ describe("the payer in workerd", () => {
 });
 
 describe("the key", () => {
+  it("that is missing where payments are made is named at once, with what to do, and nothing is planned", async () => {
+    await credit(A, 700_000_000n);
+    await withPayer(
+      async (payer) => {
+        const cannotSign = expect.stringContaining("neither PAYOUT_PRIVATE_KEY nor PAYOUT_SIGNER_URL (npm run secret");
+        expect(await payer.status(ACCOUNT)).toMatchObject({ lastRunMs: null, cannotSign });
+        await payer.run(ACCOUNT);
+        expect(await payer.status(ACCOUNT)).toMatchObject({ paused: cannotSign, stages: {} });
+      },
+      { PAYOUT_PRIVATE_KEY: null },
+    );
+    await withPayer(async (payer) => expect(await payer.status(ACCOUNT)).toMatchObject({ cannotSign: null }));
+  });
+
   it("is in no answer, status, error, log, row or ledger, whatever goes wrong", async () => {
     const said: string[] = [];
     for (const name of ["log", "info", "warn", "error", "debug"] as const)

@@ -140,7 +140,7 @@ describe("work by WebSocket", () => {
 /** A socket as a relay has one, held by the test: an object that a relay of this test has one to cannot be evicted here. */
 async function heldLine(): Promise<(variant: number) => void> {
   const events = { alive: () => undefined, lost: () => undefined };
-  const socket = await dialSession({ MINER_SESSION: env.MINER_SESSION }, LOGIN, "relay-0", events);
+  const socket = await dialSession(env, LOGIN, "relay-0", events);
   const work = await root().snapshot();
   if (socket === null || work === null) throw new Error("no socket, or no work");
   return (variant) => {

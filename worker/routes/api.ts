@@ -7,7 +7,7 @@ import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { clientIp } from "../client-ip.ts";
-import { atHome } from "../../durable-objects/platform/at-home.ts";
+import { atHome, ofLogin } from "../../durable-objects/platform/at-home.ts";
 
 /** As the reference answers: any page may read it, nothing keeps it. */
 const HEADERS = {
@@ -52,7 +52,7 @@ async function account(env: Env, text: string, ip: string, route: AccountRoute):
   const acquainted = await acquaintance(env, login, ip);
   if (acquainted !== "known") return nobody(env, acquainted);
   // Only a ledger that cannot be asked rejects: whether the account exists is then not known, which is neither 404 nor a fault of ours.
-  const body = await env.ACCOUNT_API.getByName(login)
+  const body = await ofLogin(env, env.ACCOUNT_API, login)
     .body(login, route)
     .catch(() => undefined);
   return body === null ? notFound() : dated(body ?? null, route);
@@ -90,7 +90,7 @@ export function apiRoutes(app: Hono<{ Bindings: Env }>): void {
     const login = req.param("login").toLowerCase();
     const acquainted = await acquaintance(env, login, clientIp(req.raw));
     if (acquainted !== "known") return nobody(env, acquainted);
-    return json(await env.MINER_SESSION.getByName(login).history(range, worker));
+    return json(await ofLogin(env, env.MINER_SESSION, login).history(range, worker));
   });
   app.get("/api/pool", ({ env }) => json(JSON.stringify(poolFacts(loadConfig(env)))));
   app.get("/api/history", async ({ env, req }) => {

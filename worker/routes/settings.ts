@@ -6,6 +6,7 @@ import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
 import type { Env } from "../../durable-objects/env.ts";
 import { clientIp } from "../client-ip.ts";
 import { readText } from "../read-text.ts";
+import { ofLogin } from "../../durable-objects/platform/at-home.ts";
 
 type SettingsContext = Context<{ Bindings: Env }>;
 
@@ -51,7 +52,7 @@ export function settingsRoutes(app: Hono<{ Bindings: Env }>): void {
   });
 }
 
-const accountOf = ({ env }: SettingsContext, login: string) => env.ACCOUNT_API.getByName(login);
+const accountOf = ({ env }: SettingsContext, login: string) => ofLogin(env, env.ACCOUNT_API, login);
 
 const hostOf = ({ req }: SettingsContext): string => new URL(req.url).host;
 

@@ -11,6 +11,7 @@ import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
 import { answerGetwork, answerNobody } from "../getwork.ts";
 import { clientOfRequest } from "../client-ip.ts";
 import { openInBandLogin } from "../in-band-login.ts";
+import { ofLogin } from "../../durable-objects/platform/at-home.ts";
 
 const WRONG_TOKEN = "The bridge token is not the pool's BRIDGE_TOKEN\n";
 
@@ -68,7 +69,7 @@ async function connect(c: RouteContext): Promise<Response> {
   renamedWorkers.note(partLog(env, "stratum"), owner, meant);
   const worker = meant.name;
   if (!isKnown) return openInBandLogin(env, config, { ip, owner, worker });
-  return await env.MINER_SESSION.getByName(owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
+  return await ofLogin(env, env.MINER_SESSION, owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
 }
 
 function howToConnect(c: RouteContext): Response {

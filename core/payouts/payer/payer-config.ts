@@ -8,7 +8,7 @@ import type { SignerMethod } from "./signer.ts";
 /** What payments are made with. */
 export interface PayerConfig {
   readonly settings: PayerSettings;
-  /** 32 bytes as hex; secret. Null: a remote signer. */
+  /** 32 bytes as hex; secret. Null: a remote signer, or a script that does not pay. */
   readonly key: string | null;
   readonly signer: { readonly at: UpstreamConfig; readonly method: SignerMethod } | null;
 }
@@ -25,10 +25,11 @@ export function payerOf(settings: Settings, problems: ConfigProblem[]): PayerCon
   const chainId = typeof chain === "string" ? (chainIdOf(chain) ?? null) : chain.chainId;
   if (payouts.address === null) wrong("payouts.address", "nothing", "the address that pays");
   if (chainId === null) wrong("chain", "a chain without chainId", "one with chainId, where payouts.enabled is true");
-  if ((key === null) === (url === null))
+  // Neither is no fault here: only the script that pays gets them, and the payer says where one is missing.
+  if (key !== null && url !== null)
     wrong(
-      key === null ? "PAYOUT_PRIVATE_KEY" : "PAYOUT_SIGNER_URL",
-      key === null ? "nothing" : "a secret beside PAYOUT_PRIVATE_KEY",
+      "PAYOUT_SIGNER_URL",
+      "a secret beside PAYOUT_PRIVATE_KEY",
       "one of the secrets PAYOUT_PRIVATE_KEY and PAYOUT_SIGNER_URL",
     );
   if (payouts.threshold === null) wrong("payouts.threshold", "null", "Shannon");

@@ -40,6 +40,8 @@ const statusSchema = v.object({
   /** Nonces of the account that are no payment. */
   foreign: v.array(v.number()),
   problems: v.array(v.string()),
+  /** Why nothing can be signed, as it is now; null where it can. Left out by a payer of before. */
+  cannotSign: v.optional(v.nullable(v.string())),
 });
 
 const storedStatus = v.pipe(v.string(), v.parseJson(), statusSchema);
@@ -82,14 +84,25 @@ const OUTAGE_MS = 600_000;
 
 /** What an operator has to know, in words. */
 export function payerProblems(status: PayerStatus, nowMs: number): string[] {
-  const { paused, waiting, waitingMore, forgotten, asking, walletShort, lastRunMs, lastSuccessMs, problems } = status;
-  const told: string[] = [];
+  const {
+    paused,
+    waiting,
+    waitingMore,
+    forgotten,
+    asking,
+    walletShort,
+    lastRunMs,
+    lastSuccessMs,
+    problems,
+    cannotSign = null,
+  } = status;
+  const told = cannotSign === null ? [] : [`payer: nothing can be paid: ${cannotSign}`];
   if (lastRunMs !== null && (lastSuccessMs === null || nowMs - lastSuccessMs > OUTAGE_MS)) {
     told.push(...problems.map((problem) => `payer: ${problem}`));
     if (lastSuccessMs !== null)
       told.push(`payer: no run has come through for ${minutes(nowMs - lastSuccessMs)} minutes`);
   }
-  if (paused !== null) told.push(`payer: payments are paused: ${paused}`);
+  if (paused !== null && paused !== cannotSign) told.push(`payer: payments are paused: ${paused}`);
   if (walletShort !== null) told.push(`payer: the wallet is short of ${walletShort} Shannon`);
   if (asking > 0) told.push(`payer: ${asking} payment(s) need your decision: npm run payouts -- status`);
   if (forgotten > 0)

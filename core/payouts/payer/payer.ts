@@ -140,7 +140,9 @@ export class Payer {
   }
 
   status(): PayerStatus {
-    return readStatus(this.store.fact("status"), this.#deps.settings.account);
+    const { settings, retired, signer } = this.#deps;
+    const status = readStatus(this.store.fact("status"), settings.account);
+    return { ...status, cannotSign: retired ? null : signer.problem };
   }
 
   /** @returns the account of another payer that holds the lock */

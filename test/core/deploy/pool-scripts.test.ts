@@ -1,8 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unstable_readConfig } from "wrangler";
 import { isSecretSetting, settingNames } from "../../../core/config-schema.ts";
+import { parseConfig } from "../../../core/parse-config.ts";
 import { planSecrets } from "../../../scripts/setup/secrets.ts";
 import { leadsPastThePage, POOL_SCRIPTS, scriptConfig } from "../../../core/deploy/pool-scripts.ts";
 
@@ -26,6 +28,21 @@ const configOf = (entry: string, whole: object = WHOLE, origin: "new" | "transfe
   return JSON.parse(JSON.stringify(scriptConfig(whole, script, { root: "." }, origin)));
 };
 
+const having = (secret: string) =>
+  POOL_SCRIPTS.filter(({ secrets }) => secrets.includes(secret)).map(({ entry }): string => entry);
+
+/** Wrangler reads a configuration of ours, or throws with what is wrong. */
+async function accepted(config: Config): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "edgepool-config-"));
+  try {
+    const path = join(folder, "wrangler.json");
+    await writeFile(path, JSON.stringify(config));
+    unstable_readConfig({ config: path });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
 /** A file and all that it imports, types apart. */
 async function reached(file: string, known = new Set<string>()): Promise<Set<string>> {
   if (known.has(file) || !file.endsWith(".ts")) return known;
@@ -37,6 +54,58 @@ async function reached(file: string, known = new Set<string>()): Promise<Set<str
 }
 
 describe("the pool's scripts", () => {
+  it("get no secret that they have no use for: the key that pays goes to the script that pays alone", async () => {
+    const all = ["verifiers", "payouts", "sessions", "page"];
+    const several: Record<string, string[]> = {
+      PAYOUT_PRIVATE_KEY: ["payouts"],
+      PAYOUT_SIGNER_URL: ["payouts"],
+      BRIDGE_TOKEN: ["sessions"],
+      UPSTASH_REDIS_REST_URL: all,
+      UPSTASH_REDIS_REST_TOKEN: all,
+      UPSTREAM_SECRETS: all,
+    };
+    const names = [...settingNames].filter(isSecretSetting);
+    expect(Object.fromEntries(names.map((name) => [name, having(name)]))).toEqual({
+      ...Object.fromEntries(names.map((name) => [name, ["page"]])),
+      ...several,
+    });
+  });
+
+  it("have settings that they can run with, each with its own secrets alone", () => {
+    const whole = {
+      ...WHOLE,
+      vars: {
+        ...WHOLE.vars,
+        upstream: [{ name: "main", url: "https://geth.example.org" }],
+        unlocker: { enabled: true, accounts: [`0x${"ab".repeat(20)}`] },
+        payouts: { enabled: true, address: `0x${"ab".repeat(20)}` },
+        notifications: {
+          miners: true,
+          targets: [
+            { name: "phone", kind: "telegram", to: "1" },
+            { name: "ops", kind: "webhook" },
+          ],
+        },
+      },
+    };
+    const secrets: Record<string, unknown> = {
+      PAYOUT_PRIVATE_KEY: "42".repeat(32),
+      BRIDGE_TOKEN: "the-bridge-of-this-test",
+      NOTIFICATION_KEY: "signs-webhooks-of-this-test",
+      NOTIFICATION_TARGETS: { ops: "https://alerts.example.org/" },
+      TELEGRAM_BOT_TOKEN: "1:abcdefghijkl",
+    };
+    for (const script of POOL_SCRIPTS) {
+      const own = Object.fromEntries(Object.entries(secrets).filter(([name]) => script.secrets.includes(name)));
+      const config = parseConfig({ ...configOf(script.entry, whole).vars, ...own });
+      expect([script.entry, config.payer?.key ?? null, config.notifications === null]).toEqual([
+        script.entry,
+        script.entry === "payouts" ? secrets["PAYOUT_PRIVATE_KEY"] : null,
+        script.entry !== "page",
+      ]);
+    }
+  });
+
   it("get every secret that there is, and setup takes each from the environment", () => {
     const secrets = [...settingNames].filter(isSecretSetting).toSorted();
     const given = new Set(POOL_SCRIPTS.flatMap((script) => script.secrets));
@@ -87,7 +156,7 @@ describe("the pool's scripts", () => {
     }
   });
 
-  it("lead miners past the page where wrangler.toml has routes, but for a custom domain whose zone it does not name", () => {
+  it("lead miners past the page where wrangler.toml has routes or a custom domain, as setup writes it, in Wrangler's words", async () => {
     const routes = [{ pattern: "pool.example.org/*", zone_name: "example.org" }];
     const zoned = { ...WHOLE, routes };
     expect(configOf("page", zoned).routes).toEqual(routes);
@@ -100,10 +169,14 @@ describe("the pool's scripts", () => {
     });
     expect(configOf("verifiers", zoned).routes).toBeUndefined();
     const domain = { ...WHOLE, routes: [{ pattern: "pool.example.org", custom_domain: true }] };
-    expect(configOf("sessions", domain).routes).toBeUndefined();
+    const bare = ["pool.example.org/stratum*", "pool.example.org/0x*"];
+    expect(configOf("page", domain).routes).toEqual(domain.routes);
+    expect(configOf("sessions", domain).routes).toEqual(bare);
+    expect(configOf("sessions", { ...WHOLE, routes: ["https://pool.example.org/*"] }).routes).toEqual(bare);
     const named = { ...WHOLE, routes: [{ ...domain.routes[0], zone_name: "example.org" }] };
     expect(configOf("sessions", named)).toMatchObject({ routes: [{ pattern: "pool.example.org/stratum*" }, {}] });
-    expect([WHOLE, zoned, domain, named].map(leadsPastThePage)).toEqual([false, true, false, true]);
+    expect([WHOLE, zoned, domain, named].map(leadsPastThePage)).toEqual([false, true, true, true]);
+    for (const whole of [zoned, domain, named]) await accepted(configOf("sessions", whole));
   });
 
   it("take over the classes of a pool that was one script, whose own migrations go on where they were", () => {

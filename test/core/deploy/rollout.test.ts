@@ -98,6 +98,24 @@ describe("a deployment", () => {
     expect(await account.rollOut()).toEqual({ kind: "done", deployed: ALL });
   });
 
+  it("names secrets that scripts have kept from before and have no use for, with the command that deletes them", async () => {
+    const account = new Account();
+    account.secrets = ["PAYOUT_PRIVATE_KEY", "UPSTASH_REDIS_REST_URL", "ADMIN_TOKEN", "OF_SOMEBODY_ELSE"];
+    await account.rollOut();
+    const told = account.said.filter((text) => text.includes("no use for it"));
+    expect(told.filter((text) => text.includes("PAYOUT_PRIVATE_KEY"))).toEqual(
+      ["pool-verifiers", "pool-sessions", "pool"].map(
+        (name) =>
+          `${name} has PAYOUT_PRIVATE_KEY and no use for it: npx wrangler secret delete PAYOUT_PRIVATE_KEY --name ${name}`,
+      ),
+    );
+    expect(told.map((text) => text.split(" ")[2])).not.toContain("UPSTASH_REDIS_REST_URL");
+    expect(told.some((text) => text.startsWith("pool has ADMIN_TOKEN") || text.includes("SOMEBODY"))).toBe(false);
+    account.said.length = 0;
+    await account.rollOut();
+    expect(account.said.some((text) => text.includes("no use for it"))).toBe(false);
+  });
+
   it("does nothing where it cannot be told what is there", async () => {
     const account = new Account();
     const outcome = await rollOut("pool", {

@@ -18,7 +18,7 @@ const WORK: WorkHealth = {
 };
 const ONE_NODE: WorkHealth = { ...WORK, upstreams: [WELL] };
 const NOW_MS = 1_790_000_000_000;
-const PLACE = { home: "weur", roundTripsMs: { template: 3, ledger: 12, shards: [2, null] } } as const;
+const PLACE = { home: "weur", roundTripsMs: { template: 3, ledger: 12, shards: [2, null] }, parts: [] } as const;
 const CRON = { lastMs: NOW_MS - 60_000, sinceMs: NOW_MS - 3_600_000 };
 const PARTS: HealthParts = {
   work: WORK,
@@ -33,6 +33,7 @@ const PARTS: HealthParts = {
   notifications: null,
   invalidShares: null,
   place: PLACE,
+  misplaced: [],
   cron: CRON,
   nowMs: NOW_MS,
 };

@@ -44,7 +44,7 @@ const WELL: HealthReport = {
   unlocker: null,
   payer: null,
   notifications: null,
-  place: { home: null, roundTripsMs: { template: 1, ledger: 1, shards: [1] } },
+  place: { home: null, roundTripsMs: { template: 1, ledger: 1, shards: [1] }, parts: [] },
 };
 
 let nowMs: number;

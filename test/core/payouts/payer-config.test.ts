@@ -84,13 +84,16 @@ describe("the payer's settings", () => {
     [{ gas: 20_999 }, {}, "payouts.gas"],
     [{ gasFrom: "nobody" }, {}, "payouts.gasFrom"],
     [{ daemon: "http://127.0.0.1:8545" }, {}, "payouts.daemon"],
-    [{}, { PAYOUT_PRIVATE_KEY: undefined }, "PAYOUT_PRIVATE_KEY"],
     [{}, { PAYOUT_SIGNER_URL: "https://signer.mypool.com" }, "PAYOUT_SIGNER_URL"],
     [{}, { PAYOUT_PRIVATE_KEY: undefined, PAYOUT_SIGNER_URL: "http://127.0.0.1:9000" }, "PAYOUT_SIGNER_URL"],
     [{}, { unlocker: { enabled: false } }, "payouts.enabled"],
     [{}, { chain: { name: "mine", epochLength: 30_000 }, unlocker: { enabled: false }, devnet: true }, "chain"],
   ])("%j with %j is named: %s", (payouts, over, name) => {
     expect(names(payouts, over)).toContain(name);
+  });
+
+  it("are whole without a key: three of the pool's four scripts get none, and the payer says where it is missing", () => {
+    expect(config({}, { PAYOUT_PRIVATE_KEY: undefined }).payer).toMatchObject({ key: null, signer: null });
   });
 
   it("never say what a key is that is wrong", () => {

@@ -92,6 +92,14 @@ describe("what /health says of the payer", () => {
     ]);
   });
 
+  it("says at once where nothing can be signed, once, and nothing of a payer of before that could not say it", () => {
+    const cannotSign = "the script that pays has no key";
+    const told = ["payer: nothing can be paid: the script that pays has no key"];
+    expect(payerProblems({ ...status, cannotSign }, 10)).toEqual(told);
+    expect(payerProblems({ ...status, cannotSign, paused: cannotSign }, 10)).toEqual(told);
+    expect(payerProblems({ ...status, cannotSign: null }, 10)).toEqual([]);
+  });
+
   it("is read over versions: what is no status is an empty one", () => {
     expect(readStatus("{", "0xa")).toEqual(status);
     expect(readStatus(JSON.stringify({ ...status, v: 2 }), "0xa")).toEqual(status);
