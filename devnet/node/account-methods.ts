@@ -2,7 +2,7 @@ import { revenueOf, type PlacedBlock } from "../../core/payouts/block-revenue.ts
 import type { ChainBlock, DevChain } from "./chain.ts";
 import { RpcError, type Json, type RpcMethod } from "./geth-rpc.ts";
 import { transactionCount, type Mempool } from "./mempool.ts";
-import { COINBASE, gasUsedBy, receiptJson } from "./transactions.ts";
+import { COINBASE, gasUsedBy, receiptJson, transactionJson, type Transaction } from "./transactions.ts";
 
 /** The calls that an unlocker and a payer make of a node: whom it mines for, receipts, balances. */
 export function accountMethods(chain: DevChain, mempool: Mempool): Record<string, RpcMethod> {
@@ -33,7 +33,8 @@ export function accountMethods(chain: DevChain, mempool: Mempool): Record<string
       const block = blockOf(chain, which);
       return block ? block.contents.transactions.map((transaction) => receiptJson(block, transaction)) : null;
     },
-    eth_getTransactionReceipt: ([hash]) => receiptOf(chain, hash),
+    eth_getTransactionReceipt: ([hash]) => minedAs(chain, hash, receiptJson),
+    eth_getTransactionByHash: ([hash]) => minedAs(chain, hash, transactionJson),
   };
 }
 
@@ -50,10 +51,11 @@ function blockOf(chain: DevChain, which: unknown): ChainBlock | undefined {
   return which.length === 66 ? chain.blocks().find(({ hash }) => hash === which) : chain.block(Number(which));
 }
 
-function receiptOf(chain: DevChain, hash: unknown): Json {
+/** Null for one that no block of the chain has. */
+function minedAs(chain: DevChain, hash: unknown, json: (block: ChainBlock, transaction: Transaction) => Json): Json {
   for (const block of chain.blocks())
     for (const transaction of block.contents.transactions)
-      if (transaction.hash === hash) return receiptJson(block, transaction);
+      if (transaction.hash === hash) return json(block, transaction);
   return null;
 }
 

@@ -68,7 +68,7 @@ export function transactionJson(
   block: { readonly hash: string; readonly height: number },
   transaction: Transaction,
 ): Json {
-  const { hash, from, to, nonce = 0, value, effectiveGasPrice, type } = transaction;
+  const { hash, from, to, nonce = 0, value, gasUsed, effectiveGasPrice, type } = transaction;
   return {
     blockHash: block.hash,
     blockNumber: hex(block.height),
@@ -77,6 +77,7 @@ export function transactionJson(
     to,
     nonce: hex(nonce),
     value: hex(value),
+    gas: hex(gasUsed),
     gasPrice: hex(effectiveGasPrice),
     type: hex(type),
   };
