@@ -4,7 +4,7 @@ import { answerRest, type RestAnswer } from "../core/ledger/engine/rest.ts";
 import type { Env } from "./env.ts";
 import { PoolObject } from "./pool-object.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
-import type { EmbeddedRedisRpc } from "./rpc.ts";
+import type { EmbeddedRedisRpc, RecoveryOutcome, RecoveryPoint } from "./rpc.ts";
 
 /** The ledger without Upstash: Redis' commands over this object's SQLite storage, spoken as the Upstash REST protocol. */
 export class EmbeddedRedis extends PoolObject implements EmbeddedRedisRpc {
@@ -17,5 +17,19 @@ export class EmbeddedRedis extends PoolObject implements EmbeddedRedisRpc {
 
   async rest(path: string, body: readonly unknown[], base64 = false, access: Access = "all"): Promise<RestAnswer> {
     return answerRest(this.#engine, path, body, base64, access);
+  }
+
+  async prepareRecovery(point: RecoveryPoint): Promise<RecoveryOutcome> {
+    const { storage } = this.ctx;
+    try {
+      const bookmark = "bookmark" in point ? point.bookmark : await storage.getBookmarkForTime(point.atMs);
+      return { ok: true, bookmark, undo: await storage.onNextSessionRestoreBookmark(bookmark) };
+    } catch (error) {
+      return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async restart(): Promise<void> {
+    this.ctx.abort("the embedded ledger begins anew");
   }
 }

@@ -132,6 +132,14 @@ export interface ShareVerifierRpc {
   reconcile(): Promise<number>;
 }
 
+/** To what state of its storage the embedded ledger goes back. */
+export type RecoveryPoint = { readonly atMs: number } | { readonly bookmark: string };
+
+/** Bookmarks of the state that is restored, and of the one before it, for the way back; or Cloudflare's words where it cannot be. */
+export type RecoveryOutcome =
+  | { readonly ok: true; readonly bookmark: string; readonly undo: string }
+  | { readonly ok: false; readonly reason: string };
+
 /** The ledger without Upstash: one object, `idFromName("main")`, that answers the Upstash REST protocol. */
 export interface EmbeddedRedisRpc {
   /** `path` is ``, `pipeline` or `multi-exec`; `body` the parsed JSON body. Same result shapes as Upstash REST. `base64`: strings encoded. `access`: `all` when left out. */
@@ -141,6 +149,13 @@ export interface EmbeddedRedisRpc {
     base64?: boolean,
     access?: Access,
   ): Promise<{ status: number; body: string }>;
+  /**
+   * Has the next start of the object begin with a former state of its storage. Nothing changes before {@link restart}.
+   * @param point a moment of the last 30 days (Unix ms), or a bookmark of Cloudflare's
+   */
+  prepareRecovery(point: RecoveryPoint): Promise<RecoveryOutcome>;
+  /** Ends the object, so that it begins anew: the call itself fails by that. */
+  restart(): Promise<void>;
 }
 
 /** One object, `idFromName("main")`, that gives every live session nonces of its own. */

@@ -1,24 +1,24 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import * as v from "valibot";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { DumpError, exportBooks, readDump, type Dump } from "../../core/ledger/books/dump.ts";
 import type { Finding } from "../../core/ledger/books/finding.ts";
 import { importBooks } from "../../core/ledger/books/import.ts";
+import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
 import { answerRest } from "../../core/ledger/engine/rest.ts";
 import { parseDurationMs } from "../../core/units.ts";
 import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
-import { AdminError, requestAdmin } from "../admin/ask-pool.ts";
 import { runWrangler } from "../setup/wrangler.ts";
 import { nodeSql } from "./node-sql.ts";
 import { openLedger } from "./open-ledger.ts";
+import { whilePaused } from "./pool-pause.ts";
 
 /** Flags of `ledger backup`. */
 export interface BackupOptions {
@@ -29,14 +29,14 @@ export interface BackupOptions {
   readonly keep: string;
   readonly every?: string;
   readonly r2?: string;
+  /** With `r2`: the folder in which `wrangler dev` keeps its R2, in the place of the account's. */
+  readonly r2Local?: string;
 }
 
-const PAUSE_WITHIN_MS = 60_000;
-const ASK_AGAIN_MS = 500;
 const TIMEOUT_MS = 60_000;
 /** `eth-20261126T225300Z.jsonl.gz`: in the order of their names they are in that of time. */
-const nameAt = (coin: string, atMs: number): string =>
-  `${coin}-${new Date(atMs).toISOString().replaceAll(/[-:]|\.\d+/g, "")}.jsonl.gz`;
+const nameAt = (name: string, atMs: number): string =>
+  `${name}-${new Date(atMs).toISOString().replaceAll(/[-:]|\.\d+/g, "")}.jsonl.gz`;
 
 /**
  * Copies the books into a folder, once or for ever. What is copied is restored into memory and audited before it gets its name, so that
@@ -60,18 +60,13 @@ export async function backupCommand(where: string, options: BackupOptions): Prom
   }
 }
 
-async function backUp(where: string, { coin, to, pool, keep, r2 }: BackupOptions): Promise<string> {
+async function backUp(where: string, { coin, to, pool, keep, r2, r2Local }: BackupOptions): Promise<string> {
   await mkdir(to, { recursive: true, mode: 0o700 });
   const path = join(to, nameAt(coin, Date.now()));
   const partial = `${path}.partial`;
   const ledger = await openLedger(where);
   try {
-    const copy = async () =>
-      await pipeline(
-        Readable.from(lined(exportBooks(ledger.redis, coin))),
-        createGzip(),
-        createWriteStream(partial, { mode: 0o600 }),
-      );
+    const copy = async () => await writePacked(ledger.redis, coin, partial);
     await (pool === undefined ? copy() : whilePaused(pool, copy));
     const dump = await dumpOf(partial);
     const wrong = (await auditDump(dump)).filter(({ ok }) => !ok);
@@ -84,8 +79,21 @@ async function backUp(where: string, { coin, to, pool, keep, r2 }: BackupOptions
     await rm(partial, { force: true });
     await ledger.close();
   }
-  if (r2 !== undefined) await upload(path, r2);
+  if (r2 !== undefined) await upload(path, r2, r2Local);
   await forgetOld(to, coin, Number(keep));
+  return path;
+}
+
+async function writePacked(redis: RedisPort, coin: string, path: string): Promise<void> {
+  const packed = createGzip();
+  await pipeline(Readable.from(lined(exportBooks(redis, coin))), packed, createWriteStream(path, { mode: 0o600 }));
+}
+
+/** A copy as it is, unaudited: what is there before something else takes its place. @returns its path @throws DumpError */
+export async function keepCopy(redis: RedisPort, coin: string, folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, nameAt(`before-recovery-${coin}`, Date.now()));
+  await writePacked(redis, coin, path);
   return path;
 }
 
@@ -114,39 +122,10 @@ async function auditDump(dump: Dump): Promise<Finding[]> {
   }
 }
 
-const pauseState = v.object({ paused: v.boolean(), waitingFor: v.array(v.string()) });
-
-async function stateOf(pool: string): Promise<v.InferOutput<typeof pauseState>> {
-  const { text } = await requestAdmin(pool, "pause");
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), pauseState), text);
-  if (!parsed.success) throw new AdminError("the pool does not say whether it is paused");
-  return parsed.output;
-}
-
-const setPaused = async (pool: string, paused: boolean): Promise<unknown> =>
-  await requestAdmin(pool, "pause", { paused, login: null, note: "ledger backup" });
-
-/** Nothing is written while `work` runs. A pool that the operator has paused stays so. */
-async function whilePaused(pool: string, work: () => Promise<void>): Promise<void> {
-  const before = await stateOf(pool);
-  if (!before.paused) await setPaused(pool, true);
-  try {
-    const until = Date.now() + PAUSE_WITHIN_MS;
-    let { waitingFor } = await stateOf(pool);
-    while (waitingFor.length > 0) {
-      if (Date.now() > until) throw new AdminError(`these have not paused: ${waitingFor.join(", ")}`);
-      await sleep(ASK_AGAIN_MS);
-      ({ waitingFor } = await stateOf(pool));
-    }
-    await work();
-  } finally {
-    if (!before.paused) await setPaused(pool, false);
-  }
-}
-
 /** By the pinned Wrangler, with the account that it is logged in to. */
-async function upload(path: string, bucket: string): Promise<void> {
-  const put = ["r2", "object", "put", `${bucket}/${basename(path)}`, "--file", path, "--remote"];
+async function upload(path: string, bucket: string, local: string | undefined): Promise<void> {
+  const where = local === undefined ? ["--remote"] : ["--local", "--persist-to", resolve(local)];
+  const put = ["r2", "object", "put", `${bucket}/${basename(path)}`, "--file", resolve(path), ...where];
   const { code, stderr } = await runWrangler(() => undefined)(put);
   if (code !== 0) throw new DumpError(`${path} is there, and R2 did not take it: ${stderr.trim().slice(0, 300)}`);
 }

@@ -1,4 +1,4 @@
-/** `npm run -s ledger -- export|import|backup|restore|audit|serve|unresolved|reconcile`: moves the books, checks them, opens them to others, settles what is open. */
+/** `npm run -s ledger -- export|import|backup|restore|recover|audit|serve|unresolved|reconcile`: moves the books, checks them, opens them to others, settles what is open. */
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
@@ -17,6 +17,7 @@ import { httpPost } from "../../durable-objects/platform/http-post.ts";
 import { AdminError } from "../admin/ask-pool.ts";
 import { backupCommand, restoreCommand } from "./backup.ts";
 import { openLedger } from "./open-ledger.ts";
+import { recoverCommand } from "./recover.ts";
 import { serveLedger } from "./serve/serve.ts";
 import { listUnresolved, reconcile, settleUnresolved } from "./unresolved.ts";
 
@@ -34,6 +35,7 @@ Examples
   npm run -s ledger -- import redis://127.0.0.1:6379 --in books.jsonl
   ADMIN_TOKEN=… LEDGER_TOKEN=… npm run -s ledger -- backup https://pool.example/redis --pool https://pool.example --to backups --every 6h
   LEDGER_TOKEN=… npm run -s ledger -- restore https://new.example/redis --in backups/eth-20261126T220000Z.jsonl.gz
+  ADMIN_TOKEN=… LEDGER_TOKEN=… npm run -s ledger -- recover https://pool.example --at 2026-11-27T01:30:00Z --note "the import was wrong"
   ADMIN_TOKEN=… npm run -s ledger -- unresolved list https://pool.example
   ADMIN_TOKEN=… npm run -s ledger -- unresolved credit https://pool.example 2:7 --note "outage of the 3rd"
   npm run -s ledger -- audit redis://127.0.0.1:6379      exit code 1 when something does not add up
@@ -184,12 +186,24 @@ program
   .option("--keep <files>", "older files than so many are deleted", "60")
   .option("--every <duration>", "go on for ever, a copy every so often; one copy without it")
   .option("--r2 <bucket>", "put each file into this bucket too")
+  .option("--r2-local <folder>", "with --r2: the R2 that `wrangler dev` keeps in this folder, to try it")
   .action(backupCommand);
 program
   .command("restore <ledger>")
   .description("write a backup into an empty ledger, read it back and audit it")
   .requiredOption("--in <file>", "a file of backup, or of export")
   .action(restoreCommand);
+program
+  .command("recover <pool>")
+  .description(
+    "the embedded ledger goes back to what it was at a moment of the last 30 days; the pool is paused and stays so",
+  )
+  .option("--at <time>", "the moment, such as 2026-11-27T01:30:00Z")
+  .option("--bookmark <bookmark>", "a state by its bookmark, which a recovery before has named: the way back")
+  .requiredOption("--note <text>", "why; kept in a log that is never cut")
+  .option("--coin <prefix>", "prefix of the keys", "eth")
+  .option("--to <folder>", "where a copy of the books as they are now goes", "backups")
+  .action(recoverCommand);
 const unresolved = program
   .command("unresolved")
   .description("records that an outage left to you: may be missing from the ledger");

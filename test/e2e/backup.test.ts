@@ -1,6 +1,10 @@
 /** Books of a pool that mines are copied while it is paused, restored into another pool's, and add up there. */
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
@@ -79,6 +83,38 @@ it("books that do not add up get no file, and the pool goes on", async () => {
   expect(await backup()).toMatchObject({ code: 2, stderr: expect.stringContaining("does not add up") });
   expect(await readdir(folder)).toEqual(before);
   expect(await paused()).toMatchObject({ paused: false });
+});
+
+it("goes on for ever with --every, over times at which the books do not add up, until it is ended", async () => {
+  const args = ["backup", `${pool.url}/redis`, "--pool", pool.url, "--to", folder, "--every", "1s"];
+  const env = { PATH: process.env["PATH"], LEDGER_TOKEN: SECRETS.REDIS_TOKEN, ADMIN_TOKEN: SECRETS.ADMIN_TOKEN };
+  const options = ["--disable-warning=ExperimentalWarning", "scripts/ledger/cli.ts"];
+  const child = spawn(process.execPath, [...options, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(child, "exit");
+  expect(String(await once(child.stderr, "data"))).toMatch(/no backup: the copy does not add up/);
+  await books(pool).command(["HINCRBY", "eth:stats", "roundShares", "-1"]);
+  const made = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const files = [await made.next(), await made.next()].map(({ value }) => basename(String(value)));
+  child.kill("SIGTERM");
+  await ended;
+  expect(await readdir(folder)).toEqual(expect.arrayContaining(files));
+  expect(new Set(files).size).toBe(2);
+  expect(await paused()).toMatchObject({ paused: false });
+});
+
+it("a file that is put into R2 is restored from there to the same books", async () => {
+  const bucket = await cleanups.folder("r2");
+  const made = await backup("--r2", "backups", "--r2-local", bucket);
+  expect(made).toMatchObject({ code: 0, stderr: "" });
+  // As docs/OPERATING.md has it.
+  const [name, back] = [basename(made.stdout.trim()), join(folder, "from-r2.jsonl.gz")];
+  const wrangler = join(import.meta.dirname, "../../node_modules/wrangler/bin/wrangler.js");
+  const get = ["r2", "object", "get", `backups/${name}`, "--file", back, "--local", "--persist-to", bucket];
+  await promisify(execFile)(process.execPath, [wrangler, ...get]);
+  const third = await startPool({ stateDir: await cleanups.folder("pool"), cron: false, secrets: SECRETS });
+  cleanups.add(() => third.close());
+  expect(await ledger("restore", `${third.url}/redis`, "--in", back)).toMatchObject({ code: 0, stderr: "" });
+  expect(await readBooks(books(third))).toEqual(await readBooks(books(pool)));
 });
 
 /** What the operator's log says, as text. */

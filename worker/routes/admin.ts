@@ -9,6 +9,7 @@ import { answer, note as noteSchema } from "./admin-command.ts";
 import { notificationRoutes } from "./notifications.ts";
 import { operationRoutes } from "./operations.ts";
 import { payoutRoutes } from "./payouts.ts";
+import { recoveryRoutes } from "./recovery.ts";
 import { atHome } from "../../durable-objects/platform/at-home.ts";
 
 type AdminContext = Context<{ Bindings: Env }>;
@@ -37,6 +38,7 @@ export function adminRoutes(app: Hono<{ Bindings: Env }>): void {
   operationRoutes(app);
   payoutRoutes(app);
   notificationRoutes(app);
+  recoveryRoutes(app);
   app.get("/admin/unresolved", async ({ env }) => {
     const shards = await everyShard(env);
     const views = await Promise.all(
