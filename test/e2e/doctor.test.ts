@@ -110,6 +110,11 @@ async function command(args: readonly string[]): Promise<{ code: number; stdout:
 /** What /health says is kept for some seconds. */
 const forgetHealth = () => new Promise((resolve) => setTimeout(resolve, 5_100));
 
+async function cronComes(): Promise<void> {
+  await pool.scheduled();
+  await forgetHealth();
+}
+
 /** Keys that the pool's ledger has. */
 async function books(): Promise<unknown> {
   const headers = { Authorization: `Bearer ${SECRETS.REDIS_TOKEN}` };
@@ -122,8 +127,7 @@ describe("a pool that is well", () => {
     const before = await look();
     expect(lines(before, "cron")).toContain("no cron trigger has come");
     const kept = await books();
-    await pool.scheduled();
-    await forgetHealth();
+    await cronComes();
     const findings = await look();
     expect(findings.filter(({ outcome }) => outcome !== "ok").map(({ check }) => check)).toEqual(["eviction"]);
     expect(findings.filter(({ check }) => check.startsWith("miner ")).map(({ check }) => check)).toEqual(
@@ -138,6 +142,7 @@ describe("a pool that is well", () => {
   });
 
   it("is told on the command line in one line a check, or in JSON, by an exit code, and without any secret", async () => {
+    await cronComes();
     const args = [poolFront.url, "--node", nodeFront.url, "--upstream", "main", "--cron-wait", "0s"];
     const lined = await command(args);
     expect([lined.code, lined.stdout]).toEqual([0, expect.stringContaining(`use ${DOCTOR_LOGIN}`)]);

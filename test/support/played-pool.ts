@@ -18,6 +18,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return body;
 }
 
+const json = (value: unknown, status = 200) => ({ status, text: JSON.stringify(value) });
+
 /** A pool as the command line sees it. */
 export class PlayedPool {
   static readonly UNDO = "00000005-00000001-00000000-00000000000000000000000000000000";
@@ -55,7 +57,6 @@ export class PlayedPool {
   }
 
   async #answer(path: string, body: string): Promise<{ status: number; text: string }> {
-    const json = (value: unknown, status = 200) => ({ status, text: JSON.stringify(value) });
     if (path.startsWith("/redis")) {
       if (this.hang !== null) {
         this.hang();

@@ -27,10 +27,11 @@ export function recoveryRoutes(app: Hono<{ Bindings: Env }>): void {
   app.post("/admin/recover", async (context) => await recover(context));
 }
 
+const refuse = (message: string, status: number): Response => answer({ ok: false, message }, status);
+
 async function recover({ env, req }: Context<{ Bindings: Env }>): Promise<Response> {
   const command = await readCommand(req.raw, recovery);
   if (command instanceof Response) return command;
-  const refuse = (message: string, status: number): Response => answer({ ok: false, message }, status);
   if (loadConfig(env).ledger.upstash !== null)
     return refuse(
       "the books are at an Upstash endpoint, which has backups of its own: ledger restore, of one of yours",
