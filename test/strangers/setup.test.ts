@@ -1,12 +1,15 @@
 /** Setup looks at the program geth itself before it writes anything. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { parse } from "yaml";
 import type { Finding } from "../../scripts/doctor/finding.ts";
 import { setupChecks } from "../../scripts/setup/checks.ts";
 import { chainConfig, Geth } from "./support/geth.ts";
+import { installGeth, run } from "./support/programs.ts";
 
+const ROOT = join(import.meta.dirname, "..", "..");
 const CHAIN_ID = 7331;
 const ETHERBASE = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 
@@ -61,3 +64,25 @@ it("finds a geth's work, chain and sync as they are, and that it does not mine",
     await rm(folder, { recursive: true, force: true });
   }
 });
+
+it("geth knows every flag that the compose file gives to core-geth, but the chain's own name", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "edgepool-compose-geth-"));
+  try {
+    const compose: unknown = parse(await readFile(join(ROOT, "ops/compose/docker-compose.yml"), "utf8"));
+    const given: unknown = Object(compose).services["core-geth"].command;
+    const command = (Array.isArray(given) ? given.map(String) : [])
+      .filter((flag) => flag !== "--classic")
+      .map((flag) =>
+        flag
+          .replace("/data", folder)
+          .replace(/\$\{ETHERBASE[^}]*\}/, ETHERBASE)
+          .replaceAll(/\$\{[^}]*\}/g, "x"),
+      );
+    expect(command.length).toBeGreaterThan(8);
+    const geth = await installGeth();
+    await run(geth, [...command, "version"], folder);
+    await expect(run(geth, [...command, "--no.such.flag", "version"], folder)).rejects.toThrow(/no.such.flag/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 600_000);
