@@ -175,10 +175,10 @@ describe("the first screen", () => {
   it("says fee, scheme with its window, minimum payout, network hashrate, block time, effort and next epoch", async () => {
     const page = await open("overview", RICH);
     expect(await figure(page, "Pool fee")).toBe("1 % | PPLNS, the last 2 × difficulty; solo on request: 0.5 %");
-    expect(await figure(page, "Minimum payout")).toBe("0.50 ETC | a block pays 2.048");
+    expect(await figure(page, "Minimum payout")).toBe("0.50 ETC | a block pays 2.048 ETC");
     expect(await figure(page, "Network hashrate")).toBe("238 TH/s | difficulty 3.14 PH");
     expect(await figure(page, "Current effort")).toMatch(/^135\.0 %/);
-    expect(await figure(page, "Height")).toBe("23,512,345 | a block in 13 s; next epoch in 7,655 (1 d 4 h)");
+    expect(await figure(page, "Height")).toBe("23,512,345 | a block in 13 s; next epoch in 7,655 blocks (1 d 4 h)");
     // All of it without scrolling.
     const bottom = await page
       .locator('[data-figure="Minimum payout"]')
@@ -198,7 +198,7 @@ describe("a hashrate whose window is still filling", () => {
     };
     for (const [page, name] of [
       [await open("overview", young), "Pool hashrate"],
-      [await open("account", young), "Hashrate, half an hour"],
+      [await open("account", young), "Hashrate, 30 min"],
     ] as const) {
       await page.getByText("too low still: 2 min").first().waitFor();
       expect(await figure(page, name)).toMatch(/too low still: 2 min( \d+ s)? of the first 10 min$/);

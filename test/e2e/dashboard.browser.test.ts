@@ -134,7 +134,7 @@ describe("the dashboard in Chromium, on a pool that mines", () => {
     const page = await browser.newPage();
     await page.route("**/api/payments", (route) => route.abort());
     await page.goto(`${mining.pool.url}/#/payments`);
-    await page.getByText("Not known: the pool has not answered yet.").waitFor();
+    await page.getByText("Not known now. The pool does not answer.").waitFor();
     await page.getByText("The pool does not answer; trying again").waitFor();
     expect(await page.textContent("main")).not.toMatch(/Nothing has been paid yet|Live/);
     await page.close();

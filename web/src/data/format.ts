@@ -13,8 +13,13 @@ export function percent(value: number, digits = 1): string {
   return `${(100 * value).toFixed(digits)} %`;
 }
 
-/** How long ago a moment was. @param atS Unix time in seconds */
-export const ago = (atS: number, nowMs: number): string => `${duration(nowMs / 1000 - atS)} ago`;
+const HOUR_S = 3_600;
+
+/** How long ago a moment was: after ten hours without the minutes, for which a card on a phone has no room. @param atS Unix time in seconds */
+export function ago(atS: number, nowMs: number): string {
+  const passedS = nowMs / 1000 - atS;
+  return `${duration(passedS < 10 * HOUR_S ? passedS : Math.floor(passedS / HOUR_S) * HOUR_S)} ago`;
+}
 
 /** How long it is to a moment. @param atS Unix time in seconds */
 export function inTime(atS: number, nowMs: number): string {

@@ -1,5 +1,5 @@
 import type { PoolFacts } from "../../../core/api/answers.ts";
-import { ticker } from "./format.ts";
+import { duration, ticker } from "./format.ts";
 import { useLive, type Live } from "./live.ts";
 
 /** They change with the pool's configuration only. */
@@ -13,6 +13,12 @@ export function useLiveFacts(): Live<PoolFacts> {
 /** What the pool is configured to be; null until it is known. */
 export function usePoolFacts(): PoolFacts | null {
   return useLiveFacts().data;
+}
+
+/** How long a hashrate is counted over, as the pool is set; as an unset pool is until it is known. */
+export function useWindows(): { readonly small: string; readonly large: string } {
+  const facts = usePoolFacts();
+  return { small: duration(facts?.hashrateWindow ?? 1_800), large: duration(facts?.hashrateLargeWindow ?? 10_800) };
 }
 
 /** Ticker of the coin; empty until it is known. */

@@ -10,7 +10,7 @@ import type {
 import { coins, coinsAligned, coinsShort, count, hashes, hashrate, moment, percent, plural } from "../data/format.ts";
 import { checksummed } from "../data/address.ts";
 import { useLive, type Live } from "../data/live.ts";
-import { useLiveInterval, usePoolFacts, useTicker } from "../data/pool-facts.ts";
+import { useLiveInterval, usePoolFacts, useTicker, useWindows } from "../data/pool-facts.ts";
 import { useNow, usePreference } from "../data/preferences.ts";
 import { filling } from "./overview.tsx";
 import { StateBadge } from "../ui/block-table.tsx";
@@ -161,7 +161,7 @@ function RememberButton({ login }: { login: string }) {
   const [mine, remember] = usePreference("address");
   if (mine === login) return <span class="badge badge-primary">your address</span>;
   return (
-    <button type="button" class="btn btn-xs" onClick={() => remember(login)}>
+    <button type="button" class="btn btn-outline btn-xs" onClick={() => remember(login)}>
       This is mine
     </button>
   );
@@ -169,6 +169,7 @@ function RememberButton({ login }: { login: string }) {
 
 function AccountFigures({ live, history }: { live: Live<Account>; history: AccountHistory | null }) {
   const unit = useTicker();
+  const { small, large } = useWindows();
   const now = useNow(5000);
   const account = live.data;
   const amount = (name: string) => coinsShort(Number(account?.stats[name] ?? 0));
@@ -176,9 +177,9 @@ function AccountFigures({ live, history }: { live: Live<Account>; history: Accou
   return (
     <Figures live={live}>
       <Figure
-        name="Hashrate, half an hour"
+        name={`Hashrate, ${small}`}
         value={account && hashrate(account.currentHashrate)}
-        note={account && (filling(history?.at[0] ?? 0, now) ?? `${hashrate(account.hashrate)} over three hours`)}
+        note={account && (filling(history?.at[0] ?? 0, now) ?? `${hashrate(account.hashrate)} over ${large}`)}
       />
       <Figure
         name="Reported hashrate"
@@ -309,6 +310,7 @@ function WorkerTable({
   verdicts: AccountHistory["workers"];
 }) {
   const now = useNow(5000);
+  const { small, large } = useWindows();
   const rows = Object.entries(workers).map(([name, { hr, hr2, lastBeat, offline, reportedHashrate }]) => {
     const counts = Object.hasOwn(verdicts, name) ? verdicts[name] : undefined;
     return {
@@ -330,19 +332,9 @@ function WorkerTable({
     <Table
       live={live}
       caption="Workers"
-      columns={[
-        "Worker",
-        STATE,
-        "Half an hour",
-        "Three hours",
-        "Reported",
-        "Last share",
-        "Shares, one day",
-        "Stale",
-        "Invalid",
-      ]}
+      columns={["Worker", STATE, small, large, "Reported", "Last share", "Shares, one day", "Stale", "Invalid"]}
       rows={rows}
-      empty="No worker has sent a share in the last three hours."
+      empty={`No worker has sent a share in the last ${large}.`}
     />
   );
 }

@@ -30,20 +30,18 @@ export function ConnectPage() {
         <Visitor />
         {facts && (
           <p class="text-muted mt-2 text-sm">
-            Chain {facts.chain}; share difficulty {hashes(Number(facts.shareDifficulty))}
-            {". "}
+            {`Chain ${facts.chain}. A share is ${hashes(Number(facts.shareDifficulty))} of work. `}
             {facts.vardiff
-              ? "Miners on EthereumStratum get the difficulty that suits their hashrate, by nonces of their own (or the nearest to d=… hashes in the password); all others stay at this one. "
+              ? "Programs that speak EthereumStratum get more work a share where the rig is fast, or the nearest to what the password asks for (d=… hashes); all others keep this. "
               : ""}
-            A share counts what its nonce and its work say, on whichever connection it comes: nothing is won by choosing
-            a difficulty.
+            It does not change what a rig earns: each share counts as the work that it proves.
           </p>
         )}
       </Panel>
       <Panel title="1. Start the bridge in your network" class="mb-4">
         <p class="mb-3 text-sm">
           Miners speak plain TCP, the pool speaks WebSockets. The bridge stands between them, once for all your rigs,
-          and listens on port {STRATUM_PORT}.
+          and listens on port {STRATUM_PORT}. It needs Node.js 20 or later and nothing else.
         </p>
         <CopyLine name="Bridge" text={bridgeCommand(location.origin)} />
       </Panel>

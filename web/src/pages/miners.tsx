@@ -1,8 +1,8 @@
 import { useMemo, useState } from "preact/hooks";
 import type { Miners } from "../../../core/api/answers.ts";
-import { count, hashrate } from "../data/format.ts";
+import { hashrate, plural } from "../data/format.ts";
 import { useLive } from "../data/live.ts";
-import { useLiveInterval } from "../data/pool-facts.ts";
+import { useLiveInterval, useWindows } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
 import { AddressLink, Ago, Choice, OnlineBadge, PageTitle, Panel } from "../ui/parts.tsx";
 import { Table } from "../ui/table.tsx";
@@ -15,11 +15,12 @@ const FILTERS = [
 ] as const;
 type Filter = (typeof FILTERS)[number]["value"];
 
-/** Everyone with a share in the window, strongest first. */
+/** Everyone with a share in the time that a hashrate is counted over, strongest first. */
 export function MinersPage() {
   const live = useLive<Miners>("/api/miners", useLiveInterval());
   const [filter, setFilter] = useState<Filter>("all");
   const [page, setPage] = useState(0);
+  const { small } = useWindows();
   const now = useNow(5000);
   const miners = useMemo(
     () => Object.entries(live.data?.miners ?? {}).toSorted(([, a], [, b]) => b.hr - a.hr),
@@ -43,7 +44,7 @@ export function MinersPage() {
       <Panel
         title={
           live.data
-            ? `${count(live.data.minersTotal)} with a share in the window, ${hashrate(live.data.hashrate)} together`
+            ? `${plural(live.data.minersTotal, "miner")} with a share in the last ${small}, ${hashrate(live.data.hashrate)} together`
             : "Miners"
         }
         aside={<Choice name="Which miners" options={FILTERS} value={filter} onChange={setFilter} />}
@@ -53,7 +54,7 @@ export function MinersPage() {
           caption="Miners"
           columns={["Address", { title: "State", as: "badge" }, "Hashrate", "Last share"]}
           rows={rows}
-          empty={filter === "all" ? "Nobody has mined in the window." : "Nobody to show here."}
+          empty={filter === "all" ? `Nobody has sent a share in the last ${small}.` : "Nobody to show here."}
         />
         {last > 0 && <Pages page={first / PAGE_SIZE} last={last} onChange={setPage} />}
       </Panel>

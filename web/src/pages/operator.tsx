@@ -82,7 +82,7 @@ function TokenForm({ reason, onEnter }: { reason: string; onEnter: (token: strin
           Show the wallet
         </button>
       </form>
-      <p role="status" class="text-error mt-2 min-h-5 text-sm">
+      <p role="status" class="text-error mt-2 text-sm empty:mt-0">
         {reason}
       </p>
     </Panel>
@@ -246,7 +246,7 @@ function PausePanel({ wallet, token, renew }: { wallet: Wallet | null; token: st
       <p class="text-muted mt-2 text-sm">
         Paused, nothing new is begun and what is on its way is followed. Everything else is done with npm run payouts.
       </p>
-      <p role="status" class="mt-1 min-h-5 text-sm">
+      <p role="status" class="mt-1 text-sm empty:mt-0">
         {said}
       </p>
     </Panel>

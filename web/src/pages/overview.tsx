@@ -146,7 +146,7 @@ function HeightFigure({ network }: { network: Overview["network"] | undefined })
         network && (
           <>
             {network.blockTime !== null && `a block in ${seconds(network.blockTime)}; `}
-            {next !== null && `next epoch in ${count(next)}${inTime}`}
+            {next !== null && `next epoch in ${plural(next, "block")}${inTime}`}
           </>
         )
       }
@@ -169,7 +169,7 @@ function TermsFigures({ reward }: { reward: string | null }) {
         <Figure
           name="Minimum payout"
           value={`${coins(facts.payoutThreshold)} ${unit}`}
-          note={reward !== null && `a block pays ${rewardCoins(reward)}`}
+          note={reward !== null && `a block pays ${rewardCoins(reward)} ${unit}`}
         />
       ) : (
         <Figure

@@ -120,7 +120,7 @@ export function HealthBanner() {
         <TriangleAlert size={18} aria-hidden="true" class="mt-0.5 shrink-0" />
         <ul>
           {report.problems.map((problem) => (
-            <li key={problem} class="break-words">
+            <li key={problem} class="break-words first-letter:uppercase">
               {problem}
             </li>
           ))}
@@ -159,7 +159,7 @@ function Notices() {
       <summary class="cursor-pointer">{`For the operator: ${notices.length === 1 ? "a notice" : `${notices.length} notices`}`}</summary>
       <ul class="list-disc pl-5">
         {notices.map((notice) => (
-          <li key={notice} class="break-words">
+          <li key={notice} class="break-words first-letter:uppercase">
             {notice}
           </li>
         ))}
@@ -173,17 +173,17 @@ export function Footer() {
   return (
     <footer class="text-muted mx-auto flex max-w-6xl flex-wrap gap-x-4 gap-y-1 px-4 pt-2 pb-8 text-sm">
       <span>Figures come straight from the pool’s ledger. As JSON:</span>
-      {["stats", "miners", "blocks", "payments"].map((route) => (
-        <a key={route} class="link" href={`/api/${route}`}>
-          {route}
+      {["/api/stats", "/api/miners", "/api/blocks", "/api/payments", "/health"].map((path) => (
+        <a key={path} class="link" href={path}>
+          {path.slice(path.lastIndexOf("/") + 1)}
         </a>
       ))}
-      <a class="link" href="/health">
-        Health
-      </a>
-      <Link class="link" href="/operator">
-        Operator
-      </Link>
+      <span class="sm:ml-auto">
+        Operator:{" "}
+        <Link class="link" href="/operator">
+          wallet and payments
+        </Link>
+      </span>
       <Notices />
     </footer>
   );

@@ -17,6 +17,8 @@ const TROUBLES: ReadonlyMap<number, string> = new Map([
   [503, "The ledger cannot be read"],
 ]);
 
+const troubleOf = ({ status }: Live<unknown>): string => TROUBLES.get(status ?? 0) ?? "The pool does not answer";
+
 /** A page's title and, beside it, how old what is shown is. The title stands in the browser's tab too. */
 export function PageTitle({
   title,
@@ -45,7 +47,7 @@ function Freshness({ live }: { live: Live<unknown> }) {
   const healthy = useHealth()?.healthy ?? true;
   const age = `${duration((now - live.dataAtMs) / 1000)} ago`;
   if (isFailing(live)) {
-    const trouble = TROUBLES.get(live.status ?? 0) ?? "The pool does not answer";
+    const trouble = troubleOf(live);
     return <Warning>{live.data === null ? `${trouble}; trying again` : `${trouble}; figures of ${age}`}</Warning>;
   }
   if (live.data === null) return null;
@@ -123,7 +125,7 @@ export function Figures({ live, children }: { live: Live<unknown>; children: Com
 
 /** What stands where data is not known: a skeleton while it may come, else the plain word. */
 export function Missing({ live, class: size = "h-24" }: { live: Live<unknown>; class?: string }) {
-  if (isFailing(live)) return <p class="text-muted py-4 text-center">Not known: the pool has not answered yet.</p>;
+  if (isFailing(live)) return <p class="text-muted py-4 text-center">{`Not known now. ${troubleOf(live)}.`}</p>;
   return <div class={`skeleton w-full ${size}`} role="status" aria-label="Loading" />;
 }
 

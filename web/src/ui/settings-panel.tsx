@@ -54,7 +54,7 @@ export function SettingsPanel({ login }: { login: string }) {
           say={say}
         />
       )}
-      <p role="status" class="mt-3 min-h-5 text-sm">
+      <p role="status" class="mt-3 text-sm empty:mt-0">
         {said}
       </p>
     </Panel>
