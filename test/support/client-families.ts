@@ -139,6 +139,19 @@ export const CLIENT_FAMILIES: readonly ClientFamily[] = [
     ],
   },
   {
+    program: "lolMiner, which subscribes plainly and then logs in by eth-proxy",
+    worker: "lol-late",
+    transcript: [
+      '> {"id":1,"method":"mining.subscribe","params":[]}',
+      '< {"id":1,"result":[["mining.notify","{SESSION}"],""],"error":null}',
+      '> {"id":2,"method":"eth_submitLogin","params":["0x{WALLET}.lol-late","x"]}',
+      granted(2),
+      PUSHED,
+      `> {"id":10,"jsonrpc":"2.0","method":"eth_submitWork",${SHARE}}`,
+      granted(10),
+    ],
+  },
+  {
     program: "lolMiner ETHV1",
     worker: "lolv1",
     transcript: [
