@@ -112,7 +112,8 @@ async function runWrangler(config: string, directory: string): Promise<void> {
 }
 
 async function fingerprint(): Promise<string> {
-  const hash = createHash("sha256");
+  // Settings name the page's folder: a checkout that was copied or moved would serve the page of where it was.
+  const hash = createHash("sha256").update(`${ROOT}\0`);
   for (const input of INPUTS) {
     const path = join(ROOT, input);
     for (const file of existsSync(path) ? await filesBelow(path) : []) {
