@@ -93,7 +93,7 @@ const PLANTED: readonly (readonly [file: string, text: string, rule: string])[] 
   ["core/planted-b.ts", 'import type { A } from "./planted-a.ts";\nexport interface B { a: A }', "no-cycle"],
 ];
 
-describe("the layers", { timeout: 120_000 }, () => {
+describe("the layers", { timeout: 300_000 }, () => {
   it("hold: lint has nothing against the sources as they are", async () => {
     expect([...(await lint()).keys()]).toEqual([]);
   });
@@ -109,7 +109,7 @@ describe("the layers", { timeout: 120_000 }, () => {
   });
 });
 
-describe("core compiled by itself", { timeout: 120_000 }, () => {
+describe("core compiled by itself", { timeout: 300_000 }, () => {
   it("compiles", async () => {
     expect(await compileCore()).toBe("");
   });

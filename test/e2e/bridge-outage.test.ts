@@ -29,7 +29,7 @@ test("the bridge answers in less time than ethminer waits, with time to write to
 
 test(
   "the pool is away for a minute: no ethminer with default settings ends, none is told no, and every share counts once",
-  { timeout: 400_000 },
+  { timeout: 900_000 },
   async () => {
     const pool = await quietPool(cleanups, await quietNode(cleanups));
     const bridge = await startBridge({

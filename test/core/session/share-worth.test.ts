@@ -15,7 +15,7 @@ import { virtualAlarm } from "../../support/virtual-alarm.ts";
 import { CONFIG, type FakePeer, IP, LOGIN, SessionRig } from "./session-rig.ts";
 
 // The light cache of the proofs is really built, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 300_000 });
 
 const POOL = 16n;
 const NETWORK = 200n;

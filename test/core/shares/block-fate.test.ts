@@ -148,4 +148,4 @@ it("has a candidate exactly when a node took it and the chain kept it, and one c
   );
   // Both ends are common: neither of them is what every run comes to.
   expect(Math.min(ends.block, ends.share)).toBeGreaterThan(150);
-}, 120_000);
+});

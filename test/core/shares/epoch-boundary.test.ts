@@ -14,7 +14,7 @@ import { makeJob, meets, SHORT_CHAIN, solutions, submission } from "../../suppor
 import { VirtualClock } from "../../support/virtual-clock.ts";
 
 // Light caches are really built here, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const BOUNDARY = 10;
 const NETWORK = 1n << 40n;

@@ -6,6 +6,8 @@ import type { NodeFaults } from "../../../devnet/node/faults.ts";
 import { MAX_AGE_MS, TestPool } from "./support/test-pool.ts";
 
 const DIFFICULTY = 30_000n;
+/** For a busy machine. */
+const WAIT = { timeout: 60_000, interval: 20 };
 let first: DevNode;
 let second: DevNode;
 
@@ -21,10 +23,8 @@ afterEach(async () => {
   await second.close();
 });
 
-const pairOf = () => [
-  { name: "first", url: first.url },
-  { name: "second", url: second.url },
-];
+const upstreamOf = (name: string, node: DevNode) => ({ name, url: node.url, hangs: () => node.faults.hang });
+const pairOf = () => [upstreamOf("first", first), upstreamOf("second", second)];
 const headerOf = (node: DevNode) => node.chain.current.header;
 const workItems = ({ chain: { current } }: DevNode) =>
   JSON.stringify([
@@ -155,7 +155,7 @@ describe("a node that only answers polls", () => {
   });
 
   it("is asked once a round, in one request", async () => {
-    const pool = new TestPool({ upstreams: [{ name: "first", url: first.url }] });
+    const pool = new TestPool({ upstreams: [upstreamOf("first", first)] });
     await pool.root.subscribe("0xa");
     await pool.rounds(4);
     expect(first.calls.get("http")).toBe(5);
@@ -216,7 +216,7 @@ describe("the work is always the best that there is", () => {
   it.each(ways.filter(([way]) => way !== "gives lower heights"))(
     "when the only node %s for a while, it goes on where it was and never goes back",
     async (_way, fault) => {
-      const pool = new TestPool({ upstreams: [{ name: "first", url: first.url }] });
+      const pool = new TestPool({ upstreams: [upstreamOf("first", first)] });
       await pool.root.subscribe("0xa");
       Object.assign(first.faults, fault);
       await pool.rounds(6);
@@ -232,7 +232,7 @@ describe("the work is always the best that there is", () => {
       await vi.waitFor(async () => {
         await pool.round();
         expect(pool.work?.current).toMatchObject({ header: headerOf(first), height: 1001 });
-      });
+      }, WAIT);
       const sequences = pool.pushes.map(({ sequence }) => sequence);
       expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
     },
@@ -351,7 +351,7 @@ describe("when no node gives work", () => {
 describe("a wrong chain setting", () => {
   it("is one error that names the setting, and no miner gets such work", async () => {
     first.faults.wrongSeed = true;
-    const pool = new TestPool({ upstreams: [{ name: "first", url: first.url }] });
+    const pool = new TestPool({ upstreams: [upstreamOf("first", first)] });
     expect(await pool.root.subscribe("0xa")).toBeNull();
     await pool.rounds(10);
     expect(pool.pushes).toEqual([]);
@@ -425,7 +425,7 @@ describe("nobody mines", () => {
 
   it("and no node ever answered: that is known before the first miner comes", async () => {
     await first.stopListening();
-    const pool = new TestPool({ upstreams: [{ name: "first", url: first.url }] });
+    const pool = new TestPool({ upstreams: [upstreamOf("first", first)] });
     const { upstreams } = await pool.root.health();
     expect(upstreams).toMatchObject([
       { height: null, lastError: expect.stringMatching(/cannot be reached/), toDo: expect.stringMatching(/tunnel/) },
