@@ -33,7 +33,8 @@ export async function workerdWaitedSeconds(group: number): Promise<number> {
   return nanoseconds / 1e9;
 }
 
-async function workerds(group: number): Promise<{ pid: string; stat: string }[]> {
+/** Every workerd of a process group, with its `/proc/<pid>/stat`. */
+export async function workerds(group: number): Promise<{ pid: string; stat: string }[]> {
   const all: { pid: string; stat: string }[] = [];
   for (const pid of await readdir("/proc")) {
     const stat = /^\d+$/.test(pid) ? await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "") : "";

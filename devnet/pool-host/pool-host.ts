@@ -18,6 +18,7 @@ function miniflareOptions(options: HostOptions) {
     cf: false,
     resourcePersistencePath: options.stateDir,
     ...(options.registry !== null && { unsafeDevRegistryPath: options.registry }),
+    ...(options.inspectorPort !== null && { inspectorPort: options.inspectorPort }),
     telemetry: { enabled: false },
     logRequests: false,
     log: new Log(LogLevel.ERROR),

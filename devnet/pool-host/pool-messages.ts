@@ -30,6 +30,8 @@ export interface HostOptions {
   readonly registry: string | null;
   /** Fire the Worker's cron every minute, as Cloudflare does. */
   readonly cron: boolean;
+  /** Of workerd's inspector, on loopback; null: none. */
+  readonly inspectorPort: number | null;
 }
 
 /** A setting as wrangler.toml can carry it. */
