@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { chainByName } from "@edgepool/ethash-wasm/chain-spec";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { noFaults } from "../../devnet/node/faults.ts";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
 import { startPool, type BindingValue, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
@@ -115,6 +115,21 @@ async function cronComes(): Promise<void> {
   await forgetHealth();
 }
 
+/** Cron as on Cloudflare, only faster: the API's object forgets its last beat when nobody asks it for ten seconds. @returns what ends it */
+function cronBeats(): () => Promise<void> {
+  const over = new AbortController();
+  const beats = (async () => {
+    while (!over.signal.aborted) {
+      await pool.scheduled();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  })();
+  return async () => {
+    over.abort();
+    await beats;
+  };
+}
+
 /** Keys that the pool's ledger has. */
 async function books(): Promise<unknown> {
   const headers = { Authorization: `Bearer ${SECRETS.REDIS_TOKEN}` };
@@ -122,7 +137,15 @@ async function books(): Promise<unknown> {
   return await (await fetch(`${pool.url}/redis`, init)).json();
 }
 
+/** What a busy machine makes of its round trips is no distance. */
+const asIfIdle = (body: string): string =>
+  body
+    .replace(/"roundTripsMs":\{[^}]*\}/, (trips) => trips.replaceAll(/\d+/g, "1"))
+    .replaceAll(/"roundTripMs":\d+/g, '"roundTripMs":1');
+
 describe("a pool that is well", () => {
+  beforeEach(() => void (poolFront.rewrite = asIfIdle));
+
   it("misses its cron until it comes, and is then found fine in every way, with nothing left in its books", async () => {
     const before = await look();
     expect(lines(before, "cron")).toContain("no cron trigger has come");
@@ -142,9 +165,10 @@ describe("a pool that is well", () => {
   });
 
   it("is told on the command line in one line a check, or in JSON, by an exit code, and without any secret", async () => {
-    await cronComes();
-    const args = [poolFront.url, "--node", nodeFront.url, "--upstream", "main", "--cron-wait", "0s"];
+    onTestFinished(cronBeats());
+    const args = [poolFront.url, "--node", nodeFront.url, "--upstream", "main", "--cron-wait", "60s"];
     const lined = await command(args);
+    expect(lined.stdout.match(/^(?:FAIL|WARN).*$/gm)).toBeNull();
     expect([lined.code, lined.stdout]).toEqual([0, expect.stringContaining(`use ${DOCTOR_LOGIN}`)]);
     expect(lined.stdout).toMatch(/\d+ fine, 0 to look at, 0 wrong, 1 not looked at\n$/);
     const json = await command([...args, "--json"]);
