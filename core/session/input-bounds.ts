@@ -15,10 +15,14 @@ export const INPUT_BOUNDS = {
   frameCost: 256,
   /** Lines before the login, empty ones too. Real miners need five. */
   linesBeforeLogin: 32,
-  /** Bytes at once, and a second for as long as it goes on; faster ones wait. A line counts as at least {@link INPUT_BOUNDS.lineCost}. */
+  /**
+   * Bytes at once, and a second for as long as it goes on; faster ones wait. A line counts as at least {@link INPUT_BOUNDS.lineCost}, an empty
+   * one, which is a keep-alive twice a minute and costs its sender one byte, as {@link INPUT_BOUNDS.emptyLineCost}.
+   */
   burstBytes: 1024 * 1024,
   bytesPerSecond: 128 * 1024,
   lineCost: 256,
+  emptyLineCost: 4_096,
   /** After so many lines others get a turn. */
   linesATurn: 32,
 } as const;
@@ -47,12 +51,12 @@ export class InputPace {
     this.#sinceMs = clock.nowMs();
   }
 
-  /** Before a line, or bytes that go on unread. Null: go on at once, without so much as a microtask. */
+  /** Before a line, or bytes that go on unread; 0 for an empty line. Null: go on at once, without so much as a microtask. */
   turn(bytes: number): Promise<void> | null {
     const nowMs = this.#clock.nowMs();
-    const { bytesPerSecond, burstBytes, lineCost, linesATurn } = INPUT_BOUNDS;
+    const { bytesPerSecond, burstBytes, lineCost, emptyLineCost, linesATurn } = INPUT_BOUNDS;
     const refilled = this.#left + ((nowMs - this.#sinceMs) * bytesPerSecond) / 1000;
-    this.#left = Math.min(burstBytes, refilled) - Math.max(bytes, lineCost);
+    this.#left = Math.min(burstBytes, refilled) - (bytes === 0 ? emptyLineCost : Math.max(bytes, lineCost));
     this.#sinceMs = nowMs;
     this.#lines += 1;
     if (this.#left < 0) return sleep(this.#clock, Math.ceil((-this.#left * 1000) / bytesPerSecond));

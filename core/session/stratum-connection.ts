@@ -233,12 +233,13 @@ export class StratumConnection {
     const { lines, rest, oversized } = splitLines(partial, chunk);
     this.#record = { ...this.#record, partial: rest };
     for (const [index, text] of lines.entries()) {
-      await this.#pace.turn(text.length);
+      const isEmpty = text.trim() === "";
+      await this.#pace.turn(isEmpty ? 0 : text.length);
       if (this.state.closed) return;
       if (this.state.login === null && ++this.#earlyLines > INPUT_BOUNDS.linesBeforeLogin)
         return await this.#flooded("Too many lines before the login", "malformed");
       // Keep-alives of bridges ask nothing.
-      if (text.trim() === "") continue;
+      if (isEmpty) continue;
       const login = this.#host.splice && this.state.login === null ? parseLogin(loginOf(text) ?? "") : null;
       if (login && (owner === null || owner === login.address)) {
         await this.#splice(login.address, afterLines(joinBytes(partial, chunk), index));
