@@ -211,7 +211,9 @@ export class LoginSessions implements ConnectionHost {
     this.background(this.sweep().then(() => undefined));
     // The template of before forgets a login that has changed over.
     if (!this.#feed.isOurs(work) || !(await this.#feed.staysAt(from, login))) return 0;
-    return this.listeners;
+    const { listeners } = this;
+    if (listeners === 0) this.#feed.forgotten();
+    return listeners;
   }
 
   /** Closes every connection of a client, and those that were let in just before. @returns how many */
@@ -285,7 +287,7 @@ export class LoginSessions implements ConnectionHost {
   }
 
   async authenticate(login: string): Promise<boolean> {
-    const asked = [this.#lists.isBlacklisted(login), this.#feed.refresh(login, this.clock.nowMs())] as const;
+    const asked = [this.#lists.isBlacklisted(login), this.#feed.join(login, this.clock.nowMs())] as const;
     const [blacklisted] = await Promise.all(asked);
     return !blacklisted;
   }

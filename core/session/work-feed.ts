@@ -26,6 +26,8 @@ export class WorkFeed {
   #work: WorkSnapshot | null = null;
   #asking: Promise<boolean> | null = null;
   #quietUntilMs = 0;
+  /** The template pushes to us: it has answered since this object woke, and has not been told since that nobody listens. */
+  #subscribed = false;
 
   /** @param isSolo whether a login mines solo now */
   constructor(
@@ -112,6 +114,21 @@ export class WorkFeed {
   }
 
   /**
+   * Takes one more listener of the login in. A fleet that comes back is one question to the template a login, however many sockets it has:
+   * who is pushed to has the work already. @returns as {@link refresh}
+   */
+  async join(login: string, nowMs: number): Promise<boolean> {
+    const isFresh = this.#work !== null && nowMs - this.#work.confirmedAtMs <= this.#config.maxAgeMs / 2;
+    if (this.#subscribed && isFresh && (await this.#isSolo(login)) === this.#solo) return false;
+    return await this.refresh(login, nowMs);
+  }
+
+  /** The template was told that nobody listens: it forgets the login. */
+  forgotten(): void {
+    this.#subscribed = false;
+  }
+
+  /**
    * Subscribes at the template, which answers with the work of now. It forgets nobody who listens, so this also mends a
    * subscription that was lost. Never rejects: without the template the work at hand stays until it is too old.
    * @returns whether there is a new job
@@ -123,6 +140,7 @@ export class WorkFeed {
 
   async #ask(login: string, nowMs: number): Promise<boolean> {
     this.#quietUntilMs = nowMs + ASK_AGAIN_MS;
+    this.#subscribed = false;
     try {
       const solo = await this.#isSolo(login);
       // The other template counts its snapshots by itself, and its headers are none of these shares' business.
@@ -132,7 +150,9 @@ export class WorkFeed {
       const isNew = await this.#subscribeAt(asked, login);
       const home = this.#home(login);
       // The root has said that there are relays, or how many by now.
-      return home === asked ? isNew : (await this.#subscribeAt(home, login)) || isNew;
+      const isNewer = home === asked ? isNew : (await this.#subscribeAt(home, login)) || isNew;
+      this.#subscribed = true;
+      return isNewer;
     } catch (error) {
       this.#log.warn("no answer from the block template", { error: thrown(error) });
       return false;

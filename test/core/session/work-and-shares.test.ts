@@ -58,6 +58,20 @@ describe("the work of a login", () => {
     expect(rig.subscriptions).toHaveLength(2);
   });
 
+  it("is asked for once by a fleet that comes one after the other, and anew when the template was told that nobody listens", async () => {
+    const rig = new SessionRig();
+    const peers = [];
+    for (let socket = 0; socket < 20; socket++) {
+      peers.push(await rig.loggedIn());
+      await rig.clock.pass(1_500);
+    }
+    expect(rig.subscriptions).toEqual([`main ${LOGIN}`]);
+    for (const peer of peers) await rig.leave(peer);
+    expect(await rig.sessions.push(rig.snapshot(2, [job("c")]), "main")).toBe(0);
+    await rig.loggedIn();
+    expect(rig.subscriptions).toHaveLength(2);
+  });
+
   it("is asked for once however many ask at a time", async () => {
     const rig = new SessionRig();
     const { promise, resolve } = Promise.withResolvers<typeof rig.work>();
