@@ -168,7 +168,6 @@ export class AccountSettings {
     const { message } = read;
     const wrong = this.#foreign(message, pool) ?? this.#untimely(message) ?? this.#notOffered(message);
     if (wrong !== null) return wrong;
-    if (await this.#deps.paused()) return refused("unavailable", "the operator has paused the pool");
     try {
       const { nonce } = await this.#books.read();
       if (message.nonce > nonce + 1) return refused("nonce_ahead", `the next nonce is ${nonce + 1}`);
@@ -176,6 +175,8 @@ export class AccountSettings {
       const found = await checkPersonalSign(text, signature, this.#login, this.#deps.nodes);
       if (found.kind === "unavailable") return refused("unavailable", found.reason);
       if (found.kind === "refused") return refused(found.by, found.reason);
+      // Asked at last: a node may have taken its time, and once the pool says that it is paused nothing is written.
+      if (await this.#deps.paused()) return refused("unavailable", "the operator has paused the pool");
       const done = await this.#books.write(message, message.nonce, this.#terms.soloOffered);
       this.#shown = this.#fresh();
       return done ? await this.#done(message, pool) : replayed(message.nonce);

@@ -218,6 +218,22 @@ describe("a miner's settings", () => {
   });
 });
 
+test("a change whose node takes its time writes nothing when the pool was paused meanwhile", async () => {
+  const redis = embeddedLedger();
+  let paused = false;
+  const slow: NodeRpc = {
+    ...node,
+    call: async ({ method }) => {
+      paused = true;
+      return { kind: "ok", value: method === "eth_getCode" ? "0x6001" : `0x1626ba7e${"00".repeat(28)}` };
+    },
+  };
+  const deps = { redis, nodes: [slow], nowMs, paused: async () => paused, notified };
+  const outcome = await new AccountSettings(TERMS, LOGIN, deps).change(signed({}, OTHER_KEY), POOL);
+  expect(outcome).toMatchObject({ ok: false, refused: "unavailable" });
+  expect(await settingsOf(redis).shown(POOL)).toMatchObject({ nonce: 1, hidden: false });
+});
+
 describe("the text that is signed", () => {
   test("is what a person can read", () => {
     expect(settingsText(MESSAGE).split("\n")).toEqual([
