@@ -302,7 +302,7 @@ export function sharedSecrets(settings: Readonly<Record<string, unknown>>): Conf
   const names = new Map<string, string>();
   const problems: ConfigProblem[] = [];
   for (const [name, value] of Object.entries(settings)) {
-    if (!name.endsWith("_TOKEN") || typeof value !== "string") continue;
+    if (!isSecretSetting(name) || name.endsWith("_URL") || typeof value !== "string") continue;
     const first = names.get(value);
     if (first === undefined) names.set(value, name);
     else problems.push({ variable: name, found: `the same secret as ${first}`, allowed: "a secret of its own" });

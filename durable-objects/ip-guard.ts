@@ -51,6 +51,10 @@ export class IpGuard extends PoolObject implements IpGuardRpc {
     await this.#of(client).lift(login);
   }
 
+  async close(client: Client, reason: string): Promise<void> {
+    await this.#of(client).close(reason);
+  }
+
   async bans(): Promise<ListedBan[]> {
     return this.#all.bans();
   }

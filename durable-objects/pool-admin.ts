@@ -42,6 +42,7 @@ export class PoolAdmin extends PoolObject implements PoolAdminRpc {
       async closeAll(login, reason) {
         await ofLogin(env, env.MINER_SESSION, login).closeAll(reason);
       },
+      closeClient: (client, reason) => guardOf(env, client).close(client, reason),
       pauseLogin: (login, paused) => ofLogin(env, env.MINER_SESSION, login).pause(paused),
     });
   }

@@ -189,6 +189,8 @@ export interface IpGuardRpc {
   /** By the operator's hand. @param login null: the whole client @returns why not; null when it is done */
   ban(client: Client, login: string | null, untilMs: number, reason: string): Promise<string | null>;
   lift(client: Client, login: string | null): Promise<void>;
+  /** Ends a client's connections without a ban, but for those of whitelisted logins. */
+  close(client: Client, reason: string): Promise<void>;
   /** In force, of all its clients. */
   bans(): Promise<ListedBan[]>;
   /** For operators and tests. */

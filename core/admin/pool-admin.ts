@@ -2,6 +2,7 @@ import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisPort } from "../ledger/contract/redis-port.ts";
 import { type Logger, thrown } from "../log.ts";
 import { type Client, clientOf } from "../policy/client.ts";
+import { parseLogin } from "../policy/login.ts";
 import type { ListedBan } from "../policy/standing-store.ts";
 import type { SqlPort } from "../sql-port.ts";
 import { type AuditEntry, AuditLog } from "./audit-log.ts";
@@ -60,6 +61,8 @@ export interface PoolAdminPorts {
   bans(): Promise<readonly (readonly ListedBan[])[]>;
   /** Closes every connection of a login. */
   closeAll(login: string, reason: string): Promise<void>;
+  /** Closes every connection of a client, but for those of whitelisted logins. */
+  closeClient(client: Client, reason: string): Promise<void>;
   pauseLogin(login: string, paused: boolean): Promise<void>;
 }
 
@@ -154,10 +157,21 @@ export class PoolAdmin {
 
   async #list({ list, action, who, note }: Extract<AdminCommand, { kind: "list" }>): Promise<AdminOutcome> {
     const { redis, coin } = this.#ports;
-    const member = clientOf(who);
-    const changed = await redis.command([action === "add" ? "SADD" : "SREM", ledgerKeys(coin)[list], member]);
-    if (list === "blacklist" && action === "add" && member.startsWith("0x")) await this.#ports.closeAll(member, note);
+    const login = parseLogin(who)?.address ?? null;
+    const member = login ?? clientOf(who);
+    const key = ledgerKeys(coin)[list];
+    const changed = await redis
+      // Another program may have written it in another way.
+      .command(action === "add" ? ["SADD", key, member] : ["SREM", key, member, who])
+      .catch((error: unknown) => thrown(error));
+    if (changed instanceof Error) return { ok: false, message: `not done: ${changed.message}` };
+    if (list === "blacklist" && action === "add") await this.#close(login, member, note);
     return done(Number(changed) === 0 ? "it was so already" : "done; in force within policy.refreshInterval");
+  }
+
+  async #close(login: string | null, client: Client, reason: string): Promise<void> {
+    if (login === null) await this.#ports.closeClient(client, reason);
+    else await this.#ports.closeAll(login, reason);
   }
 
   async #pausePool(paused: boolean): Promise<AdminOutcome> {

@@ -181,6 +181,14 @@ export class ClientGuard {
     }
   }
 
+  /** Ends the client's connections without a ban, but for those of whitelisted logins: it is on the blacklist now. */
+  async close(reason: string): Promise<void> {
+    const { client } = this.#row;
+    const lists = await this.#ports.lists();
+    const closed = this.#holding().filter((login) => !isWelcome(lists, client, login));
+    await Promise.all(closed.map((login) => this.#ports.disconnect(login, client, reason)));
+  }
+
   /** For the operator. */
   overview(): GuardOverview {
     return { client: this.#row, logins: this.#ports.store.logins(), holders: this.#holding() };

@@ -7,9 +7,12 @@ export type Client = string;
 const LONGEST_NAME = 64;
 const GROUPS = 8;
 
-/** @param ip as `CF-Connecting-IP` has it @returns `192.0.2.1` or `2001:db8:0:1::/64`; what is no address stays as it is */
+/** @param ip as `CF-Connecting-IP` has it, or what this returns @returns `192.0.2.1` or `2001:db8:0:1::/64`; what is no address stays as it is */
 export function clientOf(ip: string): Client {
-  const text = ip.trim().toLowerCase();
+  const text = ip
+    .trim()
+    .toLowerCase()
+    .replace(/(?<=:.*)\/64$/, "");
   if (!text.includes(":")) return text;
   const mapped = /^(?:0*:)*(?::|0+:)?ffff:(\d{1,3}(?:\.\d{1,3}){3})$/.exec(text)?.[1];
   if (mapped !== undefined) return mapped;
@@ -17,6 +20,20 @@ export function clientOf(ip: string): Client {
   if (groups === null) return text;
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
+
+/**
+ * A client as an operator writes it.
+ * @param text an address, an IPv6 /64, or either with `#` and a bridge's name of a miner @returns null for anything else, other nets included
+ */
+export function parseClient(text: string): Client | null {
+  const [address = "", ...name] = text.split("#");
+  const client = clientOf(address);
+  if (!isIpv4(client) && !client.endsWith("::/64")) return null;
+  return name.length === 0 ? client : vouchedClient(client, name.join("#"));
+}
+
+const isIpv4 = (text: string): boolean =>
+  /^(?:\d{1,3}\.){3}\d{1,3}$/.test(text) && text.split(".").every((part) => Number(part) <= 255);
 
 /** A miner behind a bridge that has shown its token. @param name what the bridge calls it; empty for the bridge as a whole */
 export function vouchedClient(bridge: Client, name: string): Client {

@@ -36,6 +36,18 @@ describe("durations", () => {
   });
 });
 
+describe("secrets", () => {
+  const secret = "ab".repeat(32);
+  it.each(["NOTIFICATION_KEY", "MAIL_API_KEY", "PAYOUT_PRIVATE_KEY", "METRICS_TOKEN"])(
+    "the operator's token is not %s as well: whoever is trusted with the one would have the other",
+    (name) => {
+      expect(problemsOf({ ...minimal, ADMIN_TOKEN: secret, [name]: secret })).toMatchObject([
+        { found: expect.stringContaining("the same secret as"), allowed: "a secret of its own" },
+      ]);
+    },
+  );
+});
+
 describe("configuration", () => {
   it("has open-ethereum-pool's defaults where the operator says nothing", () => {
     const config = parseConfig(minimal);

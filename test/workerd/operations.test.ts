@@ -41,6 +41,34 @@ async function miner(login = LOGIN, ip = IP): Promise<StratumClient> {
 const knock = async (ip: string) =>
   (await request(`/stratum/${LOGIN}`, { headers: { Upgrade: "websocket", "CF-Connecting-IP": ip } })).status;
 
+describe("what the operator names", () => {
+  it.each([
+    ["bans", { action: "add", client: LOGIN, for: "1h", note: "x" }, "client: an address"],
+    ["bans", { action: "add", client: "198.51.100.0/24", for: "1h", note: "x" }, "client: an address"],
+    ["lists", { list: "whitelist", action: "add", who: "198.51.100.0/24", note: "x" }, "who: a login, or an address"],
+    ["lists", { list: "blacklist", action: "add", who: "rig-7", note: "x" }, "who: a login, or an address"],
+  ])("is somebody, or nothing is done and it hears so: %s %o", async (path, body, reason) => {
+    expect(await admin(path, body)).toEqual({
+      status: 400,
+      body: { ok: false, message: expect.stringContaining(reason) },
+    });
+  });
+
+  it("is told, and not with an error of ours, that the lists cannot be read or changed while the ledger is away", async () => {
+    const away = vi.spyOn(EmbeddedRedis.prototype, "rest").mockRejectedValue(new Error("away"));
+    expect((await admin("lists")).status).toBe(503);
+    expect((await admin("lists", { list: "whitelist", action: "add", who: IP, note: "x" })).status).toBe(409);
+    away.mockRestore();
+  });
+
+  it("on the blacklist, an address or a login, is cut off at once", async () => {
+    const [client, other] = [await miner(), await miner(OTHER_LOGIN, "192.0.2.2")];
+    expect((await admin("lists", { list: "blacklist", action: "add", who: IP, note: "junk" })).status).toBe(200);
+    expect(await client.closed()).toMatchObject({ reason: "junk" });
+    expect((await other.ask(GET_WORK)).join()).toContain(workOf(1));
+  });
+});
+
 describe("the operator's bans", () => {
   it("close what they end, are listed with those of the guards, are lifted, and stand in the log with their reasons", async () => {
     const [client, other] = [await miner(), await miner(OTHER_LOGIN, "192.0.2.2")];

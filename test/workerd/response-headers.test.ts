@@ -33,6 +33,38 @@ it("lets any page read the API and no other door, keeps answers out of caches an
   }
 });
 
+it("keeps the books out of caches, and lets no browser take them for a page", async () => {
+  const settings = { REDIS_TOKEN: TOKEN };
+  for (const [body, status] of [
+    ['["PING"]', 200],
+    ["{}", 400],
+  ] as const) {
+    const { headers, status: found } = await request("/redis", { ...bearer, method: "POST", body }, settings);
+    expect([found, headers.get("cache-control"), headers.get("x-content-type-options")]).toEqual([
+      status,
+      "no-store",
+      "nosniff",
+    ]);
+  }
+});
+
+/** @param body of a POST; null: it wants a WebSocket */
+async function statusFor(origin: string | null, path: string, body: string | null = null): Promise<number> {
+  const headers = { ...(origin !== null && { Origin: origin }), ...(body === null && { Upgrade: "websocket" }) };
+  return (await request(path, { headers, ...(body !== null && { method: "POST", body }) })).status;
+}
+
+it("nobody mines from a page of another host: its readers would be banned for what it sends", async () => {
+  const login = `0x${"a".repeat(40)}`;
+  const body = '{"id":1,"method":"eth_getWork","params":[]}';
+  for (const origin of ["https://evil.example", "null", "http://pool.example.evil"]) {
+    expect(await statusFor(origin, "/stratum"), origin).toBe(403);
+    expect(await statusFor(origin, `/${login}`, body), origin).toBe(403);
+  }
+  expect(await statusFor(null, "/stratum")).toBe(101);
+  expect(await statusFor("https://pool.example", "/stratum")).toBe(101);
+});
+
 it("answers no preflight that would let another page send a token", async () => {
   for (const path of ["/redis", "/metrics", "/health"]) {
     const init = { method: "OPTIONS", headers: { Origin: "https://evil.example" } };

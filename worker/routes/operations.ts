@@ -2,6 +2,8 @@ import type { Context, Hono } from "hono";
 import * as v from "valibot";
 import type { AdminCommand } from "../../core/admin/pool-admin.ts";
 import { ledgerKeys } from "../../core/ledger/contract/keys.ts";
+import { parseClient } from "../../core/policy/client.ts";
+import { parseLogin } from "../../core/policy/login.ts";
 import { parseDurationMs } from "../../core/units.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
@@ -13,7 +15,15 @@ type OperationsContext = Context<{ Bindings: Env }>;
 
 const LONGEST_BAN_MS = 366 * 24 * 3_600_000;
 
-const client = v.pipe(v.string(), v.regex(/^[\w.:#/-]{1,128}$/));
+const ADDRESS = "an address, such as 192.0.2.7 or 2001:db8::7; of nets only an IPv6 /64 is one client";
+const client = v.pipe(
+  v.string(),
+  v.transform((text) => parseClient(text) ?? ""),
+  v.minLength(1, ADDRESS),
+);
+/** As it was written: what was put there by hand must be possible to take away. */
+const listed = v.pipe(v.string(), v.regex(/^[\w.:#/-]{1,128}$/, ADDRESS));
+const isSomebody = (who: string): boolean => parseLogin(who) !== null || parseClient(who) !== null;
 const login = v.optional(v.nullable(loginSchema), null);
 const DURATION = "a duration of at most a year, such as 30m or 12h";
 const forMs = v.pipe(
@@ -50,9 +60,10 @@ const commands = {
     v.strictObject({
       list: v.picklist(["blacklist", "whitelist"]),
       action: v.picklist(["add", "remove"]),
-      who: client,
+      who: listed,
       note,
     }),
+    v.check(({ action, who }) => action === "remove" || isSomebody(who), `who: a login, or ${ADDRESS}`),
     v.transform((command): AdminCommand => ({ kind: "list", ...command })),
   ),
   pause: v.pipe(
@@ -73,10 +84,10 @@ export function operationRoutes(app: Hono<{ Bindings: Env }>): void {
     const config = loadConfig(env);
     const keys = ledgerKeys(config.coin);
     const redis = ledgerClient(env, config);
-    const [blacklist, whitelist] = await Promise.all([
-      redis.command(["SMEMBERS", keys.blacklist]),
-      redis.command(["SMEMBERS", keys.whitelist]),
-    ]);
+    const asked = [keys.blacklist, keys.whitelist].map(async (key) => await redis.command(["SMEMBERS", key]));
+    const lists = await Promise.all(asked).catch(() => null);
+    if (lists === null) return answer({ ok: false, message: "the ledger does not answer" }, 503);
+    const [blacklist, whitelist] = lists;
     return answer({ blacklist, whitelist });
   });
   app.get("/admin/pause", async ({ env }) => answer(await admin(env).pauseState()));

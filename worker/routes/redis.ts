@@ -7,6 +7,9 @@ import { bearerToken, sameSecret } from "../../durable-objects/platform/same-sec
 import { readText } from "../read-text.ts";
 import { atHome } from "../../durable-objects/platform/at-home.ts";
 
+/** The books are for whoever asked, and nobody is to take them for a page. */
+const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } as const;
+
 /** As Upstash has it. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
@@ -34,7 +37,7 @@ async function answer(context: Context<{ Bindings: Env }>, path: string): Promis
   const base64 = context.req.header("Upstash-Encoding") === "base64";
   const ledger = atHome(context.env, context.env.EMBEDDED_REDIS, "main");
   const { status, body: reply } = await ledger.rest(path, body, base64, access);
-  return new Response(reply, { status, headers: { "Content-Type": "application/json" } });
+  return new Response(reply, { status, headers: { ...HEADERS, "Content-Type": "application/json" } });
 }
 
 /** Both are compared whatever the first says: the time tells nothing. */
@@ -58,5 +61,5 @@ async function bodyOf(request: Request): Promise<unknown[] | Response> {
 }
 
 function refusal(status: number, error: string): Response {
-  return Response.json({ error }, { status });
+  return Response.json({ error }, { status, headers: HEADERS });
 }

@@ -13,6 +13,7 @@ import { clientOfRequest } from "../client-ip.ts";
 import { openInBandLogin } from "../in-band-login.ts";
 import { ofLogin } from "../../durable-objects/platform/at-home.ts";
 
+const ANOTHER_PAGE = "Nobody mines here from a page of another host\n";
 const WRONG_TOKEN = "The bridge token is not the pool's BRIDGE_TOKEN\n";
 
 /** In URLs; a log line for each and isolate. */
@@ -47,8 +48,16 @@ function decoded(part: string): string {
   }
 }
 
+/** Whether a page of another host had its reader's browser send this: no miner does, and whoever reads such a page would be banned for its junk. */
+function isOfAnotherPage({ req }: RouteContext): boolean {
+  const origin = req.header("origin");
+  if (origin === undefined) return false;
+  return URL.parse(origin)?.host !== new URL(req.url).host;
+}
+
 async function connect(c: RouteContext): Promise<Response> {
   if (c.req.method === "POST") return await getwork(c);
+  if (isOfAnotherPage(c)) return c.text(ANOTHER_PAGE, 403);
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket") return howToConnect(c);
   const { env } = c;
   const config = loadConfig(env);
@@ -95,6 +104,7 @@ Any byte pipe does as well, for one miner:
 }
 
 async function getwork(c: RouteContext): Promise<Response> {
+  if (isOfAnotherPage(c)) return c.text(ANOTHER_PAGE, 403);
   const { login, worker } = minerOf(c);
   const ip = await clientOfRequest(c.req.raw, loadConfig(c.env).policy.bridgeToken, login);
   if (ip === null) return c.text(WRONG_TOKEN, 401);

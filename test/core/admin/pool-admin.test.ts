@@ -49,7 +49,8 @@ class AdminRig {
       ban: async () => null,
       lift: async () => undefined,
       bans: async () => [[ban("guarded", 5)], [], [ban("first", 9), ban("last", 1)]],
-      closeAll: async () => undefined,
+      closeAll: async (login) => void this.told.push(`close ${login}`),
+      closeClient: async (client) => void this.told.push(`close ${client}`),
       pauseLogin: async (login, paused) => {
         if (this.deaf.has(login)) throw new Error("no answer");
         this.told.push(`${login} ${paused}`);
@@ -102,7 +103,7 @@ describe("the log", () => {
     const rig = new AdminRig();
     rig.failure = new Error("the ledger is away");
     const list = { kind: "list", list: "blacklist", action: "add", who: LOGIN, note: "x" } as const;
-    await expect(rig.admin.run(list)).rejects.toThrow("away");
+    expect(await rig.admin.run(list)).toEqual({ ok: false, message: "not done: the ledger is away" });
     rig.sql.exec("INSERT INTO audit (version, at_ms, command, details) VALUES (1, ?, 'ban', '{}')", NOW);
     for (let note = 0; note < 250; note++) await rig.admin.noted("unresolved", { note });
     const newest = rig.admin.audit(null);
@@ -110,9 +111,24 @@ describe("the log", () => {
     expect([newest.length, older.length]).toEqual([200, 52]);
     expect(older.slice(-2).map(({ command, outcome }) => [command, outcome])).toEqual([
       ["ban", null],
-      ["list", "failed: the ledger is away"],
+      ["list", "not done: the ledger is away"],
     ]);
   });
+});
+
+it("whoever goes on the blacklist is closed at once, a login or an address, and comes off it as it was written by whomever", async () => {
+  const rig = new AdminRig();
+  const list = (action: "add" | "remove", who: string) =>
+    rig.admin.run({ kind: "list", list: "blacklist", action, who, note: "x" });
+  await list("add", `${LOGIN.toUpperCase().replace("X", "x")}.rig`);
+  await list("add", "2001:db8::7");
+  await list("remove", "198.51.100.0/24");
+  expect(rig.told).toEqual([`close ${LOGIN}`, "close 2001:db8:0:0::/64"]);
+  expect(rig.sent).toEqual([
+    ["SADD", "eth:blacklist", LOGIN],
+    ["SADD", "eth:blacklist", "2001:db8:0:0::/64"],
+    ["SREM", "eth:blacklist", "198.51.100.0/24", "198.51.100.0/24"],
+  ]);
 });
 
 it("the bans of all guards are listed together, what ends last first", async () => {

@@ -6,6 +6,15 @@ const [A, B, C] = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`) as [st
 
 const address = (n: number) => `203.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;
 
+it("a client that is on the blacklist now loses its connections, but for those of whitelisted logins, and is not banned", async () => {
+  const rig = new GuardRig();
+  for (const login of [A, B, C]) await rig.connect(login);
+  await rig.guard.report(C, { valid: 1 });
+  rig.whitelist.add(B);
+  await rig.guard.close("a botnet");
+  expect([rig.closed.toSorted(), rig.guards.bans()]).toEqual([[A, C], []]);
+});
+
 describe("a ban of a client", () => {
   it("closes the connections of every login there but those that have earned something, and refuses new ones until it ends", async () => {
     const rig = new GuardRig();

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { addressOf, clientOf, vouchedClient, networkOf } from "../../../core/policy/client.ts";
+import { addressOf, clientOf, networkOf, parseClient, vouchedClient } from "../../../core/policy/client.ts";
 
 it.each([
   ["192.0.2.1", "192.0.2.1"],
@@ -11,6 +11,7 @@ it.each([
   ["::ffff:192.0.2.7", "192.0.2.7"],
   ["0:0:0:0:0:ffff:192.0.2.7", "192.0.2.7"],
   ["not an address", "not an address"],
+  ["2001:db8::/64", "2001:db8:0:0::/64"],
   ["1::2::3", "1::2::3"],
   ["1:2:3", "1:2:3"],
   ["12345::", "12345::"],
@@ -20,6 +21,20 @@ it.each([
 
 it("is the same when it is read again: the lists may name either", () => {
   for (const ip of ["192.0.2.1", "2001:db8::1"]) expect(clientOf(clientOf(ip))).toBe(clientOf(ip));
+});
+
+it.each([
+  ["192.0.2.7", "192.0.2.7"],
+  ["2001:db8:0:1::/64", "2001:db8:0:1::/64"],
+  ["2001:db8:0:1:2:3:4:5#rig 1", "2001:db8:0:1::/64#rig1"],
+  ["198.51.100.0/24", null],
+  ["2001:db8::/48", null],
+  ["192.0.2.256", null],
+  [`0x${"a".repeat(40)}`, null],
+  ["rig-7", null],
+  ["", null],
+])("is named by an operator as %s: %s", (text, client) => {
+  expect(parseClient(text)).toBe(client);
 });
 
 it("keeps the miners of a bridge apart and knows the bridge behind them", () => {
