@@ -4,10 +4,13 @@ import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
+import * as v from "valibot";
 import { WebSocket } from "ws";
 import { wholeNumber } from "../devnet/cli/arguments.ts";
 import { startNode } from "../devnet/node/node.ts";
 import { startPool } from "../devnet/pool-host/pool-process.ts";
+import { bundleWorker } from "../devnet/pool-host/worker-bundle.ts";
+import { wrapBundle } from "./pool/wrapped-bundle.ts";
 
 const options = new Command("reconnect")
   .description("From a restart of workerd to a job at 99 % of many sockets that come back, all on this machine")
@@ -128,6 +131,16 @@ interface Round {
   readonly kept: number;
 }
 
+interface Measured {
+  readonly rounds: readonly Round[];
+  /** Of each class the most calls to one object in the last round: that is where many more miners would wait at Cloudflare. */
+  readonly busiest: Readonly<Record<string, number>>;
+}
+
+async function busiest(pool: string): Promise<Record<string, number>> {
+  return v.parse(v.record(v.string(), v.number()), await (await fetch(`${pool}/bench/busiest`)).json());
+}
+
 function roundOf(miners: readonly Miner[], startedAtMs: number, before: readonly string[]): Round {
   const sorted = miners.map(({ jobAtMs }) => (jobAtMs ?? Infinity) - startedAtMs).toSorted((a, b) => a - b);
   const at = (part: number) => Math.round(sorted[Math.ceil(sorted.length * part) - 1] ?? NaN);
@@ -141,7 +154,7 @@ function roundOf(miners: readonly Miner[], startedAtMs: number, before: readonly
   };
 }
 
-async function measure({ dialect, known }: Setting): Promise<Round[]> {
+async function measure({ dialect, known }: Setting): Promise<Measured> {
   const stateDir = await mkdtemp(join(tmpdir(), "edgepool-bench-"));
   const node = await startNode({ recommitMs: null });
   const vars = {
@@ -149,7 +162,14 @@ async function measure({ dialect, known }: Setting): Promise<Round[]> {
     upstream: [{ name: "bench", url: node.url, timeout: "2s" }],
     log: { level: "warn" },
   };
-  const pool = await startPool({ stateDir, vars, secrets: { REDIS_TOKEN: TOKEN } });
+  const pool = await startPool({
+    stateDir: join(stateDir, "state"),
+    bundles: [
+      await wrapBundle(await bundleWorker(), join(import.meta.dirname, "attack/worker.ts"), join(stateDir, "worker")),
+    ],
+    vars,
+    secrets: { REDIS_TOKEN: TOKEN },
+  });
   const miners: Miner[] = [];
   try {
     const logins = Array.from({ length: options.sessions }, (_, at) => `0x${at.toString(16).padStart(40, "a")}`);
@@ -161,6 +181,7 @@ async function measure({ dialect, known }: Setting): Promise<Round[]> {
     }
     await allHaveWork(miners);
     const rounds: Round[] = [];
+    let mostCalls: Measured["busiest"] = {};
     for (let round = 0; round < options.rounds; round += 1) {
       const before = miners.map(({ extranonce }) => extranonce);
       await pool.kill();
@@ -172,9 +193,10 @@ async function measure({ dialect, known }: Setting): Promise<Round[]> {
       for (const miner of miners) miner.attempts = 0;
       await allHaveWork(miners);
       rounds.push(roundOf(miners, startedAtMs, before));
+      mostCalls = await busiest(pool.url);
       await sleep(2_000);
     }
-    return rounds;
+    return { rounds, busiest: mostCalls };
   } finally {
     for (const miner of miners) miner.end();
     await pool.close();
@@ -186,11 +208,13 @@ async function measure({ dialect, known }: Setting): Promise<Round[]> {
 const size = `${options.sessions} logins with ${options.sockets} sockets each`;
 const results = [];
 for (const setting of SETTINGS) {
-  const rounds = await measure(setting);
-  results.push({ setting: setting.name, rounds });
+  const measured = await measure(setting);
+  results.push({ setting: setting.name, ...measured });
   if (options.json) continue;
   console.log(`\n${setting.name}: ${size}`);
-  console.table(rounds);
+  console.table(measured.rounds);
+  console.log("the most calls to one object of a class, in the last round:");
+  console.table([measured.busiest]);
 }
 const machine = `${cpus()[0]?.model.trim() ?? "?"}, ${availableParallelism()} processors under a load of ${(loadavg()[0] ?? 0).toFixed(1)}, Node ${process.version}`;
 if (options.json) console.log(JSON.stringify({ size, machine, results }));

@@ -22,6 +22,11 @@ interface Front {
 
 /** What all attackers together can send: a good line at home. */
 const UPLINK_BYTES_PER_SECOND = 50e6 / 8;
+/** There and back over such a line. */
+const ROUND_TRIP_MS = 40;
+/** TCP, TLS and the upgrade, before the pool hears of a socket; and until the attacker hears that it was closed. */
+const OPENING_MS = 2.5 * ROUND_TRIP_MS;
+const CLOSING_MS = ROUND_TRIP_MS / 2;
 /** What the kernel takes at once. */
 const BURST_BYTES = 1024 * 1024;
 
@@ -100,7 +105,10 @@ async function keepGoing(
       let puppet = open();
       let isNew = true;
       for (let turn = 0; performance.now() < front.untilMs; turn++) {
-        if (!puppet.isOpen) [puppet, isNew] = [open(), true];
+        if (!puppet.isOpen) {
+          await sleep(CLOSING_MS + OPENING_MS);
+          [puppet, isNew] = [open(), true];
+        }
         await puppet.opened();
         if (isNew) greet(puppet);
         isNew = false;
@@ -140,10 +148,13 @@ const subscribe = line(1, "mining.subscribe", ["evil/1", "EthereumStratum/1.0.0"
 const logIn = (user: string) => (puppet: Puppet) => puppet.send(line(1, "eth_submitLogin", [user, "x"]));
 const authorize = (puppet: Puppet) => puppet.send(subscribe + line(2, "mining.authorize", [login(), "x"]));
 
+/** Not an attack: what one does to latencies by running on the same machine. */
+export const CONTROL = "nobody: a process beside it that only computes";
+
 /** From the outside in: what anybody can do to a pool whose address they know. */
 export const ATTACKS: readonly Attack[] = [
   {
-    name: "nobody: a process beside it that only computes",
+    name: CONTROL,
     run: async ({ untilMs }) => {
       while (performance.now() < untilMs) {
         for (let n = 0; n < 1_000; n++) randomBytes(1_024);

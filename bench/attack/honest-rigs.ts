@@ -16,6 +16,8 @@ export interface Harvest {
   readonly refused: number;
   /** Of the accepted ones, ms from the submit to its answer. */
   readonly latenciesMs: readonly number[];
+  /** The same by dialect. */
+  readonly byDialect: Readonly<Record<string, readonly number[]>>;
 }
 
 /** Finds shares on one header. */
@@ -54,6 +56,7 @@ class Digger {
 
 /** A rig with shares in hand. It submits them one by one and notes when each answer came. */
 interface Rig {
+  readonly dialect: Dialect;
   submit(): Promise<boolean>;
   close(): void;
 }
@@ -61,7 +64,7 @@ interface Rig {
 /** Miners of every dialect with real shares, each with an address of its own. */
 export class HonestRigs {
   readonly #rigs: Rig[] = [];
-  #latencies: number[] = [];
+  #latencies: { readonly dialect: Dialect; readonly ms: number }[] = [];
   #sent = 0;
   #refused = 0;
 
@@ -104,8 +107,10 @@ export class HonestRigs {
         }
       }),
     );
-    const latenciesMs = this.#latencies;
-    return { sent: this.#sent, accepted: latenciesMs.length, refused: this.#refused, latenciesMs };
+    const latenciesMs = this.#latencies.map(({ ms }) => ms);
+    const grouped = Map.groupBy(this.#latencies, ({ dialect }) => dialect);
+    const byDialect = Object.fromEntries([...grouped].map(([dialect, all]) => [dialect, all.map(({ ms }) => ms)]));
+    return { sent: this.#sent, accepted: latenciesMs.length, refused: this.#refused, latenciesMs, byDialect };
   }
 
   close(): void {
@@ -116,7 +121,8 @@ export class HonestRigs {
     const sentMs = performance.now();
     this.#sent += 1;
     const late = pause(ANSWER_WITHIN_MS).then(() => false);
-    if (await Promise.race([rig.submit(), late])) this.#latencies.push(performance.now() - sentMs);
+    const { dialect } = rig;
+    if (await Promise.race([rig.submit(), late])) this.#latencies.push({ dialect, ms: performance.now() - sentMs });
     else this.#refused += 1;
   }
 }
@@ -137,7 +143,8 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
-async function openGetwork({ url, header, login, rig, headers, prefix, digger, shares }: RigOptions): Promise<Rig> {
+async function openGetwork(options: RigOptions): Promise<Rig> {
+  const { url, header, login, rig, headers, dialect, prefix, digger, shares } = options;
   const found = digger.shares(prefix, shares);
   const submit = async () => {
     const share = found.pop();
@@ -147,7 +154,7 @@ async function openGetwork({ url, header, login, rig, headers, prefix, digger, s
     const response = await fetch(`${url}/${login}/${rig}`, { method: "POST", headers, body });
     return (await response.text()).includes('"result":true');
   };
-  return { submit, close: () => undefined };
+  return { dialect, submit, close: () => undefined };
 }
 
 async function openStratum(options: RigOptions): Promise<Rig> {
@@ -165,7 +172,7 @@ async function openStratum(options: RigOptions): Promise<Rig> {
     const answer = await line.ask({ id: ++id, ...request });
     return !answer.includes('"error":{') && !answer.includes('"error":[') && !answer.includes('"result":false');
   };
-  return { submit, close: () => line.close() };
+  return { dialect, submit, close: () => line.close() };
 }
 
 interface Entered {

@@ -1,7 +1,7 @@
 import { parse, View } from "vega";
 import { compile } from "vega-lite";
-import type { Distribution } from "../latency/distribution.ts";
-import type { Effort } from "./attacks.ts";
+import { type Distribution, distributionOf } from "../latency/distribution.ts";
+import { CONTROL, type Effort } from "./attacks.ts";
 import type { Costs } from "./counted-pool.ts";
 
 /** One attack, or the calm before it, and what it did. */
@@ -11,8 +11,11 @@ export interface Row {
   readonly sharesPerSecond: number;
   /** Honest shares that were refused or not answered. */
   readonly refused: number;
-  readonly latency: Distribution;
-  readonly memoryMb: number;
+  /** Of every accepted share. */
+  readonly latenciesMs: readonly number[];
+  readonly dialects: Readonly<Record<string, Distribution>>;
+  /** Resident memory of workerd, looked at in equal steps until the end. */
+  readonly memoryMb: readonly number[];
   /** Of workerd. */
   readonly cpuSeconds: number;
   readonly rigsCpuSeconds: number;
@@ -49,15 +52,40 @@ function dollarsAnHour({ costs, seconds }: Pick<Row, "costs" | "seconds">): numb
 const cell = (value: number, digits = 0) =>
   value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-/** The tables as Markdown. @param machine what it was measured on */
-export function report(machine: string, rows: readonly Row[], errors: readonly string[]): string {
+/** A row for a file: what it looks like instead of every latency. */
+export function withoutLatencies({ latenciesMs, ...row }: Row): object {
+  return { ...row, latency: latencyOf(latenciesMs) };
+}
+
+const latencyOf = (latenciesMs: readonly number[]): Distribution =>
+  distributionOf(latenciesMs.length > 0 ? latenciesMs : [Number.NaN]);
+
+/** All shares of the control's stretches, which came before and after the attacks. */
+function controlOf(rows: readonly Row[]): Distribution {
+  return latencyOf(rows.filter(({ name }) => name === CONTROL).flatMap(({ latenciesMs }) => latenciesMs));
+}
+
+/** How the measurement was made. */
+export interface Conditions {
+  readonly machine: string;
+  /** The pool had a processor of its own. */
+  readonly isPinned: boolean;
+}
+
+/** The tables as Markdown. */
+export function report({ machine, isPinned }: Conditions, rows: readonly Row[], errors: readonly string[]): string {
   const [calm] = rows;
   if (!calm) throw new RangeError("nothing was measured");
-  const honest = rows.map(({ name, sharesPerSecond, refused, latency: { p50, p99 }, memoryMb, cpuSeconds, ...row }) => {
+  const control = controlOf(rows);
+  const honest = rows.map(({ name, sharesPerSecond, refused, latenciesMs, memoryMb, cpuSeconds, ...row }, at) => {
+    const { count, p50, p99 } = latencyOf(latenciesMs);
     const more = cpuSeconds - calm.cpuSeconds;
     const each = row.effort.connections > 0 ? cell((more * 1_000) / row.effort.connections, 1) : "";
+    const percent = at === 0 || name === CONTROL ? "" : cell((p99 / control.p99 - 1) * 100);
+    const time = [count, cell(p50, 1), cell(p99, 1), percent];
     const cpu = [cell(cpuSeconds, 2), each, cell(row.attackersCpuSeconds, 2), cell(row.rigsCpuSeconds, 2)];
-    return `| ${[name, cell(sharesPerSecond, 1), refused, cell(p50, 1), cell(p99, 1), memoryMb, ...cpu].join(" | ")} |`;
+    const figures = [cell(sharesPerSecond, 1), refused, ...time, memoryMb.join(" "), ...cpu];
+    return `| ${[name, ...figures].join(" | ")} |`;
   });
   const bill = rows.map((row) => {
     const { name, effort, costs } = row;
@@ -74,14 +102,15 @@ export function report(machine: string, rows: readonly Row[], errors: readonly s
   });
   return `# Attacks beside honest miners
 
-Made by \`node bench/attack.ts\` on ${machine}: the whole pool in one workerd with the embedded ledger and its databases in memory, ten rigs of all five dialects with real shares, attackers
-from many (simulated) addresses in a process of the least priority, with a line of 50 Mbit/s between them, all on one machine: what such a process alone does to latencies, one that only computes and never speaks to the pool, says the row of nobody. Each row took ${calm.seconds} s.
-Memory is resident memory of workerd, sockets included; it is not given back between rows. Where the machine does other things besides, CPU times say more than latencies.
+Made by \`node bench/attack.ts\` on ${machine}: the whole pool in one workerd, which is one thread here and many machines at Cloudflare's, with the embedded ledger and its databases in memory; ten rigs of all five dialects with real shares, four a second each;
+attackers from many (simulated) addresses, as one would have them on a line of 50 Mbit/s that is 40 ms away: who is cut off has to open a TLS connection anew. They run in a process of the least priority. ${isPinned ? "The pool has one processor, miners and attackers have the other one." : "Pool, miners and attackers share the processors."}
+What is compared with is nobody: the same stretch beside a process that only computes and never speaks to the pool, before the attacks and after them, its two rows taken together. Each row took ${calm.seconds} s.
+Memory is resident memory of workerd, sockets included, after each fifth of the stretch. Where the machine does other things besides, CPU times say more than latencies.
 
 ## What honest miners notice
 
-| | shares a second | refused | p50, ms | p99, ms | memory, MB | CPU of the pool, s | more than calm, ms a connection or request | CPU of attackers, s | CPU of miners, s |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| | shares a second | refused | answers | p50, ms | p99, ms | p99 over nobody's, % | memory, MB | CPU of the pool, s | more than calm, ms a connection or request | CPU of attackers, s | CPU of miners, s |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ${honest.join("\n")}
 
 ![p99 of an honest share under each attack](attack.svg)
@@ -117,10 +146,11 @@ function bars(field: string, title: string) {
 export async function plotAttacks(rows: readonly Row[]): Promise<string> {
   const { spec } = compile({
     data: {
-      values: rows.map(({ name, latency, sharesPerSecond, ...row }, at) => ({
-        name,
-        isCalm: at === 0,
-        p99: latency.p99,
+      values: rows.map(({ name, latenciesMs, sharesPerSecond, ...row }, at) => ({
+        // The last row is the control again, and a bar of its own.
+        name: at > 1 && name === CONTROL ? "nobody, after the attacks" : name,
+        isCalm: at === 0 || name === CONTROL,
+        p99: latencyOf(latenciesMs).p99,
         sharesPerSecond,
         dollars: dollarsAnHour(row),
       })),

@@ -17,6 +17,8 @@ const costs = {
   /** To the ledger; those inside its scripts are not counted. */
   commands: 0,
 };
+/** Calls to each object, and its class. */
+const callsTo = new Map<object, { readonly name: string; calls: number }>();
 const lastUsedMs = new Map<object, number>();
 let awakeMs = 0;
 let isStorageCounted = false;
@@ -50,6 +52,20 @@ function listen(prototype: object, name: string, told: (self: object, parameters
     return result;
   };
   Object.defineProperty(prototype, name, { value: method, configurable: true, writable: true });
+}
+
+function countCall(object: object, name: string): void {
+  costs.objectRequests += 1;
+  const counted = callsTo.get(object) ?? { name, calls: 0 };
+  counted.calls += 1;
+  callsTo.set(object, counted);
+}
+
+/** By class, the most calls that one object has had. */
+function busiest(): Record<string, number> {
+  const most: Record<string, number> = {};
+  for (const { name, calls } of callsTo.values()) most[name] = Math.max(most[name] ?? 0, calls);
+  return most;
 }
 
 const written = () => void (costs.rowsWritten += 1);
@@ -89,7 +105,7 @@ for (const [name, Class] of Object.entries(classes)) {
     listen(Class.prototype, method, (self, parameters, result) => {
       countStorage(self);
       if (method === "webSocketMessage") costs.messages += 1;
-      else costs.objectRequests += 1;
+      else countCall(self, name);
       if (name === "EmbeddedRedis" && method === "rest") {
         const [path, body] = parameters;
         costs.commands += path !== "" && Array.isArray(body) ? body.length : 1;
@@ -110,6 +126,7 @@ export default {
   ...pool,
   async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
     if (new URL(request.url).pathname === "/bench/costs") return Response.json({ ...costs, awakeMs: awakeInAllMs() });
+    if (new URL(request.url).pathname === "/bench/busiest") return Response.json(busiest());
     costs.workerRequests += 1;
     return await pool.fetch(request, env, context);
   },

@@ -1,9 +1,11 @@
 // The process that holds workerd: started, and ended, by pool-process.ts. It leads a process group of its own, so that one
 // signal to the group ends workerd with it, and it ends itself when its parent is gone.
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { killWhenGone } from "../watchdog.ts";
 import { workerOptions } from "./worker-options.ts";
-import type { HostOptions, HostReport, HostRequest } from "./pool-messages.ts";
+import type { HostOptions, HostReport, HostRequest, WorkerBundle } from "./pool-messages.ts";
 
 const CRON = "* * * * *";
 const MINUTE_MS = 60_000;
@@ -26,12 +28,23 @@ function miniflareOptions(options: HostOptions) {
   });
 }
 
+/** With a copy of the page's files: a build that replaces them would have a pool that runs answer 500, or half of a file. */
+async function withOwnPage(bundle: WorkerBundle, stateDir: string): Promise<WorkerBundle> {
+  const assets: { readonly directory?: string } | undefined = Object(bundle.settings)["assets"];
+  if (assets?.directory === undefined) return bundle;
+  const directory = join(stateDir, "page");
+  await rm(directory, { recursive: true, force: true });
+  await cp(assets.directory, directory, { recursive: true });
+  return { ...bundle, settings: { ...bundle.settings, assets: { ...assets, directory } } };
+}
+
 class PoolHost {
   #miniflare: Miniflare | null = null;
   #cron: NodeJS.Timeout | undefined;
 
   async start(options: HostOptions): Promise<void> {
-    this.#miniflare = new Miniflare(miniflareOptions(options));
+    const bundles = await Promise.all(options.bundles.map((bundle) => withOwnPage(bundle, options.stateDir)));
+    this.#miniflare = new Miniflare(miniflareOptions({ ...options, bundles }));
     const url = await this.#miniflare.ready;
     if (options.cron) this.#armCron();
     report({ kind: "ready", url: url.origin });

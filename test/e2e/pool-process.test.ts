@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -79,6 +79,18 @@ describe("the pool in a process of its own", () => {
     expect(await asked(after, "/redis", REDIS_TOKEN, ["HGET", "eth:stats", "roundShares"])).toEqual({ result: "12" });
     expect(await asked(after, "/admin/bans", ADMIN_TOKEN)).toMatchObject({ bans: [{ client: "192.0.2.1" }] });
     expect(await asked(after, "/admin/pause", ADMIN_TOKEN)).toMatchObject({ paused: true, waitingFor: [] });
+  });
+
+  it("serves the page that it was started with, whatever a build does to its files", async () => {
+    const whole = await bundleWorker();
+    const built = join(stateDir, "built");
+    await cp(join(import.meta.dirname, "../../web/dist"), built, { recursive: true });
+    const settings = { ...whole.settings, assets: { ...Object(whole.settings["assets"]), directory: built } };
+    const { url } = await start({ bundles: [{ ...whole, settings }], stateDir: join(stateDir, "state") });
+    await rm(built, { recursive: true });
+    for (const method of ["GET", "HEAD"])
+      for (const path of ["/", "/bridge.mjs"])
+        expect((await fetch(`${url}${path}`, { method })).status, path).toBe(200);
   });
 
   it("serves the page at / to a browser, and JSON-RPC with status 200 to a miner that posts there", async () => {

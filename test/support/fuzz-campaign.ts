@@ -3,16 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as fc from "fast-check";
+import { eip191Signer } from "micro-eth-signer";
+import * as v from "valibot";
 import { WebSocket } from "ws";
+import { settingsText } from "../../core/accounts/settings-message.ts";
+import { accountOf } from "../../core/payouts/payer/transaction.ts";
 import { startNode } from "../../devnet/node/node.ts";
 import { startPool } from "../../devnet/pool-host/pool-process.ts";
+import { FUZZ_KEY, FUZZ_LOGIN, FUZZ_NOTIFY_TOKEN, FUZZ_ROUTES, login, MINER, word } from "./fuzz-routes.ts";
 import { HEADER, hostileLines } from "./hostile-lines.ts";
+import { watchedScripts } from "./watched-scripts.ts";
 
 /** How long, and where the random choices begin; what is sent depends on the seed only, but for the header of the moment. */
 export interface FuzzOptions {
   readonly seed: number;
   readonly minutes: number;
   readonly onProgress?: (requests: number, sockets: number) => void;
+  /** An exception is thrown once in every script, when it has been called so often: to see that it is found. */
+  readonly sabotaged?: number;
 }
 
 export interface FuzzOutcome {
@@ -23,12 +31,16 @@ export interface FuzzOutcome {
 }
 
 const SECRETS = {
-  NOTIFY_TOKEN: "fuzz-notify-secret-1b3d5f7a9c",
+  NOTIFY_TOKEN: FUZZ_NOTIFY_TOKEN,
   METRICS_TOKEN: "fuzz-metrics-secret-2c4e6a8b0d",
   REDIS_TOKEN: "fuzz-redis-secret-3d5f7b9c1e",
   REDIS_READ_TOKEN: "fuzz-reading-secret-4e6a8c0d2f",
   ADMIN_TOKEN: "fuzz-admin-secret-6a8c0e2d4f",
+  NOTIFICATION_KEY: "fuzz-message-secret-7b9d1f3a5c",
+  BRIDGE_TOKEN: "fuzz-bridge-secret-8c0e2a4b6d",
+  PAYOUT_PRIVATE_KEY: "48".repeat(32),
 } as const;
+const POOL_ADDRESS = accountOf(SECRETS.PAYOUT_PRIVATE_KEY) ?? "";
 const NODE_PASSWORD = "fuzz-node-password-5f7b9d1e3a";
 const HIDDEN = [...Object.values(SECRETS), NODE_PASSWORD];
 const AT_ONCE = 8;
@@ -42,46 +54,7 @@ interface FuzzRequest {
   readonly body: string | Uint8Array<ArrayBuffer> | null;
 }
 
-const LOGIN = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
-const login = fc.oneof(
-  { weight: 3, arbitrary: fc.constant(LOGIN) },
-  fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => `0x${Buffer.from(bytes).toString("hex")}`),
-  fc.constantFrom("0x", "0x12", `0x${"0".repeat(40)}`, `${LOGIN}.rig`, LOGIN.toUpperCase(), "constructor", "..", "%00"),
-  fc.string({ unit: "binary", maxLength: 60 }).map((text) => encodeURIComponent(text.toWellFormed())),
-);
-const word = fc.oneof(
-  fc.constantFrom("", "rig", "1d", "3h", "2y", "toString", "__proto__", "main", "eth1.0", "%2e%2e", "a".repeat(300)),
-  fc.string({ unit: "binary", maxLength: 30 }).map((text) => encodeURIComponent(text.toWellFormed())),
-);
-const path = fc.oneof(
-  { weight: 3, arbitrary: fc.tuple(login, word).map(([who, rig]) => `/${who}/${rig}`) },
-  login.map((who) => `/${who}`),
-  fc.tuple(login, word).map(([who, range]) => `/api/accounts/${who}/history?range=${range}`),
-  login.map((who) => `/api/accounts/${who}`),
-  login.map((who) => `/api/accounts/${who}/settings`),
-  fc
-    .tuple(fc.constantFrom("stats", "miners", "blocks", "payments", "overview", "pool", "history"), word)
-    .map(([route, range]) => `/api/${route}?range=${range}`),
-  word.map((rest) => `/api/${rest}`),
-  fc.constantFrom(
-    "/health",
-    "/metrics",
-    "/redis",
-    "/redis/",
-    "/redis/pipeline",
-    "/redis/multi-exec",
-    "/",
-    "/bridge.mjs",
-  ),
-  word.map((rest) => `/redis/${rest}`),
-  fc.constantFrom("/admin/unresolved", "/admin/reconcile", "/admin/bans", "/admin/lists", "/admin/state", "/admin/log"),
-  word.map((rest) => `/admin/${rest}`),
-  fc
-    .tuple(fc.constantFrom(SECRETS.NOTIFY_TOKEN, "wrong"), word)
-    .map(([token, node]) => `/notify/${token}?upstream=${node}`),
-  fc.tuple(login, word).map(([who, rig]) => `/stratum/${who}/${rig}`),
-  fc.array(word, { maxLength: 5 }).map((parts) => `/${parts.join("/")}`),
-);
+const path = fc.oneof(...Object.values(FUZZ_ROUTES));
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => `0x${Buffer.from(bytes).toString("hex")}`);
 const command = fc
   .tuple(
@@ -119,6 +92,34 @@ const json = fc.oneof(
   fc.array(hash, { minLength: 2, maxLength: 5 }).map((work) => JSON.stringify(work)),
   fc.integer({ min: 0, max: 2 ** 31 }).map((seed) => hostileLines(1, seed)[0] ?? ""),
 );
+const somebody = fc.oneof(
+  fc.nat({ max: 255 }).map((part) => `203.0.113.${part}`),
+  fc.string({ maxLength: 20 }),
+);
+/** What the operator may say, but for the pause of the whole pool, which would end everything else. */
+const operatorsWord = fc
+  .oneof(
+    fc.record({ action: fc.constantFrom("add", "lift"), client: somebody, login: fc.option(somebody), for: word }),
+    fc.record({ action: fc.constant("add"), client: somebody, for: fc.constantFrom("1s", "10m", "99h", "-1s") }),
+    fc.record({
+      list: fc.constantFrom("blacklist", "whitelist"),
+      action: fc.constantFrom("add", "remove"),
+      who: somebody,
+    }),
+    fc.record({ paused: fc.boolean(), login: fc.constant(`0x${"5".repeat(40)}`) }),
+    fc.record({
+      action: fc.constantFrom("credit", "drop"),
+      ids: fc.array(fc.constantFrom("0:1", "0:999", "9:1", "x")),
+    }),
+    fc.record({ kind: fc.constantFrom("pause", "resume", "unlock", "x") }),
+    fc.record({
+      kind: fc.constantFrom("hold", "release", "approve", "mend"),
+      login: fc.constantFrom(FUZZ_LOGIN, "0x"),
+    }),
+    fc.record({ kind: fc.constantFrom("cancel", "resolve"), id: fc.integer(), as: fc.constantFrom("paid", "unpaid") }),
+    fc.record({ target: fc.option(word) }),
+  )
+  .map((said) => JSON.stringify({ ...said, note: "fuzz" }));
 const body = fc.oneof(
   { weight: 4, arbitrary: json },
   fc.string({ unit: "binary", maxLength: 400 }),
@@ -139,7 +140,7 @@ const header = fc.oneof(
   ),
 );
 const ip = fc.nat({ max: 2 ** 24 - 1 }).map((n) => `203.${n >> 16}.${(n >> 8) & 255}.${n & 255}`);
-const request: fc.Arbitrary<FuzzRequest> = fc
+const anything: fc.Arbitrary<FuzzRequest> = fc
   .record({
     method: fc.oneof(
       { weight: 2, arbitrary: fc.constant("GET") },
@@ -160,11 +161,51 @@ const request: fc.Arbitrary<FuzzRequest> = fc
     body: method === "GET" || method === "HEAD" ? null : sent,
   }));
 
+const withToken = (secret: string, at: fc.Arbitrary<string>, sent: fc.Arbitrary<string>): fc.Arbitrary<FuzzRequest> =>
+  fc.tuple(at, sent, ip).map(([where, text, from]) => ({
+    method: "POST",
+    path: where,
+    headers: { authorization: `Bearer ${secret}`, "cf-connecting-ip": from },
+    body: text,
+  }));
+const operators = withToken(
+  SECRETS.ADMIN_TOKEN,
+  fc.oneof(...Object.entries(FUZZ_ROUTES).flatMap(([pattern, paths]) => (pattern.startsWith("/admin") ? [paths] : []))),
+  operatorsWord,
+);
+/** Writes beside the books: what a program with that token spoils in them is not the pool's fault. */
+const writes = withToken(
+  SECRETS.REDIS_TOKEN,
+  fc.constantFrom("/redis", "/redis/pipeline", "/redis/multi-exec"),
+  fc
+    .array(
+      command.map(([name, _key, ...rest]) => [name, "fuzz:key"].concat(rest)),
+      { minLength: 1, maxLength: 4 },
+    )
+    .map((commands) => JSON.stringify(commands.length === 1 ? commands[0] : commands)),
+);
+const request = fc.oneof(
+  { weight: 6, arbitrary: anything },
+  { weight: 1, arbitrary: operators },
+  { weight: 1, arbitrary: writes },
+);
+
+/** What the known login signs. */
+const wish = fc.record({
+  payoutThreshold: fc.option(fc.bigInt({ min: 1n, max: 10n ** 17n })),
+  solo: fc.boolean(),
+  hidden: fc.boolean(),
+  /** Null: a webhook at the node, which answers something. */
+  notifications: fc.option(fc.constantFrom("unchanged", "unchanged, and send a test", "none", "webhook x payments")),
+  isOwn: fc.boolean(),
+});
+type Wish = typeof wish extends fc.Arbitrary<infer T> ? T : never;
+
 /** What a socket is told: lines, cut and joined at will, and what is no text at all. */
 const talk = fc.record({
   path: fc.oneof(
     fc.constant("/stratum"),
-    fc.constant(`/stratum/${LOGIN}`),
+    fc.constant(`/stratum/${MINER}`),
     fc.tuple(login, word).map(([who, rig]) => `/stratum/${who}/${rig}`),
   ),
   ip,
@@ -172,7 +213,7 @@ const talk = fc.record({
   cut: fc.integer({ min: 1, max: 700 }),
   entrance: fc.constantFrom(
     "",
-    `{"id":1,"method":"eth_submitLogin","params":["${LOGIN}"]}\n`,
+    `{"id":1,"method":"eth_submitLogin","params":["${MINER}"]}\n`,
     '{"id":1,"method":"mining.subscribe","params":["f/1","EthereumStratum/1.0.0"]}\n',
   ),
   noise: fc.oneof(
@@ -184,18 +225,22 @@ const talk = fc.record({
 type Talk = typeof talk extends fc.Arbitrary<infer T> ? T : never;
 
 /** Sends random requests to every route and random lines to every socket of a real pool, and looks at all that comes of it. */
-export async function fuzz({ seed, minutes, onProgress }: FuzzOptions): Promise<FuzzOutcome> {
-  const stateDir = await mkdtemp(join(tmpdir(), "edgepool-fuzz-"));
+export async function fuzz({ seed, minutes, onProgress, sabotaged }: FuzzOptions): Promise<FuzzOutcome> {
+  const directory = await mkdtemp(join(tmpdir(), "edgepool-fuzz-"));
   const node = await startNode({ difficulty: 1n << 60n });
   const findings: string[] = [];
   let [requests, sockets, round] = [0, 0, seed];
   const found = (what: string) => void findings.push(`seed ${round}: ${what}`.slice(0, 2_000));
   const pool = await startPool({
-    stateDir,
+    stateDir: join(directory, "state"),
+    bundles: await watchedScripts(join(directory, "scripts"), sabotaged ?? null),
     vars: {
       chain: "ethereum",
       difficulty: 1_000_000,
       upstream: [{ name: "main", url: node.url.replace("http://", `http://fuzz:${NODE_PASSWORD}@`), timeout: "5s" }],
+      notifications: { miners: true },
+      unlocker: { enabled: true, poolFeeAddress: POOL_ADDRESS, accounts: [POOL_ADDRESS] },
+      payouts: { enabled: true, address: POOL_ADDRESS, interval: "5s", requirePeers: 0 },
       log: { level: "debug" },
     },
     secrets: SECRETS,
@@ -205,11 +250,12 @@ export async function fuzz({ seed, minutes, onProgress }: FuzzOptions): Promise<
     },
   });
   try {
-    await credit(pool.url, LOGIN);
+    for (const known of [FUZZ_LOGIN, MINER]) await credit(pool.url, known);
     const untilMs = performance.now() + minutes * 60_000;
     for (; performance.now() < untilMs && findings.length < 20; round++) {
       const asked = fc.sample(request, { seed: round, numRuns: A_ROUND });
       const told = fc.sample(talk, { seed: round, numRuns: AT_ONCE });
+      const [wanted] = fc.sample(wish, { seed: round, numRuns: 1 });
       await Promise.all([
         ...Array.from({ length: AT_ONCE }, async (_, lane) => {
           for (let at = lane; at < asked.length; at += AT_ONCE) {
@@ -219,6 +265,7 @@ export async function fuzz({ seed, minutes, onProgress }: FuzzOptions): Promise<
             requests++;
           }
         }),
+        signedChange(pool.url, node.url, wanted).then((problem) => problem && found(problem)),
         ...told.map(async (one) => {
           const problem = await converse(pool.url, { ...one, lines: onHeader(one.lines, node.chain.current.header) });
           if (problem) found(`${problem}: ${JSON.stringify(one)}`);
@@ -233,7 +280,7 @@ export async function fuzz({ seed, minutes, onProgress }: FuzzOptions): Promise<
   } finally {
     await pool.close();
     await node.close();
-    await rm(stateDir, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   }
   return { requests, sockets, findings };
 }
@@ -252,6 +299,26 @@ async function credit(url: string, known: string): Promise<void> {
   });
   if (status !== 200) throw new Error(`the ledger answers ${status}`);
 }
+
+/** A change that the login may well make. @returns what is wrong with the answer; null when nothing is */
+async function signedChange(url: string, hook: string, wanted: Wish | undefined): Promise<string | null> {
+  if (!wanted) return null;
+  const { isOwn, notifications, ...own } = wanted;
+  const at = `/api/accounts/${FUZZ_LOGIN}/settings`;
+  const shown = v.parse(shownSettings, await (await fetch(`${url}${at}`)).json());
+  const message = settingsText({
+    ...own,
+    ...shown,
+    login: FUZZ_LOGIN,
+    expires: shown.now + 600,
+    notifications: notifications ?? `webhook ${hook} payments`,
+  });
+  const signature = eip191Signer.sign(message, isOwn ? FUZZ_KEY : `0x${"49".repeat(32)}`);
+  const headers = { "cf-connecting-ip": `203.0.113.${shown.nonce % 256}` };
+  return await ask(url, { method: "POST", path: at, headers, body: JSON.stringify({ message, signature }) });
+}
+
+const shownSettings = v.object({ pool: v.string(), chainId: v.number(), nonce: v.number(), now: v.number() });
 
 function isTelling(text: string): boolean {
   return HIDDEN.some((secret) => text.includes(secret));
