@@ -96,7 +96,7 @@ function CreditTable({ live }: { live: Live<Credits> }) {
       <Table
         live={live}
         caption="Credits"
-        columns={["Address", "Credit", "Of the reward"]}
+        columns={["Address", { title: "Credit", as: "wide" }, "Of the reward"]}
         rows={rows}
         empty="Nobody has been credited for it."
       />
