@@ -42,8 +42,7 @@ export default defineConfig({
       {
         test: {
           ...node("e2e", ["test/e2e/**/*.test.ts"]).test,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          testTimeout: 600_000,
           globalSetup: ["test/e2e/support/bundle-once.ts"],
         },
       },

@@ -49,7 +49,6 @@ it("takes blocks from the miner to balances, uncles and orphans among them, over
   };
   const pool = await startPool({
     stateDir,
-    cron: false,
     vars: { chain: "classic", difficulty: 50, upstream: [{ name: "node", url: node.url }], unlocker },
     secrets: { REDIS_TOKEN: TOKEN },
   });

@@ -143,9 +143,9 @@ const asIfIdle = (body: string): string =>
     .replace(/"roundTripsMs":\{[^}]*\}/, (trips) => trips.replaceAll(/\d+/g, "1"))
     .replaceAll(/"roundTripMs":\d+/g, '"roundTripMs":1');
 
-describe("a pool that is well", () => {
-  beforeEach(() => void (poolFront.rewrite = asIfIdle));
+beforeEach(() => void (poolFront.rewrite = asIfIdle));
 
+describe("a pool that is well", () => {
   it("misses its cron until it comes, and is then found fine in every way, with nothing left in its books", async () => {
     const before = await look();
     expect(lines(before, "cron")).toContain("no cron trigger has come");
@@ -242,6 +242,7 @@ describe("of the node the doctor finds", () => {
   });
 
   it("9. a long way to it", async () => {
+    poolFront.rewrite = (body) => body;
     node.faults.delayMs = 700;
     await forgetHealth();
     expect(lines(await look(), "distance")).toMatch(/node main is \d+ ms away.*another home/);
