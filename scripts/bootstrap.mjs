@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stampDir = join(root, "node_modules", ".edgepool");
@@ -44,18 +44,22 @@ const BUILDS = [
 /** Programs of the development network, which need the current Node and the built packages like the rest. */
 const DEVNET = ["node", "miner", "upstash-gateway"];
 
+const PROGRAM = [
+  "--disable-warning=ExperimentalWarning",
+  `--import=${pathToFileURL(join(root, "scripts", "reader-gone.mjs")).href}`,
+];
+
 /** What a task runs once everything is in place: arguments for the current Node. */
 const TASKS = {
   build: () => null,
   start: (rest) => ["--disable-warning=ExperimentalWarning", join(root, "devnet", "start.ts"), ...rest],
   test: (rest) => [join(root, "scripts", "test.ts"), ...rest],
   devnet: ([program = "", ...rest]) => {
-    if (DEVNET.includes(program))
-      return ["--disable-warning=ExperimentalWarning", join(root, "devnet", "cli", `${program}.ts`), ...rest];
+    if (DEVNET.includes(program)) return [...PROGRAM, join(root, "devnet", "cli", `${program}.ts`), ...rest];
     say(`which one: ${DEVNET.map((name) => `npm run -s devnet -- ${name} --help`).join(", ")}`);
     process.exit(1);
   },
-  run: (rest) => ["--disable-warning=ExperimentalWarning", ...rest],
+  run: (rest) => [...PROGRAM, ...rest],
 };
 
 // Progress goes to stderr, so that `--json` and pipes keep standard output to themselves.

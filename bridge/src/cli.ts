@@ -50,10 +50,15 @@ async function main(): Promise<void> {
   const log = pino({ level: line.logLevel, base: null }, display.logStream);
   const bridge = await startBridge({ ...line.bridge, log });
   display.follow(bridge, log, line.statusIntervalMs);
+  let stopped = false;
   const stop = (): void => {
+    if (stopped) return;
+    stopped = true;
     display.stop();
     void bridge.close();
   };
+  // Nobody reads what it says any more.
+  process.stdout.on("error", stop);
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
 }

@@ -61,6 +61,20 @@ test.each(["SIGINT", "SIGTERM"] as const)(
   },
 );
 
+test.each(["json", "lines"])(
+  "ends by itself, without a stack trace, when nobody reads its %s any more",
+  { timeout: PATIENCE_MS },
+  async (display) => {
+    const pool = await poolThat(answer);
+    const common = ["--allow-insecure", "-l", "127.0.0.1:0", "--status-interval", "1"];
+    const { child, out, errors, ended } = run(pool.url, ...common, "--display", display);
+    await until(() => out.length > 0);
+    child.stdout?.destroy();
+    expect(await ended).toEqual([0, null]);
+    expect(errors).toEqual([]);
+  },
+);
+
 test("says in one line what is wrong with its options, and fails", { timeout: PATIENCE_MS }, async () => {
   const wrong: [args: string[], expected: RegExp][] = [
     [["ws://pool.example"], /--allow-insecure/],

@@ -45,3 +45,17 @@ it("says in one line why a program cannot start", async () => {
   const gateway = await devnet("upstash-gateway", "--redis", "redis://127.0.0.1:1");
   expect(gateway).toMatchObject({ code: 1, stderr: expect.stringMatching(/^devnet-upstash: .*ECONNREFUSED.*\n$/) });
 });
+
+it.each([
+  // It puts its things in order, as at SIGTERM.
+  ["a program that runs until it is stopped", ["devnet", "node", "--port", "0"], 0],
+  // Nobody may take it for a check that went well.
+  ["a check", ["run", "scripts/doctor/cli.ts", "http://127.0.0.1:1"], 141],
+])("%s ends without a stack trace when nobody reads what it prints", async (_, args, code) => {
+  const program = spawn(process.execPath, [BOOTSTRAP, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let stderr = "";
+  program.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  program.stdout.destroy();
+  expect(await once(program, "close")).toEqual([code, null]);
+  expect(stderr).toBe("");
+});
