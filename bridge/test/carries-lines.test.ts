@@ -18,6 +18,19 @@ test("opens the route of the login that the first line names, and sends that lin
   expect(miner.lines).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
 });
 
+test.each([null, 7, true, {}, ["rig-1"]])(
+  "a worker %j names nobody, on the way to the pool as in the table",
+  async (worker) => {
+    const pool = await poolThat(answer);
+    const bridge = await bridgeTo([pool.url]);
+    const miner = await minerOf(bridge);
+    miner.say({ ...LOGIN, worker });
+    await miner.untilLines(1);
+    expect(pool.connections.map(({ path }) => path)).toEqual([`/stratum/${ADDRESS}`]);
+    expect(bridge.stats().miners).toMatchObject([{ login: ADDRESS, worker: null }]);
+  },
+);
+
 test.each([
   ["mining.subscribe", ["ethminer/0.19", "EthereumStratum/1.0.0"]],
   ["mining.hello", { agent: "ethminer/0.19", host: "pool", port: "1", proto: "EthereumStratum/2.0.0" }],
@@ -166,14 +179,18 @@ test("closes the miner's connection with what the pool said when the pool turns 
   expect(pool.connections).toHaveLength(1);
 });
 
-test("refuses miners beyond the limit and keeps those that it has", async () => {
+test("refuses miners beyond the limit, says so, and keeps those that it has", async () => {
   const pool = await poolThat(answer);
-  const bridge = await bridgeTo([pool.url], { maxMiners: 1 });
+  const said: string[] = [];
+  const keep = (_: unknown, message: string): void => void said.push(message);
+  const log = { debug: () => undefined, info: () => undefined, warn: keep, error: keep };
+  const bridge = await bridgeTo([pool.url], { maxMiners: 1, log });
   const first = await minerOf(bridge);
   first.say(LOGIN);
   await first.untilLines(1);
   const second = await minerOf(bridge);
   await second.untilClosed();
+  expect(said).toContain("too many miners; connection refused");
   first.say({ ...LOGIN, id: 2 });
   await first.untilLines(2);
   expect(bridge.stats().miners).toHaveLength(1);

@@ -122,25 +122,35 @@ export const GETWORK_CASES: readonly GetworkCase[] = [
 
 const named = (worker: string) => submit(undefined, `,"worker":${JSON.stringify(worker)}`);
 
-/** Who is credited, by what names the worker: in band, behind the login, in the URL. */
-export const GETWORK_WORKERS: readonly GetworkCase[] = [
-  ["", "", ""],
-  ["rig", "", ""],
-  ["", "rig", ""],
-  ["", "", "rig"],
-  ["band", "suffix", ""],
-  ["band", "", "url"],
-  ["", "suffix", "url"],
-  ["band", "suffix", "url"],
-  ["eth1.0", "", "url"],
-  ["eth1.0", "suffix", "url"],
-  ["", "suffix", "eth1.0"],
-  ["", "Proxy_0.0.5", "url"],
-  ["band", "", "a".repeat(33)],
-  ["ba91506a", "", "rig 1"],
-].map(([band = "", suffix = "", worker = ""]) => ({
+/** A submit, what names its worker, and who is credited. */
+interface NamedPost extends GetworkCase {
+  readonly band: string;
+  readonly suffix: string;
+  readonly worker: string;
+  readonly credited: string;
+}
+
+/** By what names the worker: in band, then behind the login, then in the URL, then 0, in every transport the same. */
+export const WORKER_NAMES: readonly NamedPost[] = [
+  ["", "", "", "0"],
+  ["rig", "", "", "rig"],
+  ["", "rig", "", "rig"],
+  ["", "", "rig", "rig"],
+  ["band", "suffix", "", "band"],
+  ["band", "", "url", "band"],
+  ["", "suffix", "url", "suffix"],
+  ["band", "suffix", "url", "band"],
+  ["eth1.0", "", "url", "url"],
+  ["eth1.0", "suffix", "url", "suffix"],
+  ["", "suffix", "eth1.0", "suffix"],
+  ["", "Proxy_0.0.5", "url", "url"],
+  ["band", "", "a".repeat(33), "band"],
+  ["ba91506a", "", "rig 1", "rig-1"],
+].map(([band = "", suffix = "", worker = "", credited = ""]) => ({
   what: `in band "${band}", behind the login "${suffix}", in the URL "${worker}"`,
   body: named(band),
+  band,
   suffix,
   worker,
+  credited,
 }));

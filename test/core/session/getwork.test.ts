@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { GETWORK_CASES, GETWORK_WORKERS, type GetworkCase } from "../../support/getwork-cases.ts";
+import { GETWORK_CASES, type GetworkCase, WORKER_NAMES } from "../../support/getwork-cases.ts";
 import { workerName } from "../../../core/policy/login.ts";
 import type { ShareVerdict } from "../../../core/shares/share.ts";
 import { targetOf } from "@edgepool/ethash-wasm";
@@ -58,26 +58,9 @@ describe("HTTP getwork as a session of one POST", () => {
     });
   }
 
-  // In band, then what follows the login, then the URL, then 0: in every transport the same.
-  const credited = [
-    "0",
-    "rig",
-    "rig",
-    "rig",
-    "band",
-    "band",
-    "suffix",
-    "band",
-    "url",
-    "suffix",
-    "suffix",
-    "url",
-    "band",
-    "rig-1",
-  ];
-  for (const [at, posted] of GETWORK_WORKERS.entries()) {
-    it(`credits ${credited[at]} for a worker ${posted.what}`, async () => {
-      expect((await outcome(posted)).shares.map(({ worker }) => worker)).toEqual([credited[at]]);
+  for (const posted of WORKER_NAMES) {
+    it(`credits ${posted.credited} for a worker ${posted.what}`, async () => {
+      expect((await outcome(posted)).shares.map(({ worker }) => worker)).toEqual([posted.credited]);
     });
   }
 

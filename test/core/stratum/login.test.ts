@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { createLogger } from "../../../core/log.ts";
 import { namedWorker, parseLogin, workerName } from "../../../core/policy/login.ts";
 import { RenamedWorkers } from "../../../core/policy/renamed-workers.ts";
+import { WORKER_NAMES } from "../../support/getwork-cases.ts";
 import { LOGIN, PoolDriver } from "./pool-driver.ts";
 
 const share = (worker: string) =>
@@ -96,7 +97,7 @@ describe("worker names", () => {
     }
   });
 
-  const credited: [what: string, url: string, login: string, submit: string, name: string][] = [
+  const shares: [what: string, url: string, login: string, submit: string, name: string][] = [
     ["the login's own", "", login(LOGIN, ',"worker":"rig-1"'), share(""), "rig-1"],
     ["one that the submit names", "", login(LOGIN, ',"worker":"rig-1"'), share(',"worker":"rig-2"'), "rig-2"],
     [
@@ -110,12 +111,29 @@ describe("worker names", () => {
     ["the URL's where the miner names none", "shed", login(LOGIN, ""), share(""), "shed"],
     ["the miner's before the URL's", "shed", login(LOGIN, ',"worker":"rig"'), share(""), "rig"],
     ["0 where nobody names one", "", login(LOGIN, ',"worker":""'), share(""), "0"],
+    ["0 where the worker is null", "", login(LOGIN, ',"worker":null'), share(',"worker":null'), "0"],
+    [
+      "the login's own where the submit's worker is no text",
+      "",
+      login(`${LOGIN}.rig`, ""),
+      share(',"worker":7'),
+      "rig",
+    ],
   ];
-  for (const [what, url, loginLine, submitLine, name] of credited) {
+  for (const [what, url, loginLine, submitLine, name] of shares) {
     it(`credits a share to ${what}`, () => {
       const pool = new PoolDriver({}, url);
       pool.say(loginLine, submitLine);
       expect(pool.shares.map(({ worker }) => worker)).toEqual([name]);
+    });
+  }
+
+  for (const { what, band, suffix, worker, credited } of WORKER_NAMES) {
+    it(`over a WebSocket is ${credited}, as by HTTP getwork: ${what}`, () => {
+      const pool = new PoolDriver({}, worker);
+      const named = `,"worker":${JSON.stringify(band)}`;
+      pool.say(login(suffix === "" ? LOGIN : `${LOGIN}.${suffix}`, named), share(named));
+      expect(pool.shares.map((submitted) => submitted.worker)).toEqual([credited]);
     });
   }
 });
