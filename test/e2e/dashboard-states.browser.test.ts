@@ -306,12 +306,18 @@ describe("blocks", () => {
     const page = await open("blocks", RICH);
     const rows = page.getByRole("region", { name: "Table: Immature" }).getByRole("row");
     await rows.nth(2).waitFor();
+    const listed = rows.nth(2).locator("a[href^='https://explorer.example/block/0x']");
+    expect(await listed.getAttribute("href")).toMatch(/\/0x[0-9a-f]{64}$/);
+    await rows.nth(2).getByRole("button", { name: "Copy: Block" }).waitFor();
     expect(await rows.nth(2).textContent()).toMatch(/^23,511,935immatureuncle.*160 %0\.064 ETC1 %0xb85150…91506A/);
     expect(await page.getByText("orphan", { exact: true }).count()).toBe(2);
     // Of an orphan and a candidate nobody has anything.
     expect(await page.getByRole("region", { name: "Table: Candidates" }).getByRole("link").count()).toBe(1);
     await page.getByRole("link", { name: "23,511,934" }).click();
     await page.getByRole("heading", { level: 1, name: "Block 23,511,934" }).waitFor();
+    const chain = page.locator("main a[href^='https://explorer.example/block/0x']").first();
+    expect(await chain.getAttribute("href")).toMatch(/\/0x[0-9a-f]{64}$/);
+    await page.getByRole("button", { name: "Copy: Block" }).first().waitFor();
     await page.getByText("Credits (the 120 largest of 3,120)").waitFor();
     expect(await page.getByRole("region", { name: "Table: Credits" }).getByRole("row").nth(1).textContent()).toBe(
       "0x9C4F9c…abcDef0.20000000 ETC7.81 %",
