@@ -124,7 +124,7 @@ class RunningBridge implements Bridge {
     };
     const upstream = ({ rank }: PoolState): GetworkUpstream => this.#client(rank).getwork;
     this.#forwarder = new GetworkForwarder({ ...shared, upstream, kept: () => this.#kept });
-    this.#getwork = new GetworkServer(this.#forwarder, this.#maxMiners);
+    this.#getwork = new GetworkServer(this.#forwarder, this.#maxMiners, log);
   }
 
   async listen(): Promise<void> {

@@ -147,6 +147,43 @@ test.each([
   });
 });
 
+test("names a rig in the table as the pool credits it: by the request before the URL, which stays as it came", async () => {
+  const pool = await httpPool(() => true);
+  const bridge = await getworkBridge(pool.url);
+  for (const worker of ["rig-7", "eth1.0", null])
+    await post(bridge, `/${ADDRESS}/rig-1`, JSON.stringify({ ...share(1), worker }));
+  expect(bridge.stats().miners).toMatchObject([
+    { login: ADDRESS, worker: "rig-7", accepted: 1 },
+    { login: ADDRESS, worker: "rig-1", accepted: 2 },
+  ]);
+  expect(new Set(pool.seen.map(({ path }) => path))).toEqual(new Set([`/${ADDRESS}/rig-1`]));
+});
+
+test("refuses connections beyond the limit where all others are being answered, and says so", async () => {
+  const held = Promise.withResolvers<void>();
+  const slow = createServer(
+    (_, response) => void held.promise.then(() => response.end(wordsOf(requestOf(poll), true))),
+  );
+  servers.push(slow);
+  slow.listen(0, "127.0.0.1");
+  await once(slow, "listening");
+  const asked = once(slow, "request");
+  const address = slow.address();
+  const said: string[] = [];
+  const keep = (_: unknown, message: string): void => void said.push(message);
+  const bridge = await bridgeTo([`ws://127.0.0.1:${typeof address === "object" ? address?.port : 0}`], {
+    getwork: [{ host: "127.0.0.1", port: 0 }],
+    maxMiners: 1,
+    log: { debug: () => undefined, info: () => undefined, warn: keep, error: keep },
+  });
+  const first = post(bridge, `/${ADDRESS}`, poll);
+  await asked;
+  expect(await raw(bridge, "")).toBe("");
+  expect(said).toEqual(["too many miners; connection refused"]);
+  held.resolve();
+  expect(await first).toMatch(/^HTTP\/1\.\d 200 /);
+});
+
 test("asks again for a share whose answer was lost, and does not call it a duplicate", async () => {
   const pool = await httpPool((_, nth) => (nth === 1 ? undefined : nth === 2 ? "notReady" : "duplicate"));
   const bridge = await getworkBridge(pool.url);

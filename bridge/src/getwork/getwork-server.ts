@@ -4,6 +4,7 @@ import { ShareCounter, type MinerStats, type ShareCounts } from "../bridge-stats
 import { refusal, type GetworkForwarder } from "./getwork-forwarder.ts";
 import { parseObject } from "../json.ts";
 import { readLogin, parseMinerLine, type Login } from "../miner-side/miner-line.ts";
+import type { BridgeLog } from "../options.ts";
 
 /** A request is some 270 bytes. */
 const MAX_BODY_BYTES = 4096;
@@ -33,11 +34,13 @@ export class GetworkServer {
   /** Open connections, oldest first, and whether a request of theirs is being answered. */
   readonly #connections = new Map<Socket, boolean>();
   readonly #maxConnections: number;
+  readonly #log: BridgeLog;
   #requests = 0;
 
-  constructor(forwarder: GetworkForwarder, maxConnections: number) {
+  constructor(forwarder: GetworkForwarder, maxConnections: number, log: BridgeLog) {
     this.#forwarder = forwarder;
     this.#maxConnections = maxConnections;
+    this.#log = log;
   }
 
   /** A server that is not listening yet. */
@@ -85,6 +88,7 @@ export class GetworkServer {
     socket.once("close", () => this.#connections.delete(socket));
     if (this.#connections.size <= this.#maxConnections) return;
     const silent = [...this.#connections].find(([, busy]) => !busy)?.[0] ?? socket;
+    if (silent === socket) this.#log.warn({ miner: socket.remoteAddress }, "too many miners; connection refused");
     silent.destroy();
   }
 
@@ -109,7 +113,8 @@ export class GetworkServer {
 
   async #onBody(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
     this.#requests += 1;
-    const login = readPath(request.url ?? "");
+    const url = request.url ?? "";
+    const login = readPath(url, "");
     const call = parseMinerLine(body);
     if (call === null || call.kind === "answer") {
       answer(response, 200, refusal(parseObject(body)?.["id"], -1, "Malformed request"));
@@ -117,7 +122,8 @@ export class GetworkServer {
       answer(response, 200, refusal(call.request.id, -1, "Invalid login"));
     } else {
       const host = request.socket.remoteAddress ?? "?";
-      const rig = this.#rig(host, login);
+      // The pool credits the name in the request before that in the URL; the request goes to the URL that it came to.
+      const rig = this.#rig(host, readPath(url, call.request.body["worker"]) ?? login);
       if (call.kind === "submit") rig.pendingShares += 1;
       const onFate = (rejection: string | null): void => {
         rig.pendingShares -= 1;
@@ -160,10 +166,10 @@ export class GetworkServer {
   }
 }
 
-/** `/<0xaddress>[.worker]` or `/<0xaddress>/<worker>`. */
-function readPath(path: string): Login | null {
+/** `/<0xaddress>[.worker]` or `/<0xaddress>/<worker>`. @param worker beside the request, which goes before the path's */
+function readPath(path: string, worker: unknown): Login | null {
   try {
-    return readLogin(decodeURIComponent(path.split("?")[0] ?? "").slice(1), "");
+    return readLogin(decodeURIComponent(path.split("?")[0] ?? "").slice(1), worker);
   } catch {
     return null;
   }
