@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, share } from "./bridge-fixture.ts";
+import { ADDRESS, answer, bridgeTo, LOGIN, minerOf, poolThat, requestOf, share, stratum1 } from "./bridge-fixture.ts";
 import { TcpMiner } from "./tcp-miner.ts";
 
 const job = (n: number): string => `{"id":0,"jsonrpc":"2.0","result":["0x${n}","0xseed","0xtarget"]}\n`;
@@ -127,6 +127,35 @@ test("gives a miner that asks for work after its login one job and not two, and 
   expect(asks.lines.filter((line) => line.includes("0x1"))).toHaveLength(1);
   await waits.untilLines(2);
   expect(waits.lines[1]).toBe(job(1).trim());
+});
+
+test.each<[string, object[], string, string]>([
+  ["eth-proxy", [LOGIN], job(1).trim(), job(2).trim()],
+  [
+    "EthereumStratum/1",
+    [
+      { id: 1, method: "mining.subscribe", params: ["x", "EthereumStratum/1.0.0"] },
+      { id: 2, method: "mining.authorize", params: [`${ADDRESS}.rig`, "x"] },
+    ],
+    notify(1),
+    notify(2),
+  ],
+])("is not told the job again that it has when its pool is back, in %s", async (_, logins, same, next) => {
+  const pool = await poolThat((line, connection) => {
+    const { method } = requestOf(line);
+    if (method === "mining.subscribe") return stratum1("abc123", true)(line, connection);
+    answer(line, connection);
+    if (method === "eth_submitlogin" || method === "mining.authorize") connection.send(`${same}\n`);
+  });
+  const miner = await minerOf(await bridgeTo([pool.url]));
+  miner.say(...logins);
+  await miner.until((lines) => lines.includes(same));
+  pool.connections[0]?.socket.terminate();
+  await pool.until(() => pool.connections[1]?.lines.length === logins.length);
+  // What follows the job has come, so the job had come, too.
+  pool.connections[1]?.send(`${next}\n`);
+  await miner.until((lines) => lines.includes(next));
+  expect(miner.lines.filter((line) => line === same || line === next)).toEqual([same, next]);
 });
 
 test("never lets a difficulty change overtake the job before it", async () => {
