@@ -147,6 +147,15 @@ test.each([
   });
 });
 
+test("a request that no pool takes says nothing about the pool, and the miner hears why at once", async () => {
+  const pool = await httpPool(() => 413);
+  const bridge = await getworkBridge(pool.url);
+  const reply = await post(bridge, `/${ADDRESS}`, JSON.stringify(share(1)));
+  expect(JSON.parse(bodyOf(reply))).toMatchObject({ error: { message: "The pool answered with status 413" } });
+  expect(bridge.stats().pools).toMatchObject([{ state: "up", lastError: null }]);
+  expect(pool.seen).toHaveLength(1);
+});
+
 test("names a rig in the table as the pool credits it: by the request before the URL, which stays as it came", async () => {
   const pool = await httpPool(() => true);
   const bridge = await getworkBridge(pool.url);
