@@ -83,7 +83,7 @@ export async function startMeasuredPool(name: LedgerName, node: DevNode, logins:
       log: { level: "error" },
     },
     onLog: ({ level, message }) => {
-      if (level === "error") console.error(message);
+      if (level === "error" || level === "fatal") console.error(message);
     },
   });
   await credit(ledger, pool.url, logins);
