@@ -51,8 +51,12 @@ export class PoolAdmin extends PoolObject implements PoolAdminRpc {
     return await this.#admin.run(command);
   }
 
-  async noted(command: string, details: object): Promise<void> {
-    await this.#admin.noted(command, details);
+  async begin(command: string, details: object): Promise<number> {
+    return this.#admin.begin(command, details);
+  }
+
+  async end(id: number, outcome: string): Promise<void> {
+    this.#admin.end(id, outcome);
   }
 
   async bans(): Promise<ListedBan[]> {

@@ -135,9 +135,14 @@ export interface ShareVerifierRpc {
 /** To what state of its storage the embedded ledger goes back. */
 export type RecoveryPoint = { readonly atMs: number } | { readonly bookmark: string };
 
-/** Bookmarks of the state that is restored, and of the one before it, for the way back; or Cloudflare's words where it cannot be. */
+/** Bookmarks of the state of that moment and of the one of now; or Cloudflare's words where it cannot be. */
+export type RecoveryPlan =
+  | { readonly ok: true; readonly bookmark: string; readonly now: string }
+  | { readonly ok: false; readonly reason: string };
+
+/** `undo`: bookmark of the state before it, for the way back. `instance`: of the object that has to end first. */
 export type RecoveryOutcome =
-  | { readonly ok: true; readonly bookmark: string; readonly undo: string }
+  | { readonly ok: true; readonly undo: string; readonly instance: string }
   | { readonly ok: false; readonly reason: string };
 
 /** The ledger without Upstash: one object, `idFromName("main")`, that answers the Upstash REST protocol. */
@@ -149,13 +154,14 @@ export interface EmbeddedRedisRpc {
     base64?: boolean,
     access?: Access,
   ): Promise<{ status: number; body: string }>;
-  /**
-   * Has the next start of the object begin with a former state of its storage. Nothing changes before {@link restart}.
-   * @param point a moment of the last 30 days (Unix ms), or a bookmark of Cloudflare's
-   */
-  prepareRecovery(point: RecoveryPoint): Promise<RecoveryOutcome>;
+  /** Changes nothing. @param point a moment of the last 30 days (Unix ms), or a bookmark of Cloudflare's */
+  planRecovery(point: RecoveryPoint): Promise<RecoveryPlan>;
+  /** Has the next start of the object, whenever that is, begin with a former state of its storage. */
+  prepareRecovery(bookmark: string): Promise<RecoveryOutcome>;
   /** Ends the object, so that it begins anew: the call itself fails by that. */
   restart(): Promise<void>;
+  /** Another one after each start of the object. */
+  instance(): Promise<string>;
 }
 
 /** One object, `idFromName("main")`, that gives every live session nonces of its own. */
@@ -286,8 +292,10 @@ export interface NotifierRpc {
 /** One object, `idFromName("main")`: what the operator does, and the log of it. */
 export interface PoolAdminRpc {
   run(command: AdminCommand): Promise<AdminOutcome>;
-  /** Writes down what another part does for the operator. */
-  noted(command: string, details: object): Promise<void>;
+  /** Writes down what another part is about to do for the operator. @returns the entry's id */
+  begin(command: string, details: object): Promise<number>;
+  /** Writes down how that ended. */
+  end(id: number, outcome: string): Promise<void>;
   /** Bans that are in force. */
   bans(): Promise<ListedBan[]>;
   /** @param before entries with a smaller id only; null for the newest */

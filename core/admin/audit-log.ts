@@ -1,5 +1,40 @@
 import type { SqlPort } from "../sql-port.ts";
 
+/** Where what is done for the operator is written down. */
+interface AuditRows {
+  begin(command: string, details: object): number | Promise<number>;
+  end(id: number, outcome: string): void | Promise<void>;
+}
+
+/**
+ * Does what is written down first, and writes down how it ended.
+ * @param outcomeOf what the log says of the result
+ */
+export async function writtenDown<T>(
+  log: AuditRows,
+  command: string,
+  details: object,
+  work: () => Promise<T>,
+  outcomeOf: (result: T) => string,
+): Promise<T> {
+  const id = await log.begin(command, details);
+  const end = async (outcome: string): Promise<void> => {
+    try {
+      await log.end(id, outcome);
+    } catch {
+      // What is done is done, also where its end cannot be written down: then the row says `asked` for good.
+    }
+  };
+  try {
+    const result = await work();
+    await end(outcomeOf(result));
+    return result;
+  } catch (error) {
+    await end(`broke off, and may have been done: ${error instanceof Error ? error.message : String(error)}`);
+    throw error;
+  }
+}
+
 /** One change by the operator. */
 export interface AuditEntry {
   readonly id: number;
@@ -8,8 +43,8 @@ export interface AuditEntry {
   readonly command: string;
   /** JSON */
   readonly details: string;
-  /** Null: it was begun and nothing is known of its end. */
-  readonly outcome: string | null;
+  /** How it ended; `asked` where nothing is known of that: it may have been done. */
+  readonly outcome: string;
 }
 
 const PAGE = 200;
@@ -27,23 +62,20 @@ export class AuditLog {
     );
   }
 
-  /** Does what is written down first, and writes down how it ended. */
-  async run<T>(command: string, details: object, work: () => Promise<T>, outcomeOf: (result: T) => string): Promise<T> {
+  /** Writes down what is asked, before it is done. @returns the entry's id */
+  begin(command: string, details: object): number {
     const [row] = this.#sql.exec(
       "INSERT INTO audit (version, at_ms, command, details) VALUES (1, ?, ?, ?) RETURNING id",
       this.#nowMs(),
       command,
       JSON.stringify(details),
     );
-    const id = Number(row?.["id"]);
-    try {
-      const result = await work();
-      this.#end(id, outcomeOf(result));
-      return result;
-    } catch (error) {
-      this.#end(id, `failed: ${error instanceof Error ? error.message : String(error)}`);
-      throw error;
-    }
+    return Number(row?.["id"]);
+  }
+
+  /** Writes down how it ended. */
+  end(id: number, outcome: string): void {
+    this.#sql.exec("UPDATE audit SET outcome = ? WHERE id = ?", outcome, id);
   }
 
   /** The latest entries, newest first. @param before only those with a smaller id; null for the newest */
@@ -59,11 +91,7 @@ export class AuditLog {
         atMs: Number(at_ms),
         command: String(command),
         details: String(details),
-        outcome: typeof outcome === "string" ? outcome : null,
+        outcome: typeof outcome === "string" ? outcome : "asked",
       }));
-  }
-
-  #end(id: number, outcome: string): void {
-    this.#sql.exec("UPDATE audit SET outcome = ? WHERE id = ?", outcome, id);
   }
 }

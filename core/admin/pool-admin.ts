@@ -5,7 +5,7 @@ import { type Client, clientOf } from "../policy/client.ts";
 import { parseLogin } from "../policy/login.ts";
 import type { ListedBan } from "../policy/standing-store.ts";
 import type { SqlPort } from "../sql-port.ts";
-import { type AuditEntry, AuditLog } from "./audit-log.ts";
+import { type AuditEntry, AuditLog, writtenDown } from "./audit-log.ts";
 
 /** What the operator may change. Every one carries why, for the log. */
 export type AdminCommand =
@@ -102,7 +102,8 @@ export class PoolAdmin {
   async run(command: AdminCommand): Promise<AdminOutcome> {
     const { kind, ...details } = command;
     this.#ports.log.info("operator's command", { command: kind, details: JSON.stringify(details) });
-    return await this.#audit.run(
+    return await writtenDown(
+      this.#audit,
       kind,
       details,
       () => this.#do(command),
@@ -110,14 +111,14 @@ export class PoolAdmin {
     );
   }
 
-  /** Writes down what another part of the pool does for the operator. */
-  async noted(command: string, details: object): Promise<void> {
-    await this.#audit.run(
-      command,
-      details,
-      async () => undefined,
-      () => "done",
-    );
+  /** Writes down what another part of the pool is about to do for the operator. @returns the entry's id */
+  begin(command: string, details: object): number {
+    return this.#audit.begin(command, details);
+  }
+
+  /** Writes down how that ended. */
+  end(id: number, outcome: string): void {
+    this.#audit.end(id, outcome);
   }
 
   pauseState(): PauseState {

@@ -22,15 +22,20 @@ export async function requestAdmin(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     redirect: "error",
     signal: AbortSignal.timeout(60_000),
-  }).catch((error: unknown) => {
-    throw new AdminError(`the pool does not answer: ${error instanceof Error ? error.message : String(error)}`);
-  });
+  }).catch(noAnswer);
   if (response.status === 401) throw new AdminError("ADMIN_TOKEN is not the pool's");
-  const text = await response.text();
+  const text = await response.text().catch(noAnswer);
   // What is not there behind the token is answered with JSON.
   if (response.status === 404 && readJson(text) === undefined)
     throw new AdminError("the pool has no secret ADMIN_TOKEN, or is of an older version");
   return { ok: response.ok, status: response.status, text };
+}
+
+/** What is lost may be the request or its answer: whoever asked for a change does not know which. */
+function noAnswer(error: unknown): never {
+  const why =
+    error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
+  throw new AdminError(`the pool does not answer: ${why}`);
 }
 
 /** Where the answer is not one of the pool's. */

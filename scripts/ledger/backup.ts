@@ -93,7 +93,13 @@ async function writePacked(redis: RedisPort, coin: string, path: string): Promis
 export async function keepCopy(redis: RedisPort, coin: string, folder: string): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, nameAt(`before-recovery-${coin}`, Date.now()));
-  await writePacked(redis, coin, path);
+  const partial = `${path}.partial`;
+  try {
+    await writePacked(redis, coin, partial);
+    await rename(partial, path);
+  } finally {
+    await rm(partial, { force: true });
+  }
   return path;
 }
 

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import { runLedgerCli } from "../support/ledger-cli.ts";
 import { recordMaker } from "../support/ledger-records.ts";
@@ -34,6 +34,15 @@ beforeEach(async () => {
     const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 1e9, nowMs: Date.now });
     await writer.recordShares(redis === pool.now.redis ? [first, second] : [first], false);
   }
+});
+
+const backup = () => runLedgerCli(["backup", `${pool.url}/redis`, "--pool", pool.url, "--to", folder], SECRETS);
+/** How a command ends that does not know what the pool has done. */
+const notKnown = (why: string) => ({
+  code: 2,
+  stderr: expect.stringMatching(
+    new RegExp(`${why}[^]*not known whether the books went back[^]*admin -- ${pool.url} audit: .recovering.`),
+  ),
 });
 
 const roundShares = async (): Promise<unknown> => await pool.now.redis.command(["HGET", "eth:stats", "roundShares"]);
@@ -81,6 +90,73 @@ it("lets the pool go on where nothing can be restored, and a paused one stay so"
     expect(pool.paused).toBe(paused);
   }
   expect(await recover()).toMatchObject({ code: 2, stderr: expect.stringContaining("--at") });
+});
+
+describe("a recovery whose end is not known leaves the pool paused and says where to look", () => {
+  it("where its answer is lost", async () => {
+    const before = await roundShares();
+    pool.loses = (asked) => asked === "POST /admin/recover";
+    expect(await recover("--at", "2026-11-27T01:30:00Z")).toMatchObject(notKnown("the pool does not answer"));
+    expect([pool.paused, (await roundShares()) === before]).toEqual([true, false]);
+  });
+
+  it("where somebody else answers in the pool's place", async () => {
+    pool.unable = (asked) => asked === "POST /admin/recover";
+    expect(await recover("--at", "2026-11-27T01:30:00Z")).toMatchObject(notKnown("error code: 1101"));
+    expect(pool.paused).toBe(true);
+  });
+
+  it("where the pool says that the object of the ledger has not begun anew", async () => {
+    [pool.refusal, pool.refusedWith] = ["has not begun anew", 503];
+    expect(await recover("--at", "2026-11-27T01:30:00Z")).toMatchObject(notKnown("has not begun anew"));
+    expect(pool.paused).toBe(true);
+  });
+});
+
+describe("a pool that is paused for a copy", () => {
+  it("goes on also where the answers to that are lost", async () => {
+    pool.loses = (asked) => asked === "POST /admin/pause";
+    expect(await backup()).toMatchObject({ code: 0, stderr: "" });
+    expect([pool.paused, await readdir(folder)]).toEqual([false, [expect.stringMatching(/^eth-.*gz$/)]]);
+  });
+
+  it("is asked again to go on where that did nothing", async () => {
+    let times = 0;
+    pool.unable = (asked) => asked === "POST /admin/pause" && pool.paused && (times += 1) <= 2;
+    expect(await backup()).toMatchObject({ code: 0 });
+    expect(pool.paused).toBe(false);
+  });
+
+  it("is named, with what to do, where it cannot be asked to go on", async () => {
+    pool.unable = (asked) => asked === "POST /admin/pause" && pool.paused;
+    expect(await backup()).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`npm run -s admin -- ${pool.url} resume`),
+    });
+    expect(pool.paused).toBe(true);
+  });
+
+  it("is copied only once it says that it is paused", async () => {
+    pool.unable = (asked) => asked === "POST /admin/pause";
+    expect(await backup()).toMatchObject({ code: 2, stderr: expect.stringContaining("500") });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("has no copy where somebody let it go on meanwhile", async () => {
+    // A second backup that ends first, for one.
+    pool.unable = (asked) => {
+      if (asked === "POST /redis/pipeline" || asked === "POST /redis") pool.paused = false;
+      return false;
+    };
+    expect(await backup()).toMatchObject({ code: 2, stderr: expect.stringContaining("let the pool go on meanwhile") });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+it("a copy that breaks off before a recovery lets the pool go on, and leaves no file that looks whole", async () => {
+  pool.unable = (asked) => asked.startsWith("POST /redis") && pool.paused;
+  expect(await recover("--at", "2026-11-27T01:30:00Z")).toMatchObject({ code: 2 });
+  expect([pool.paused, pool.asked, await readdir(folder)]).toEqual([false, [], []]);
 });
 
 it("a backup that is stopped in the middle of a copy lets the pool go on", async () => {

@@ -30,6 +30,11 @@ export class PlayedPool {
   readonly asked: unknown[] = [];
   /** What the pool says to a recovery; null: it is done. */
   refusal: string | null = null;
+  refusedWith = 501;
+  /** Which requests, such as `POST /admin/recover`, are done, and their answer is lost. */
+  loses: (asked: string) => boolean = () => false;
+  /** Which requests do nothing, and are answered by Cloudflare and not by the pool. */
+  unable: (asked: string) => boolean = () => false;
   /** So many requests to the books find an object that begins anew. */
   away = 0;
 
@@ -37,7 +42,10 @@ export class PlayedPool {
   hang: (() => void) | null = null;
   readonly #server = createServer((request, response) => {
     void bodyOf(request).then(async (body) => {
+      const asked = `${request.method} ${request.url}`;
+      if (this.unable(asked)) return void response.writeHead(500).end("error code: 1101");
       const { status, text } = await this.#answer(request.url ?? "", body);
+      if (this.loses(asked)) return void request.socket.destroy();
       response.writeHead(status, { "content-type": "application/json" }).end(text);
     });
   });
@@ -71,7 +79,7 @@ export class PlayedPool {
       return json({ paused: this.paused, waitingFor: [] });
     }
     this.asked.push([this.paused, JSON.parse(body)]);
-    if (this.refusal !== null) return json({ ok: false, message: this.refusal }, 501);
+    if (this.refusal !== null) return json({ ok: false, message: this.refusal }, this.refusedWith);
     [this.now, this.past, this.away] = [this.past, this.now, 2];
     return json({ ok: true, message: "", bookmark: "b", undo: PlayedPool.UNDO });
   }

@@ -52,7 +52,7 @@ describe("a call between objects", () => {
   });
 
   it("of a later version is refused by name, and nothing is done", async () => {
-    await expect(callAs(CALLS_VERSION + 1, "noted", ["x", {}])).rejects.toThrow(
+    await expect(callAs(CALLS_VERSION + 1, "begin", ["x", {}])).rejects.toThrow(
       `who calls speaks version ${CALLS_VERSION + 1} of the pool's calls, and this part knows ${CALLS_VERSION}: ${BRING_UP}`,
     );
     expect(await admin().audit(null)).toEqual([]);

@@ -6,6 +6,7 @@ import { request } from "./stratum-client.ts";
 
 const TOKEN = "a-token-of-the-operator";
 const UNDO = "00000005-00000001-00000000-00000000000000000000000000000000";
+const NOW = "00000004-00000001-00000000-00000000000000000000000000000000";
 const PAST = new Date(Date.now() - 3_600_000).toISOString();
 
 afterEach(() => reset());
@@ -25,6 +26,15 @@ const recover = (body: object, settings?: Record<string, unknown>) =>
 const books = () => env.EMBEDDED_REDIS.getByName("main");
 const command = async (...args: string[]): Promise<unknown> => JSON.parse((await books().rest("", args)).body);
 const auditText = async (): Promise<string> => JSON.stringify((await admin("audit")).body);
+
+/** What a platform with a past would say. */
+async function playThePast(prepare: (bookmark: string) => Promise<string>): Promise<void> {
+  await runInDurableObject(books(), (_, { storage }) => {
+    vi.spyOn(storage, "getBookmarkForTime").mockImplementation(async (at) => `bookmark of ${Number(at)}`);
+    vi.spyOn(storage, "getCurrentBookmark").mockImplementation(async () => NOW);
+    vi.spyOn(storage, "onNextSessionRestoreBookmark").mockImplementation(prepare);
+  });
+}
 
 describe("a pool that is not paused, or whose books are elsewhere", () => {
   it("is not taken back, because something may be on its way to the books", async () => {
@@ -65,14 +75,31 @@ describe("a pool that is paused", () => {
     expect(await command("GET", "eth:payments:lock")).toEqual({ result: "before" });
   });
 
+  it("says how a recovery ended, in the log and by a status that a refusal does not have, where its end is not known", async () => {
+    await playThePast(async () => UNDO);
+    // An object that does not end: the call does not arrive.
+    await runInDurableObject(books(), (object) => void vi.spyOn(object, "restart").mockImplementation(async () => {}));
+    const message = expect.stringContaining("not begun anew");
+    expect(await recover({ at: PAST })).toMatchObject({ status: 503, body: { ok: false, message, undo: UNDO } });
+    expect(await auditText()).toMatch(new RegExp(`recovering.*${NOW}.*not begun anew.*recover.*not begun anew`));
+  });
+
+  it("has the way back in its log before anything is prepared", async () => {
+    let logged = "";
+    await playThePast(async () => {
+      logged = JSON.stringify(await env.POOL_ADMIN.getByName("main").audit(null));
+      throw new Error("storage is away");
+    });
+    expect(await recover({ at: PAST })).toMatchObject({ status: 501, body: { message: "storage is away" } });
+    expect(logged).toMatch(new RegExp(`recovering.*${NOW}.*asked.*recover.*asked`));
+    expect(await auditText()).toMatch(/recovering.*storage is away.*recover.*storage is away/);
+  });
+
   it("asks for the state of that moment, writes the way back down, and begins anew", async () => {
     const asked: unknown[] = [];
-    await runInDurableObject(books(), (_, { storage }) => {
-      vi.spyOn(storage, "getBookmarkForTime").mockImplementation(async (at) => `bookmark of ${Number(at)}`);
-      vi.spyOn(storage, "onNextSessionRestoreBookmark").mockImplementation(async (bookmark) => {
-        asked.push(bookmark);
-        return UNDO;
-      });
+    await playThePast(async (bookmark) => {
+      asked.push(bookmark);
+      return UNDO;
     });
     const bookmark = `bookmark of ${Date.parse(PAST)}`;
     expect(await recover({ at: PAST })).toMatchObject({ status: 200, body: { ok: true, bookmark, undo: UNDO } });

@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono";
 import * as v from "valibot";
+import { writtenDown } from "../../core/admin/audit-log.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { verifierShard } from "../../durable-objects/platform/peers.ts";
 import { bearerToken, sameSecret } from "../../durable-objects/platform/same-secret.ts";
@@ -52,9 +53,14 @@ export function adminRoutes(app: Hono<{ Bindings: Env }>): void {
   app.post("/admin/unresolved", async (context) => await settle(context));
   app.post("/admin/reconcile", async ({ env }) => {
     const shards = await everyShard(env);
-    await atHome(env, env.POOL_ADMIN, "main").noted("reconcile", { shards });
-    const records = await Promise.all(shards.map(async (shard) => await verifierShard(env, shard).reconcile()));
-    return answer({ records: records.reduce((sum, count) => sum + count, 0) });
+    const reconcile = async (): Promise<number> => {
+      const records = await Promise.all(shards.map(async (shard) => await verifierShard(env, shard).reconcile()));
+      return records.reduce((sum, count) => sum + count, 0);
+    };
+    const log = atHome(env, env.POOL_ADMIN, "main");
+    return answer({
+      records: await writtenDown(log, "reconcile", { shards }, reconcile, (count) => `${count} records sent again`),
+    });
   });
 }
 
@@ -68,20 +74,26 @@ async function settle({ env, req }: AdminContext): Promise<Response> {
   }
   const { action, ids, note } = parsed.output;
   const known = new Set(await everyShard(env));
-  await atHome(env, env.POOL_ADMIN, "main").noted("unresolved", { action, ids, note });
-  const byShard = Map.groupBy(ids, (id) => Number(id.split(":")[0]));
-  const settled = await Promise.all(
-    [...byShard].map(async ([shard, list]) => {
-      if (!known.has(shard)) return [];
-      const done = await verifierShard(env, shard).settle(
-        list.map((id) => Number(id.split(":")[1])),
-        action,
-        note,
-      );
-      return done.map((id) => `${shard}:${id}`);
-    }),
+  const work = async (): Promise<Set<string>> => {
+    const byShard = Map.groupBy(ids, (id) => Number(id.split(":")[0]));
+    const settled = await Promise.all(
+      [...byShard].map(async ([shard, list]) => {
+        if (!known.has(shard)) return [];
+        const numbers = list.map((id) => Number(id.split(":")[1]));
+        const done = await verifierShard(env, shard).settle(numbers, action, note);
+        return done.map((id) => `${shard}:${id}`);
+      }),
+    );
+    return new Set(settled.flat());
+  };
+  const log = atHome(env, env.POOL_ADMIN, "main");
+  const done = await writtenDown(
+    log,
+    "unresolved",
+    { action, ids, note },
+    work,
+    ({ size }) => `${size} of ${ids.length}`,
   );
-  const done = new Set(settled.flat());
   return answer({ settled: [...done], notSettled: ids.filter((id) => !done.has(id)) });
 }
 

@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import * as v from "valibot";
+import { writtenDown } from "../../core/admin/audit-log.ts";
 import { ClientTurns } from "../../core/policy/client-turns.ts";
 import { parseLogin } from "../../core/policy/login.ts";
 import { atHome } from "../../durable-objects/platform/at-home.ts";
@@ -45,8 +46,9 @@ export function notificationRoutes(app: Hono<{ Bindings: Env }>): void {
     if (loadConfig(env).notifications === null) return off();
     const command = await readCommand(req.raw, test);
     if (command instanceof Response) return command;
-    await atHome(env, env.POOL_ADMIN, "main").noted("notify test", command);
-    const count = await notifier(env).test(command.target);
+    const log = atHome(env, env.POOL_ADMIN, "main");
+    const work = async (): Promise<number> => await notifier(env).test(command.target);
+    const count = await writtenDown(log, "notify test", command, work, (sent) => `${sent} target(s)`);
     if (count === 0) return answer({ ok: false, message: "there is no such target" }, 404);
     return answer({ ok: true, tested: count, ...(await notifier(env).status()) });
   });

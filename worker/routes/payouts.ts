@@ -1,5 +1,7 @@
 import type { Context, Hono } from "hono";
 import * as v from "valibot";
+import { writtenDown } from "../../core/admin/audit-log.ts";
+import type { MendPage } from "../../core/payouts/payer/mend-all.ts";
 import type { PayoutCommand } from "../../core/payouts/payer/payer-commands.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import type { Env } from "../../durable-objects/env.ts";
@@ -60,10 +62,11 @@ export function payoutRoutes(app: Hono<{ Bindings: Env }>): void {
       : answer({ waiting: await atHome(context.env, context.env.PAYER, account).waiting(account) });
   });
   app.get("/admin/payouts/mend", async (context) => {
+    const account = accountOf(context);
+    if (account === null) return off();
     const after = v.safeParse(v.nullable(login), context.req.query("after") ?? null);
-    return after.success
-      ? await mend(context, after.output, false)
-      : answer({ ok: false, message: "after: a login" }, 400);
+    if (!after.success) return answer({ ok: false, message: "after: a login" }, 400);
+    return pageAnswer(await atHome(context.env, context.env.PAYER, account).mendPage(account, after.output, false));
   });
   app.get("/admin/payouts/:id{\\d{1,15}}", async (context) => {
     const account = accountOf(context);
@@ -85,20 +88,27 @@ async function change(context: PayoutContext): Promise<Response> {
   const parsed = await readCommand(req.raw, command);
   if (parsed instanceof Response) return parsed;
   const { note: why, ...asked } = parsed;
-  await atHome(env, env.POOL_ADMIN, "main").noted("payouts", { ...asked, note: why });
-  if (asked.kind === "mend-all") return await mend(context, asked.after, true);
+  const payer = atHome(env, env.PAYER, account);
+  const log = atHome(env, env.POOL_ADMIN, "main");
+  const details = { ...asked, note: why };
+  if (asked.kind === "mend-all") {
+    const page = async () => await payer.mendPage(account, asked.after, true);
+    return pageAnswer(await writtenDown(log, "payouts", details, page, outcomeOfPage));
+  }
   const wanted: PayoutCommand = asked;
-  const outcome = await atHome(env, env.PAYER, account).command(account, wanted);
+  const work = async () => await payer.command(account, wanted);
+  const outcome = await writtenDown(log, "payouts", details, work, ({ message }) => message);
   return answer(outcome, outcome.ok ? 200 : 409);
 }
 
+const outcomeOfPage = (page: MendPage | string): string =>
+  typeof page === "string"
+    ? page
+    : `${page.logins.reduce((sum, { lines }) => sum + lines.length, 0)} payment(s) were written again`;
+
 /** A page of what the ledger has forgotten; the caller asks on until `next` is null. */
-async function mend(context: PayoutContext, after: string | null, writes: boolean): Promise<Response> {
-  const account = accountOf(context);
-  if (account === null) return off();
-  const page = await atHome(context.env, context.env.PAYER, account).mendPage(account, after, writes);
-  return typeof page === "string" ? answer({ ok: false, message: page }, 503) : answer(page);
-}
+const pageAnswer = (page: MendPage | string): Response =>
+  typeof page === "string" ? answer({ ok: false, message: page }, 503) : answer(page);
 
 /** Null while payments are switched off. */
 const accountOf = ({ env }: PayoutContext): string | null => loadConfig(env).payer?.settings.account ?? null;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { writtenDown } from "../../../core/admin/audit-log.ts";
 import { PausableLedger } from "../../../core/admin/pause.ts";
 import { PoolAdmin, type PoolAdminPorts } from "../../../core/admin/pool-admin.ts";
 import type { RedisCommand, RedisPort, RedisValue } from "../../../core/ledger/contract/redis-port.ts";
@@ -99,18 +100,35 @@ describe("a pause", () => {
 });
 
 describe("the log", () => {
+  it("says `asked` of what another part does, until that has an end, and how it broke off", async () => {
+    const { admin } = new AdminRig();
+    const outcomes: string[] = [];
+    const look = (): void => void outcomes.push(admin.audit(null)[0]?.outcome ?? "");
+    await writtenDown(admin, "payouts", {}, async () => (look(), "cancelled"), String);
+    look();
+    const lost = writtenDown(admin, "payouts", {}, async () => await Promise.reject(new Error("no answer")), String);
+    await expect(lost).rejects.toThrow("no answer");
+    look();
+    expect(outcomes).toEqual(["asked", "cancelled", "broke off, and may have been done: no answer"]);
+  });
+
+  it("that cannot take an end leaves what was done done", async () => {
+    const log = { begin: () => 1, end: async () => await Promise.reject(new Error("away")) };
+    expect(await writtenDown(log, "payouts", {}, async () => 7, String)).toBe(7);
+  });
+
   it("has what failed and what never came to an end, in order, page by page", async () => {
     const rig = new AdminRig();
     rig.failure = new Error("the ledger is away");
     const list = { kind: "list", list: "blacklist", action: "add", who: LOGIN, note: "x" } as const;
     expect(await rig.admin.run(list)).toEqual({ ok: false, message: "not done: the ledger is away" });
     rig.sql.exec("INSERT INTO audit (version, at_ms, command, details) VALUES (1, ?, 'ban', '{}')", NOW);
-    for (let note = 0; note < 250; note++) await rig.admin.noted("unresolved", { note });
+    for (let note = 0; note < 250; note++) rig.admin.begin("unresolved", { note });
     const newest = rig.admin.audit(null);
     const older = rig.admin.audit(newest.at(-1)?.id ?? 0);
     expect([newest.length, older.length]).toEqual([200, 52]);
     expect(older.slice(-2).map(({ command, outcome }) => [command, outcome])).toEqual([
-      ["ban", null],
+      ["ban", "asked"],
       ["list", "not done: the ledger is away"],
     ]);
   });
