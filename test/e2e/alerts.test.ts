@@ -138,7 +138,7 @@ beforeAll(async () => {
   });
   closing.push(() => pool.close());
   // Somebody to pay: payments are told by stage.
-  const ledger = upstashPort({ url: `${pool.url}/redis`, token: REDIS_TOKEN, timeoutMs: 10_000 });
+  const ledger = upstashPort({ url: `${pool.url}/redis`, token: REDIS_TOKEN, timeoutMs: 120_000 });
   await ledger.command(["HINCRBY", `eth:miners:${LOGIN}`, "balance", 2_000]);
   await ledger.command(["HINCRBY", "eth:finances", "balance", 2_000]);
   // Cron looks after a pool that somebody has asked.

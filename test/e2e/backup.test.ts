@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => cleanups.run());
 
 const books = ({ url }: PoolProcess) =>
-  upstashPort({ url: `${url}/redis`, token: SECRETS.REDIS_TOKEN, timeoutMs: 10_000 });
+  upstashPort({ url: `${url}/redis`, token: SECRETS.REDIS_TOKEN, timeoutMs: 120_000 });
 const ledger = (...args: string[]) => runLedgerCli(args, { token: SECRETS.REDIS_TOKEN, admin: SECRETS.ADMIN_TOKEN });
 const backup = (...args: string[]) =>
   ledger("backup", `${pool.url}/redis`, "--pool", pool.url, "--to", folder, ...args);

@@ -79,7 +79,7 @@ it("takes blocks from the miner to balances, uncles and orphans among them, over
     const { candidates, immature } = await ledger.totals();
     return candidates + immature === 0;
   });
-  const findings = await auditBooks(upstashPort({ ...endpoint, timeoutMs: 10_000 }), "eth");
+  const findings = await auditBooks(upstashPort({ ...endpoint, timeoutMs: 120_000 }), "eth");
   expect(findings.filter(({ ok }) => !ok)).toEqual([]);
   const { balanceShannon, immatureShannon } = await ledger.totals();
   expect(balanceShannon > 5n * 1_000_000_000n).toBe(true);

@@ -57,7 +57,7 @@ const said = (findings: readonly Finding[], check: string): string =>
 const forgetHealth = () => new Promise((resolve) => setTimeout(resolve, 5_100));
 
 it("finds eviction where it is on, and none where it is off", async () => {
-  const ledger = upstashPort({ url: gateway.url, token: gateway.token, timeoutMs: 10_000 });
+  const ledger = upstashPort({ url: gateway.url, token: gateway.token, timeoutMs: 120_000 });
   await ledger.command(["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
   expect(said(await look(address()), "eviction")).toMatch(/evicts keys when it is full \(allkeys-lru\).*noeviction/);
   await ledger.command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);

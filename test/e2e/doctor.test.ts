@@ -69,7 +69,7 @@ function options(over: Partial<DoctorOptions> = {}): DoctorOptions {
     ledger: null,
     node: { url: nodeFront.url, name: "main", headers: {} },
     login: DOCTOR_LOGIN,
-    timeoutMs: 10_000,
+    timeoutMs: 120_000,
     cronPatienceMs: 0,
     nowMs: Date.now,
     ...over,

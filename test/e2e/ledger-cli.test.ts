@@ -146,7 +146,7 @@ it("lists what an outage left to the operator, credits and drops it with a reaso
   ]);
   const redis = upstashPort({ url: `${pool.url}/redis`, token, timeoutMs: 60_000 });
   await expect
-    .poll(async () => await redis.command(["HGET", "eth:shares:roundCurrent", loginOf(7)]), { timeout: 20_000 })
+    .poll(async () => await redis.command(["HGET", "eth:shares:roundCurrent", loginOf(7)]), { timeout: 120_000 })
     .toBe("2000000000");
   expect((await run(["reconcile", pool.url])).stdout).toMatch(/^1 records of the last minute are sent/);
   expect(await run(["unresolved", "list", pool.url], "not-the-token-of-this-pool")).toMatchObject({

@@ -42,7 +42,7 @@ const alive = (those: readonly Process[]) => {
 
 const isReady = (line: string): boolean => line.startsWith("ready:");
 
-const gone = (started: readonly Process[]) => expect.poll(() => alive(started), { timeout: 20_000 }).toEqual([]);
+const gone = (started: readonly Process[]) => expect.poll(() => alive(started), { timeout: 120_000 }).toEqual([]);
 
 it("waits for work of a real node, and ends with exit code 1 and the reason when none came in the time given", async () => {
   const run = await startProgram([...args, "--geth", "http://127.0.0.1:1", "--for", "1s", "--json"]);

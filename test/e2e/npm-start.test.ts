@@ -45,7 +45,7 @@ const NONCE_AT = { candidates: 0, immature: 2, matured: 2 };
 async function listedNonces(url: string): Promise<string[]> {
   const health = async () => healthOf(await (await fetch(url.replace(/redis$/, "health"))).json());
   await expect.poll(async () => (await health()).waiting, { timeout: 60_000, interval: 200 }).toBe(0);
-  const redis = upstashPort({ url, token: tokenFor(url, "LEDGER_TOKEN") ?? "", timeoutMs: 10_000 });
+  const redis = upstashPort({ url, token: tokenFor(url, "LEDGER_TOKEN") ?? "", timeoutMs: 120_000 });
   const lists = Object.entries(NONCE_AT).map(async ([list, at]) => {
     const members = await redis.command(["ZRANGE", `eth:blocks:${list}`, 0, -1]);
     return Array.isArray(members) ? members.map((member) => String(member).split(":")[at] ?? "") : [];

@@ -42,7 +42,7 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return body;
 }
 
-const ledger = () => upstashPort({ url: `${pool.url}/redis`, token: SECRETS.REDIS_TOKEN, timeoutMs: 10_000 });
+const ledger = () => upstashPort({ url: `${pool.url}/redis`, token: SECRETS.REDIS_TOKEN, timeoutMs: 120_000 });
 
 async function credit(login: string, shannon: number): Promise<void> {
   for (const key of [`eth:miners:${login}`, "eth:finances"])

@@ -108,7 +108,7 @@ it(
       onLog: ({ message }) => said.push(message),
     });
     closing.push(() => pool.close());
-    const ledger = upstashPort({ url: `${pool.url}/redis`, token: SECRETS.REDIS_TOKEN, timeoutMs: 10_000 });
+    const ledger = upstashPort({ url: `${pool.url}/redis`, token: SECRETS.REDIS_TOKEN, timeoutMs: 120_000 });
     const logins = Array.from({ length: PAYEES }, (_, n) => loginAt(n + 1));
     for (const [n, login] of logins.entries()) {
       await ledger.command(["HINCRBY", `eth:miners:${login}`, "balance", 600_000_000 + n]);

@@ -19,7 +19,7 @@ const NOTIFY = "notify-token-of-this-test";
 const HEIGHT = 1_000;
 const POOL = 64n;
 const NETWORK = 1_024n;
-const WAIT = { timeout: 30_000, interval: 100 };
+const WAIT = { timeout: 120_000, interval: 100 };
 
 const cleanups: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
@@ -53,7 +53,7 @@ async function newPool(vars: Record<string, unknown>) {
   });
   cleanups.push(() => pool.close());
   const url = `${pool.url}/redis`;
-  const redis = upstashPort({ url, token: TOKEN, timeoutMs: 10_000 });
+  const redis = upstashPort({ url, token: TOKEN, timeoutMs: 120_000 });
   const hash = async (key: string) => Object.fromEntries(await bookMap(redis, key, "hash"));
   return {
     url: pool.url,

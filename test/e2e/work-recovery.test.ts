@@ -8,7 +8,7 @@ import { startPool, type PoolOptions, type PoolProcess } from "../../devnet/pool
 import { JobListener, loginOf } from "./support/job-listener.ts";
 
 const TOKEN = "notify-token-of-this-test";
-const WAIT = { timeout: 30_000, interval: 50 };
+const WAIT = { timeout: 120_000, interval: 50 };
 
 let stateDir: string;
 let node: DevNode;

@@ -29,7 +29,7 @@ afterAll(async () => {
 
 test("books go from Upstash to a real Redis and back, and add up everywhere", async () => {
   const { url, token } = upstash.gateway;
-  const source = upstashPort({ url, token, timeoutMs: 10_000 });
+  const source = upstashPort({ url, token, timeoutMs: 120_000 });
   const { share, block } = recordMaker();
   const writer = createLedgerWriter({ redis: source, coin: "eth", hashrateExpirationMs: 1e9, nowMs: () => START_MS });
   await writer.recordShares([share(), share()], false);

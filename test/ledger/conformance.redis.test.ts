@@ -26,7 +26,7 @@ for (const conformance of [ledgerConformance, execConformance])
   conformance("a real Redis behind the REST gateway, through @upstash/redis", async () => {
     const upstash = await startLocalUpstash();
     const { url, token } = upstash.gateway;
-    return { redis: upstashPort({ url, token, timeoutMs: 10_000 }), close: () => upstash.close() };
+    return { redis: upstashPort({ url, token, timeoutMs: 120_000 }), close: () => upstash.close() };
   });
 
 for (const conformance of [ledgerConformance, execConformance])
@@ -36,7 +36,7 @@ for (const conformance of [ledgerConformance, execConformance])
     const [token, host] = ["a-token-of-this-test-only", "127.0.0.1"];
     const gateway = await startGateway({ redis: server, token, readToken: null, host, port: 0, tls: null });
     const direct = await connectRedis(`unix:${server.socketPath}`);
-    const books = upstashPort({ url: gateway.url, token, timeoutMs: 10_000 });
+    const books = upstashPort({ url: gateway.url, token, timeoutMs: 120_000 });
     return {
       // The gateway empties the books for nobody, and each test begins with empty ones.
       redis: { ...books, command: (words) => (words[0] === "FLUSHALL" ? direct : books).command(words) },

@@ -91,7 +91,7 @@ interface Candidate {
 }
 
 async function candidates(pool: PoolProcess): Promise<Candidate[]> {
-  const redis = upstashPort({ url: `${pool.url}/redis`, token: TOKEN, timeoutMs: 10_000 });
+  const redis = upstashPort({ url: `${pool.url}/redis`, token: TOKEN, timeoutMs: 120_000 });
   const found = await redis.command(["ZRANGE", "eth:blocks:candidates", 0, -1, "WITHSCORES"]);
   const words = Array.isArray(found) ? found.map(String) : [];
   return words.flatMap((member, i) => {

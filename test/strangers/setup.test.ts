@@ -34,7 +34,7 @@ it("finds a geth's work, chain and sync as they are, and that it does not mine",
       ledger: null,
       headersOf: () => ({}),
       accounts: ["me"],
-      timeoutMs: 10_000,
+      timeoutMs: 120_000,
       nowMs: Date.now,
     };
     for await (const finding of setupChecks({ vars, ...around })) findings.push(finding);

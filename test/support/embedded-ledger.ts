@@ -8,5 +8,5 @@ import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 export function embeddedLedger(options: { nowMs?: () => number } = {}): TransactionPort {
   const engine = new EmbeddedEngine({ sql: nodeSql(), nowMs: options.nowMs ?? (() => Date.now()) });
   const object = { rest: async (path: string, body: readonly unknown[]) => answerRest(engine, path, body, false) };
-  return embeddedPort(object, 10_000);
+  return embeddedPort(object, 120_000);
 }

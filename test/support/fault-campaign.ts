@@ -126,7 +126,8 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
 
     const own = { ...POOL_TROUBLES, ...ROW_TROUBLES };
     const troubles = options.ledger === "redis" ? { ...LINE_TROUBLES, ...KEY_TROUBLES, ...own } : own;
-    const redis = upstash && upstashPort({ url: upstash.gateway.url, token: upstash.gateway.token, timeoutMs: 10_000 });
+    const redis =
+      upstash && upstashPort({ url: upstash.gateway.url, token: upstash.gateway.token, timeoutMs: 120_000 });
     const { logins } = rigs;
     const stage = {
       pool,

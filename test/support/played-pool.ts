@@ -9,7 +9,7 @@ import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 export function booksInMemory() {
   const engine = new EmbeddedEngine({ sql: nodeSql(), nowMs: Date.now });
   const rest = async (path: string, body: readonly unknown[]) => answerRest(engine, path, body, false);
-  return { rest, redis: embeddedPort({ rest }, 10_000) };
+  return { rest, redis: embeddedPort({ rest }, 120_000) };
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

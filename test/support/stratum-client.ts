@@ -33,7 +33,7 @@ export class StratumClient {
   }
 
   /** The next line, or null when the pool has closed the connection. @throws Error after `timeoutMs` of silence */
-  next(timeoutMs = 20_000): Promise<string | null> {
+  next(timeoutMs = 120_000): Promise<string | null> {
     const line = this.#lines.shift();
     if (line !== undefined) return Promise.resolve(line);
     if (this.#closed) return Promise.resolve(null);

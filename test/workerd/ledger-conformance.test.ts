@@ -5,6 +5,6 @@ import { ledgerConformance } from "../support/ledger-conformance.ts";
 
 for (const conformance of [ledgerConformance, execConformance])
   conformance("the embedded ledger in workerd", async () => ({
-    redis: embeddedPort(env.EMBEDDED_REDIS.getByName("conformance"), 10_000),
+    redis: embeddedPort(env.EMBEDDED_REDIS.getByName("conformance"), 120_000),
     close: async () => undefined,
   }));

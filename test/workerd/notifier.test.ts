@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 const object = () => env.NOTIFIER.getByName("main");
-const ledger = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 10_000);
+const ledger = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 120_000);
 
 const made = async () => (await listDurableObjectIds(env.NOTIFIER)).length;
 

@@ -146,7 +146,7 @@ describe("a paused pool", () => {
         expect(await stranger.read(2)).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}', notReady(5)]);
         return stranger;
       },
-      { timeout: 20_000, interval: 300 },
+      { timeout: 120_000, interval: 300 },
     );
     nodeHas(2);
     await pushNodeWork();

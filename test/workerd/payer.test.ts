@@ -34,7 +34,7 @@ const SETTINGS = {
   payouts: { enabled: true, address: ACCOUNT, interval: "5s", requirePeers: 1, confirmations: 5, finalDepth: 30 },
   PAYOUT_PRIVATE_KEY: KEY,
 };
-const ledger = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 10_000);
+const ledger = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 120_000);
 const stub = (account = ACCOUNT) => env.PAYER.getByName(account);
 
 /** The object as it would be with payments switched on. */

@@ -13,7 +13,7 @@ const LOGIN = accountOf(KEY) ?? "";
 const PATH = `https://pool.example/api/accounts/${LOGIN}/settings`;
 /** The pool of the tests mines Ethereum Classic. */
 const CHAIN_ID = 61;
-const ledger = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 10_000);
+const ledger = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 120_000);
 
 beforeEach(async () => {
   await ledger().command(["HSET", `eth:miners:${LOGIN}`, "lastShare", "1"]);

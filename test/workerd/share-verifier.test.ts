@@ -136,7 +136,7 @@ const rows = async (table: string) =>
 
 /** The row of a held submission goes a moment after the ledger has its record: the answer has to come back first. */
 const nothingHeld = async () =>
-  await vi.waitFor(async () => expect(await rows("held")).toEqual([]), { timeout: 20_000, interval: 50 });
+  await vi.waitFor(async () => expect(await rows("held")).toEqual([]), { timeout: 120_000, interval: 50 });
 
 /** Lets the alarm ring until nothing waits any more. */
 async function drain(): Promise<void> {
@@ -282,7 +282,10 @@ describe("a ledger that fails", () => {
     ).not.toBeNull();
     await abortAllDurableObjects();
     // Nobody calls the object: its alarm alone brings the share into the books.
-    await vi.waitFor(async () => expect(await command("ZCARD", "eth:pow")).toBe(1), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(async () => expect(await command("ZCARD", "eth:pow")).toBe(1), {
+      timeout: 120_000,
+      interval: 100,
+    });
     await expectBooks([share]);
   });
 });
@@ -315,7 +318,7 @@ describe("a block in workerd", () => {
     nodeAnswers = ["breaks", "breaks"];
     const found = one("block");
     expect(await verifier().submit(found)).toMatchObject(block);
-    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 120_000, interval: 50 });
     expect(offers).toBe(3);
     expect(await command("ZSCORE", "eth:finders", found.login)).toBe("1");
   });
@@ -327,7 +330,7 @@ describe("a block in workerd", () => {
     expect(await verifier().submit(found)).toMatchObject(block);
     expect(await candidates()).toEqual([]);
     await verifier().prepare(HEIGHT + 8);
-    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 20_000, interval: 50 });
+    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 120_000, interval: 50 });
     await nothingHeld();
     expect(await verifier().submit({ ...found, retry: true })).toMatchObject(block);
     expect(await candidates()).toHaveLength(1);
@@ -353,7 +356,7 @@ describe("a block in workerd", () => {
     await scheduler.wait(500);
     expect(await rows("held")).toMatchObject([{ stage: "found" }]);
     chainSeals = [found];
-    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 20_000, interval: 50 });
+    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 120_000, interval: 50 });
     await nothingHeld();
     expect(await rows("unresolved")).toEqual([]);
   });
@@ -366,7 +369,7 @@ describe("a block in workerd", () => {
     expect(await rows("held")).toHaveLength(1);
     await abortAllDurableObjects();
     await verifier().guard();
-    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(async () => expect(await candidates()).toHaveLength(1), { timeout: 120_000, interval: 50 });
     expect(offers).toBe(2);
     await nothingHeld();
   });

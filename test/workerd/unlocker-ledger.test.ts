@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { unlockerSuite } from "../support/payouts/unlocker-suite.ts";
 
-const redis = embeddedPort(env.EMBEDDED_REDIS.getByName("unlocker"), 10_000);
+const redis = embeddedPort(env.EMBEDDED_REDIS.getByName("unlocker"), 120_000);
 
 unlockerSuite(
   "the embedded ledger in workerd",

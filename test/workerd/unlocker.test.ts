@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 const settings = { enabled: true, accounts: [POOL], interval: "10m" };
-const ledger = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 10_000);
+const ledger = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 120_000);
 const stub = () => env.UNLOCKER.getByName("main");
 
 /** The object as it would be with the unlocker switched on. */

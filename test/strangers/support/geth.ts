@@ -37,7 +37,7 @@ export class Geth {
   }
 
   rpc(): NodeRpc {
-    return createNodeRpc({ name: "geth", url: this.url, timeoutMs: 10_000, secretHeaders: {} }, httpPost);
+    return createNodeRpc({ name: "geth", url: this.url, timeoutMs: 120_000, secretHeaders: {} }, httpPost);
   }
 
   /** One of its commands, on its folder. */
