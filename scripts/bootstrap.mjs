@@ -10,6 +10,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const stampDir = join(root, "node_modules", ".edgepool");
+/** Where Node keeps what it has compiled: a program that starts again is there in half the time. */
+const compiled = join(stampDir, "compiled");
 const currentNode = join(root, "node_modules", ".bin", process.platform === "win32" ? "node.exe" : "node");
 
 /** What each build step reads and how it is run; a step is skipped while the hash of what it reads is unchanged. */
@@ -90,7 +92,11 @@ function run(command, args, { quiet = false, killAfterMs = null } = {}) {
     const child = spawn(command, args, {
       cwd: root,
       stdio: ["inherit", quiet ? "pipe" : "inherit", quiet ? "pipe" : "inherit"],
-      env: { ...process.env, PATH: [join(root, "node_modules", ".bin"), process.env.PATH].join(delimiter) },
+      env: {
+        NODE_COMPILE_CACHE: compiled,
+        ...process.env,
+        PATH: [join(root, "node_modules", ".bin"), process.env.PATH].join(delimiter),
+      },
       shell: process.platform === "win32",
     });
     let output = "";

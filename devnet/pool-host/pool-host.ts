@@ -1,6 +1,7 @@
 // The process that holds workerd: started, and ended, by pool-process.ts. It leads a process group of its own, so that one
 // signal to the group ends workerd with it, and it ends itself when its parent is gone.
 import { cp, rm } from "node:fs/promises";
+import { flushCompileCache } from "node:module";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { killWhenGone } from "../watchdog.ts";
@@ -48,6 +49,8 @@ class PoolHost {
     const url = await this.#miniflare.ready;
     if (options.cron) this.#armCron();
     report({ kind: "ready", url: url.origin });
+    // It ends by a kill, which keeps nothing of what Node has compiled for the next start.
+    flushCompileCache();
   }
 
   async scheduled(): Promise<void> {

@@ -32,7 +32,7 @@ async function call(
 }
 
 const { share } = recordMaker();
-const books = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 5_000);
+const books = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 120_000);
 
 /** Two records for the operator in shard 0. */
 async function leaveTwo(): Promise<void> {

@@ -7,14 +7,14 @@ import { readBooks, recordMaker, START_MS } from "../support/ledger-records.ts";
 
 test("the books are there after an eviction, and a share sent again is known", async () => {
   const stub = env.EMBEDDED_REDIS.getByName("evicted");
-  const redis = embeddedPort(stub, 5_000);
+  const redis = embeddedPort(stub, 120_000);
   const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs: () => START_MS });
   const { share, block } = recordMaker();
   const first = share();
   await writer.recordShares([first, share()], false);
   const before = await readBooks(redis);
   await evictDurableObject(stub);
-  const again = embeddedPort(env.EMBEDDED_REDIS.getByName("evicted"), 5_000);
+  const again = embeddedPort(env.EMBEDDED_REDIS.getByName("evicted"), 120_000);
   expect(await readBooks(again)).toEqual(before);
   const later = createLedgerWriter({
     redis: again,

@@ -29,7 +29,7 @@ const share = (worker = "1234") => {
 };
 
 test("the embedded ledger records shares and a block in workerd, and says so again on a retry", async () => {
-  const redis = embeddedPort(env.EMBEDDED_REDIS.getByName("books"), 5_000);
+  const redis = embeddedPort(env.EMBEDDED_REDIS.getByName("books"), 120_000);
   const writer = createLedgerWriter({
     redis,
     coin: "eth",
@@ -50,7 +50,7 @@ test("the embedded ledger records shares and a block in workerd, and says so aga
 });
 
 test("replies keep their types: digits stay text and 64-bit integers stay exact", async () => {
-  const redis = embeddedPort(env.EMBEDDED_REDIS.getByName("types"), 5_000);
+  const redis = embeddedPort(env.EMBEDDED_REDIS.getByName("types"), 120_000);
   await redis.command(["HSET", "h", "1234", "007", "json", '{"a":12345678901234567890}', "true", "null"]);
   expect(await redis.command(["HGETALL", "h"])).toEqual([
     "1234",

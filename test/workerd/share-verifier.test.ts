@@ -52,7 +52,7 @@ function replace(prototype: object, method: string, value: unknown): void {
 }
 
 const verifier = () => env.SHARE_VERIFIER.getByName("shard-0");
-const books = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 5_000);
+const books = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 120_000);
 const chain = chainByName("classic");
 if (!chain) throw new Error("no such chain");
 const epoch = epochOf(chain, HEIGHT);
