@@ -11,6 +11,7 @@ import { accessLists } from "./platform/access-lists.ts";
 import { loadConfig } from "./platform/config.ts";
 import { ExtranonceClient } from "./platform/extranonce-client.ts";
 import { GuardClient } from "./platform/guard-client.ts";
+import { isolateRoom } from "./platform/isolate-room.ts";
 import { lightCaches } from "./platform/light-caches.ts";
 import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
@@ -40,6 +41,7 @@ export class MinerSession extends PoolObject implements MinerSessionRpc {
     this.#sessions = new LoginSessions(loadConfig(env), {
       clock: systemClock,
       log,
+      room: isolateRoom,
       guard: new GuardClient(env),
       name: ctx.id.toString(),
       lender: new ExtranonceClient(env, log),

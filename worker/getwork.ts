@@ -8,6 +8,7 @@ import { DIALECTS } from "../core/stratum/dialects.ts";
 import { parseLine } from "../core/stratum/json-rpc.ts";
 import { accessLists } from "../durable-objects/platform/access-lists.ts";
 import { GuardClient } from "../durable-objects/platform/guard-client.ts";
+import { isolateRoom } from "../durable-objects/platform/isolate-room.ts";
 import { acquaintance, nowKnown } from "../durable-objects/platform/known-logins.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
 import { loadConfig } from "../durable-objects/platform/config.ts";
@@ -93,6 +94,7 @@ async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | nul
   const { answer, isProven } = await answerStranger(post, loadConfig(env), {
     clock: systemClock,
     log,
+    room: isolateRoom,
     guard,
     submit: verifiers.submit,
     turns: strangersTurns,

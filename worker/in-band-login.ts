@@ -7,6 +7,7 @@ import type { Env } from "../durable-objects/env.ts";
 import { accessLists } from "../durable-objects/platform/access-lists.ts";
 import { ExtranonceClient } from "../durable-objects/platform/extranonce-client.ts";
 import { GuardClient } from "../durable-objects/platform/guard-client.ts";
+import { isolateRoom } from "../durable-objects/platform/isolate-room.ts";
 import { acquaintance } from "../durable-objects/platform/known-logins.ts";
 import { partLog } from "../durable-objects/platform/part-log.ts";
 import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
@@ -36,6 +37,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
     {
       clock: systemClock,
       log,
+      room: isolateRoom,
       guard: new GuardClient(env),
       lender: new ExtranonceClient(env, log),
       extranonces: sharedExtranonces(),

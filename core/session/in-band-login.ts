@@ -13,6 +13,7 @@ import type { WorkSnapshot } from "../work/job.ts";
 import { type BegunSession, type ConnectionRecord, newRecord, storedRecord } from "./connection-record.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { LenderPort } from "./extranonce-pool.ts";
+import type { IsolateRoom } from "./isolate-room.ts";
 import type { Lent, SharedExtranonces } from "./shared-extranonces.ts";
 import type { SessionConfig } from "./login-sessions.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
@@ -32,6 +33,7 @@ const STRANGER_MS = 30 * 60_000;
 export interface InBandPorts {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly room: IsolateRoom;
   readonly guard: Guard;
   readonly lender: LenderPort;
   /** Of all connections here together. */
@@ -73,6 +75,7 @@ export interface InBandPeer {
 export class InBandLogin implements ConnectionHost {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly room: IsolateRoom;
   readonly #config: SessionConfig;
   readonly #ports: InBandPorts;
   /** Session id of a client that resumes none. */
@@ -96,9 +99,10 @@ export class InBandLogin implements ConnectionHost {
 
   /** @param id unique name of the session */
   constructor(config: SessionConfig, ports: InBandPorts, peer: Peer, from: InBandPeer, id: string) {
-    const { clock, log } = ports;
+    const { clock, log, room } = ports;
     this.clock = clock;
     this.log = log;
+    this.room = room;
     this.#config = config;
     this.#ports = ports;
     this.#ownId = id;

@@ -19,6 +19,7 @@ import { newRecord, type NewConnection, readRecord, storedRecord } from "./conne
 import { Deadlines } from "./deadlines.ts";
 import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-pool.ts";
 import { answerPost, GetworkPlaces, type GetworkPost, refusePost } from "./getwork.ts";
+import type { IsolateRoom } from "./isolate-room.ts";
 import { LastClasses } from "./last-classes.ts";
 import { type LoginListPorts, LoginLists } from "./login-lists.ts";
 import { presentRigs, type PresentRigs } from "./present-rigs.ts";
@@ -49,6 +50,7 @@ export interface SessionGuard extends Guard {
 export interface LoginPorts extends LoginListPorts {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly room: IsolateRoom;
   readonly guard: SessionGuard;
   /** What this login is called where it borrows extranonces. Not its address. */
   readonly name: string;
@@ -69,6 +71,7 @@ export interface LoginPorts extends LoginListPorts {
 export class LoginSessions implements ConnectionHost {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly room: IsolateRoom;
   readonly #config: SessionConfig;
   readonly #ports: LoginPorts;
   readonly #connections = new Map<LastingPeer, StratumConnection>();
@@ -95,9 +98,8 @@ export class LoginSessions implements ConnectionHost {
   #getworkUntilMs = 0;
 
   constructor(config: SessionConfig, ports: LoginPorts) {
-    const { clock, log } = ports;
-    this.clock = clock;
-    this.log = log;
+    const { clock, log, room } = ports;
+    [this.clock, this.log, this.room] = [clock, log, room];
     this.#config = config;
     this.#ports = ports;
     this.#lists = new LoginLists(ports, config.work.soloUpstreams.length > 0);

@@ -19,16 +19,19 @@ const ENOUGH = 16;
 /** After a call that failed shares go singly for so long: during a deploy the verifier may not know a bundle yet. */
 const SINGLY_MS = 60_000;
 
-/** Answers in the order of the submissions; null for one that takes longer, and has to be asked for again. */
+/** Answers in the order of the submissions; null for one that takes longer, and has to be asked for again, as a retry. */
 export type SubmitAllAttempt = (
   verifier: string,
   submissions: readonly ShareSubmission[],
 ) => Promise<readonly (ShareVerdict | null)[]>;
 
-interface Waiting {
+interface Asked {
   readonly submission: ShareSubmission;
+  readonly resolve: (verdict: ShareVerdict | Promise<ShareVerdict>) => void;
+}
+
+interface Waiting extends Asked {
   readonly sinceMs: number;
-  readonly resolve: (verdict: Promise<ShareVerdict | null>) => void;
 }
 
 export interface ShareBundleOptions {
@@ -57,8 +60,8 @@ export class ShareBundle {
     this.#options = options;
   }
 
-  /** @returns null where there is no verdict yet. Rejects where there was no answer */
-  add(submission: ShareSubmission): Promise<ShareVerdict | null> {
+  /** Rejects where there was no answer. */
+  add(submission: ShareSubmission): Promise<ShareVerdict> {
     const { clock, submit, claimOf } = this.#options;
     const nowMs = clock.nowMs();
     this.#rate = this.#rateNow(nowMs) + 1 / MEMORY_MS;
@@ -91,16 +94,38 @@ export class ShareBundle {
   #send(): void {
     this.#timer?.cancel();
     this.#timer = null;
-    const { clock, submit, submitAll } = this.#options;
-    const nowMs = clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
     this.#lastMs = nowMs;
     const sent = this.#waiting;
     this.#waiting = [];
-    const submissions = sent.map(({ submission, sinceMs }) => ({ ...submission, waitedMs: nowMs - sinceMs }));
-    const [only] = submissions;
-    if (only && submissions.length === 1) return sent[0]?.resolve(submit(only));
-    const verdicts = submitAll(submissions);
-    verdicts.catch(() => (this.#singlyUntilMs = nowMs + SINGLY_MS));
-    for (const [at, { resolve }] of sent.entries()) resolve(verdicts.then((all) => all[at] ?? null));
+    void this.#ask(
+      sent.map(({ submission, sinceMs, resolve }) => ({
+        submission: { ...submission, waitedMs: nowMs - sinceMs },
+        resolve,
+      })),
+    );
+  }
+
+  /**
+   * One call, and another one for those that are late. A verifier that is behind owes most of a call: asked for one by one they would be a call
+   * each, and it would fall behind further.
+   */
+  async #ask(asked: readonly Asked[]): Promise<void> {
+    const { clock, submit, submitAll } = this.#options;
+    const [only] = asked;
+    if (only && asked.length === 1) return only.resolve(submit(only.submission));
+    try {
+      const verdicts = await submitAll(asked.map(({ submission }) => submission));
+      const late: Asked[] = [];
+      for (const [at, { submission, resolve }] of asked.entries()) {
+        const verdict = verdicts[at];
+        if (verdict) resolve(verdict);
+        else late.push({ submission: { ...submission, retry: true }, resolve });
+      }
+      if (late.length > 0) void this.#ask(late);
+    } catch (error) {
+      this.#singlyUntilMs = clock.nowMs() + SINGLY_MS;
+      for (const { resolve } of asked) resolve(Promise.reject(error));
+    }
   }
 }

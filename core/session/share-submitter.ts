@@ -62,8 +62,8 @@ export class ShareSubmitter {
     let reason = "";
     for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {
       try {
-        const first = attempt > 0 ? null : await this.#bundleFor(verifier).add({ ...submission, retry: false });
-        return first ?? (await this.#ports.submit(verifier, { ...submission, retry: true }));
+        if (attempt === 0) return await this.#bundleFor(verifier).add({ ...submission, retry: false });
+        return await this.#ports.submit(verifier, { ...submission, retry: true });
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
         // An overloaded object has refused before running anything, and more requests would only keep it so.

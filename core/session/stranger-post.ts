@@ -7,6 +7,7 @@ import { contextOf, type PendingShare, type SessionContext } from "../stratum/se
 import type { WorkSnapshot } from "../work/job.ts";
 import { answerPost, GetworkPlaces, type GetworkPost } from "./getwork.ts";
 import type { SessionConfig } from "./login-sessions.ts";
+import type { IsolateRoom } from "./isolate-room.ts";
 import { IN_FLIGHT, INVALID_KEEPS_MS, ShareGate } from "./share-gate.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
 import type { ConnectionHost, StratumConnection } from "./stratum-connection.ts";
@@ -21,6 +22,7 @@ export const STRANGERS_TURNS: TurnTerms = {
 export interface StrangerPorts {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly room: IsolateRoom;
   readonly guard: Guard;
   readonly submit: SubmitAttempt;
   /** By {@link STRANGERS_TURNS}, of all POSTs together. */
@@ -53,6 +55,7 @@ export async function answerStranger(
 class StrangerPost implements ConnectionHost {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly room: IsolateRoom;
   readonly #config: SessionConfig;
   readonly #ports: StrangerPorts;
   readonly #gate: ShareGate;
@@ -61,6 +64,7 @@ class StrangerPost implements ConnectionHost {
   constructor(config: SessionConfig, ports: StrangerPorts) {
     this.clock = ports.clock;
     this.log = ports.log;
+    this.room = ports.room;
     this.#config = config;
     this.#ports = ports;
     this.#gate = new ShareGate(ports.clock, false);

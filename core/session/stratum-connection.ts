@@ -13,6 +13,8 @@ import { loginOf } from "../stratum/messages.ts";
 import type { PendingShare, SessionContext, SessionEffect, SessionInput, SessionState } from "../stratum/session.ts";
 import type { ConnectionRecord, Unreported } from "./connection-record.ts";
 import { frameProblem, INPUT_BOUNDS, InputPace } from "./input-bounds.ts";
+import { InputQueue } from "./input-queue.ts";
+import type { IsolateRoom } from "./isolate-room.ts";
 import { withReport } from "./reported-hashrates.ts";
 import type { ShareGate } from "./share-gate.ts";
 
@@ -46,6 +48,8 @@ export type Onward = (frame: Frame) => void;
 export interface ConnectionHost {
   readonly clock: Clock;
   readonly log: Logger;
+  /** Of the isolate that it is in. */
+  readonly room: IsolateRoom;
   context(connection: StratumConnection): SessionContext;
   /** Work is at hand, or the template has been asked for it. Awaited before every line. */
   ready(owner: string | null): Promise<void>;
@@ -92,8 +96,7 @@ export class StratumConnection {
   readonly #save: ((record: ConnectionRecord) => void) | null;
   #record: ConnectionRecord;
   readonly #pace: InputPace;
-  #queue: Promise<void> = Promise.resolve();
-  #queuedBytes = 0;
+  readonly #input: InputQueue;
   #earlyLines = 0;
   #saved: ConnectionRecord | null = null;
   #onward: Onward | null = null;
@@ -111,6 +114,8 @@ export class StratumConnection {
     this.#host = host;
     this.#save = save;
     this.#pace = new InputPace(host.clock);
+    const take = (chunk: Uint8Array) => this.#take(chunk);
+    this.#input = new InputQueue({ clock: host.clock, room: host.room, take, onFailure: (error) => this.#fail(error) });
   }
 
   get record(): ConnectionRecord {
@@ -133,7 +138,8 @@ export class StratumConnection {
 
   /**
    * One frame. Frames are handled one after the other; a verdict on a share is waited for only where many are under way. The runtime
-   * delivers the next frame all the same (seen in workerd, for either kind of socket), so that what waits here is bounded in bytes.
+   * delivers the next frame all the same (seen in workerd, for either kind of socket), so that what waits here is bounded in bytes, for
+   * each connection and for all of an isolate's together.
    * Never rejects.
    */
   async receive(frame: Frame): Promise<void> {
@@ -142,24 +148,24 @@ export class StratumConnection {
     const chunk = frameBytes(frame);
     const problem = frameProblem(chunk);
     if (problem !== null) return await this.#flooded(problem, "ban");
+    const taken = this.#input.add(chunk);
     // Less of a proof than the others: an honest proxy may have much in hand while the pool is slow.
-    if (this.#queuedBytes + chunk.length > INPUT_BOUNDS.queuedBytes)
-      return await this.#flooded("Too much at once", "malformed");
-    const cost = chunk.length + INPUT_BOUNDS.frameCost;
-    this.#queuedBytes += cost;
-    await this.#inOrder(() => this.#take(chunk));
-    this.#queuedBytes -= cost;
+    if (taken === "of its own") return await this.#flooded("Too much at once", "malformed");
+    // Of many connections together, so that it proves nothing against this one.
+    if (taken === "of all") return this.close("Please reconnect", RESTART_CLOSE);
+    if (taken === null) return;
+    await taken;
     this.#listen();
   }
 
   /** Does something before the peer's next line. Never rejects. */
   async first(task: () => Promise<void>): Promise<void> {
-    await this.#inOrder(task);
+    await this.#input.inTurn(task);
   }
 
   /** The body of a POST. Never rejects. */
   async post(text: string): Promise<void> {
-    await this.#inOrder(async () => {
+    await this.#input.inTurn(async () => {
       await this.#host.ready(this.#record.owner);
       await this.feed({ kind: "post", text });
     });
@@ -175,7 +181,7 @@ export class StratumConnection {
 
   /** Lets the host move it while the peer says nothing. Never rejects. */
   async rest(): Promise<void> {
-    await this.#inOrder(async () => {
+    await this.#input.inTurn(async () => {
       if (!this.#onward) await this.#move(() => this.#record.partial);
     });
   }
@@ -211,11 +217,6 @@ export class StratumConnection {
     } catch {
       // Closed by the peer in the same moment.
     }
-  }
-
-  async #inOrder(work: () => Promise<void>): Promise<void> {
-    this.#queue = this.#queue.then(work).catch((error: unknown) => this.#fail(error));
-    await this.#queue;
   }
 
   /** Ends the connection of a peer that says more than any miner does. */
@@ -263,7 +264,7 @@ export class StratumConnection {
       // There may be no work yet.
       this.#listen();
     };
-    this.#stopListening = this.#host.clock.after(FIRST_JOB_AFTER_MS, () => void this.#inOrder(onSilence));
+    this.#stopListening = this.#host.clock.after(FIRST_JOB_AFTER_MS, () => void this.#input.inTurn(onSilence));
   }
 
   async #splice(owner: string, bytes: Uint8Array): Promise<void> {
@@ -322,14 +323,18 @@ export class StratumConnection {
   }
 
   async #verify(share: PendingShare, gate: ShareGate): Promise<ShareVerdict> {
+    const { room, clock, log } = this.#host;
+    const place = room.takeShare(gate.proven, clock.nowMs());
     let invalid = false;
     try {
+      if (place === null) return room.refusal(log, clock.nowMs());
       const verdict = await this.#host.verify({ ...share, client: this.#record.ip });
       invalid = verdict.kind === "invalid" || verdict.kind === "lowDifficulty";
       if (verdict.kind === "accepted") gate.prove();
       return verdict;
     } finally {
       gate.leave(invalid);
+      if (place !== null) room.giveBackShare(place);
     }
   }
 

@@ -29,6 +29,9 @@ const ANSWER_WITHIN_MS = 1_000;
 /** So many blocks before its first one the next epoch's cache is prepared, where it fits beside the current one. */
 const LOOK_AHEAD_BLOCKS = 100;
 
+/** Beside those that wait for their verification, so many may wait for the ledger in memory: it takes no more in one write. */
+const MOST_WRITTEN = 1_000;
+
 /** Most answers that are remembered: about 1 MB. */
 const REMEMBERED = 8_192;
 
@@ -62,7 +65,6 @@ export interface ShareProcessorOptions {
 const ACCEPTED: ShareVerdict = { kind: "accepted", block: false };
 const DUPLICATE: ShareVerdict = { kind: "duplicate" };
 const STALE: ShareVerdict = { kind: "stale" };
-
 const LISTED = 1_000;
 
 /** The whole way of a share from its submission to the ledger (docs/ARCHITECTURE.md, "One share"). */
@@ -267,7 +269,9 @@ export class ShareProcessor {
     this.#workAt(Math.min(this.#offerHeight, share.workHeight ?? share.job.height));
     const known = this.#known(share, identity);
     if (known) return known;
-    const { outboxBound } = this.#options;
+    const { outboxBound, queueBound } = this.#options;
+    if (this.#running.size > queueBound + MOST_WRITTEN)
+      return unavailable(`${this.#running.size} shares are under way`);
     if (this.#outbox.depth + this.#commit.pending + this.#held.size >= outboxBound)
       return unavailable(`${outboxBound} shares wait for the ledger`);
     const claim = this.#judgeClaim(share);

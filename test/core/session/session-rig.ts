@@ -4,6 +4,7 @@ import { LoginHistory } from "../../../core/history/login-history.ts";
 import { createLogger } from "../../../core/log.ts";
 import type { Conduct, GuardEvent } from "../../../core/policy/guard.ts";
 import type { NewConnection } from "../../../core/session/connection-record.ts";
+import { IsolateRoom } from "../../../core/session/isolate-room.ts";
 import { type LoginPorts, LoginSessions, type SessionConfig } from "../../../core/session/login-sessions.ts";
 import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
 import { ExtranonceLender } from "../../../core/session/extranonce-lender.ts";
@@ -109,6 +110,7 @@ export class FakePeer implements LastingPeer {
 /** The connections of one login under a clock that stands still, with a world that the test rules. */
 export class SessionRig {
   readonly clock = new VirtualClock();
+  readonly room = new IsolateRoom();
   readonly peers: FakePeer[] = [];
   /** To verifiers. */
   calls = 0;
@@ -162,6 +164,7 @@ export class SessionRig {
     const { clock } = this;
     return {
       clock,
+      room: this.room,
       log: createLogger({ level: "warn", sink: (line) => this.logged.push(line), now: () => clock.nowMs() }),
       guard: {
         admit: async () => ({ allowed: this.admits, reason: "" }),

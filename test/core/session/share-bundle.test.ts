@@ -11,14 +11,28 @@ const job = makeJob(1);
 const [SHARE, BLOCK] = [`0x${"5".repeat(64)}`, `0x${"b".repeat(64)}`];
 
 /** A submitter before a verifier that takes its time, and what was called. */
-function setUp(options: { readonly knowsBundles?: boolean; readonly slow?: string; readonly mixDigest?: string } = {}) {
+function setUp(
+  options: {
+    readonly knowsBundles?: boolean;
+    readonly slow?: string;
+    readonly takesMs?: number;
+    readonly mixDigest?: string;
+  } = {},
+) {
   const clock = new VirtualClock();
   const calls: { readonly shares: readonly ShareSubmission[]; readonly atMs: number }[] = [];
   const startMs = clock.nowMs();
-  const judge = (share: ShareSubmission) =>
+  const judged = new Map<string, Promise<ShareVerdict>>();
+  const begin = (share: ShareSubmission) =>
     new Promise<ShareVerdict>((resolve) => {
-      clock.after(share.nonce === options.slow ? 900 : 20, () => resolve(accepted));
+      clock.after(share.nonce === options.slow ? 900 : (options.takesMs ?? 20), () => resolve(accepted));
     });
+  // The same again joins the first.
+  const judge = (share: ShareSubmission) => {
+    const verdict = judged.get(share.nonce) ?? begin(share);
+    judged.set(share.nonce, verdict);
+    return verdict;
+  };
   const note = (shares: readonly ShareSubmission[]) => calls.push({ shares, atMs: clock.nowMs() - startMs });
   const submitter = new ShareSubmitter({
     clock,
@@ -135,6 +149,17 @@ describe("the shares of a login", () => {
     expect(verdicts).toHaveLength(6);
     const [first, again] = calls.flatMap(({ shares }) => shares).filter(({ nonce }) => nonce === "0x0000000000000003");
     expect(again).toMatchObject({ retry: true, timestampMs: first?.timestampMs });
+  });
+
+  it("of a call that a busy verifier owes are asked for again together: it is not kept busier by questions", async () => {
+    const { clock, calls, verdicts, submit } = setUp({ takesMs: 400 });
+    for (let at = 0; at < 16; at++) submit();
+    await clock.pass(1_000);
+    expect(verdicts).toHaveLength(16);
+    // The first one went alone, as nothing waited yet.
+    expect(calls.map(({ shares }) => shares.length)).toEqual([1, 15, 15]);
+    expect(calls[2]?.shares.map((share) => share.retry)).toEqual(Array.from({ length: 15 }, () => true));
+    expect(calls[2]?.shares.map((share) => share.timestampMs)).toEqual(calls[1]?.shares.map((one) => one.timestampMs));
   });
 
   it("go singly to a verifier that knows no bundles, as during a deploy, for a minute", async () => {

@@ -127,6 +127,26 @@ describe("the way of a share", () => {
     expect(ledger.credits).toHaveLength(2);
   });
 
+  it("has no more under way than fits into its memory, copies of one proof too, and takes what it has refused when it comes again", async () => {
+    const { clock, ledger, start } = setUp();
+    const verifier = start();
+    const [first] = shares;
+    if (!first) throw new Error("a share is needed");
+    const copy = (at: number) => verifier.submit(submission(job, first, { timestampMs: at }));
+    const verdicts = await verdictsOf(
+      clock,
+      Array.from({ length: 1_500 }, (_, at) => copy(at)),
+    );
+    const kinds = verdicts.map(({ kind }) => kind);
+    expect([kinds[0], new Set(kinds.slice(1, 1_101)), new Set(kinds.slice(1_101))]).toEqual([
+      "accepted",
+      new Set(["duplicate"]),
+      new Set(["unavailable"]),
+    ]);
+    expect(await verdictsOf(clock, [copy(1_400)])).toEqual([{ kind: "duplicate" }]);
+    expect(ledger.credits).toHaveLength(1);
+  });
+
   it("lets the ledger forget nothing of the work of now, also when the chain has gone back or nobody has said what it is", async () => {
     const { clock, ledger, start } = setUp();
     const heights: number[] = [];
