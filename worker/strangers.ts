@@ -1,11 +1,11 @@
 import { ClientTurns } from "../core/policy/client-turns.ts";
+import { RequestAdmissions } from "../core/policy/request-admissions.ts";
 import { SharedExtranonces } from "../core/session/shared-extranonces.ts";
 import { STRANGERS_TURNS } from "../core/session/stranger-post.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { atHome } from "../durable-objects/platform/at-home.ts";
-import { requestAdmissions } from "../durable-objects/platform/guard-client.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 
 /*
@@ -22,7 +22,7 @@ const latest: { work: WorkSnapshot | null; askedMs: number } = { work: null, ask
 export const strangersTurns = new ClientTurns(STRANGERS_TURNS);
 
 /** Of who asks for work by HTTP twice a second. */
-export const strangersAdmissions = requestAdmissions();
+export const strangersAdmissions = new RequestAdmissions();
 
 let extranonces: SharedExtranonces | null = null;
 

@@ -88,6 +88,7 @@ const routeTable = v.looseObject({
 const wholePool = v.object({
   name: v.string(),
   compatibility_date: v.string(),
+  keep_names: v.optional(v.boolean()),
   vars: v.record(v.string(), v.unknown()),
   triggers: v.unknown(),
   limits: v.unknown(),
@@ -132,6 +133,7 @@ export function scriptConfig(
     name: nameOf(pool.name, script),
     main: `${root}/worker/scripts/${entry}.ts`,
     compatibility_date: pool.compatibility_date,
+    ...(pool.keep_names !== undefined && { keep_names: pool.keep_names }),
     send_metrics: false,
     vars: settingsFor(script, pool.vars),
     limits: pool.limits,

@@ -1,7 +1,7 @@
 import { ledgerKeys } from "../ledger/contract/keys.ts";
 import type { RedisCommand, RedisPort, RedisValue } from "../ledger/contract/redis-port.ts";
 import { RedisReplyError } from "../ledger/contract/redis-port.ts";
-import { clientOf } from "./client.ts";
+import { addressOf, type Client, clientOf } from "./client.ts";
 
 /** The operator's lists, `<coin>:blacklist` and `<coin>:whitelist`: logins and IPs; and `<coin>:solo`: logins that mine solo. */
 export interface AccessLists {
@@ -9,6 +9,11 @@ export interface AccessLists {
   isBlacklisted(who: string): boolean;
   /** True for a login or a client that no policy touches. */
   isWhitelisted(who: string): boolean;
+}
+
+/** Whether no policy touches a client, or a login there. */
+export function isWelcome(lists: AccessLists, client: Client, login: string | null): boolean {
+  return [client, addressOf(client), login].some((who) => who !== null && lists.isWhitelisted(who));
 }
 
 /** What the lists are read by. */
@@ -35,6 +40,11 @@ export class AccessListCache implements AccessLists {
     return this.#loaded;
   }
 
+  /** Whether it is time to read them anew. */
+  isDue(nowMs: number): boolean {
+    return nowMs >= this.#dueMs;
+  }
+
   isBlacklisted(who: string): boolean {
     return this.#blacklist.has(who);
   }
@@ -57,7 +67,7 @@ export class AccessListCache implements AccessLists {
     { coin, refreshIntervalMs, solo }: ListSettings,
     nowMs: number,
   ): Promise<Error | null> {
-    if (nowMs < this.#dueMs) return null;
+    if (!this.isDue(nowMs)) return null;
     // Taken before the answer: a sick Redis is asked once an interval, not with every login. Without any list everyone asks.
     if (this.#loaded) this.#dueMs = nowMs + refreshIntervalMs;
     try {

@@ -52,7 +52,7 @@ export class KnownLogins {
   async find(redis: RedisPort, coin: string, login: string, ip: string, unknownForMs: number): Promise<Acquaintance> {
     const untilMs = this.#clock.nowMs() + PATIENCE_MS;
     for (;;) {
-      const remembered = this.#remembered(login);
+      const remembered = this.remembered(login);
       if (remembered !== null) return remembered;
       const nowMs = this.#clock.nowMs();
       const asking = this.#asking.get(login);
@@ -70,7 +70,8 @@ export class KnownLogins {
     this.#known.set(login, true);
   }
 
-  #remembered(login: string): Exclude<Acquaintance, "unasked"> | null {
+  /** What is known of a login without asking anybody; null where nothing is. */
+  remembered(login: string): Exclude<Acquaintance, "unasked"> | null {
     const nowMs = this.#clock.nowMs();
     if (this.#known.has(login) || nowMs < this.#sickUntilMs) return "known";
     return nowMs < (this.#unknownUntilMs.get(login) ?? 0) ? "unknown" : null;

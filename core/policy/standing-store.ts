@@ -38,6 +38,9 @@ export interface ListedBan {
 /** Bans that one object lists: an attack from very many addresses must not fill an answer. */
 const MOST_LISTED = 1_000;
 
+/** Clients whose rows an object knows of without asking for them. */
+const MOST_KNOWN = 2_048;
+
 /** The own row of a client, beside those of its logins. */
 const OWN = "";
 
@@ -49,9 +52,35 @@ const banned = (field: keyof ListedBan): string =>
 class Tables {
   readonly #sql: SqlPort;
   #exist = false;
+  /** Who has a row, and some who had; null where they are too many. Whoever comes for the first time is looked for in no table. */
+  #clients: Set<Client> | null | undefined;
 
   constructor(sql: SqlPort) {
     this.#sql = sql;
+  }
+
+  /** Whether there may be a row of a client. */
+  mayHave(client: Client): boolean {
+    if (this.#clients === undefined) this.#keepClients(this.#readClients());
+    return this.#clients?.has(client) ?? true;
+  }
+
+  /** A row of a client is written. */
+  has(client: Client): void {
+    this.#clients?.add(client);
+    this.#keepClients(this.#clients);
+  }
+
+  #keepClients(clients: Set<Client> | null | undefined): void {
+    this.#clients = clients && clients.size > MOST_KNOWN ? null : clients;
+  }
+
+  #readClients(): Set<Client> {
+    const rows = this.exec(
+      "SELECT client FROM client_standing UNION SELECT client FROM client_login LIMIT ?",
+      MOST_KNOWN + 1,
+    );
+    return new Set(rows.map(({ client }) => String(client)));
   }
 
   exec(statement: string, ...parameters: SqlValue[]): SqlRow[] {
@@ -61,6 +90,7 @@ class Tables {
 
   deleted(): void {
     this.#exist = false;
+    this.#clients = undefined;
   }
 
   #make(): void {
@@ -97,6 +127,17 @@ export class StandingStore {
   /** The rows of one client. */
   of(client: Client): ClientStore {
     return new ClientStore(this.#sql, client, this.#unreadable);
+  }
+
+  /** Miners of a bridge whose logins may have connections. */
+  vouchedBy(bridge: Client): Client[] {
+    // What begins with the bridge's address and a number sign, the character before the dollar sign.
+    const rows = this.#sql.exec(
+      "SELECT DISTINCT client FROM client_login WHERE client > ? AND client < ?",
+      `${bridge}#`,
+      `${bridge}$`,
+    );
+    return rows.map(({ client }) => String(client));
   }
 
   /** Clients with a row that is due. */
@@ -171,6 +212,7 @@ export class ClientStore {
   /** Every login with a standing of its own. */
   logins(): Map<string, Standing> {
     const found = new Map<string, Standing>();
+    if (!this.#sql.mayHave(this.#client)) return found;
     const rows = this.#sql.exec(
       "SELECT login, version, value FROM client_standing WHERE client = ? AND login <> ''",
       this.#client,
@@ -196,11 +238,13 @@ export class ClientStore {
 
   /** Logins whose objects may have connections of the client, and since when. */
   holders(): Map<string, number> {
+    if (!this.#sql.mayHave(this.#client)) return new Map();
     const rows = this.#sql.exec("SELECT login, since_ms FROM client_login WHERE client = ?", this.#client);
     return new Map(rows.map((row) => [String(row["login"]), Number(row["since_ms"])]));
   }
 
   keepHolder(login: string, sinceMs: number, dueMs: number): void {
+    this.#sql.has(this.#client);
     this.#sql.exec("INSERT OR REPLACE INTO client_login VALUES (?, ?, ?, ?)", this.#client, login, sinceMs, dueMs);
   }
 
@@ -219,6 +263,7 @@ export class ClientStore {
   }
 
   #find<T>(login: string, schema: v.GenericSchema<unknown, T>): T | null {
+    if (!this.#sql.mayHave(this.#client)) return null;
     const [row] = this.#sql.exec(
       "SELECT version, value FROM client_standing WHERE client = ? AND login = ?",
       this.#client,
@@ -228,6 +273,7 @@ export class ClientStore {
   }
 
   #write(login: string, value: ClientRow | Standing, dueMs: number): void {
+    this.#sql.has(this.#client);
     this.#sql.exec(
       "INSERT OR REPLACE INTO client_standing VALUES (?, ?, ?, ?, ?)",
       this.#client,

@@ -56,8 +56,10 @@ export function embeddedPort(object: Pick<EmbeddedRedisRpc, "rest">, timeoutMs: 
 
 async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const tooLate = new RedisUnreachableError("embedded ledger: no answer in time", "unknown");
-  const timer = setTimeout(() => reject(tooLate), timeoutMs);
+  const timer = setTimeout(
+    () => reject(new RedisUnreachableError("embedded ledger: no answer in time", "unknown")),
+    timeoutMs,
+  );
   try {
     return await Promise.race([work, late]);
   } catch (error) {

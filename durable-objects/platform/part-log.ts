@@ -5,7 +5,16 @@ import { loadConfig } from "./config.ts";
 /** Workers Logs: one event a line, filed under the level of the console method. */
 const workersLogs: LogSink = (line, level) => console[level](line);
 
+/** Of each environment, by part: requests ask for them, and there are a dozen. */
+const logs = new WeakMap<object, Map<string, Logger>>();
+
 /** The log of one part of the pool, at the configured level. */
 export function partLog(env: Env, part: string): Logger {
-  return createLogger({ level: loadConfig(env).log.level, sink: workersLogs, now: Date.now, fields: { part } });
+  const known = logs.get(env) ?? new Map<string, Logger>();
+  logs.set(env, known);
+  const log =
+    known.get(part) ??
+    createLogger({ level: loadConfig(env).log.level, sink: workersLogs, now: Date.now, fields: { part } });
+  known.set(part, log);
+  return log;
 }

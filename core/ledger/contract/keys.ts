@@ -3,7 +3,18 @@
  * modules read them unchanged. What ends in `Prefix` begins the names of a family. `ts` is Unix time in seconds, amounts are Shannon.
  * @param coin prefix of every key, as configured (`eth`)
  */
-export function ledgerKeys(coin: string) {
+export function ledgerKeys(coin: string): LedgerKeys {
+  const known = made.get(coin);
+  if (known) return known;
+  const keys = keysOf(coin);
+  made.set(coin, keys);
+  return keys;
+}
+
+/** By coin, of which a pool has one: they are asked for with every request. */
+const made = new Map<string, LedgerKeys>();
+
+function keysOf(coin: string) {
   const key = (...parts: readonly (string | number)[]) => [coin, ...parts].join(":");
   return {
     prefix: key(""),
@@ -92,7 +103,7 @@ export function ledgerKeys(coin: string) {
   };
 }
 
-export type LedgerKeys = ReturnType<typeof ledgerKeys>;
+export type LedgerKeys = ReturnType<typeof keysOf>;
 
 /** Types by the rest of the key behind the coin; the first that matches counts. */
 const TYPES: readonly (readonly [RegExp, string])[] = [
