@@ -6,7 +6,8 @@ import {
   PoolAdmin as Admin,
   type PoolPart,
 } from "../core/admin/pool-admin.ts";
-import { guardNames } from "../core/policy/client-guards.ts";
+import type { Client } from "../core/policy/client.ts";
+import { guardNames, guardNamesFor } from "../core/policy/client-guards.ts";
 import type { ListedBan } from "../core/policy/standing-store.ts";
 import { ROOT_NAME, rootNames } from "../core/work/template-tree.ts";
 import type { Env } from "./env.ts";
@@ -15,7 +16,7 @@ import { loadConfig } from "./platform/config.ts";
 import { ledgerClient } from "./platform/ledger-client.ts";
 import { partLog } from "./platform/part-log.ts";
 import { markStarted } from "./platform/started.ts";
-import { guardOf, verifierShard } from "./platform/peers.ts";
+import { verifierShard } from "./platform/peers.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
 import type { PoolAdminRpc } from "./rpc.ts";
 import { atHome, ofLogin } from "./platform/at-home.ts";
@@ -29,6 +30,7 @@ export class PoolAdmin extends PoolObject implements PoolAdminRpc {
     const config = loadConfig(env);
     const log = partLog(env, "admin");
     ctx.waitUntil(markStarted(env, log));
+    const guards = (client: Client) => guardNamesFor(client).map((guard) => atHome(env, env.IP_GUARD, guard));
     this.#admin = new Admin({
       sql: sqlPort(ctx.storage),
       nowMs: () => Date.now(),
@@ -36,13 +38,20 @@ export class PoolAdmin extends PoolObject implements PoolAdminRpc {
       redis: ledgerClient(env, config),
       coin: config.coin,
       parts: () => partsOf(env),
-      ban: (client, login, untilMs, reason) => guardOf(env, client).ban(client, login, untilMs, reason),
-      lift: (client, login) => guardOf(env, client).lift(client, login),
+      async ban(client, login, untilMs, reason) {
+        const said = await Promise.all(guards(client).map((guard) => guard.ban(client, login, untilMs, reason)));
+        return said.find((problem) => problem !== null) ?? null;
+      },
+      async lift(client, login) {
+        await Promise.all(guards(client).map((guard) => guard.lift(client, login)));
+      },
       bans: () => Promise.all(guardNames().map((guard) => atHome(env, env.IP_GUARD, guard).bans())),
       async closeAll(login, reason) {
         await ofLogin(env, env.MINER_SESSION, login).closeAll(reason);
       },
-      closeClient: (client, reason) => guardOf(env, client).close(client, reason),
+      async closeClient(client, reason) {
+        await Promise.all(guards(client).map((guard) => guard.close(client, reason)));
+      },
       pauseLogin: (login, paused) => ofLogin(env, env.MINER_SESSION, login).pause(paused),
     });
   }

@@ -88,10 +88,17 @@ export class PoolAdmin {
     sql.exec("CREATE TABLE IF NOT EXISTS pause (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID");
   }
 
-  /** What is in force, what ends last first: each guard decides by itself, here the operator sees them together. */
+  /**
+   * What is in force, what ends last first: each guard decides by itself, here the operator sees them together. What all of them
+   * know, a ban of an address by hand, is there once.
+   */
   async bans(): Promise<ListedBan[]> {
-    const listed = await this.#ports.bans();
-    return listed.flat().toSorted((one, other) => other.untilMs - one.untilMs);
+    const listed = (await this.#ports.bans()).flat().toSorted((one, other) => other.untilMs - one.untilMs);
+    const seen = new Set<string>();
+    return listed.filter(({ client, login }) => {
+      const whom = `${client} ${login ?? ""}`;
+      return !seen.has(whom) && seen.add(whom);
+    });
   }
 
   audit(before: number | null): AuditEntry[] {

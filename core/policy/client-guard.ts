@@ -1,19 +1,22 @@
 import type { RecentMap } from "../bounded-map.ts";
 import { type Logger, thrown } from "../log.ts";
-import type { AccessLists } from "./access-lists.ts";
+import { type AccessLists, isWelcome } from "./access-lists.ts";
 import { addressOf, type Client } from "./client.ts";
 import {
+  type Ban,
+  banByHand,
   CLEAN,
   connectionsAllowed,
   current,
+  enforced,
   type GuardPolicy,
   isForgettable,
   isProven,
   judge,
+  pardoned,
   refusal,
-  staleAtMs,
-  type Ban,
   type Standing,
+  staleAtMs,
 } from "./conduct.ts";
 import { ConnectionCount } from "./connection-count.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "./guard.ts";
@@ -66,6 +69,10 @@ export interface ClientGuardPorts {
   disconnect(login: string, client: Client, reason: string): Promise<void>;
   /** How many connections of a client a login's object has. */
   connections(login: string, client: Client): Promise<number>;
+  /** The guard of the bridge that vouches for this client; null where none does. */
+  bridge(): ClientGuard | null;
+  /** Ends connections of the miners that this client vouches for, as {@link ClientGuard.close}. */
+  closeVouched(login: string | null, reason: string): Promise<void>;
   /** Has {@link ClientGuard.settle} called at that time or soon after. */
   wakeAt(atMs: number): void;
   /** Work that must be outlived. */
@@ -181,12 +188,22 @@ export class ClientGuard {
     }
   }
 
-  /** Ends the client's connections without a ban, but for those of whitelisted logins: it is on the blacklist now. */
-  async close(reason: string): Promise<void> {
+  /**
+   * Ends the client's connections, and those of whom it vouches for, without a ban, but for those of whitelisted logins: it is on the blacklist now.
+   * @param login only of this one
+   */
+  async close(reason: string, login: string | null = null): Promise<void> {
     const { client } = this.#row;
     const lists = await this.#ports.lists();
-    const closed = this.#holding().filter((login) => !isWelcome(lists, client, login));
-    await Promise.all(closed.map((login) => this.#ports.disconnect(login, client, reason)));
+    const held = this.#holding().filter((one) => login === null || one === login);
+    const closed = held.filter((one) => !isWelcome(lists, client, one));
+    const closing = closed.map((one) => this.#ports.disconnect(one, client, reason));
+    await Promise.all([...closing, this.#ports.closeVouched(login, reason)]);
+  }
+
+  /** A ban by hand that is in force. */
+  banByHand(login: string | null): Ban | null {
+    return banByHand(this.#row.standing, login === null ? null : this.#standingOf(login), this.#ports.nowMs());
   }
 
   /** For the operator. */
@@ -271,7 +288,7 @@ export class ClientGuard {
 
   #refusal(login: string | null): Ban | null {
     const own = login === null ? null : this.#standingOf(login);
-    return refusal(this.#row.standing, own, this.#ports.nowMs());
+    return refusal(this.#row.standing, own, this.#ports.nowMs()) ?? this.#ports.bridge()?.banByHand(login) ?? null;
   }
 
   #standingOf(login: string): Standing {
@@ -350,6 +367,7 @@ export class ClientGuard {
       for (const [login, { ban }] of due) {
         if (ban === null) continue;
         if (!lists.isWhitelisted(login)) await this.#ports.disconnect(login, client, ban.reason);
+        if (ban.byHand) await this.#ports.closeVouched(login, ban.reason);
         this.#setLogin(login, enforced(this.#standingOf(login)), true);
       }
       const { ban } = this.#row.standing;
@@ -358,7 +376,8 @@ export class ClientGuard {
         const spared = isProven(this.#standingOf(login), nowMs()) && !ban.byHand;
         return !spared && !lists.isWhitelisted(login);
       });
-      await Promise.all(closed.map((login) => this.#ports.disconnect(login, client, ban.reason)));
+      const closing = closed.map((login) => this.#ports.disconnect(login, client, ban.reason));
+      await Promise.all([...closing, ...(ban.byHand ? [this.#ports.closeVouched(null, ban.reason)] : [])]);
       this.#row = { ...this.#row, standing: enforced(this.#row.standing) };
       this.#keepClient();
     } catch (error) {
@@ -370,20 +389,4 @@ export class ClientGuard {
 
 function refuse(reason: string): Admission {
   return { allowed: false, reason };
-}
-
-function isWelcome(lists: AccessLists, client: Client, login: string | null): boolean {
-  return (
-    lists.isWhitelisted(client) ||
-    lists.isWhitelisted(addressOf(client)) ||
-    (login !== null && lists.isWhitelisted(login))
-  );
-}
-
-function pardoned(standing: Standing): Standing {
-  return { ...standing, ban: null, malformed: 0, valid: 0, invalid: 0 };
-}
-
-function enforced(standing: Standing): Standing {
-  return standing.ban === null ? standing : { ...standing, ban: { ...standing.ban, enforced: true } };
 }

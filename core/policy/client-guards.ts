@@ -1,6 +1,6 @@
 import { RecentMap } from "../bounded-map.ts";
 import { shardOf } from "../shares/shards.ts";
-import type { Client } from "./client.ts";
+import { addressOf, type Client } from "./client.ts";
 import { ClientGuard, type ClientGuardPorts } from "./client-guard.ts";
 import type { Standing } from "./conduct.ts";
 import type { ListedBan, StandingStore } from "./standing-store.ts";
@@ -20,13 +20,20 @@ export function guardNameOf(client: Client): string {
   return `guard-${shardOf(client, GUARDS)}`;
 }
 
+/** Those that have to hear what the operator does to a client: of an address each one, as the miners that a bridge vouches for are of any. */
+export function guardNamesFor(client: Client): string[] {
+  return addressOf(client) === client ? guardNames() : [guardNameOf(client)];
+}
+
 /** All of them. */
 export function guardNames(): string[] {
   return Array.from({ length: GUARDS }, (_, guard) => `guard-${guard}`);
 }
 
 /** What all guards of an object share; see {@link ClientGuardPorts}. */
-export type ClientGuardsPorts = Omit<ClientGuardPorts, "store" | "logins"> & { readonly store: StandingStore };
+export type ClientGuardsPorts = Omit<ClientGuardPorts, "store" | "logins" | "bridge" | "closeVouched"> & {
+  readonly store: StandingStore;
+};
 
 /** The guards of the clients of one object: bounded in memory by what was seen last, in rows by what was earned or banned. */
 export class ClientGuards {
@@ -83,10 +90,23 @@ export class ClientGuards {
       ...this.#ports,
       store: this.#ports.store.of(client),
       logins: this.#logins,
+      bridge: () => (addressOf(client) === client ? null : this.of(addressOf(client))),
+      closeVouched: (login, reason) => this.#closeVouched(client, login, reason),
       wakeAt: (atMs) => this.#wakeAt(atMs),
       background: (task) => this.#ports.background(this.#whileBusy(client, guard, task)),
     });
     return guard;
+  }
+
+  async #closeVouched(bridge: Client, login: string | null, reason: string): Promise<void> {
+    const seen = [...this.#clients.keys()].filter((client) => client !== bridge && addressOf(client) === bridge);
+    const vouched = new Set([...seen, ...this.#ports.store.vouchedBy(bridge)]);
+    await Promise.all(
+      [...vouched].map((client) => {
+        const guard = this.#clients.get(client) ?? this.#busyOrNew(client);
+        return this.#whileBusy(client, guard, guard.close(reason, login));
+      }),
+    );
   }
 
   async #whileBusy(client: Client, guard: ClientGuard, task: Promise<void>): Promise<void> {

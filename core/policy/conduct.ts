@@ -83,6 +83,16 @@ export function isForgettable(standing: Standing, policy: GuardPolicy, nowMs: nu
   return ban === null && malformed + valid + invalid + earned === 0 && !isProven(standing, nowMs);
 }
 
+/** A standing whose ban is lifted, and with it what had led to it. */
+export function pardoned(standing: Standing): Standing {
+  return { ...standing, ban: null, malformed: 0, valid: 0, invalid: 0 };
+}
+
+/** A standing whose ban has closed what there was to close. */
+export function enforced(standing: Standing): Standing {
+  return standing.ban === null ? standing : { ...standing, ban: { ...standing.ban, enforced: true } };
+}
+
 /** When there is something new to be said of a standing by itself: its ban ends, its counts begin anew, its proof is over. */
 export function staleAtMs({ sinceMs, provenUntilMs, ban }: Standing, { resetIntervalMs }: GuardPolicy): number {
   return Math.max(sinceMs + resetIntervalMs, provenUntilMs, ban?.untilMs ?? 0);
@@ -143,6 +153,12 @@ export function refusal(client: Standing, login: Standing | null, nowMs: number)
   const { ban } = client;
   if (ban === null || nowMs >= ban.untilMs) return null;
   return ban.byHand || !isProven(login, nowMs) ? ban : null;
+}
+
+/** A ban by hand that is in force, of a client or of a login there: it reaches the miners that the client vouches for as well. */
+export function banByHand(client: Standing, login: Standing | null, nowMs: number): Ban | null {
+  const bans = [login?.ban, client.ban].filter((ban) => ban !== null && ban !== undefined);
+  return bans.find(({ byHand, untilMs }) => byHand && nowMs < untilMs) ?? null;
 }
 
 /**

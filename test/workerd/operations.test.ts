@@ -69,6 +69,24 @@ describe("what the operator names", () => {
   });
 });
 
+describe("a bridge that is banned by hand", () => {
+  it("loses every miner that it vouches for, whichever guards they have, and stands in the list once", async () => {
+    const settings = { BRIDGE_TOKEN: "the-bridge-of-this-test", ADMIN_TOKEN: TOKEN };
+    const vouched = (name: string) => ({ "edgepool-bridge-token": settings.BRIDGE_TOKEN, "edgepool-miner": name });
+    const rigs = await Promise.all(
+      ["one", "two", "three"].map((name) => StratumClient.connect(`/stratum/${LOGIN}`, IP, vouched(name), settings)),
+    );
+    const ban = { action: "add", client: IP, for: "1h", note: "sold" };
+    expect((await admin("bans", ban, settings)).status).toBe(200);
+    for (const rig of rigs) expect(await rig.closed()).toMatchObject({ reason: "sold" });
+    const again = { headers: { Upgrade: "websocket", "CF-Connecting-IP": IP, ...vouched("four") } };
+    expect((await request(`/stratum/${LOGIN}`, again, settings)).status).toBe(403);
+    expect((await admin("bans", undefined, settings)).body["bans"]).toMatchObject([{ client: IP, reason: "sold" }]);
+    expect((await admin("bans", { action: "lift", client: IP, note: "sorry" }, settings)).status).toBe(200);
+    expect((await request(`/stratum/${LOGIN}`, again, settings)).status).toBe(101);
+  });
+});
+
 describe("the operator's bans", () => {
   it("close what they end, are listed with those of the guards, are lifted, and stand in the log with their reasons", async () => {
     const [client, other] = [await miner(), await miner(OTHER_LOGIN, "192.0.2.2")];

@@ -49,7 +49,7 @@ class AdminRig {
       parts: async () => [part("template"), part("shard 0"), part("unlocker")],
       ban: async () => null,
       lift: async () => undefined,
-      bans: async () => [[ban("guarded", 5)], [], [ban("first", 9), ban("last", 1)]],
+      bans: async () => [[ban("guarded", 5)], [], [ban("first", 9), ban("guarded", 4), ban("last", 1)]],
       closeAll: async (login) => void this.told.push(`close ${login}`),
       closeClient: async (client) => void this.told.push(`close ${client}`),
       pauseLogin: async (login, paused) => {

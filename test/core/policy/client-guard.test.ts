@@ -1,10 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { TOO_MANY } from "../../../core/policy/client-guard.ts";
 import { CLIENT, GuardRig } from "./guard-rig.ts";
 
 const [A, B, C] = ["a", "b", "c"].map((digit) => `0x${digit.repeat(40)}`) as [string, string, string];
 
 const address = (n: number) => `203.${n >> 16}.${(n >> 8) & 255}.${n & 255}`;
+
+const comes = async (rig: GuardRig, client: string, login: string) =>
+  (await rig.guards.of(client).admit(login, "connection")).reason;
 
 it("a client that is on the blacklist now loses its connections, but for those of whitelisted logins, and is not banned", async () => {
   const rig = new GuardRig();
@@ -99,6 +102,76 @@ describe("a ban of a client", () => {
     const rig = new GuardRig();
     rig.blacklist.add(CLIENT);
     expect(await rig.connect(A)).toBe("Blacklisted");
+  });
+});
+
+describe("a bridge that the operator bans", () => {
+  const [ONE, TWO, NEXT_DOOR] = [`${CLIENT}#one`, `${CLIENT}#two`, "192.0.2.10#one"];
+  const rigWithMiners = async () => {
+    const rig = new GuardRig();
+    for (const [client, login] of [
+      [ONE, A],
+      [TWO, B],
+      [NEXT_DOOR, C],
+    ] as const)
+      await rig.guards.of(client).admit(login, "connection");
+    return rig;
+  };
+
+  it("loses the miners that it vouches for as well, those that have earned something too, until it is lifted", async () => {
+    const rig = await rigWithMiners();
+    await rig.guards.of(ONE).report(A, { valid: 1 });
+    expect(await rig.guard.ban(null, rig.nowMs + 60_000, "sold")).toBeNull();
+    expect(rig.closedAt.toSorted()).toEqual([`${ONE} ${A}`, `${TWO} ${B}`]);
+    expect([await comes(rig, ONE, A), await comes(rig, TWO, C), await comes(rig, NEXT_DOOR, C)]).toEqual([
+      "sold",
+      "sold",
+      "",
+    ]);
+    expect(await rig.guards.of(ONE).report(A, { valid: 1 })).toMatchObject({ allowed: false, reason: "sold" });
+    rig.restart();
+    expect(await comes(rig, ONE, A)).toBe("sold");
+    await rig.guard.lift(null);
+    expect(await comes(rig, ONE, A)).toBe("");
+  });
+
+  it("loses them after a restart in the middle, also those that nobody has in memory", async () => {
+    const rig = await rigWithMiners();
+    rig.deaf.add(A);
+    await rig.guard.ban(null, rig.nowMs + 60_000, "sold");
+    rig.deaf.clear();
+    rig.restart();
+    rig.nowMs += 5_000;
+    await rig.guards.wake();
+    expect(rig.closedAt).toContain(`${ONE} ${A}`);
+  });
+
+  it("loses one login of its miners alone where only that one is banned there", async () => {
+    const rig = await rigWithMiners();
+    await rig.guard.ban(A, rig.nowMs + 60_000, "sold");
+    expect(rig.closedAt).toEqual([`${CLIENT} ${A}`, `${ONE} ${A}`]);
+    expect([await comes(rig, TWO, A), await comes(rig, TWO, B)]).toEqual(["sold", ""]);
+  });
+
+  it("keeps those that are whitelisted", async () => {
+    const rig = await rigWithMiners();
+    rig.whitelist.add(B);
+    await rig.guard.ban(null, rig.nowMs + 60_000, "sold");
+    expect(rig.closedAt).toEqual([`${ONE} ${A}`]);
+    expect(await comes(rig, TWO, B)).toBe("");
+  });
+
+  it("keeps them all when it is the pool that bans the address, for who came without a token", async () => {
+    const rig = await rigWithMiners();
+    await rig.guard.report(null, { ban: true });
+    await rig.settle();
+    expect([rig.closedAt, await comes(rig, ONE, A)]).toEqual([[], ""]);
+  });
+
+  it("loses them when it is put on the blacklist, without a ban", async () => {
+    const rig = await rigWithMiners();
+    await rig.guard.close("sold");
+    expect([rig.closedAt.toSorted(), rig.guards.bans()]).toEqual([[`${ONE} ${A}`, `${TWO} ${B}`], []]);
   });
 });
 
@@ -339,6 +412,29 @@ describe("logins without end at one client", () => {
 });
 
 describe("many clients", () => {
+  it("that come for the first time are looked for in no table, and the banned among them are known all the same", async () => {
+    const rig = new GuardRig();
+    await rig.guards.of(address(1)).report(null, { ban: true });
+    rig.restart();
+    await rig.guards.of(address(2)).admit(null, "unfinished");
+    const statements = vi.spyOn(rig.sql, "exec");
+    for (let n = 3; n < 100; n++) {
+      await rig.guards.of(address(n)).admit(null, "unfinished");
+      await rig.guards.of(address(n)).report(null, { malformed: 1 });
+    }
+    expect(statements).not.toHaveBeenCalled();
+    expect((await rig.guards.of(address(1)).admit(null, "unfinished")).allowed).toBe(false);
+  });
+
+  it("more than are known by heart are looked for, and their bans hold", async () => {
+    const rig = new GuardRig();
+    for (let n = 0; n <= 2_048; n++) await rig.guards.of(address(n)).report(null, { ban: true });
+    expect((await rig.guards.of(address(0)).admit(null, "unfinished")).allowed).toBe(false);
+    rig.restart();
+    for (const n of [0, 1_024, 2_048])
+      expect((await rig.guards.of(address(n)).admit(null, "unfinished")).allowed).toBe(false);
+  });
+
   it("are in memory up to a bound that sixteen guards in one isolate can afford", async () => {
     const rig = new GuardRig();
     const guards = Array.from({ length: 2_000 }, (_, n) => rig.guards.of(address(n)));

@@ -13,6 +13,8 @@ export class GuardRig {
   readonly sql = nodeSql();
   readonly open = new Map<string, number>();
   readonly closed: string[] = [];
+  /** The same with whose connections those were. */
+  readonly closedAt: string[] = [];
   readonly alarms: number[] = [];
   readonly logged: string[] = [];
   readonly whitelist = new Set<string>();
@@ -76,11 +78,12 @@ export class GuardRig {
         isWhitelisted: (who) => this.whitelist.has(who),
         isBlacklisted: (who) => this.blacklist.has(who),
       }),
-      disconnect: async (login) => {
+      disconnect: async (login, client) => {
         if (this.deaf.has(login)) throw new Error("no answer");
         await this.closing;
         this.open.delete(login);
         this.closed.push(login);
+        this.closedAt.push(`${client} ${login}`);
       },
       connections: async (login) => {
         this.asked++;
