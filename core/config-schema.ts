@@ -254,7 +254,8 @@ export const settingsSchema = v.object({
   verifier: v.optional(
     v.strictObject({
       shards: count(1, 1, 256),
-      queueLimit: count(2_000, 1, 20_000),
+      // Each waits with a timer, and workerd gives an object 10,000.
+      queueLimit: count(2_000, 1, 5_000),
       queueTimeout: duration("30s", "100ms", "5m"),
     }),
     {},

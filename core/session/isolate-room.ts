@@ -4,7 +4,7 @@ import type { ShareVerdict } from "../shares/share.ts";
 /** What all connections of an isolate may keep in its memory together, however many logins they are of. */
 export const ROOM = {
   /**
-   * Shares between their line and their answer. Some 8 KB of heap each; a verifier judges about a thousand a second, and whoever would be
+   * Shares between their line and their answer. Some 6 KB of heap each, where each is a call; a verifier judges about a thousand a second, and whoever would be
    * answered later than that has given up by then.
    */
   shares: 1_024,
@@ -17,8 +17,8 @@ export const ROOM = {
 /** Of what is free, one connection may have so much waiting: however many are greedy, something is left for the next. */
 const OF_THE_FREE = 1 / 4;
 
-/** An object that was reset, or a request that was cancelled, never gives back what it has: after so long it is gone. */
-const GONE_MS = 120_000;
+/** An object that was reset, or a request that was cancelled, never gives back what it has: after so long, which is longer than a share may wait, it is gone. */
+const GONE_MS = 360_000;
 
 /** Refusals are told to the log so often. */
 const TOLD_MS = 10_000;

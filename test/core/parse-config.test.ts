@@ -197,7 +197,7 @@ describe("configuration", () => {
     ["policy.banning.timeout", { policy: { banning: { timeout: "600h" } } }, "from 1s to 168h"],
     ["upstream.0.timeout", { upstream: [{ ...upstream[0], timeout: "1h" }] }, "from 100ms to 1m"],
     ["outboxLimit", { outboxLimit: 9_000_000 }, "1 to 200000"],
-    ["verifier.queueLimit", { verifier: { queueLimit: 1e9 } }, "1 to 20000"],
+    ["verifier.queueLimit", { verifier: { queueLimit: 1e9 } }, "1 to 5000"],
     ["maxFails", { maxFails: 1e15 }, "1 to 1000"],
     [
       "api.hashrateWindow",

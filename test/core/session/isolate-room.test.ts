@@ -74,8 +74,8 @@ describe("the shares of an isolate", () => {
   it("that no longer can come back, as their object was reset, take no room for ever", () => {
     const room = new IsolateRoom();
     for (let at = 0; at < ROOM.shares; at++) room.takeShare(true, 0);
-    expect(room.takeShare(true, 119_999)).toBeNull();
-    expect(room.takeShare(true, 120_000)).not.toBeNull();
+    expect(room.takeShare(true, 359_999)).toBeNull();
+    expect(room.takeShare(true, 360_000)).not.toBeNull();
     expect(room.shares).toBe(1);
   });
 });
