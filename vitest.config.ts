@@ -3,6 +3,10 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { TestOrder } from "./scripts/test-order.ts";
 
+// Miniflare hands it to workerd, which knows no limit of memory where Cloudflare's isolates end at 128 MB: 96 MiB for each WebAssembly memory and
+// 64 MB of heap, in which the tests themselves live as well. Pools of whole processes have 32 (devnet/pool-host/pool-process.ts).
+process.env["MINIFLARE_WORKERD_V8_FLAGS"] ??= "--wasm-max-mem-pages=1536 --max-old-space-size=64";
+
 // Tests whose name ends in .slow.test.ts take longer than one waits for: `vitest run --project slow`.
 // Tests whose name ends in .redis.test.ts or .browser.test.ts need a program that npm cannot bring (redis-server, Chromium).
 const installed = ["**/node_modules/**"];
