@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { Command } from "commander";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { wholeNumber } from "../devnet/cli/arguments.ts";
+import { ISOLATE_FLAGS } from "../devnet/pool-host/pool-process.ts";
 import { freePort, portOf } from "./memory/free-port.ts";
 import { heapsOf } from "./memory/workerd-process.ts";
 import { workerdUsage } from "./pool/process-usage.ts";
@@ -16,8 +17,8 @@ const options = new Command("fetch-memory")
   .parse()
   .opts<{ fetches: number; every: number }>();
 
-/** A heap of 32 MB, as the pool's; and the same collected from 2 MB on, and not from half of it on. */
-const SETTINGS = ["--max-old-space-size=32", "--max-old-space-size=32 --initial-old-space-size=2"];
+/** A heap of 32 MB; and the pool's own, which is collected from 6 MB on, and not from half of it on. */
+const SETTINGS = ["--max-old-space-size=32", ISOLATE_FLAGS.join(" ")];
 
 const SCRIPT = `
 import { DurableObject } from "cloudflare:workers";

@@ -54,14 +54,17 @@ export interface PoolProcess {
 }
 
 /**
- * workerd knows no memory limit, Cloudflare ends an isolate at 128 MB: 96 MiB for each WebAssembly memory and 32 for the heap. A pool
- * that only lives in more than that is found here and not in production. And a heap is collected from 2 MB on, where V8 would wait for
- * half of its limit: each fetch leaves some 10 KB outside of the heap that only a collection frees (`bench/fetch-memory.ts`).
+ * workerd knows no memory limit, Cloudflare ends an isolate at 128 MB: 96 MiB for each WebAssembly memory and 32 for the heap, beside which
+ * V8 would give new objects up to 48 MB more. A pool that only lives in more than that is found here and not in production. And a heap is
+ * collected from 6 MB on, where V8 would wait for half of its limit: each fetch leaves some 10 KB outside of the heap that only a collection
+ * frees (`bench/fetch-memory.ts`). Not from less: some isolates have 2 to 4 MB and then nothing to do, and one that goes idle at its limit
+ * stops the background work of the whole process for ever (`docs/decisions/0066-heaps-of-the-local-workerd.md`).
  */
 export const ISOLATE_FLAGS: readonly string[] = [
   "--wasm-max-mem-pages=1536",
   "--max-old-space-size=32",
-  "--initial-old-space-size=2",
+  "--max-semi-space-size=2",
+  "--initial-old-space-size=6",
 ];
 
 /** How long an orderly end may take before it becomes a kill. */
