@@ -9,6 +9,7 @@ import { blocksIn } from "./start/ledger-totals.ts";
 import { parseStartOptions, type StartOptions } from "./start/start-options.ts";
 import { NOTIFY_TOKEN_FILE } from "./start/notify-token.ts";
 import { renderLine, renderPanel, type Addresses, type Moment } from "./start/start-summary.ts";
+import { claimState } from "./start/state-chain.ts";
 import { LOCK_FILES, lockState, StateFolderError } from "./start/state-lock.ts";
 
 const PANEL_EVERY_MS = 1_000;
@@ -38,7 +39,7 @@ async function startPool(pool: LocalSetup, options: StartOptions, ending: Ending
   await new Listr(
     [
       { title: "Ports", task: () => pool.checkPorts() },
-      { title: "Begins with an empty ledger", enabled: () => options.fresh, task: () => emptied(options.state) },
+      { title: "Begins with an empty ledger", enabled: () => options.fresh, task: () => emptied(options) },
       {
         title: "Node",
         enabled: () => geth === null,
@@ -67,9 +68,11 @@ async function startPool(pool: LocalSetup, options: StartOptions, ending: Ending
 }
 
 /** The lock on the folder stays, and so does the URL that a geth pushes to. */
-async function emptied(state: string): Promise<void> {
+async function emptied(options: StartOptions): Promise<void> {
+  const { state } = options;
   const names = (await readdir(state)).filter((name) => ![...LOCK_FILES, NOTIFY_TOKEN_FILE].includes(name));
   for (const name of names) await rm(join(state, name), { recursive: true, force: true });
+  claimState(options);
 }
 
 /** Waits for the node as long as the run may take. @throws NoWorkError */
@@ -169,6 +172,8 @@ async function main(): Promise<number> {
   let lock: { release(): void } | null = null;
   try {
     lock = lockState(options.state);
+    // One that is to be emptied is claimed then.
+    if (!options.fresh) claimState(options);
     pool = new LocalSetup(options, report);
     return await run(options, pool, ending);
   } catch (error) {

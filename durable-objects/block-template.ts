@@ -21,7 +21,7 @@ import { pushTo, verifierShards } from "./platform/peers.ts";
 import { systemClock } from "./platform/system-clock.ts";
 import { createTemplateStore } from "./platform/template-store.ts";
 import type { BlockTemplateRpc } from "./rpc.ts";
-import { atHome, idAtHome } from "./platform/at-home.ts";
+import { atHome, idsAtHome } from "./platform/at-home.ts";
 
 /** The work of the pool, or one branch of its fan-out tree: see `core/work/template-root.ts` and `template-relay.ts`. */
 export class BlockTemplate extends PoolObject implements BlockTemplateRpc {
@@ -109,7 +109,8 @@ const NOT_THE_ROOT = { ok: false, reason: "work is pushed to the root, not to a 
 
 /** An object does not reliably know the name that its id was made from, but it can compare. */
 function nameOf(id: DurableObjectId, env: Env): string {
-  const isIts = (name: string): boolean => idAtHome(env, env.BLOCK_TEMPLATE, name).equals(id);
+  const idOf = idsAtHome(env, env.BLOCK_TEMPLATE);
+  const isIts = (name: string): boolean => idOf(name).equals(id);
   for (const root of [ROOT_NAME, SOLO_NAME]) if (isIts(root)) return root;
   for (let index = 0; index < MOST_RELAYS; index += 1) if (isIts(relayName(index))) return relayName(index);
   throw new Error(`this object is neither ${ROOT_NAME} nor ${SOLO_NAME} nor one of the relays`);

@@ -1,7 +1,8 @@
 import { POOL_SERIES, RANGES, VERDICTS, type Range, type VerdictColumns } from "../history/definitions.ts";
 import { Series } from "../history/series.ts";
 import { PoolParts, type PartsReport, type PoolPart } from "../health/pool-parts.ts";
-import { judgeHealth, type CronBeat, type HealthReport, type WorkHealth } from "../health/judge.ts";
+import { CronWatch } from "../health/cron-watch.ts";
+import { judgeHealth, type HealthReport, type WorkHealth } from "../health/judge.ts";
 import type { ShardHealth } from "../health/shard-health.ts";
 import { ShareEvidence } from "../health/share-evidence.ts";
 import type { PoolFigures } from "../health/pool-metrics.ts";
@@ -124,11 +125,11 @@ export class PoolView {
   /** Submits since the last tick, and since this view began. */
   readonly #unsaved = new Map<string, number>();
   readonly #totals = new Map<string, number>();
-  #cron: CronBeat;
+  readonly #cron: CronWatch;
 
   constructor(deps: PoolViewDeps) {
     this.#deps = deps;
-    this.#cron = { lastMs: null, sinceMs: deps.nowMs() };
+    this.#cron = new CronWatch(deps.sql, deps.nowMs());
     this.#stats = new PoolStats(deps.config);
     this.#readings = new Cached((nowMs) => this.#read(nowMs, VIEWER_BUDGET), deps.config.api.statsCollectIntervalMs);
     this.#health = new Cached(() => this.#judge(), HEALTH_MAX_AGE_MS);
@@ -252,7 +253,7 @@ export class PoolView {
   /** Cron: writes this minute into the history, if anyone mines. */
   async tick(): Promise<void> {
     const atMs = this.#deps.nowMs();
-    this.#cron = { ...this.#cron, lastMs: atMs };
+    this.#cron.came(atMs);
     const work = await this.#deps.work();
     if (work.subscribers === 0 && this.#unsaved.size === 0 && this.#isAsleep(atMs)) return;
     const { pool } = await this.#read(atMs, CRON_BUDGET);
@@ -314,7 +315,7 @@ export class PoolView {
         parts: places,
       },
       misplaced,
-      cron: this.#cron,
+      cron: this.#cron.beat,
       nowMs: this.#deps.nowMs(),
     });
   }

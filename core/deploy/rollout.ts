@@ -82,17 +82,18 @@ export async function rollOut(pool: string, ports: RolloutPorts): Promise<Rollou
     if (run.code !== 0) return failed(name, `${run.stderr}${run.stdout}`.trim());
     deployed.push(name);
   }
-  if (deployed.length > 0) await nameLeftSecrets(pool, ports);
+  await nameLeftSecrets(pool, deployed, ports);
   return { kind: "done", deployed };
 }
 
 const isThere = (live: Live | undefined): boolean => live?.kind === "live";
 
 /** Secrets that a script was given by a version of before and has no use for: whoever broke into it would have them. Not deleted unasked: there may be no copy. */
-async function nameLeftSecrets(pool: string, ports: RolloutPorts): Promise<void> {
+async function nameLeftSecrets(pool: string, deployed: readonly string[], ports: RolloutPorts): Promise<void> {
   const known = new Set(POOL_SCRIPTS.flatMap(({ secrets }) => secrets));
   for (const script of POOL_SCRIPTS) {
     const name = nameOf(pool, script);
+    if (!deployed.includes(name)) continue;
     const list = await ports.wrangler(["secret", "list", "--name", name]);
     const found = v.safeParse(secretList, list.stdout);
     if (!found.success) continue;

@@ -1,4 +1,5 @@
 import { MOST_INDEXED } from "../ledger/engine/score-indexes.ts";
+import { type CronBeat, cronNotices } from "./cron-watch.ts";
 import type { PartPlace } from "./pool-parts.ts";
 import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
 import type { InvalidShares } from "./share-evidence.ts";
@@ -56,14 +57,6 @@ interface PoolPlace {
     readonly ledger: number | null;
     readonly shards: readonly (number | null)[];
   };
-}
-
-/** What the API's object has seen of the cron trigger, which fires every minute. Unix times in ms. */
-export interface CronBeat {
-  /** Null: not since {@link sinceMs}. */
-  readonly lastMs: number | null;
-  /** When the object came to memory: it may have left it while nobody asked. */
-  readonly sinceMs: number;
 }
 
 /** What was asked; an error text stands for a part that did not answer. */
@@ -182,17 +175,6 @@ export function judgeHealth(parts: HealthParts): HealthReport {
     place: parts.place,
     cron: parts.cron,
   };
-}
-
-/** Cron fires every minute; so long without one is no delay any more. */
-const CRON_MISSED_MS = 180_000;
-
-function cronNotices({ lastMs, sinceMs }: CronBeat, nowMs: number): string[] {
-  const missedMs = nowMs - (lastMs ?? sinceMs);
-  if (missedMs < CRON_MISSED_MS) return [];
-  return [
-    `the cron trigger has not come for ${time(missedMs)}, and it should every minute: a poll loop that died is not revived, and nothing is purged. See that [triggers] crons = ["* * * * *"] was deployed (the Worker's page, Settings, Trigger Events); a new one takes up to 15 minutes`,
-  ];
 }
 
 /** From this part of its bound on the embedded ledger is said to become too small: moving takes a day of somebody's time. */

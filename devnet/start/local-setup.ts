@@ -8,6 +8,7 @@ import { chainByName, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
 import { startBridge, type Bridge } from "../../bridge/src/bridge.ts";
 import { blocksIn, LedgerReader, type LedgerTotals } from "./ledger-totals.ts";
 import { notifyToken } from "./notify-token.ts";
+import { SIMULATED_CHAIN_FILE } from "./state-chain.ts";
 import { healthOf, type Health } from "./pool-health.ts";
 import { noteRunning } from "./running-tokens.ts";
 import { inUrl, localHost, reachableHosts } from "./reachable-hosts.ts";
@@ -88,7 +89,7 @@ export class LocalSetup {
       spec: this.#chain,
       difficulty: BigInt(blockDifficulty),
       blockTimeMs: blockTimeMs === 0 ? null : blockTimeMs,
-      chainFile: join(state, "simulated-chain.jsonl"),
+      chainFile: join(state, SIMULATED_CHAIN_FILE),
       contents: everydayContents,
       fate: fateOf,
       notify: port === 0 ? [] : [`http://${inUrl(localHost(host))}:${port}/notify/${this.#secrets.NOTIFY_TOKEN}`],

@@ -87,7 +87,16 @@ Examples:
   npm start -- --for 120s --json                   a self-test with a verdict`;
 
 /** What has no default is not there: a default of null would stand in the help. */
-type Optional = "geth" | "notify" | "upstashUrl" | "upstashToken" | "notifyToken" | "withRedis" | "fresh" | "json";
+type Optional =
+  | "geth"
+  | "state"
+  | "notify"
+  | "upstashUrl"
+  | "upstashToken"
+  | "notifyToken"
+  | "withRedis"
+  | "fresh"
+  | "json";
 /** Options as commander names them, after the option's own parser. */
 type Parsed = Omit<StartOptions, "forMs" | "blockTimeMs" | Optional> & {
   readonly for?: number;
@@ -128,7 +137,10 @@ function startCommand(): Command {
       .option("--port <port>", "pool: dashboard, API, WebSocket stratum", port, 8_787)
       .option("--stratum-port <port>", "bridge: TCP stratum for miners", port, 8_008)
       .option("--node-port <port>", "simulated node: JSON-RPC", port, 8_545)
-      .option("--state <folder>", "where the embedded ledger lives", ".edgepool/state")
+      .option(
+        "--state <folder>",
+        `where the books and the rest are kept (default: ${SIMULATED}; with --geth ${OWN_NODE})`,
+      )
       .option("--fresh", "begin with an empty ledger")
       .option(
         "--for <duration>",
@@ -140,7 +152,10 @@ function startCommand(): Command {
   );
 }
 
-const ABSENT: Pick<StartOptions, Optional> = {
+/** A folder each: a real node knows nothing of the simulated one's blocks. */
+const [SIMULATED, OWN_NODE] = [".edgepool/state", ".edgepool/geth"];
+
+const ABSENT: Pick<StartOptions, Exclude<Optional, "state">> = {
   geth: null,
   upstashUrl: null,
   upstashToken: null,
@@ -162,5 +177,6 @@ export function parseStartOptions(argv: readonly string[]): StartOptions {
     program.error("error: --upstash-url needs --upstash-token, or UPSTASH_REDIS_REST_TOKEN in the environment");
   if (options.upstashUrl !== undefined && options.withRedis === true)
     program.error("error: --with-redis and --upstash-url are two places for one ledger");
-  return { ...ABSENT, ...options, forMs, blockTimeMs };
+  const state = options.geth === undefined ? SIMULATED : OWN_NODE;
+  return { ...ABSENT, state, ...options, forMs, blockTimeMs };
 }

@@ -47,7 +47,16 @@ export function idAtHome<Calls extends Rpc.DurableObjectBranded>(
   objects: DurableObjectNamespace<Calls>,
   name: string,
 ): DurableObjectId {
-  return within(objects, loadConfig(env).home).idFromName(name);
+  return idsAtHome(env, objects)(name);
+}
+
+/** {@link idAtHome}, for whoever compares many names. */
+export function idsAtHome<Calls extends Rpc.DurableObjectBranded>(
+  env: Env,
+  objects: DurableObjectNamespace<Calls>,
+): (name: string) => DurableObjectId {
+  const there = within(objects, loadConfig(env).home);
+  return (name) => there.idFromName(name);
 }
 
 /** What workerd says where it has no jurisdictions. Any other refusal is Cloudflare's, and to go on without would begin other books. */

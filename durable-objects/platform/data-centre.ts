@@ -5,13 +5,20 @@ import { loadConfig } from "./config.ts";
 const TRACE = "https://www.cloudflare.com/cdn-cgi/trace";
 const TIMEOUT_MS = 3_000;
 
+/** Whoever has not said it is asked again after so long: each question may take {@link TIMEOUT_MS} of whoever looks at `/health`. */
+const ASK_AGAIN_MS = 3_600_000;
+
 /** Of this isolate, which is in one place. */
-let here: string | null = null;
+let here: { readonly answer: Promise<string | null>; readonly askedAtMs: number } | null = null;
 
 /** The data centre that this runs in, by its airport's code. Null where Cloudflare does not say, and on a machine of one's own. */
 export async function dataCentreHere(env: Env): Promise<string | null> {
   if (loadConfig(env).devnet) return null;
-  return (here ??= await ask());
+  const known = (await here?.answer) ?? null;
+  if (known !== null) return known;
+  const nowMs = Date.now();
+  if (here === null || nowMs - here.askedAtMs >= ASK_AGAIN_MS) here = { answer: ask(), askedAtMs: nowMs };
+  return await here.answer;
 }
 
 async function ask(): Promise<string | null> {

@@ -184,7 +184,7 @@ export function ratesOf(size: PoolSize, behaviour: Behaviour): Line[] {
     lineOf("history and cron", {
       workerRequests: 1 / 60,
       objectRequests: 9 / 60,
-      rowsWritten: miners * 0.002 + 0.02,
+      rowsWritten: miners * 0.002 + 0.02 + 1 / 60,
       awakeSeconds: 0.01,
     }),
     // Before, the verifiers told.

@@ -124,19 +124,23 @@ function whereabouts(places: PoolReport["place"]["parts"]): string[] {
   return [places.map(({ part, dataCentre }) => `${part} ${dataCentre ?? "unknown"}`).join(", ")];
 }
 
+/** It comes every minute; this machine's clock may be somewhat off. */
+const isFresh = (lastMs: number | null): boolean => lastMs !== null && lastMs > Date.now() - 300_000;
+
 async function cronFinding({ pool, timeoutMs, cronPatienceMs }: DoctorOptions, first: PoolReport): Promise<Finding> {
   let { cron } = first;
   if (cron === undefined) return skipped("cron", "a pool of this version does not tell");
   const until = performance.now() + cronPatienceMs;
-  // Asking keeps the object in memory, so that it cannot have forgotten.
-  while (cron.lastMs === null && performance.now() < until) {
+  while (!isFresh(cron.lastMs) && performance.now() < until) {
     await sleep(Math.min(ASK_AGAIN_MS, Math.max(0, until - performance.now())));
     const asked = await ask(`${pool}/health`, timeoutMs);
     const parsed = asked.kind === "answered" ? v.safeParse(report, jsonOf(asked.answer)) : null;
     if (parsed?.success === true && parsed.output.cron !== undefined) cron = parsed.output.cron;
   }
-  if (cron.lastMs !== null) return ok("cron", `came last at ${new Date(cron.lastMs).toISOString()}`);
-  const text = `no cron trigger has come in ${Math.round(cronPatienceMs / 1000)} s`;
+  if (cron.lastMs !== null && isFresh(cron.lastMs))
+    return ok("cron", `came last at ${new Date(cron.lastMs).toISOString()}`);
+  const before = cron.lastMs === null ? "" : `, and the last one before came at ${new Date(cron.lastMs).toISOString()}`;
+  const text = `no cron trigger has come in ${Math.round(cronPatienceMs / 1000)} s${before}`;
   const fix =
     'deploy with [triggers] crons = ["* * * * *"] (an environment inherits it); a new trigger takes up to 15 minutes. The Worker\'s page, Settings, Trigger Events, lists it and its past events';
   return cronPatienceMs >= 60_000 ? fail("cron", text, fix) : warn("cron", text, fix);

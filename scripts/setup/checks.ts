@@ -6,7 +6,7 @@ import { beginningOf, HOMES, movedFrom } from "../../core/home.ts";
 import { parseConfig } from "../../core/parse-config.ts";
 import { isReachableHost } from "../../core/reachable-host.ts";
 import { isRecord } from "../../core/stratum/json-rpc.ts";
-import { fail, ok, warn, type Finding } from "../doctor/finding.ts";
+import { fail, ok, skipped, warn, type Finding } from "../doctor/finding.ts";
 import { ledgerChecks } from "../doctor/ledger-checks.ts";
 import { nodeFindings } from "../doctor/node-checks.ts";
 import type { DoctorOptions } from "../doctor/options.ts";
@@ -22,6 +22,8 @@ export interface CheckedSetup {
   readonly headersOf: (upstream: string) => Readonly<Record<string, string>>;
   /** Null: nobody is logged in. */
   readonly accounts: readonly string[] | null;
+  /** Nothing is deployed. */
+  readonly dryRun: boolean;
   readonly timeoutMs: number;
   readonly nowMs: () => number;
 }
@@ -30,16 +32,7 @@ export interface CheckedSetup {
 export async function* setupChecks(setup: CheckedSetup): AsyncGenerator<Finding> {
   const { vars, secrets, accounts, ledger, timeoutMs, nowMs } = setup;
   yield* settingsFindings({ ...vars, ...secrets });
-  yield accounts === null
-    ? fail(
-        "account",
-        "Wrangler is not logged in",
-        "npx wrangler login (or CLOUDFLARE_API_TOKEN); a dry run needs neither",
-      )
-    : ok(
-        "account",
-        `${accounts.join(", ")}. Workers Paid is needed: without it Cloudflare refuses the deployment (100328)`,
-      );
+  yield accountFinding(accounts, setup.dryRun);
   yield homeFinding(vars["home"], setup.former);
   const chain = chainOf(vars["chain"]);
   for (const { name, url } of upstreamsOf(vars["upstream"])) {
@@ -55,6 +48,19 @@ export async function* setupChecks(setup: CheckedSetup): AsyncGenerator<Finding>
   if (ledger === null)
     yield ok("ledger", "embedded: a Durable Object; a Redis is cheaper from some 115 rigs on (/health says when)");
   else yield* ledgerChecks({ ledger, timeoutMs });
+}
+
+/** Who only looks needs no account. */
+function accountFinding(accounts: readonly string[] | null, dryRun: boolean): Finding {
+  if (accounts !== null)
+    return ok(
+      "account",
+      `${accounts.join(", ")}. Workers Paid is needed: without it Cloudflare refuses the deployment (100328)`,
+    );
+  const logIn = "npx wrangler login (or CLOUDFLARE_API_TOKEN)";
+  if (dryRun)
+    return skipped("account", `Wrangler is not logged in, and a dry run needs no account; to deploy: ${logIn}`);
+  return fail("account", "Wrangler is not logged in", logIn);
 }
 
 function* settingsFindings(env: Readonly<Record<string, unknown>>): Generator<Finding> {

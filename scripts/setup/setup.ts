@@ -49,11 +49,10 @@ export async function setUp(world: SetupWorld, answers: Answers, dryRun: boolean
   const secrets = await secretPlan(world, planned, answers.env, accounts !== null);
   const effective = planned.map((config) => varsOf(config, answers.env))[0] ?? {};
   let wrong = 0;
-  const checked = { ...world, vars: effective, former, secrets: secrets.values, accounts };
+  const checked = { ...world, vars: effective, former, secrets: secrets.values, accounts, dryRun };
   for await (const finding of setupChecks(checked)) {
     world.sayFinding(finding);
-    // Who only looks needs no account.
-    if (finding.outcome === "fail" && !(dryRun && finding.check === "account")) wrong += 1;
+    if (finding.outcome === "fail") wrong += 1;
   }
   show(world, planned, secrets, answers.env);
   if (wrong > 0) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PoolView } from "../../core/api/pool-view.ts";
+import { PoolView, type PoolViewDeps } from "../../core/api/pool-view.ts";
 import type { WorkHealth } from "../../core/health/judge.ts";
 import { createLogger } from "../../core/log.ts";
 import { emptyStatus } from "../../core/payouts/payer/payer-status.ts";
@@ -32,14 +32,15 @@ function open(work: WorkHealth = IDLE, solo?: () => Promise<WorkHealth>) {
   const reports: (VerdictReport | Error)[] = [];
   const seen: number[] = [];
   const state = { away: false, nowMs: NOW_MS, logs: [] as string[], commands: () => memory.log.length, reports, seen };
-  const view = new PoolView({
+  const sql = nodeSql();
+  const deps: PoolViewDeps = {
     config: parseConfig({ chain: "classic", upstream }),
     redis: {
       command: (command) =>
         state.away ? gone() : command[0] === "PING" ? Promise.resolve("PONG") : memory.command(command),
       pipeline: (commands) => (state.away ? gone() : memory.pipeline(commands)),
     },
-    sql: nodeSql(),
+    sql,
     log: createLogger({ level: "info", sink: (line) => state.logs.push(line), now: () => state.nowMs }),
     nowMs: () => state.nowMs,
     work: async () => work,
@@ -62,8 +63,8 @@ function open(work: WorkHealth = IDLE, solo?: () => Promise<WorkHealth>) {
     payer: async (account) => emptyStatus(account),
     payouts: async () => null,
     notifications: async () => null,
-  });
-  return { view, state, memory };
+  };
+  return { view: new PoolView(deps), again: () => new PoolView(deps), state, memory };
 }
 
 describe("what the pool shows", () => {
@@ -191,6 +192,16 @@ describe("what the pool shows", () => {
     await view.tick();
     state.nowMs += 5000;
     expect(await view.health()).toMatchObject({ cron: { lastMs: sinceMs, sinceMs } });
+  });
+
+  it("remembers that over its object's absence, so that a trigger that is gone is not one about to come", async () => {
+    const { view, state, again } = open();
+    const sinceMs = state.nowMs;
+    await view.tick();
+    state.nowMs += 86_400_000;
+    const report = await again().health();
+    expect(report.cron).toEqual({ lastMs: sinceMs, sinceMs });
+    expect(report.notices).toContainEqual(expect.stringContaining("the cron trigger has not come for 1 d"));
   });
 
   it("names every part that does not answer in its health", async () => {

@@ -72,6 +72,7 @@ const setup = (vars: object, former: object = {}) =>
       accounts: ["me"],
       ledger: null,
       headersOf: () => ({}),
+      dryRun: false,
       timeoutMs: 300,
       nowMs: Date.now,
     }),

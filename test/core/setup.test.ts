@@ -175,6 +175,8 @@ const answers = (over: Partial<Answers> = {}): Answers => ({
 const config = (): Promise<string> => readFile(join(folder, "wrangler.toml"), "utf8");
 const failed = (): string[] => findings.filter(({ outcome }) => outcome === "fail").map(({ found }) => found);
 
+const loggedOut = async () => ({ code: 1, stdout: "", stderr: "You are not authenticated" });
+
 describe("setup", () => {
   it("looks and bundles on a dry run, and leaves nothing behind", async () => {
     expect(await setUp(await world(), answers(), true)).toEqual({ kind: "dry" });
@@ -188,6 +190,22 @@ describe("setup", () => {
       [],
     ]);
     expect(said).toContain("[[env.staging.durable_objects.bindings]]");
+  });
+
+  it("has nothing that fails on a dry run of somebody without an account, and says what deploying needs", async () => {
+    const { wrangler } = await world();
+    const end = await setUp(
+      await world({
+        wrangler: async (args, ...rest) => await (args[0] === "whoami" ? loggedOut() : wrangler(args, ...rest)),
+      }),
+      answers(),
+      true,
+    );
+    expect([end, failed()]).toEqual([{ kind: "dry" }, []]);
+    expect(findings.find(({ check }) => check === "account")).toMatchObject({
+      outcome: "skipped",
+      found: expect.stringContaining("npx wrangler login"),
+    });
   });
 
   it("writes and deploys once it may, with secrets that only their owner reads, and is done the second time", async () => {

@@ -40,6 +40,8 @@ describe("the summary of npm start", () => {
   });
 });
 
+const stateOf = (...argv: string[]) => parseStartOptions(argv).state;
+
 describe("the command line of npm start", () => {
   it("reads durations and ports", () => {
     const options = parseStartOptions(["--for", "120s", "--json", "--port", "0", "--block-time", "30s"]);
@@ -54,5 +56,10 @@ describe("the command line of npm start", () => {
       upstashUrl: null,
       notifyToken: null,
     });
+  });
+
+  it("keeps the books of a real node apart from those of the simulated one", () => {
+    expect(stateOf()).not.toBe(stateOf("--geth", "http://127.0.0.1:8545"));
+    expect(stateOf("--geth", "http://127.0.0.1:8545", "--state", "mine")).toBe("mine");
   });
 });

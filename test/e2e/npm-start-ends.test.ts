@@ -141,6 +141,23 @@ it("says in one line that the state folder cannot be used", async () => {
   );
 });
 
+it("does not run a node of one's own on the books of the simulated one, nor one chain on another's", async () => {
+  const state = join(folder, "state");
+  mkdirSync(state);
+  writeFileSync(join(state, "simulated-chain.jsonl"), "");
+  const own = ["--geth", "http://127.0.0.1:1", "--no-miner"];
+  const refused = await startProgram([...args, ...own]);
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toMatch(
+    /^npm start: state folder .* has the books of the simulated node, and this run would be of a node of your own, classic; choose another with --state, or begin with empty books: --fresh\n$/,
+  );
+  // What is emptied is the other's from then on, and not before.
+  const emptied = await startProgram([...args, ...own, "--fresh", "--for", "1s"]);
+  expect(emptied.stderr).toContain("the node gave no work");
+  const mordor = await startProgram([...args, ...own, "--chain", "mordor"]);
+  expect(mordor.stderr).toContain("has the books of a node of your own, classic, and this run would be of");
+});
+
 it("says in one line that the checkout cannot be written", async () => {
   mkdirSync(join(folder, "scripts"));
   cpSync(join(ROOT, "scripts", "bootstrap.mjs"), join(folder, "scripts", "bootstrap.mjs"));

@@ -1,6 +1,6 @@
 import { reset } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { atHome, idAtHome, ofLogin } from "../../durable-objects/platform/at-home.ts";
 import { dataCentreHere } from "../../durable-objects/platform/data-centre.ts";
@@ -83,15 +83,24 @@ it("that has become another jurisdiction since the pool began is a problem on /h
   });
 });
 
+const anHourLater = () => vi.setSystemTime(Date.now() + 3_600_000);
+
 it("is told by the data centre that Cloudflare answers from; nobody is asked from a machine of one's own", async () => {
   const asked = vi.spyOn(globalThis, "fetch");
   expect(await dataCentreHere(env)).toBeNull();
   expect(asked).not.toHaveBeenCalled();
   const away = { ...env, devnet: false, upstream: [{ name: "main", url: "https://node.example" }] };
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
   asked.mockRejectedValueOnce(new Error("no way out"));
+  // Each question may take three seconds of whoever looks at /health, so that a silence counts for an hour.
+  expect(await Promise.all([dataCentreHere(away), dataCentreHere(away)])).toEqual([null, null]);
   expect(await dataCentreHere(away)).toBeNull();
+  expect(asked).toHaveBeenCalledTimes(1);
+  anHourLater();
   asked.mockResolvedValueOnce(new Response("<html>an error page</html>"));
   expect(await dataCentreHere(away)).toBeNull();
+  anHourLater();
   asked.mockResolvedValueOnce(new Response("fl=1f2\nh=www.cloudflare.com\ncolo=FRA\nloc=DE\n"));
   expect(await dataCentreHere(away)).toBe("FRA");
   expect(await dataCentreHere(away)).toBe("FRA");

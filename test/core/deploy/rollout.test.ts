@@ -11,6 +11,8 @@ class Account {
   readonly scripts = new Map<string, (string | null)[]>();
   readonly origins: string[] = [];
   readonly said: string[] = [];
+  /** Whose secrets were asked for. */
+  readonly asked: string[] = [];
   secrets: string[] = [];
   supplied: string[] = [];
   refuses: { readonly script: string; readonly reason: string } | null = null;
@@ -32,6 +34,7 @@ class Account {
 
   #wrangler(args: readonly string[]) {
     const [command, kind, , name = ""] = args;
+    if (command === "secret") this.asked.push(name);
     if (command === "secret") return ok(this.secrets.map((secret) => ({ name: secret })));
     if (command === "deploy") {
       const config = args[2] ?? "";
@@ -114,6 +117,11 @@ describe("a deployment", () => {
     account.said.length = 0;
     await account.rollOut();
     expect(account.said.some((text) => text.includes("no use for it"))).toBe(false);
+    // Only those that were touched are asked: each question is a call of Wrangler, which takes seconds.
+    account.fingerprints.set("page", "two");
+    account.asked.length = 0;
+    await account.rollOut();
+    expect(account.asked).toEqual(["pool"]);
   });
 
   it("does nothing where it cannot be told what is there", async () => {
