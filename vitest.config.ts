@@ -8,9 +8,15 @@ import { TestOrder } from "./scripts/test-order.ts";
 process.env["MINIFLARE_WORKERD_V8_FLAGS"] ??= "--wasm-max-mem-pages=1536 --max-old-space-size=64";
 
 // Tests whose name ends in .slow.test.ts take longer than one waits for: `vitest run --project slow`.
-// Tests whose name ends in .redis.test.ts or .browser.test.ts need a program that npm cannot bring (redis-server, Chromium).
+// Tests whose name ends in .redis.test.ts, .browser.test.ts or .promtool.test.ts need a program that npm cannot bring (redis-server, Chromium, promtool).
 const installed = ["**/node_modules/**"];
-const further = ["**/*.slow.test.ts", "**/*.redis.test.ts", "**/*.browser.test.ts", ...installed];
+const further = [
+  "**/*.slow.test.ts",
+  "**/*.redis.test.ts",
+  "**/*.browser.test.ts",
+  "**/*.promtool.test.ts",
+  ...installed,
+];
 // One file at a time, and after everything else.
 const wholeProcesses = { fileParallelism: false, testTimeout: 180_000, sequence: { groupOrder: 1 } };
 const node = (name: string, include: string[], exclude = further) => ({
@@ -62,6 +68,7 @@ export default defineConfig({
       },
       // Programs of others (Go): what they make of a chain, against what the pool makes of it.
       { test: { ...node("strangers", ["test/strangers/**/*.test.ts"], installed).test, ...wholeProcesses } },
+      { test: { ...node("promtool", ["test/**/*.promtool.test.ts"], installed).test, ...wholeProcesses } },
       { test: { ...node("browser", ["test/**/*.browser.test.ts"], installed).test, ...wholeProcesses } },
     ],
   },

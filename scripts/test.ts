@@ -34,6 +34,7 @@ const further = [
   ],
   ["strangers", "go", "go-ethereum and Go's Redis client against the pool"],
   ["redis", "redis-server", "the ledger against a real Redis, fault injection"],
+  ["promtool", "promtool", "the alert rules as Prometheus evaluates them"],
   ["browser", "chromium", "the dashboard in a real browser"],
 ] as const;
 for (const [group, program, what] of further) {
