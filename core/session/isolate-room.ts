@@ -1,5 +1,6 @@
 import type { Logger } from "../log.ts";
-import type { ShareVerdict } from "../shares/share.ts";
+import { claimOf, type ResultOf } from "../shares/judgement.ts";
+import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 
 /** What all connections of an isolate may keep in its memory together, however many logins they are of. */
 export const ROOM = {
@@ -23,6 +24,8 @@ const GONE_MS = 360_000;
 /** Refusals are told to the log so often. */
 const TOLD_MS = 10_000;
 
+type Claim = Pick<ShareSubmission, "nonce" | "mixDigest" | "job">;
+
 /** The place of one share. */
 export interface ShareRoom {
   readonly isProven: boolean;
@@ -41,19 +44,31 @@ export class IsolateRoom {
   #unproven = 0;
   #inputBytes = 0;
   #toldAtMs = -Infinity;
+  readonly #resultOf: ResultOf;
+
+  /** @param resultOf the cheap test's; may throw. Asked only where there is no room */
+  constructor(resultOf: ResultOf) {
+    this.#resultOf = resultOf;
+  }
 
   /** Shares that have a place. */
   get shares(): number {
     return this.#shares.size;
   }
 
-  /** @param isProven its client has had a valid one @returns null where there is no room: the share is refused at once */
-  takeShare(isProven: boolean, nowMs: number): ShareRoom | null {
+  /** By what its miner claims, which is as hard to forge as a block. */
+  claimsBlock(share: Claim): boolean {
+    return claimOf(share, this.#resultOf) === "block";
+  }
+
+  /** @param isProven its client has had a valid one @returns null where there is no room: the share is refused at once, unless it claims to be a block */
+  takeShare(share: Claim, isProven: boolean, nowMs: number): ShareRoom | null {
     for (const one of this.#shares) {
       if (nowMs - one.sinceMs < GONE_MS) break;
       this.giveBackShare(one);
     }
-    if (this.#shares.size >= ROOM.shares || (!isProven && this.#unproven >= ROOM.unprovenShares)) return null;
+    const isFull = this.#shares.size >= ROOM.shares || (!isProven && this.#unproven >= ROOM.unprovenShares);
+    if (isFull && !this.claimsBlock(share)) return null;
     const one = { isProven, sinceMs: nowMs };
     this.#shares.add(one);
     if (!isProven) this.#unproven += 1;

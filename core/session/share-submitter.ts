@@ -1,5 +1,5 @@
 import { type Clock, sleep } from "../clock.ts";
-import { claimOf, type ResultOf } from "../shares/judgement.ts";
+import { claimOf, type ResultOf, type ShareClaim } from "../shares/judgement.ts";
 import type { Logger } from "../log.ts";
 import { shardOf, verifierName } from "../shares/shards.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
@@ -8,6 +8,8 @@ import { ShareBundle, type SubmitAllAttempt } from "./share-bundle.ts";
 
 /** Waits between the attempts of one submission. */
 const RETRY_WAITS_MS = [50, 250, 1_000];
+/** What claims to be a block outlasts a verifier that is replaced or overloaded, also where its miner has given up. */
+const BLOCK_WAITS_MS = [...RETRY_WAITS_MS, 2_000, 4_000, 8_000, 15_000, 30_000];
 /** Above this many workers, time stamps that lie in the past are forgotten. */
 const REMEMBERED_WORKERS = 1_024;
 
@@ -59,17 +61,18 @@ export class ShareSubmitter {
     this.#staleBefore = 0;
     const { clock, shards } = this.#ports;
     const verifier = verifierName(shardOf(share.login, shards));
-    let reason = "";
-    for (let attempt = 0; attempt <= RETRY_WAITS_MS.length; attempt++) {
+    let [reason, waitsMs] = ["", RETRY_WAITS_MS];
+    for (let attempt = 0; attempt <= waitsMs.length; attempt++) {
       try {
         if (attempt === 0) return await this.#bundleFor(verifier).add({ ...submission, retry: false });
         return await this.#ports.submit(verifier, { ...submission, retry: true });
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
+        if (attempt === 0 && this.#claimOf(submission) === "block") waitsMs = BLOCK_WAITS_MS;
         // An overloaded object has refused before running anything, and more requests would only keep it so.
-        if (isOverloaded(error)) break;
+        if (isOverloaded(error) && waitsMs !== BLOCK_WAITS_MS) break;
       }
-      const wait = RETRY_WAITS_MS[attempt];
+      const wait = waitsMs[attempt];
       if (wait !== undefined) await sleep(clock, wait);
     }
     return { kind: "unavailable", reason: `verifier ${verifier}: ${reason}` };
@@ -78,15 +81,20 @@ export class ShareSubmitter {
   #bundleFor(verifier: string): ShareBundle {
     const known = this.#bundles.get(verifier);
     if (known) return known;
-    const { clock, resultOf, submit, submitAll } = this.#ports;
+    const { clock, submit, submitAll } = this.#ports;
     const bundle = new ShareBundle({
       clock,
-      claimOf: (submission) => (resultOf === null ? "unknown" : claimOf(submission, resultOf)),
+      claimOf: (submission) => this.#claimOf(submission),
       submit: (submission) => submit(verifier, submission),
       submitAll: (submissions) => submitAll(verifier, submissions),
     });
     this.#bundles.set(verifier, bundle);
     return bundle;
+  }
+
+  #claimOf(share: PendingShare): ShareClaim {
+    const { resultOf } = this.#ports;
+    return resultOf === null ? "unknown" : claimOf(share, resultOf);
   }
 
   /** Unix time in ms, different for every share of a worker even within one millisecond (the reference merges them). */

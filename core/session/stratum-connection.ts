@@ -317,14 +317,14 @@ export class StratumConnection {
   /** Resolves when the share is on its way: until then the next line waits. */
   async #submit(id: string, share: PendingShare): Promise<void> {
     const gate = this.#host.gate(this);
-    const entered = await gate.enter(this.lasts);
+    const entered = await gate.enter(this.lasts || this.#host.room.claimsBlock(share));
     const verdict = entered ? this.#verify(share, gate) : Promise.resolve(CROWDED);
     await this.#host.background(this.#answer(id, share, verdict).catch((error: unknown) => this.#fail(error)));
   }
 
   async #verify(share: PendingShare, gate: ShareGate): Promise<ShareVerdict> {
     const { room, clock, log } = this.#host;
-    const place = room.takeShare(gate.proven, clock.nowMs());
+    const place = room.takeShare(share, gate.proven, clock.nowMs());
     let invalid = false;
     try {
       if (place === null) return room.refusal(log, clock.nowMs());

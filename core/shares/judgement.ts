@@ -54,11 +54,11 @@ export function claimOf(
 
 /**
  * The cheap test: what the share would be worth if the mix digest that the miner claims is right.
- * Invalid is final; anything else still needs the full verification.
- * @param result `resultOf(header, nonce, claimed mix digest)`
+ * Invalid is final; anything else still needs the full verification. Null where nothing is claimed.
  */
-export function judgeClaim(share: ShareSubmission & { readonly mixDigest: string }, result: Uint8Array): Judgement {
-  return judge(share, result, share.mixDigest);
+export function judgeClaim(share: ShareSubmission, resultOf: ResultOf): Judgement | null {
+  const { job, nonce, mixDigest } = share;
+  return mixDigest === null ? null : judge(share, resultOf(job.header, nonce, mixDigest), mixDigest);
 }
 
 /** The full verification: the claimed mix digest, where there is one, must be the right one. */

@@ -269,13 +269,10 @@ export class ShareProcessor {
     this.#workAt(Math.min(this.#offerHeight, share.workHeight ?? share.job.height));
     const known = this.#known(share, identity);
     if (known) return known;
-    const { outboxBound, queueBound } = this.#options;
-    if (this.#running.size > queueBound + MOST_WRITTEN)
-      return unavailable(`${this.#running.size} shares are under way`);
-    if (this.#outbox.depth + this.#commit.pending + this.#held.size >= outboxBound)
-      return unavailable(`${outboxBound} shares wait for the ledger`);
-    const claim = this.#judgeClaim(share);
+    const claim = judgeClaim(share, (...of) => this.#options.keeper.resultOf(...of));
     if (claim && !isGood(claim)) return claim;
+    const full = this.#ifFull();
+    if (full && claim?.kind !== "block") return full;
     return await this.#copies.submit(
       proofOf({ header: share.job.header, nonce: share.nonce }),
       () => this.#checks.check(share),
@@ -288,10 +285,11 @@ export class ShareProcessor {
     const { keeper, clock, queueTimeoutMs, writer } = this.#options;
     const epoch = this.#epochOf(share.job.height);
     const late = isLate(share, this.#workHeight);
-    // A block must not wait for a cache: its claim is as hard to forge as a block, and the node verifies it.
+    // A block must not wait for a cache, nor for room in the queue: its claim is as hard to forge as a block, and the node verifies it.
     if (claim?.kind === "block" && !keeper.has(epoch)) return this.#found("foundClaimed", share, claim.record);
     const judged = begun ?? this.#checks.check(share);
-    let judgement = await within(clock, claim ? ANSWER_WITHIN_MS : queueTimeoutMs, judged, null);
+    const tried = claim?.kind === "block" ? judged.catch(() => null) : judged;
+    let judgement = await within(clock, claim ? ANSWER_WITHIN_MS : queueTimeoutMs, tried, null);
     if (judgement === null && claim) {
       if (claim.kind === "block") return this.#found("foundClaimed", share, claim.record);
       // What is promised on a claim must come true, by a cache and in its round. Where the cache is there, the answer is only a matter of turns.
@@ -337,11 +335,13 @@ export class ShareProcessor {
     return { kind: "accepted", block: held !== undefined && held.stage !== "claimed" && held.stage !== "rival" };
   }
 
-  /** The cheap test; null where the miner claims no mix digest. */
-  #judgeClaim(share: ShareSubmission): Judgement | null {
-    const { mixDigest } = share;
-    if (mixDigest === null) return null;
-    return judgeClaim({ ...share, mixDigest }, this.#options.keeper.resultOf(share.job.header, share.nonce, mixDigest));
+  /** What is answered where too much is under way, but to a block: none is lost to too many shares. */
+  #ifFull(): ShareVerdict | null {
+    const { outboxBound, queueBound } = this.#options;
+    if (this.#running.size > queueBound + MOST_WRITTEN)
+      return unavailable(`${this.#running.size} shares are under way`);
+    if (this.#outbox.depth + this.#commit.pending + this.#held.size < outboxBound) return null;
+    return unavailable(`${outboxBound} shares wait for the ledger`);
   }
 
   /** A found block: durable first, then to the nodes; the miner need not wait longer than it can. */

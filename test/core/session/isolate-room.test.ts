@@ -4,7 +4,7 @@ import { IsolateRoom, ROOM } from "../../../core/session/isolate-room.ts";
 import { IN_FLIGHT } from "../../../core/session/share-gate.ts";
 import type { ShareVerdict } from "../../../core/shares/share.ts";
 import { settled } from "../../support/virtual-clock.ts";
-import { type FakePeer, GET_WORK, GRANTED, NOT_READY, SessionRig, submit } from "./session-rig.ts";
+import { type FakePeer, GET_WORK, GRANTED, job, NOT_READY, SessionRig, submit } from "./session-rig.ts";
 
 const accepted: ShareVerdict = { kind: "accepted", block: false };
 
@@ -48,8 +48,13 @@ describe("the shares of an isolate", () => {
     if (!late) throw new Error("no miner");
     expect(await send(rig, late, [submit(7), GET_WORK])).toEqual([NOT_READY(7), expect.stringContaining('"id":5')]);
     expect(asked().size).toBe(ROOM.shares);
+    // A block is not lost to too many shares.
+    rig.resultOf = () => new Uint8Array(32);
+    expect(await send(rig, late, [submit(9)])).toEqual([]);
+    expect(asked().size).toBe(ROOM.shares + 1);
     expect(rig.logged.filter((line) => line.includes("shares are refused"))).toHaveLength(1);
     await answer();
+    expect(late.read()).toEqual([GRANTED(9)]);
     rig.verdict = async () => accepted;
     expect(await send(rig, late, [submit(7)])).toEqual([GRANTED(7)]);
     const answered = peers.flatMap((peer) => peer.read());
@@ -72,10 +77,11 @@ describe("the shares of an isolate", () => {
   });
 
   it("that no longer can come back, as their object was reset, take no room for ever", () => {
-    const room = new IsolateRoom();
-    for (let at = 0; at < ROOM.shares; at++) room.takeShare(true, 0);
-    expect(room.takeShare(true, 359_999)).toBeNull();
-    expect(room.takeShare(true, 360_000)).not.toBeNull();
+    const room = new IsolateRoom(() => new Uint8Array(32).fill(0xff));
+    const share = { nonce: "0x1", mixDigest: null, job: job("a") };
+    for (let at = 0; at < ROOM.shares; at++) room.takeShare(share, true, 0);
+    expect(room.takeShare(share, true, 359_999)).toBeNull();
+    expect(room.takeShare(share, true, 360_000)).not.toBeNull();
     expect(room.shares).toBe(1);
   });
 });

@@ -141,6 +141,29 @@ describe("the way to the verifier", () => {
     expect(rig.attempts).toHaveLength(1);
   });
 
+  it.each([
+    ["is replaced", {}],
+    ["is overloaded", { overloaded: true }],
+  ])("brings a block to a verifier that %s until it is there, a minute long", async (_, fault) => {
+    const rig = new SessionRig();
+    rig.resultOf = () => new Uint8Array(32);
+    let backAtMs = rig.clock.nowMs() + 50_000;
+    rig.verdict = async () => {
+      if (rig.clock.nowMs() < backAtMs) throw Object.assign(new Error("away"), fault);
+      return { kind: "accepted", block: true };
+    };
+    const peer = await rig.loggedIn();
+    expect(await rig.say(peer, submit(40))).toEqual([]);
+    await rig.clock.pass(61_000);
+    expect(peer.read()).toEqual([GRANTED(40)]);
+    expect(rig.attempts).toHaveLength(9);
+    expect(new Set(rig.attempts.map(({ share }) => share.timestampMs)).size).toBe(1);
+    backAtMs = Infinity;
+    await rig.say(peer, submit(41));
+    await rig.clock.pass(61_000);
+    expect(peer.read()).toEqual([NOT_READY(41)]);
+  });
+
   it("gives every share of a worker its own millisecond over all connections, and none in the past", async () => {
     const rig = new SessionRig();
     const [one, two] = [await rig.loggedIn(), await rig.loggedIn()];

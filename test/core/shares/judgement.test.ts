@@ -46,8 +46,9 @@ describe("the judgement of a proof of work", () => {
 
   it("judges a claim by its result alone", () => {
     const claim = { ...share(3n, 1000n), mixDigest: right };
-    expect(judgeClaim(claim, number(target(1000n))).kind).toBe("block");
-    expect(judgeClaim(claim, number(target(3n))).kind).toBe("share");
-    expect(judgeClaim(claim, number(target(3n) + 1n)).kind).toBe("invalid");
+    expect(judgeClaim(claim, () => number(target(1000n)))?.kind).toBe("block");
+    expect(judgeClaim(claim, () => number(target(3n)))?.kind).toBe("share");
+    expect(judgeClaim(claim, () => number(target(3n) + 1n))?.kind).toBe("invalid");
+    expect(judgeClaim({ ...claim, mixDigest: null }, () => number(0n))).toBeNull();
   });
 });

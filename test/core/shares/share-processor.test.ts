@@ -147,6 +147,27 @@ describe("the way of a share", () => {
     expect(ledger.credits).toHaveLength(1);
   });
 
+  it.each([
+    ["too many shares are under way", {}],
+    ["no share has room in the queue", { queueBound: 0 }],
+    ["no share has room in the outbox", { outboxBound: 0 }],
+  ])("offers a block where %s", async (_, bounds) => {
+    const { clock, offered, start } = setUp();
+    const verifier = start(bounds);
+    const [first, second] = shares;
+    const [found] = blocks;
+    if (!first || !second || !found) throw new Error("three are needed");
+    const copies = Array.from({ length: 1_500 }, (__, at) =>
+      verifier.submit(submission(job, first, { timestampMs: at })),
+    );
+    const [share, block_] = await verdictsOf(clock, [
+      verifier.submit(submission(job, second, { timestampMs: 2_000 })),
+      verifier.submit(submission(job, found, { timestampMs: 2_001 })),
+    ]);
+    expect([share?.kind, block_, offered]).toEqual(["unavailable", block, [found.nonce]]);
+    await Promise.all(copies);
+  });
+
   it("lets the ledger forget nothing of the work of now, also when the chain has gone back or nobody has said what it is", async () => {
     const { clock, ledger, start } = setUp();
     const heights: number[] = [];
