@@ -31,12 +31,12 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 180_000,
     // More files at once than cores: those of whole processes wait most of their time (scripts/test-order.ts).
-    maxWorkers: Math.max(5, availableParallelism()),
+    maxWorkers: Math.max(6, availableParallelism()),
     sequence: { sequencer: TestOrder },
     projects: [
       shared("core", ["test/core/**/*.test.ts"]),
-      node("wasm", ["wasm/test/**/*.test.ts"]),
-      node("bridge", ["bridge/test/**/*.test.ts"]),
+      shared("wasm", ["wasm/test/**/*.test.ts"]),
+      shared("bridge", ["bridge/test/**/*.test.ts"]),
       shared("ledger", ["test/ledger/**/*.test.ts"]),
       {
         plugins: [
@@ -57,7 +57,13 @@ export default defineConfig({
         },
       },
       { test: { ...node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], installed).test, ...wholeProcesses } },
-      { test: { ...node("slow", ["wasm/test/**/*.slow.test.ts"], installed).test, testTimeout: 180_000 } },
+      {
+        test: {
+          ...node("slow", ["{test,wasm}/**/*.slow.test.ts"], installed).test,
+          testTimeout: 600_000,
+          globalSetup: ["test/e2e/support/bundle-once.ts"],
+        },
+      },
       // One process a script behind a routing edge, and a thousand sockets.
       {
         test: {

@@ -4,9 +4,15 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** Files that wait longest, for an outage or for one process after another: whatever begins last ends last. */
 const LONGEST: readonly string[] = [
   "doctor",
-  "bridge-outage",
-  "npm-start-ends",
+  "fault-injection",
   "npm-start",
+  "work-recovery",
+  "lost-block-answer",
+  "bridge-outage",
+  "notifications",
+  "pool-process",
+  "npm-start-ends",
+  "fuzz",
   "client-families",
   "bridge-resume",
 ].map((name) => `${name}.test.ts`);

@@ -30,7 +30,7 @@ const further = [
   [
     "slow",
     "npm",
-    "the largest light caches, real epochs against an independent implementation, the packed ethash-wasm",
+    "the largest light caches, real epochs against an independent implementation, the packed ethash-wasm; a pool's epoch boundary with caches of 70 MiB, a minute of random input",
   ],
   ["strangers", "go", "go-ethereum and Go's Redis client against the pool"],
   ["redis", "redis-server", "the ledger against a real Redis, fault injection"],

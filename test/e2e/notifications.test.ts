@@ -156,9 +156,13 @@ describe("notifications of a real pool to a real server", { timeout: 240_000 }, 
     const before = receiver.received.length;
     await receiver.close();
     expect(await admin("notify", "test", "ops", "--note", "away")).toMatchObject({ waiting: 1 });
-    // Everybody may read /health: it says that messages wait, and not to what address.
-    const health = await (await fetch(`${pool.url}/health`)).text();
-    expect(JSON.parse(health)).toMatchObject({
+    // Everybody may read /health: it says that messages wait, and not to what address. It keeps what it has said for some seconds.
+    let health = "";
+    const asked = async (): Promise<unknown> => {
+      health = await (await fetch(`${pool.url}/health`)).text();
+      return JSON.parse(health);
+    };
+    await expect.poll(asked, { timeout: 120_000, interval: 500 }).toMatchObject({
       notifications: { waiting: 1, oldestMs: expect.any(Number), failing: [{ name: "ops" }], minersFailing: 0 },
     });
     expect(health).not.toContain("/ops");

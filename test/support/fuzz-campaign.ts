@@ -21,6 +21,8 @@ export interface FuzzOptions {
   readonly onProgress?: (requests: number, sockets: number) => void;
   /** An exception is thrown once in every script, when it has been called so often: to see that it is found. */
   readonly sabotaged?: number;
+  /** Whether what was found is enough to end; default: twenty findings. */
+  readonly isEnough?: (findings: readonly string[]) => boolean;
 }
 
 export interface FuzzOutcome {
@@ -225,7 +227,8 @@ const talk = fc.record({
 type Talk = typeof talk extends fc.Arbitrary<infer T> ? T : never;
 
 /** Sends random requests to every route and random lines to every socket of a real pool, and looks at all that comes of it. */
-export async function fuzz({ seed, minutes, onProgress, sabotaged }: FuzzOptions): Promise<FuzzOutcome> {
+export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
+  const { seed, minutes, onProgress, sabotaged, isEnough = (some) => some.length >= 20 } = options;
   const directory = await mkdtemp(join(tmpdir(), "edgepool-fuzz-"));
   const node = await startNode({ difficulty: 1n << 60n });
   const findings: string[] = [];
@@ -252,7 +255,7 @@ export async function fuzz({ seed, minutes, onProgress, sabotaged }: FuzzOptions
   try {
     for (const known of [FUZZ_LOGIN, MINER]) await credit(pool.url, known);
     const untilMs = performance.now() + minutes * 60_000;
-    for (; performance.now() < untilMs && findings.length < 20; round++) {
+    for (; performance.now() < untilMs && !isEnough(findings); round++) {
       const asked = fc.sample(request, { seed: round, numRuns: A_ROUND });
       const told = fc.sample(talk, { seed: round, numRuns: AT_ONCE });
       const [wanted] = fc.sample(wish, { seed: round, numRuns: 1 });
