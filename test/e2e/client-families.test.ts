@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startBridge, type Bridge } from "../../bridge/src/index.ts";
 import { TcpMiner } from "../../bridge/test/tcp-miner.ts";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
@@ -13,6 +13,7 @@ import { CLIENT_FAMILIES, type ClientFamily } from "../support/client-families.t
 import { kernelAt } from "../support/pow.ts";
 import { LONG_CHAIN, makeJob, meets, solutions } from "../support/proofs.ts";
 import { StratumClient } from "../support/stratum-client.ts";
+import { eventually } from "../support/eventually.ts";
 
 // Every mining program of docs/protocol.md, byte for byte in both directions, with real proofs of work: through TCP and the bridge,
 // and over a WebSocket straight into the pool.
@@ -179,7 +180,7 @@ describe.each([
       carrier.close();
     }
     // An accepted share may wait in the outbox for a moment.
-    await vi.waitFor(async () => expect(await sharesOf(family.worker)).toBeGreaterThan(before), 20_000);
+    await eventually(async () => expect(await sharesOf(family.worker)).toBeGreaterThan(before));
   });
 
   it.each(["mining.configure", "login", "getwork"])(

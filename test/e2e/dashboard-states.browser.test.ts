@@ -285,7 +285,7 @@ describe("an account", () => {
     page.on("request", (request) => asked.push(new URL(request.url()).search));
     await page.getByLabel("Which worker").selectOption("rig-1");
     await page.waitForFunction(() => document.querySelectorAll("[aria-label='How far back']").length === 0);
-    await expect.poll(() => asked).toContain("?range=1d&worker=rig-1");
+    await expect.poll(() => asked, { timeout: 120_000 }).toContain("?range=1d&worker=rig-1");
     await page.getByRole("img", { name: /^Hashrate: Hashrate now/ }).waitFor();
     await page.close();
   });

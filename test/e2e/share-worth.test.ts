@@ -2,12 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { startNode } from "../../devnet/node/node.ts";
 import { startPool } from "../../devnet/pool-host/pool-process.ts";
 import { kernelAt } from "../support/pow.ts";
 import { LONG_CHAIN, meets, solutions } from "../support/proofs.ts";
 import { StratumClient } from "../support/stratum-client.ts";
+import { eventually } from "../support/eventually.ts";
 
 // What a share is worth, in real workerd and over real sockets: classes, variable difficulty, and the cheats that chose a share's worth afterwards.
 
@@ -109,7 +110,7 @@ it("is the same on six connections with difficulties of their own, and is paid o
     expect(answers.filter((answer) => answer.includes('"result":true'))).toHaveLength(1);
     expect(answers.filter((answer) => answer.includes('"code":22'))).toHaveLength(5);
   }
-  await vi.waitFor(async () => expect(await credited(login)).toBe(found.length * Number(POOL)), 20_000);
+  await eventually(async () => expect(await credited(login)).toBe(found.length * Number(POOL)));
   for (const { miner } of sessions) miner.close();
 });
 
@@ -123,7 +124,7 @@ it("is its class's for a rig that begins inside a class, which is told so with i
   const [good] = proofs(header, inside, 1, POOL * 4n);
   if (!good) throw new Error("no proof");
   expect(await submit(miner, header, good)).toBe('{"id":2,"jsonrpc":"2.0","result":true}');
-  await vi.waitFor(async () => expect(await credited(login)).toBe(Number(POOL) * 4), 20_000);
+  await eventually(async () => expect(await credited(login)).toBe(Number(POOL) * 4));
   node.recommit();
   expect(await nextLine(miner, /"id":0,/)).toContain(targetOf(POOL * 4n));
   miner.close();
@@ -157,7 +158,7 @@ it("changes with the extranonce that vardiff gives, and a share of the job befor
   };
   expect(await shareOf(before, first, POOL)).toBe('{"id":4,"result":true,"error":null}');
   expect(await shareOf(job, extranonce, POOL / 4n)).toBe('{"id":4,"result":true,"error":null}');
-  await vi.waitFor(async () => expect(await credited(login)).toBe(Number(POOL + POOL / 4n)), 20_000);
+  await eventually(async () => expect(await credited(login)).toBe(Number(POOL + POOL / 4n)));
   miner.close();
 });
 

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { afterEach, expect, test, vi } from "vitest";
 import { RedisReplyError, RedisUnreachableError } from "../../core/ledger/contract/redis-port.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
+import { eventually } from "../support/eventually.ts";
 
 const TOKEN = "a-token-that-nobody-sees";
 const ARGUMENT = "an-argument-that-nobody-sees";
@@ -183,7 +184,7 @@ test("of two requests at once, the time of one is not the time of the other", as
     const late = failureOf(redis.command(["GET", ARGUMENT]));
     const other = redis.command(["GET", "a"]);
     const [expire] = set.mock.calls.flatMap(([work, ms]) => (ms === LIMIT_MS ? [work] : []));
-    await vi.waitFor(() => expect(open.size).toBe(2), 20_000);
+    await eventually(() => expect(open.size).toBe(2));
     expire?.();
     expect(await late).toEqual(new RedisUnreachableError("redis: no answer in time", "unknown"));
     json(200, '{"result":"a"}')(open.get('["GET","a"]') ?? expect.fail("the other request did not arrive"));

@@ -75,7 +75,7 @@ describe("the operator's routes", () => {
     const drop = { action: "drop", ids: ["0:2"], note: "a test rig" };
     expect((await call("/admin/unresolved", drop)).body).toEqual({ settled: ["0:2"], notSettled: [] });
     await expect
-      .poll(async () => await books().command(["HGETALL", "eth:shares:roundCurrent"]))
+      .poll(async () => await books().command(["HGETALL", "eth:shares:roundCurrent"]), { timeout: 120_000 })
       .toEqual([loginOf(1), "2000000000"]);
     // Asked again, nothing is there to be credited.
     expect((await call("/admin/unresolved", credit)).body.settled).toEqual([]);

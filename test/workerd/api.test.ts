@@ -8,6 +8,7 @@ import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { scheduled } from "../../worker/cron.ts";
 import { answersFrom } from "../support/api-golden.ts";
 import { A, B, GOLDEN } from "../support/api-ledger.ts";
+import { eventually } from "../support/eventually.ts";
 
 afterEach(async () => {
   await reset();
@@ -241,7 +242,7 @@ describe("cron", () => {
     const nowS = await seedLiveLedger();
     await ledger().command(["ZADD", "eth:hashrate", nowS - 3000, `1:${A}:rig1:0`]);
     await env.POOL_ADMIN.getByName("main").bans();
-    await vi.waitFor(async () => expect(await env.POOL_MARKS?.get("started")).toBe("1"));
+    await eventually(async () => expect(await env.POOL_MARKS?.get("started")).toBe("1"));
     const interval = loadConfig(env).api.purgeIntervalMs;
     const scheduledTime = new Date(Math.floor(Date.now() / interval) * interval);
     await scheduled(createScheduledController({ scheduledTime, cron: "* * * * *" }), env).catch(() => undefined);

@@ -14,6 +14,7 @@ import { ALIVE_QUESTION } from "../../core/work/work-sockets.ts";
 import { RelayTree } from "../../core/work/relay-tree.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, nodeHas, pushNodeWork, useStratumPool, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
 
@@ -180,7 +181,7 @@ async function mine(rigs: readonly StratumClient[], hasRelay = false): Promise<v
       const nonce = `0x${(sent + 1).toString(16).padStart(16, "0")}`;
       const params = JSON.stringify([nonce, headerOf(pushed), `0x${"e".repeat(64)}`]);
       rigs[sent % SIZE.rigs]?.send(`{"id":40,"method":"eth_submitWork","params":${params}}\n`);
-      await vi.waitFor(() => expect(world.shares).toHaveLength(sent + 1));
+      await eventually(() => expect(world.shares).toHaveLength(sent + 1));
     }
   }
 }

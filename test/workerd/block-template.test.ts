@@ -12,6 +12,7 @@ import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 import worker from "../../worker/index.ts";
+import { eventually } from "../support/eventually.ts";
 
 const SEED = `0x${"00".repeat(32)}`;
 const TARGET = "0x00000007cc03d7d0cb49aa514f6aed05705a9baef46aea9a02514c253e288daa";
@@ -214,7 +215,7 @@ describe("POST /notify/<token>", () => {
 describe("with relays", () => {
   it("a session gets its work through its relay, which asks the root once for all of them", async () => {
     expect(await relay().subscribe("0xa")).toBeNull();
-    await vi.waitFor(async () => expect(await relay().health()).toMatchObject({ subscribers: 1, height: 100 }));
+    await eventually(async () => expect(await relay().health()).toMatchObject({ subscribers: 1, height: 100 }));
     expect(await relay().subscribe("0xb")).toMatchObject({ sequence: 1, current: { height: 100 } });
     expect(await template().health()).toMatchObject({ subscribers: 1, polling: true });
   });
@@ -223,7 +224,7 @@ describe("with relays", () => {
     await relay().subscribe("0xa");
     node.work = [headerOf(2), SEED, TARGET, "0x65"];
     await runDurableObjectAlarm(template());
-    await vi.waitFor(async () => expect((await relay().health()).height).toBe(101));
+    await eventually(async () => expect((await relay().health()).height).toBe(101));
   });
 
   it("the loop stops when the last session has left the last relay", async () => {
@@ -236,7 +237,7 @@ describe("with relays", () => {
     await relay().subscribe("0xa");
     node.work = [headerOf(2), SEED, TARGET, "0x65"];
     await runDurableObjectAlarm(template());
-    await vi.waitFor(async () => expect((await relay().health()).height).toBe(101));
+    await eventually(async () => expect((await relay().health()).height).toBe(101));
     await abortAllDurableObjects();
     expect(await relay().health()).toMatchObject({ height: null, subscribers: 1 });
     await runDurableObjectAlarm(relay());

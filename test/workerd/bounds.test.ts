@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { INPUT_BOUNDS } from "../../core/session/input-bounds.ts";
 import { IN_FLIGHT } from "../../core/session/share-gate.ts";
 import { request, StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, useStratumPool, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
 
@@ -97,7 +98,7 @@ describe("shares in flight", () => {
       const client = await StratumClient.connect("/stratum", ip());
       await client.ask(loginLine(login), 2);
       client.send(Array.from({ length: 20 }, (_, at) => `${submit(100 + at)}\n`).join(""));
-      await vi.waitFor(() => expect(world.shares).toHaveLength(most));
+      await eventually(() => expect(world.shares).toHaveLength(most));
       // Another connection's question and answer: time in which more could have come.
       await (await StratumClient.connect(`/stratum/${LOGIN}`, ip())).ask(loginLine(LOGIN), 2);
       expect(world.shares).toHaveLength(most);

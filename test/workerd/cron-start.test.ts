@@ -11,6 +11,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 import { scheduled } from "../../worker/cron.ts";
+import { eventually } from "../support/eventually.ts";
 
 const SEED = `0x${"00".repeat(32)}`;
 const LOGIN = `0x${"a1".repeat(20)}`;
@@ -61,7 +62,7 @@ async function made(): Promise<string[]> {
 }
 
 const away = () => Promise.reject(new Error("KV is away"));
-const marked = async () => await vi.waitFor(async () => expect(await env.POOL_MARKS?.get("started")).toBe("1"));
+const marked = async () => await eventually(async () => expect(await env.POOL_MARKS?.get("started")).toBe("1"));
 
 it("cron makes no object of a pool that nobody has asked for", async () => {
   await cron();
@@ -111,7 +112,7 @@ it("cron looks after the pool where the mark cannot be read, or a wrangler.toml 
 it("a mark that cannot be written is written in the object's next life", async () => {
   const put = vi.spyOn(Object.getPrototypeOf(env.POOL_MARKS), "put").mockRejectedValueOnce(new Error("KV is away"));
   await template().health();
-  await vi.waitFor(() => expect(put).toHaveBeenCalledTimes(1));
+  await eventually(() => expect(put).toHaveBeenCalledTimes(1));
   await abortAllDurableObjects();
   await template().health();
   await marked();

@@ -7,6 +7,7 @@ import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import { IpGuard } from "../../durable-objects/ip-guard.ts";
 import { request, StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, useStratumPool, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 const OTHER_LOGIN = `0x${"b2".repeat(20)}`;
 useStratumPool([OTHER_LOGIN]);
@@ -36,7 +37,7 @@ async function misbehave(ip = IP, login = LOGIN, headers = {}, settings = {}) {
     await client.closed();
   }
   // Nobody waits for a report: the last one may still be on its way when its connection is closed.
-  await vi.waitFor(() => expect(report.mock.settledResults.filter(({ type }) => type === "fulfilled")).toHaveLength(5));
+  await eventually(() => expect(report.mock.settledResults.filter(({ type }) => type === "fulfilled")).toHaveLength(5));
   report.mockRestore();
 }
 
@@ -111,7 +112,7 @@ describe("a banned client", () => {
       client.send(NONSENSE);
       await client.closed();
     }
-    await vi.waitFor(async () => expect((await overview()).client.standing.ban).not.toBeNull());
+    await eventually(async () => expect((await overview()).client.standing.ban).not.toBeNull());
     expect(await knock(IP, { "X-Forwarded-For": "203.0.113.99" })).toBe(403);
     expect(await knock("192.0.2.2")).toBe(101);
   });
@@ -269,7 +270,7 @@ async function slowReport(conduct: Conduct): Promise<{ readonly finish: () => Pr
     throw new Error("the ledger is away");
   });
   const report = runInDurableObject(guardObject(IP), (guard) => guard.report(IP, LOGIN, conduct));
-  await vi.waitFor(() => expect(lists).toHaveBeenCalled());
+  await eventually(() => expect(lists).toHaveBeenCalled());
   return {
     finish: async () => {
       resolve();

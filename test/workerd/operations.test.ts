@@ -5,6 +5,7 @@ import { EmbeddedRedis } from "../../durable-objects/embedded-redis.ts";
 import worker from "../../worker/index.ts";
 import { request, StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
 
@@ -99,7 +100,7 @@ describe("the operator's bans", () => {
     expect(await knock(IP)).toBe(403);
     const flood = await StratumClient.connect(`/stratum/${LOGIN}`, "192.0.2.3");
     flood.send("x".repeat(2_000));
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await admin("bans")).body).toMatchObject({
         bans: [
           { client: IP, login: null, reason: "a botnet", byHand: true },
@@ -153,7 +154,7 @@ describe("a paused pool", () => {
     });
     const rest = vi.spyOn(EmbeddedRedis.prototype, "rest");
     const ask = async () => [await client.ask(GET_WORK), await client.ask(submit(7))];
-    await vi.waitFor(async () => expect(await ask()).toEqual([[notReady(5)], [notReady(7)]]));
+    await eventually(async () => expect(await ask()).toEqual([[notReady(5)], [notReady(7)]]));
     const post = await request(`/${LOGIN}`, { method: "POST", body: GET_WORK, headers: { "CF-Connecting-IP": IP } });
     expect(await post.text()).toBe(notReady(5));
     // Strangers of an isolate share what the template said within the last second; the verifiers take no share of theirs meanwhile.
@@ -194,7 +195,7 @@ describe("a paused pool", () => {
     await pushNodeWork();
     await env.BLOCK_TEMPLATE.getByName("main").guard();
     await runDurableObjectAlarm(env.BLOCK_TEMPLATE.getByName("main"));
-    await vi.waitFor(() => expect(JSON.stringify(rest.mock.calls)).toContain("eth:nodes"));
+    await eventually(() => expect(JSON.stringify(rest.mock.calls)).toContain("eth:nodes"));
     let isPaused = false;
     const pausing = env.BLOCK_TEMPLATE.getByName("main").pause(true);
     void pausing.then(() => (isPaused = true));

@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import type { PresentRigs } from "../../core/session/present-rigs.ts";
 import { request, StratumClient } from "./stratum-client.ts";
 import { LOGIN, useStratumPool } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 const TOKEN = "operator-of-this-test-only";
 const OTHER = `0x${"c7".repeat(20)}`;
@@ -34,12 +35,12 @@ it("which rigs of a login have a connection is told of open sockets that have lo
   expect((await present(OTHER)).connections).toEqual([{ worker: "rig-9", difficulty }]);
 
   first.close();
-  await vi.waitFor(async () => expect((await present()).connections).toEqual(connections.slice(1)));
+  await eventually(async () => expect((await present()).connections).toEqual(connections.slice(1)));
 
   const again = await rig("rig-1");
   expect((await present()).connections).toEqual(connections);
   again.close();
-  await vi.waitFor(async () => expect((await present()).connections).toEqual(connections.slice(1)));
+  await eventually(async () => expect((await present()).connections).toEqual(connections.slice(1)));
 });
 
 it("a login that asks over HTTP has no connection, and is there all the same", async () => {
@@ -62,6 +63,6 @@ it("a login that is paused says so, so that its silence tells nothing", async ()
     body: JSON.stringify({ paused: true, login: LOGIN, note: "its owner is away" }),
   };
   expect((await request("/admin/pause", init, { ADMIN_TOKEN: TOKEN })).status).toBe(200);
-  await vi.waitFor(async () => expect((await present()).paused).toBe(true));
+  await eventually(async () => expect((await present()).paused).toBe(true));
   expect((await present(OTHER)).paused).toBe(false);
 });

@@ -7,6 +7,7 @@ import { workText } from "../../core/work/work-text.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
 
@@ -46,7 +47,7 @@ async function blockIs(variant: number): Promise<void> {
 /** The relay's alarm rings: it opens the sockets that are missing. */
 async function dialled(): Promise<void> {
   expect(await runDurableObjectAlarm(relay())).toBe(true);
-  await vi.waitFor(async () => expect(await lines()).toBe(1));
+  await eventually(async () => expect(await lines()).toBe(1));
   callers.length = 0;
 }
 
@@ -114,7 +115,7 @@ describe("work by WebSocket", () => {
     const miner = await behindRelay();
     miner.close();
     await miner.closed();
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await blockIs(3);
       expect([await lines(), (await relay().health()).subscribers]).toEqual([0, 0]);
     });
@@ -126,7 +127,7 @@ describe("work by WebSocket", () => {
     await relaysAre(0);
     await blockIs(3);
     expect(await miner.read(1)).toEqual([JOB(3)]);
-    await vi.waitFor(async () => expect((await relay().health()).subscribers).toBe(0));
+    await eventually(async () => expect((await relay().health()).subscribers).toBe(0));
     expect(asking).toContain(LOGIN);
   });
 

@@ -8,6 +8,7 @@ import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { request } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
 
@@ -96,7 +97,7 @@ describe("HTTP getwork", () => {
     await post(GET_WORK);
     nodeHas(2, 101);
     await pushNodeWork();
-    await vi.waitFor(async () => expect(await post(GET_WORK)).toBe(`{"id":1,"jsonrpc":"2.0","result":${workOf(2)}}`));
+    await eventually(async () => expect(await post(GET_WORK)).toBe(`{"id":1,"jsonrpc":"2.0","result":${workOf(2)}}`));
   });
 
   it("answers stale and invalid shares with false, a duplicate with 22", async () => {

@@ -11,6 +11,7 @@ import { LoginSessions } from "../../core/session/login-sessions.ts";
 import { IN_FLIGHT } from "../../core/session/share-gate.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, SEED, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
 
@@ -39,7 +40,7 @@ function clockGoesOn(ms: number): void {
 
 /** Its guard has closed everything that the ban of the default IP ends, and closes nothing that comes later. */
 async function enforced(ip = "192.0.2.1"): Promise<void> {
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect((await env.IP_GUARD.getByName(guardNameOf(ip)).overview(ip)).client.standing.ban?.enforced).toBe(true),
   );
 }
@@ -66,7 +67,7 @@ describe("hibernation and eviction", () => {
   it("keeps the login, the job and the begun line of a connection", async () => {
     const miner = await loggedIn();
     miner.send(GET_WORK.slice(0, 20));
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const partial = await runInDurableObject(session(), (_object, state) => {
         const stored: unknown = state.getWebSockets()[0]?.deserializeAttachment();
         return typeof stored === "object" && stored !== null && "partial" in stored ? stored.partial : null;

@@ -4,6 +4,7 @@ import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { IpGuard } from "../../durable-objects/ip-guard.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
 
@@ -81,8 +82,8 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("eth-proxy over a WebSocket to 
     });
     const miner = await loggedIn();
     expect(await miner.ask(submit(1))).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
-    await vi.waitFor(() => expect([refresh.mock.calls, close.mock.calls]).toEqual([[[]], [[100]]]));
-    await vi.waitFor(() => expect(report).toHaveBeenCalledWith("192.0.2.77", LOGIN, { invalid: 1 }));
+    await eventually(() => expect([refresh.mock.calls, close.mock.calls]).toEqual([[[]], [[100]]]));
+    await eventually(() => expect(report).toHaveBeenCalledWith("192.0.2.77", LOGIN, { invalid: 1 }));
   });
 
   it("answers false to a stale share and to an invalid one, and 22 to a duplicate, and stays", async () => {

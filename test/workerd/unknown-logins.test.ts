@@ -12,6 +12,7 @@ import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { request, StratumClient } from "./stratum-client.ts";
 import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
 
@@ -100,7 +101,7 @@ describe("a login that the pool has never credited", () => {
     const spies = watched();
     const login = stranger();
     await ledgerClient(env, loadConfig(env)).command(["SADD", "eth:blacklist", login]);
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 120_000 });
       expect(await post(login, GET_WORK, ip())).toContain("blacklisted");
     });
@@ -121,7 +122,7 @@ describe("a login that the pool has never credited", () => {
       expect(calls(spies)).toBe(0);
       world.verdict = async () => ({ kind: "accepted", block: false });
       expect(await miner.ask(SUBMIT)).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
-      await vi.waitFor(() => expect(calls(spies)).toBe(1));
+      await eventually(() => expect(calls(spies)).toBe(1));
       expect(await miner.ask(SUBMIT)).toEqual(['{"id":1,"jsonrpc":"2.0","result":true}']);
       expect(world.shares).toMatchObject([
         { login, worker: "rig-7" },
