@@ -6,7 +6,7 @@ import { isRecord } from "../../core/stratum/json-rpc.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 /** Not written by anyone, or not the pages of this repository. */
-const FOREIGN = new Set(["node_modules", "dist", ".git", ".wrangler"]);
+const FOREIGN = new Set(["node_modules", "dist", ".git", ".wrangler", ".edgepool"]);
 const DECISIONS = "docs/decisions";
 
 function filesBelow(folder: string): string[] {
