@@ -9,16 +9,17 @@ const TIMEOUT_MS = 3_000;
 const ASK_AGAIN_MS = 3_600_000;
 
 /** Of this isolate, which is in one place. */
-let here: { readonly answer: Promise<string | null>; readonly askedAtMs: number } | null = null;
+let here: { readonly dataCentre: string | null; readonly askedAtMs: number } | null = null;
 
 /** The data centre that this runs in, by its airport's code. Null where Cloudflare does not say, and on a machine of one's own. */
 export async function dataCentreHere(env: Env): Promise<string | null> {
   if (loadConfig(env).devnet) return null;
-  const known = (await here?.answer) ?? null;
-  if (known !== null) return known;
-  const nowMs = Date.now();
-  if (here === null || nowMs - here.askedAtMs >= ASK_AGAIN_MS) here = { answer: ask(), askedAtMs: nowMs };
-  return await here.answer;
+  const askedAtMs = Date.now();
+  if (here !== null && (here.dataCentre !== null || askedAtMs - here.askedAtMs < ASK_AGAIN_MS)) return here.dataCentre;
+  // Taken before the answer, which nobody else may wait for: it is lost with the request that has asked.
+  here = { dataCentre: null, askedAtMs };
+  here = { dataCentre: await ask(), askedAtMs };
+  return here.dataCentre;
 }
 
 async function ask(): Promise<string | null> {
