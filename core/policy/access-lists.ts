@@ -40,11 +40,6 @@ export class AccessListCache implements AccessLists {
     return this.#loaded;
   }
 
-  /** Whether it is time to read them anew. */
-  isDue(nowMs: number): boolean {
-    return nowMs >= this.#dueMs;
-  }
-
   isBlacklisted(who: string): boolean {
     return this.#blacklist.has(who);
   }
@@ -60,18 +55,19 @@ export class AccessListCache implements AccessLists {
 
   /**
    * Reads the lists if they are due. While one caller reads, others go on with the lists of before. Never rejects.
+   * @param ledger made only where they are due
    * @returns the error when they could not be read, for the log
    */
   async refresh(
-    redis: RedisPort,
+    ledger: () => RedisPort,
     { coin, refreshIntervalMs, solo }: ListSettings,
     nowMs: number,
   ): Promise<Error | null> {
-    if (!this.isDue(nowMs)) return null;
+    if (nowMs < this.#dueMs) return null;
     // Taken before the answer: a sick Redis is asked once an interval, not with every login. Without any list everyone asks.
     if (this.#loaded) this.#dueMs = nowMs + refreshIntervalMs;
     try {
-      await this.#read(redis, coin, solo);
+      await this.#read(ledger(), coin, solo);
       this.#dueMs = nowMs + refreshIntervalMs;
       return null;
     } catch (error) {

@@ -45,20 +45,27 @@ export class KnownLogins {
 
   /**
    * Never rejects.
+   * @param ledger made only where it has to be asked: most often what was told before is enough
    * @param login lower-case `0x` address
    * @param ip of the client that names it
    * @param unknownForMs how long an unknown login is remembered as one
    */
-  async find(redis: RedisPort, coin: string, login: string, ip: string, unknownForMs: number): Promise<Acquaintance> {
+  async find(
+    ledger: () => RedisPort,
+    coin: string,
+    login: string,
+    ip: string,
+    unknownForMs: number,
+  ): Promise<Acquaintance> {
     const untilMs = this.#clock.nowMs() + PATIENCE_MS;
     for (;;) {
-      const remembered = this.remembered(login);
+      const remembered = this.#remembered(login);
       if (remembered !== null) return remembered;
       const nowMs = this.#clock.nowMs();
       const asking = this.#asking.get(login);
       const others = this.#asking.get(ip);
       if (asking && nowMs - asking.sinceMs < ANOTHERS_MS) await within(this.#clock, ANOTHERS_MS, asking.answered, null);
-      else if (this.#questions.take(ip, nowMs)) await this.#ask(redis, coin, login, ip, unknownForMs);
+      else if (this.#questions.take(ip, nowMs)) await this.#ask(ledger(), coin, login, ip, unknownForMs);
       // What it has asked already may turn out to be known, and then counts no more.
       else if (others && nowMs < untilMs) await within(this.#clock, ANOTHERS_MS, others.answered, null);
       else return "unasked";
@@ -70,8 +77,7 @@ export class KnownLogins {
     this.#known.set(login, true);
   }
 
-  /** What is known of a login without asking anybody; null where nothing is. */
-  remembered(login: string): Exclude<Acquaintance, "unasked"> | null {
+  #remembered(login: string): Exclude<Acquaintance, "unasked"> | null {
     const nowMs = this.#clock.nowMs();
     if (this.#known.has(login) || nowMs < this.#sickUntilMs) return "known";
     return nowMs < (this.#unknownUntilMs.get(login) ?? 0) ? "unknown" : null;

@@ -37,15 +37,15 @@ export class ShareGate {
 
   /**
    * Waits for a place.
-   * @param patient false for one that takes no for an answer when many wait already
+   * @param isPatient asked where many wait already; false for one that takes no for an answer then
    * @returns whether it has one
    */
-  async enter(patient: boolean): Promise<boolean> {
+  async enter(isPatient: () => boolean): Promise<boolean> {
     if (this.#inFlight < this.#most) {
       this.#inFlight += 1;
       return true;
     }
-    if (!patient && this.#waiting.length >= MOST_WAITING) return false;
+    if (this.#waiting.length >= MOST_WAITING && !isPatient()) return false;
     // Whoever lets it in has counted it.
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return true;

@@ -317,7 +317,7 @@ export class StratumConnection {
   /** Resolves when the share is on its way: until then the next line waits. */
   async #submit(id: string, share: PendingShare): Promise<void> {
     const gate = this.#host.gate(this);
-    const entered = await gate.enter(this.lasts || this.#host.room.claimsBlock(share));
+    const entered = await gate.enter(() => this.lasts || this.#host.room.claimsBlock(share));
     const verdict = entered ? this.#verify(share, gate) : Promise.resolve(CROWDED);
     await this.#host.background(this.#answer(id, share, verdict).catch((error: unknown) => this.#fail(error)));
   }

@@ -9,11 +9,10 @@ const cache = new AccessListCache();
 
 /** The operator's lists, no older than the refresh interval while Redis answers. */
 export async function accessLists(env: Env, nowMs: number): Promise<AccessListCache> {
-  if (!cache.isDue(nowMs)) return cache;
   const config = loadConfig(env);
   const { coin, policy, work } = config;
   const settings = { coin, refreshIntervalMs: policy.refreshIntervalMs, solo: work.soloUpstreams.length > 0 };
-  const error = await cache.refresh(ledgerClient(env, config), settings, nowMs);
+  const error = await cache.refresh(() => ledgerClient(env, config), settings, nowMs);
   if (error) partLog(env, "lists").warn("the access lists could not be read, the last good ones stay", { error });
   return cache;
 }

@@ -14,10 +14,7 @@ export async function acquaintance(env: Env, login: string, ip: string): Promise
   // Its work is another one, which only its own object gives.
   const mayBeSolo = config.work.soloUpstreams.length > 0;
   if (mayBeSolo && (await accessLists(env, systemClock.nowMs())).isSolo(login)) return "known";
-  // Most often it is: a way to the ledger need not even be made.
-  const remembered = logins.remembered(login);
-  if (remembered !== null) return remembered;
-  return await logins.find(ledgerClient(env, config), config.coin, login, ip, config.api.statsCollectIntervalMs);
+  return await logins.find(() => ledgerClient(env, config), config.coin, login, ip, config.api.statsCollectIntervalMs);
 }
 
 /** A login that was unknown has sent a valid share: from now on it is known here. */

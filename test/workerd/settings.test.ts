@@ -112,7 +112,7 @@ describe("a miner's settings over HTTP", () => {
       expect(outcome).toMatchObject({ ok: true, settings: { solo: true } });
     });
     const lists = new AccessListCache();
-    await lists.refresh(ledger(), { coin: "eth", refreshIntervalMs: 1_000, solo: true }, Date.now());
+    await lists.refresh(ledger, { coin: "eth", refreshIntervalMs: 1_000, solo: true }, Date.now());
     expect(lists.isSolo(LOGIN)).toBe(true);
   });
 

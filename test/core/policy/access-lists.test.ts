@@ -36,7 +36,8 @@ function setUp() {
   return {
     redis,
     lists,
-    refresh: (nowMs: number) => lists.refresh(redis, { coin: "eth", refreshIntervalMs: 1_000, solo: false }, nowMs),
+    refresh: (nowMs: number) =>
+      lists.refresh(() => redis, { coin: "eth", refreshIntervalMs: 1_000, solo: false }, nowMs),
   };
 }
 

@@ -22,7 +22,7 @@ class Rig {
   };
 
   async find(name: string, ip = IP) {
-    return await this.logins.find(this.redis, "etc", name, ip, 5_000);
+    return await this.logins.find(() => this.redis, "etc", name, ip, 5_000);
   }
 }
 

@@ -164,6 +164,14 @@ describe("many shares at once", () => {
     expect(rig.attempts).toHaveLength(IN_FLIGHT.unproven);
     expect(answers).toHaveLength(300 - IN_FLIGHT.unproven - 256);
     expect(answers.every((answer) => answer.includes("Work not ready"))).toBe(true);
+    // What claims to be a block waits with them.
+    rig.resultOf = () => new Uint8Array(32);
+    const refused = answers.length;
+    void rig.sessions
+      .getwork({ login: LOGIN, worker: "0", ip: STRANGER, body: submit(300) })
+      .then((answer) => answers.push(answer));
+    await rig.clock.pass(25);
+    expect(answers).toHaveLength(refused);
   });
 });
 
