@@ -7,11 +7,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
-import { customChain } from "@edgepool/ethash-wasm";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
-import { startNode } from "../devnet/node/node.ts";
-import { startPool } from "../devnet/pool-host/pool-process.ts";
-import { kernelAt } from "../test/support/pow.ts";
+import { startBeforeBoundary } from "../test/support/epoch-boundary.ts";
 import { ShareRigs } from "../test/support/share-rigs.ts";
 import type { CacheTimes } from "./cold-start/cache-times.ts";
 
@@ -19,8 +16,6 @@ const { values } = parseArgs({
   options: { json: { type: "boolean", default: false }, epoch: { type: "string", default: "433" } },
 });
 const EPOCH = Number(values.epoch);
-const CHAIN = customChain({ name: "short", epochLength: 10 });
-const BOUNDARY = (EPOCH + 1) * 10;
 
 /** Builds and loads, several times; the medians. */
 async function cacheTimes(): Promise<CacheTimes[]> {
@@ -73,29 +68,8 @@ interface PoolTimes {
 }
 
 async function poolTimes(): Promise<PoolTimes> {
-  const stateDir = await mkdtemp(join(tmpdir(), "edgepool-bench-"));
-  const node = await startNode({
-    spec: CHAIN,
-    startHeight: BOUNDARY - 1,
-    difficulty: 1n << 60n,
-    blockTimeMs: null,
-    recommitMs: null,
-  });
-  const pool = await startPool({
-    stateDir,
-    cron: false,
-    vars: {
-      chain: { name: "short", epochLength: 10 },
-      difficulty: 1,
-      blockRefreshInterval: "200ms",
-      upstream: [{ name: "main", url: node.url, timeout: "2s" }],
-      policy: { banning: { enabled: false }, limits: { enabled: false } },
-    },
-  });
-  const before = kernelAt(CHAIN, BOUNDARY - 1);
-  const after = kernelAt(CHAIN, BOUNDARY);
-  const early = new Set([node.chain.current.header]);
-  const kernelFor = (header: string) => (early.has(header) ? before : after);
+  const world = await startBeforeBoundary(EPOCH);
+  const { node, pool, kernelFor } = world;
   const rigs = new ShareRigs(() => pool.url, { logins: 4, rigs: 1, window: 1, kernelFor });
   const since = (fromMs: number) => rigs.latencies.filter(({ sentMs }) => sentMs >= fromMs).map(({ tookMs }) => tookMs);
   try {
@@ -115,9 +89,7 @@ async function poolTimes(): Promise<PoolTimes> {
     return { coldMs, warm, boundary, answers: Object.fromEntries(rigs.answers) };
   } finally {
     rigs.close();
-    await pool.close();
-    await node.close();
-    await rm(stateDir, { recursive: true, force: true });
+    await world.close();
   }
 }
 
