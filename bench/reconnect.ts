@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { WebSocket } from "ws";
 import { wholeNumber } from "../devnet/cli/arguments.ts";
 import { startNode } from "../devnet/node/node.ts";
-import { startPool } from "../devnet/pool-host/pool-process.ts";
+import { LIMIT_FLAGS, startPool } from "../devnet/pool-host/pool-process.ts";
 import { bundleWorker } from "../devnet/pool-host/worker-bundle.ts";
 import { wrapBundle } from "./pool/wrapped-bundle.ts";
 
@@ -163,6 +163,7 @@ async function measure({ dialect, known }: Setting): Promise<Measured> {
     log: { level: "warn" },
   };
   const pool = await startPool({
+    v8Flags: LIMIT_FLAGS,
     stateDir: join(stateDir, "state"),
     bundles: [
       await wrapBundle(await bundleWorker(), join(import.meta.dirname, "attack/worker.ts"), join(stateDir, "worker")),

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNode } from "../../devnet/node/node.ts";
-import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
+import { LIMIT_FLAGS, startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { bundleWorker } from "../../devnet/pool-host/worker-bundle.ts";
 import { type Usage, workerdUsage } from "../pool/process-usage.ts";
 import { wrapBundle } from "../pool/wrapped-bundle.ts";
@@ -42,6 +42,7 @@ export async function startCountedPool(difficulty: number): Promise<CountedPool>
   const node = await startNode({ difficulty: 1n << 60n, recommitMs: null, blockTimeMs: null });
   const errors: string[] = [];
   const pool = await startPool({
+    v8Flags: LIMIT_FLAGS,
     stateDir: join(directory, "state"),
     bundles: [
       await wrapBundle(await bundleWorker(), join(import.meta.dirname, "worker.ts"), join(directory, "worker")),

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
-import { startPool, type BindingValue, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
+import { LIMIT_FLAGS, startPool, type BindingValue, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { loginOf, Swarm, type SwarmOptions } from "./swarm.ts";
 
 /** How a pool for measuring is set up. */
@@ -69,6 +69,7 @@ export async function startScene(options: SceneOptions): Promise<Scene> {
     log: { level: "warn" },
   };
   const pool = await startPool({
+    v8Flags: LIMIT_FLAGS,
     stateDir,
     vars,
     secrets: { NOTIFY_TOKEN, REDIS_TOKEN },

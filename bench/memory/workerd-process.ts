@@ -4,19 +4,39 @@ import * as v from "valibot";
 import { WebSocket } from "ws";
 import { workerds } from "../pool/process-usage.ts";
 
-/** The machine's pages before and after a WebAssembly memory may be one mapping with it. */
-const NEIGHBOURS_KB = 1_024;
+const MB = 2 ** 20;
+/** What is reserved for a WebAssembly memory to grow into ends below this; behind V8's heaps gigabytes are reserved. */
+const MOST_RESERVED = 2 ** 30;
 
-/** V8 maps a WebAssembly memory as one piece. @param bytes its size @returns how much of it is resident, MB; 0 while there is none */
+/** @param bytes size of the WebAssembly memory @returns how much of it is resident, MB; 0 while there is none */
 export async function wasmMbOf(group: number, bytes: number): Promise<number> {
-  const leastKb = bytes / 1_024;
-  for (const { pid } of await workerds(group)) {
-    const maps = await readFile(`/proc/${pid}/smaps`, "utf8").catch(() => "");
-    for (const [, size = "", resident = ""] of maps.matchAll(/^Size: +(\d+) kB\n(?:.*\n){2}Rss: +(\d+) kB/gm)) {
-      if (Number(size) >= leastKb && Number(size) <= leastKb + NEIGHBOURS_KB) return Number(resident) / 1_024;
-    }
-  }
-  return 0;
+  const all = await Promise.all(
+    (await workerds(group)).map(({ pid }) => readFile(`/proc/${pid}/smaps`, "utf8").catch(() => "")),
+  );
+  return Math.max(0, ...all.map((smaps) => wasmMbIn(smaps, bytes)));
+}
+
+/**
+ * V8 maps a WebAssembly memory as one piece, and what it may grow into behind it. Linux may show it as one with writable pages in front of it.
+ * @param smaps of a process, as Linux writes it
+ * @returns as {@link wasmMbOf}
+ */
+export function wasmMbIn(smaps: string, bytes: number): number {
+  const maps = [
+    ...smaps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) (\S{4}) .*\nSize:.*\n(?:(?!Rss).*\n)*Rss: +(\d+) kB/gm),
+  ].map(([, from = "", to = "", may = "", resident = ""]) => ({
+    from: Number.parseInt(from, 16),
+    to: Number.parseInt(to, 16),
+    may,
+    residentMb: Number(resident) / 1_024,
+  }));
+  const memories = maps.filter(({ from, to, may }, at) => {
+    const behind = maps[at + 1];
+    if (may !== "rw-p" || to - from < bytes || behind === undefined) return false;
+    return behind.may === "---p" && behind.from === to && behind.to - behind.from < MOST_RESERVED;
+  });
+  const [smallest] = memories.toSorted((one, other) => one.to - one.from - (other.to - other.from));
+  return Math.min(smallest?.residentMb ?? 0, bytes / MB);
 }
 
 /** Of one script's isolate, MB. */
@@ -27,7 +47,6 @@ export interface Heap {
   readonly buffersMb: number;
 }
 
-const MB = 2 ** 20;
 const targetsSchema = v.array(v.object({ id: v.string(), webSocketDebuggerUrl: v.string() }));
 const heapSchema = v.object({
   id: v.number(),

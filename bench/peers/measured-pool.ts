@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Epoch, chainByName, epochOf } from "@edgepool/ethash-wasm";
 import { type DevNode, startNode } from "../../devnet/node/node.ts";
-import { type PoolProcess, startPool } from "../../devnet/pool-host/pool-process.ts";
+import { type PoolProcess, LIMIT_FLAGS, startPool } from "../../devnet/pool-host/pool-process.ts";
 import { LOCAL_NAME } from "../../devnet/pool-host/pool-messages.ts";
 import { bundlePool } from "../../devnet/pool-host/worker-bundle.ts";
 import { workerdUsage, workerdWaitedSeconds } from "../pool/process-usage.ts";
@@ -71,6 +71,7 @@ export async function startMeasuredPool(name: LedgerName, node: DevNode, logins:
     }),
   );
   const pool = await startPool({
+    v8Flags: LIMIT_FLAGS,
     stateDir: join(directory, "state"),
     bundles,
     secrets: { ...ledger.secrets },

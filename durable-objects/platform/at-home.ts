@@ -98,7 +98,7 @@ function versioned<Calls extends Rpc.DurableObjectBranded>(
           // Every class has it beside its own calls; the type of a stub of any class cannot say so.
           const serve: unknown = Reflect.get(target, SERVE, target);
           if (typeof serve !== "function") throw new TypeError("a stub without calls");
-          return await Reflect.apply(serve, target, [CALLS_VERSION, member, parameters]);
+          return released(await Reflect.apply(serve, target, [CALLS_VERSION, member, parameters]));
         } catch (error) {
           if (error instanceof Error && NO_SUCH_CALL.test(error.message))
             throw new Error(`${part} ${OLDER_PART}`, { cause: error });
@@ -107,4 +107,20 @@ function versioned<Calls extends Rpc.DurableObjectBranded>(
       };
     },
   });
+}
+
+/**
+ * What calls of the pool's answer is plain data, but the runtime gives each object that it hands out a member by which to dispose of it
+ * (`Symbol.dispose`). Until then, or a collection of the heap, it keeps the call; and who hands such an object on (a relay its root's work) has
+ * it taken for one that holds resources.
+ */
+function released(answer: unknown): unknown {
+  if (typeof answer !== "object" || answer === null) return answer;
+  // Plain data has no members by symbol of its own.
+  for (const member of Object.getOwnPropertySymbols(answer)) {
+    const dispose: unknown = Reflect.get(answer, member);
+    if (typeof dispose === "function") Reflect.apply(dispose, answer, []);
+    Reflect.deleteProperty(answer, member);
+  }
+  return answer;
 }

@@ -51,6 +51,15 @@ describe("a call between objects", () => {
     expect(serve).toHaveBeenCalledWith(CALLS_VERSION, "subscribe", [LOGIN]);
   });
 
+  it("is over with its answer: nothing of that has to be disposed of, by whomever it is handed on to", async () => {
+    const miner = await StratumClient.connect(`/stratum/${LOGIN}`);
+    await miner.ask(`{"id":1,"method":"eth_submitLogin","params":["${LOGIN}"]}`, 1);
+    const work = await atHome(env, env.BLOCK_TEMPLATE, "main").snapshot();
+    expect(work).not.toBeNull();
+    // Such a member would have the runtime take a relay's answer, which is its root's, for one that holds resources.
+    for (const answer of [work, await bans()]) expect(Object.getOwnPropertySymbols(Object(answer))).toEqual([]);
+  });
+
   it("of a later version is refused by name, and nothing is done", async () => {
     await expect(callAs(CALLS_VERSION + 1, "begin", ["x", {}])).rejects.toThrow(
       `who calls speaks version ${CALLS_VERSION + 1} of the pool's calls, and this part knows ${CALLS_VERSION}: ${BRING_UP}`,
