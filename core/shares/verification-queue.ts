@@ -10,6 +10,12 @@ import { FairTurns, type InTurn, type Lane } from "./fair-turns.ts";
 /** How often the hashes of one share are tried anew after the kernel failed under it. */
 const ATTEMPTS = 3;
 
+/**
+ * What comes so soon after a batch has come while the kernel was at it, and nothing was let in: at 400 a second that is every third share,
+ * and one that was counted from then on would wait for company once more.
+ */
+const LET_IN_MS = 3;
+
 const LANES = ["judged", "unjudged"] as const satisfies readonly Lane[];
 
 /** No room: the share was not taken. */
@@ -59,6 +65,8 @@ export class VerificationQueue {
   /** When the first of those came that have come since the last batch. */
   #gatheringSinceMs: number | null = null;
   #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
+  /** When the last batch began, while what comes has come since then. */
+  #lettingIn: { readonly sinceMs: number; readonly cancel: () => void } | null = null;
 
   constructor(options: VerificationQueueOptions) {
     this.#options = options;
@@ -97,7 +105,8 @@ export class VerificationQueue {
     return new Promise((resolve, reject) => {
       const queue = this.#epochs.get(epoch.firstBlock) ?? { epoch, turns: new FairTurns<Waiting>(bound) };
       const isReady = keeper.has(epoch);
-      const one = { lane, sender, sinceMs: nowMs - waitedMs, input, resolve, reject, isReady, failures: 0 };
+      const sinceMs = Math.min(nowMs - waitedMs, this.#lettingIn?.sinceMs ?? nowMs);
+      const one = { lane, sender, sinceMs, input, resolve, reject, isReady, failures: 0 };
       if (!queue.turns.add(one)) return reject(new QueueFullError(`${queue.turns.size} shares wait for verification`));
       this.#epochs.set(epoch.firstBlock, queue);
       this.#pace[lane].arrived(nowMs);
@@ -129,11 +138,20 @@ export class VerificationQueue {
     queueMicrotask(() => {
       this.#hashing = false;
       // Another object of this isolate may have taken the memory for another epoch in between.
-      if (keeper.has(ready.epoch)) this.#hashBatch(ready);
+      if (keeper.has(ready.epoch)) {
+        this.#hashBatch(ready);
+        this.#letIn(nowMs);
+      }
       this.#gatheringSinceMs = this.#epochs.size > 0 ? clock.nowMs() : null;
       // Before the next batch what has arrived meanwhile is let in, and the answers out.
       if (this.#epochs.size > 0) this.#goOnAt(nowMs);
     });
+  }
+
+  #letIn(sinceMs: number): void {
+    this.#lettingIn?.cancel();
+    const cancel = this.#options.clock.after(LET_IN_MS, () => (this.#lettingIn = null));
+    this.#lettingIn = { sinceMs, cancel };
   }
 
   #goOnAt(atMs: number): void {
