@@ -20,7 +20,6 @@ import { systemClock } from "./platform/system-clock.ts";
 import { closeSocket, readHandover } from "./platform/session-handover.ts";
 import type { GetworkRequest, MinerSessionRpc } from "./rpc.ts";
 import { atHome } from "./platform/at-home.ts";
-import { readWork } from "../core/work/work-text.ts";
 import { WorkLines } from "./platform/work-line.ts";
 
 /** Every connection of one login (`idFromName(login)`). What is decided is decided in `core/session`. */
@@ -94,7 +93,7 @@ export class MinerSession extends PoolObject implements MinerSessionRpc {
 
   /** Work of a relay. A socket by which no more is wanted is closed, and then the relay asks with a call who is there. */
   async #hear(ws: WebSocket, relay: string, message: string | ArrayBuffer): Promise<void> {
-    const work = typeof message === "string" ? readWork(message) : null;
+    const work = WorkLines.workOf(message);
     if (work === null) return WorkLines.end(ws, "not a snapshot of work");
     if ((await this.#sessions.push(work, relay)) === 0) WorkLines.end(ws, "nobody wants work");
   }

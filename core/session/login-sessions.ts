@@ -389,7 +389,7 @@ export class LoginSessions implements ConnectionHost {
   async #renewExtranonces(): Promise<void> {
     const lost = await this.#extranonces.renew();
     // Someone else searches these nonces by now: the miner comes back and gets others.
-    for (const connection of this.live())
+    for (const connection of lost.size === 0 ? [] : this.live())
       if (lost.has(connection.state.extranonce)) connection.close("Extranonce lost");
   }
 

@@ -160,7 +160,8 @@ export class WorkFeed {
   }
 }
 
-/** During a deploy work may come from a template of before headers had terms. */
+/** During a deploy work may come from a template of before headers had terms. All other stays what it is: thousands of sessions may have the same. */
 function stamped(work: WorkSnapshot, terms: HeaderTerms): WorkSnapshot {
+  if ([work.current, ...work.jobs].every((job) => "poolDifficulty" in job && "classTable" in job)) return work;
   return { ...work, current: withTerms(work.current, terms), jobs: work.jobs.map((job) => withTerms(job, terms)) };
 }

@@ -50,7 +50,6 @@ interface Line {
 export class WorkSockets {
   readonly #deps: WorkSocketsDeps;
   readonly #lines = new Map<string, Line>();
-  #written: { readonly work: WorkSnapshot; readonly text: string } | null = null;
 
   constructor(deps: WorkSocketsDeps) {
     this.#deps = deps;
@@ -115,7 +114,7 @@ export class WorkSockets {
     const nowMs = this.#deps.nowMs();
     try {
       if (!line.answered && nowMs - line.askedAtMs > PATIENCE_MS) throw new Error("no answer");
-      socket.send(this.#textOf(work));
+      socket.send(workText(work));
       if (nowMs - line.askedAtMs < ASK_EVERY_MS) return true;
       line.askedAtMs = nowMs;
       line.answered = false;
@@ -125,12 +124,6 @@ export class WorkSockets {
       drop(line);
       return false;
     }
-  }
-
-  /** Written once for thousands. */
-  #textOf(work: WorkSnapshot): string {
-    if (this.#written?.work !== work) this.#written = { work, text: workText(work) };
-    return this.#written.text;
   }
 }
 

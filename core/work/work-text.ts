@@ -35,13 +35,35 @@ const snapshot = v.pipe(
   }),
 );
 
+/** What was written is written once for thousands: of those who are sent it, and of the sessions of an isolate, which keep it each in a socket of its own. */
+const texts = new WeakMap<WorkSnapshot, string>();
+
 /** A snapshot as it goes through a WebSocket and into its attachment: JSON, difficulties as decimal strings. */
 export function workText(work: WorkSnapshot): string {
-  return JSON.stringify(work, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+  const known = texts.get(work);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(work, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+  texts.set(work, text);
+  return text;
 }
 
 /** Reads it. @returns null for what is no snapshot, or one of a version that this one does not know */
 export function readWork(text: string): WorkSnapshot | null {
   const result = v.safeParse(snapshot, text);
   return result.success ? result.output : null;
+}
+
+/**
+ * Reads work for many sessions: each of an isolate is sent the same text, and reading it a thousand times is what the last of them would
+ * wait for. All get one snapshot, which nobody changes, and keep one in memory.
+ */
+export class WorkReader {
+  #text: string | null = null;
+  #work: WorkSnapshot | null = null;
+
+  /** As {@link readWork}. */
+  read(text: string): WorkSnapshot | null {
+    if (text !== this.#text) [this.#text, this.#work] = [text, readWork(text)];
+    return this.#work;
+  }
 }

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { readWork, workText } from "../../core/work/work-text.ts";
+import { workText, WorkReader } from "../../core/work/work-text.ts";
 import type { WorkSnapshot } from "../../core/work/job.ts";
 import { ALIVE_ANSWER, ALIVE_QUESTION, type WorkSocket, type WorkSocketEvents } from "../../core/work/work-sockets.ts";
 import type { Env } from "../env.ts";
@@ -37,6 +37,9 @@ export async function dialSession(
 }
 
 const NOBODY = 204;
+
+/** In module scope on purpose: all sessions of an isolate are sent the same. It holds data only. */
+const reader = new WorkReader();
 
 /** A session's ends of such sockets, and what it keeps in them over a hibernation: the work that it had last. */
 export class WorkLines {
@@ -91,7 +94,7 @@ export class WorkLines {
     let newest: WorkSnapshot | null = null;
     for (const socket of this.#ctx.getWebSockets(TAG)) {
       const text = keptIn(socket)?.work ?? null;
-      const work = text === null ? null : readWork(text);
+      const work = text === null ? null : reader.read(text);
       if (work !== null && work.sequence >= (newest?.sequence ?? 0)) newest = work;
     }
     return newest;
@@ -102,6 +105,11 @@ export class WorkLines {
     if (lines.length === 0) return;
     const text = workText(work);
     for (const socket of lines) keep(socket, this.relayAt(socket) ?? "", text);
+  }
+
+  /** The work that a relay says. @returns null for anything else */
+  static workOf(message: string | ArrayBuffer): WorkSnapshot | null {
+    return typeof message === "string" ? reader.read(message) : null;
   }
 
   static end(socket: WebSocket, reason: string): void {

@@ -171,4 +171,14 @@ describe("a connection that ends", () => {
     expect(early.read()).toEqual([]);
     expect(new Set(rig.subscriptions)).toEqual(new Set([`main ${LOGIN}`]));
   });
+
+  it("keeps the snapshot that was pushed, which a thousand logins of an isolate have together", async () => {
+    const rig = new SessionRig();
+    await rig.loggedIn();
+    rig.hasLine = true;
+    const pushed = rig.snapshot(2, [job("c"), job("a")]);
+    await rig.sessions.push(pushed);
+    expect(rig.sessions.work).toBe(pushed);
+    expect(rig.keptWork).toBe(pushed);
+  });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ALIVE_QUESTION, WorkSockets, type WorkSocketEvents } from "../../../core/work/work-sockets.ts";
-import { readWork, workText } from "../../../core/work/work-text.ts";
+import { readWork, workText, WorkReader } from "../../../core/work/work-text.ts";
 import type { Job, WorkSnapshot } from "../../../core/work/job.ts";
 import { settle } from "./support/deferred.ts";
 
@@ -69,6 +69,19 @@ describe("work through a socket", () => {
     expect(readWork(workText(workOf(8)))).toEqual(workOf(8));
     for (const text of ["", "{}", "[1]", workText(work).replace("1001", "-1").replace("1007", "-1")])
       expect(readWork(text)).toBe(null);
+  });
+
+  it("is read once for all sessions of an isolate, which share what they keep", () => {
+    const reader = new WorkReader();
+    const [text, next] = [workText(workOf(7)), workText(workOf(8))];
+    const read = reader.read(text);
+    expect(read).toEqual(workOf(7));
+    // The same characters, as another socket brings them.
+    expect(reader.read(`${text.slice(0, 9)}${text.slice(9)}`)).toBe(read);
+    expect(reader.read(next)).toEqual(workOf(8));
+    expect(reader.read(text)).toEqual(workOf(7));
+    expect(reader.read("{}")).toBe(null);
+    expect(reader.read(next)).toEqual(workOf(8));
   });
 
   it("goes by a call to whoever has no socket, and through the socket from then on", async () => {
