@@ -13,9 +13,10 @@ import type { DevNode } from "../devnet/node/node.ts";
 import { type Native, startNative } from "../wasm/bench/native-peer.ts";
 import { distributionOf } from "./latency/distribution.ts";
 import { LEDGERS, type LedgerName } from "./peers/ledgers.ts";
-import { measuredEpoch, type MeasuredPool, startMeasuredPool, startSteadyNode } from "./peers/measured-pool.ts";
+import { measuredEpoch } from "./peers/measured-epoch.ts";
+import { type MeasuredPool, startMeasuredPool, startSteadyNode } from "./peers/measured-pool.ts";
 import { Premined, type Share } from "./peers/premined.ts";
-import { type IdleRow, type PeersResult, peersReport, plotPeers, type PoolRow } from "./peers/report.ts";
+import { type IdleRow, type PeersResult, peersReport, plotPeers, type PoolRow, type Subject } from "./peers/report.ts";
 import { Rigs } from "./peers/rigs.ts";
 import { machineCpuSeconds } from "./pool/process-usage.ts";
 
@@ -51,7 +52,7 @@ const { seconds, logins } = options;
 const rates = [null, ...options.rates.split(",").map(Number)];
 const cpuNow = async () => ({ machine: await machineCpuSeconds(), own: process.cpuUsage() });
 
-async function measure(ledger: LedgerName, rate: number | null, scene: Scene): Promise<PoolRow> {
+async function measure(subject: Subject, rate: number | null, scene: Scene): Promise<PoolRow> {
   const { measured, rigs, take } = scene;
   const shares = take((rate ?? FASTEST) * seconds);
   const [before, cpuBefore] = [await measured.counters(), await cpuNow()];
@@ -66,7 +67,7 @@ async function measure(ledger: LedgerName, rate: number | null, scene: Scene): P
   const others = cpuAfter.machine - cpuBefore.machine - parts;
   const commands = after.commands === null || before.commands === null ? null : after.commands - before.commands;
   return {
-    ledger,
+    subject,
     rate,
     sent: load.sent,
     refused: load.sent - load.accepted,
@@ -92,31 +93,45 @@ interface Scene {
   readonly take: (count: number) => readonly Share[];
 }
 
-async function measurePool(ledger: LedgerName, node: DevNode, shares: readonly Share[]) {
+/** What is measured beside a pool, in its process: a socket, a call and a hash for each share and no pool around it; see bench/peers/sessions. */
+const FLOORS = { floor: "floor", "floor-bundles": "floor, bundled" } as const satisfies Readonly<
+  Record<string, Subject>
+>;
+
+async function measurePool(ledger: LedgerName, withFloors: boolean, node: DevNode, shares: readonly Share[]) {
   const measured = await startMeasuredPool(ledger, node, logins);
-  try {
-    const rigs = await Rigs.open(measured.pool.url, node.chain.current.header, logins, options.rigs);
+  const opened: Rigs[] = [];
+  const open = async (path: string): Promise<Scene> => {
+    const rigs = await Rigs.open(measured.pool.url, node.chain.current.header, logins, options.rigs, path);
+    opened.push(rigs);
     let taken = 0;
     const take = (count: number) => shares.slice(taken, (taken += count));
     // The light cache, and code that V8 has not seen.
     await rigs.closedLoop(take(1), 1);
     await sleep(2 * REST_MS);
     await rigs.closedLoop(take(WARM_UP_S * FASTEST), WARM_UP_S);
+    return { measured, rigs, take };
+  };
+  try {
+    const scenes = new Map<Subject, Scene>([[ledger, await open("stratum")]]);
     const idleMs = await idleCpu(measured);
+    // They know no share again, so that all may take the same.
+    if (withFloors) for (const [path, subject] of Object.entries(FLOORS)) scenes.set(subject, await open(path));
     const rows: PoolRow[] = [];
     for (const rate of rates) {
-      await sleep(REST_MS);
-      const row = await measure(ledger, rate, { measured, rigs, take });
-      const { p50, p99 } = row.latency;
-      if (row.refusal !== "") console.error(`refused: ${row.refusal}`);
-      console.error(
-        `${ledger}, ${rate ?? "closed loop"}: ${row.sharesPerSecond.toFixed(0)}/s, p50 ${p50}, p99 ${p99} ms`,
-      );
-      rows.push(row);
+      for (const [subject, scene] of scenes) {
+        await sleep(REST_MS);
+        const row = await measure(subject, rate, scene);
+        const { p50, p99 } = row.latency;
+        if (row.refusal !== "") console.error(`refused: ${row.refusal}`);
+        const [what, perSecond] = [`${subject}, ${rate ?? "closed loop"}`, row.sharesPerSecond.toFixed(0)];
+        console.error(`${what}: ${perSecond}/s, p50 ${p50}, p99 ${p99} ms`);
+        rows.push(row);
+      }
     }
-    rigs.close();
     return { idle: { ledger, msPerSecond: idleMs }, rows };
   } finally {
+    for (const rigs of opened) rigs.close();
     await measured.close();
   }
 }
@@ -155,8 +170,9 @@ try {
   const wanted = rates.reduce((sum: number, rate) => sum + (rate ?? FASTEST) * seconds, 1 + WARM_UP_S * FASTEST);
   const shares = premined.take(wanted);
   msPerShare.push(await verifyNatively(native, header, premined.last));
-  for (const ledger of LEDGERS.filter((name) => options.ledger === undefined || name === options.ledger)) {
-    const measured = await measurePool(ledger, node, shares);
+  const ledgers = LEDGERS.filter((name) => options.ledger === undefined || name === options.ledger);
+  for (const ledger of ledgers) {
+    const measured = await measurePool(ledger, ledger === ledgers[0], node, shares);
     idle.push(measured.idle);
     rows.push(...measured.rows);
     msPerShare.push(await verifyNatively(native, header, premined.last));

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Epoch, chainByName, epochOf } from "@edgepool/ethash-wasm";
+import { chainByName } from "@edgepool/ethash-wasm";
 import { type DevNode, startNode } from "../../devnet/node/node.ts";
 import { type PoolProcess, LIMIT_FLAGS, startPool } from "../../devnet/pool-host/pool-process.ts";
 import { LOCAL_NAME } from "../../devnet/pool-host/pool-messages.ts";
@@ -10,24 +10,15 @@ import { bundlePool } from "../../devnet/pool-host/worker-bundle.ts";
 import { workerdUsage, workerdWaitedSeconds } from "../pool/process-usage.ts";
 import { wrapBundle } from "../pool/wrapped-bundle.ts";
 import { type BenchLedger, type LedgerName, startLedger } from "./ledgers.ts";
+import { HEIGHT } from "./measured-epoch.ts";
 import { loginOf } from "./rigs.ts";
 
-/**
- * Epoch 391: its light cache has the size of Etchash's in November 2026 (Ethereum Classic, block 23.5 M). The chain is Ethereum's, so that
- * native code, which knows no ECIP-1099, can verify the same shares.
- */
-const HEIGHT = 391 * 30_000;
 const MEMORY = "/dev/shm";
 const WRAPPED = new Map([
   [LOCAL_NAME, join(import.meta.dirname, "page", "worker.ts")],
+  [`${LOCAL_NAME}-sessions`, join(import.meta.dirname, "sessions", "worker.ts")],
   [`${LOCAL_NAME}-verifiers`, join(import.meta.dirname, "verifiers", "worker.ts")],
 ]);
-
-export function measuredEpoch(): Epoch {
-  const chain = chainByName("ethereum");
-  if (!chain) throw new Error("no such chain");
-  return epochOf(chain, HEIGHT);
-}
 
 /** A node whose work stays the same for all pools. */
 export async function startSteadyNode(): Promise<DevNode> {

@@ -10,9 +10,12 @@ interface NativeRow {
   readonly msPerShare: readonly number[];
 }
 
+/** What shares go through: the pool with one of the ledgers, or a floor beside it. */
+export type Subject = LedgerName | "floor" | "floor, bundled";
+
 /** One stretch of shares through a pool. CPU in ms a share. */
 export interface PoolRow {
-  readonly ledger: LedgerName;
+  readonly subject: Subject;
   /** Shares a second that were sent evenly; null: closed loop. */
   readonly rate: number | null;
   readonly sent: number;
@@ -52,9 +55,11 @@ export interface PeersResult {
   readonly rows: readonly PoolRow[];
 }
 
-const LEDGER_NAMES: Readonly<Record<LedgerName, string>> = {
-  redis: "redis-server behind the gateway",
-  embedded: "embedded",
+const NAMES: Readonly<Record<Subject, string>> = {
+  redis: "pool, redis-server behind the gateway",
+  embedded: "pool, embedded ledger",
+  floor: "floor: socket, call, hash",
+  "floor, bundled": "floor: one call for all",
 };
 
 const sum = (values: readonly number[]): number => values.reduce((all, one) => all + one, 0);
@@ -70,14 +75,17 @@ const plumbingOf = (row: PoolRow): number => cpuOf(row) - row.cpuMs.hashing;
 /** Lowest of what was measured: other processes only ever add. */
 const nativeMs = ({ msPerShare }: NativeRow): number => Math.min(...msPerShare);
 
+const FLOORS = `**Floors** are what the runtime and the kernel take of a share here, whatever a pool does: in the same process, on the same sockets and scripts, an object per login reads the line, asks an object of another script by one call, which gathers by the pool's rule and
+hashes with its kernel, and answers; no stratum, no record of the connection, no check, no ledger. *One call for all*: shares of all logins wait 20 ms in the isolate of their objects and go in one call.`;
+
 /** Paragraphs and a table, as Markdown. */
 export function peersReport({ machine, command, seconds, rigs, logins, native, idle, rows }: PeersResult): string {
   const native1 = nativeMs(native);
   const lines = rows.map((row) => {
     const { hashing, plumbing, gateway, redis } = row.cpuMs;
-    const beside = row.ledger === "redis" ? [cell(gateway, 2), cell(redis, 2)] : ["", ""];
+    const beside = row.subject === "redis" ? [cell(gateway, 2), cell(redis, 2)] : ["", ""];
     const cells = [
-      LEDGER_NAMES[row.ledger],
+      NAMES[row.subject],
       loadOf(row),
       cell(row.sharesPerSecond, 0),
       cell(hashing, 2),
@@ -95,21 +103,22 @@ export function peersReport({ machine, command, seconds, rigs, logins, native, i
     return `| ${cells.join(" | ")} |`;
   });
   const spread = native.msPerShare.map((ms) => cell(ms, 2)).join(", ");
+  const floors = rows.some(({ subject }) => subject.startsWith("floor")) ? `\n\n${FLOORS}` : "";
   return `Made by \`${command}\` on ${machine}. ${rigs} rigs of ${logins} logins, ${seconds} s a row; pool in workerd, its ledger, native code and the rigs take turns or share the two
 processors; the rigs' CPU time is not in the table. *Hashing* is what a clock around the kernel saw, less the time in which workerd could have run and had no processor. *Others* is what processes that have nothing to do with it took of the machine meanwhile.
 
 **Native code, verification alone**: ${native.name}, one share after the other, as pools that call it do: ${cell(native1, 2)} ms of CPU a share (before, between and after the pools: ${spread}), so at
 most ${cell(1_000 / native1, 0)} shares a second and core, before a line is read or anything is written. **The pool while nobody submits**, which is in each of its rows: ${idle
     .map(({ ledger, msPerSecond }) => `${cell(msPerSecond, 0)} ms of CPU a second (${ledger})`)
-    .join(", ")}.
+    .join(", ")}.${floors}
 
-| ledger | shares come | shares/s | hashing | rest of workerd | gateway | redis-server | CPU a share, ms | without hashing, ms | p50, ms | p99, ms | shares a batch | Redis commands a share | refused | others |
+| what | shares come | shares/s | hashing | rest of workerd | gateway | redis-server | CPU a share, ms | without hashing, ms | p50, ms | p99, ms | shares a batch | Redis commands a share | refused | others |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ${lines.join("\n")}
 `;
 }
 
-const labelOf = (row: PoolRow): string => `${row.ledger}, ${loadOf(row)}`;
+const labelOf = (row: PoolRow): string => `${row.subject}, ${loadOf(row)}`;
 const PARTS = { hashing: "hashing", plumbing: "rest of workerd", gateway: "gateway", redis: "redis-server" } as const;
 
 /** CPU a share by part beside native code, and latencies. @returns an SVG document */

@@ -31,19 +31,27 @@ export const loginOf = (index: number): string => `0x${index.toString(16).padSta
 export class Rigs {
   readonly #rigs: Rig[] = [];
   readonly #header: string;
+  readonly #path: string;
   #nextId = 10;
   #latencies: number[] = [];
   #answered = 0;
   #refusal = "";
   #onAnswer: (rig: Rig) => void = () => undefined;
 
-  private constructor(header: string) {
+  private constructor(header: string, path: string) {
     this.#header = header;
+    this.#path = path;
   }
 
-  /** @throws Error where one is refused */
-  static async open(url: string, header: string, logins: number, rigsPerLogin: number): Promise<Rigs> {
-    const rigs = new Rigs(header);
+  /** @param path under which logins are @throws Error where one is refused */
+  static async open(
+    url: string,
+    header: string,
+    logins: number,
+    rigsPerLogin: number,
+    path = "stratum",
+  ): Promise<Rigs> {
+    const rigs = new Rigs(header, path);
     const numbers = Array.from({ length: logins * rigsPerLogin }, (_, at) => at);
     for (let first = 0; first < numbers.length; first += OPENING)
       await Promise.all(numbers.slice(first, first + OPENING).map((at) => rigs.#join(url, at, loginOf(at % logins))));
@@ -108,7 +116,7 @@ export class Rigs {
   #join(url: string, number: number, login: string): Promise<void> {
     // Each from an address of its own: what one address may have in flight is bounded.
     const headers = { "CF-Connecting-IP": `198.51.${Math.floor(number / 250)}.${(number % 250) + 1}` };
-    const route = `${url.replace(/^http/, "ws")}/stratum/${login}/rig-${number}`;
+    const route = `${url.replace(/^http/, "ws")}/${this.#path}/${login}/rig-${number}`;
     const socket = new WebSocket(route, { headers, perMessageDeflate: false });
     const rig: Rig = { socket, dueMs: new Map() };
     this.#rigs.push(rig);

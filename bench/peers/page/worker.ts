@@ -7,9 +7,10 @@ export * from "../../../worker/scripts/page.ts";
 export default {
   ...page,
   async fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response> {
-    const isAsked = new URL(request.url).pathname === "/bench/kernel";
+    const { pathname } = new URL(request.url);
+    if (pathname.startsWith("/floor") && env.SESSIONS !== undefined) return await env.SESSIONS.fetch(request);
     // Answered by the verifiers' script of this bench.
-    if (isAsked) return await env.SHARE_VERIFIER.getByName("shard-0").fetch("https://shard-0/");
+    if (pathname === "/bench/kernel") return await env.SHARE_VERIFIER.getByName("shard-0").fetch("https://shard-0/");
     return await page.fetch(request, env, context);
   },
 };
