@@ -16,6 +16,7 @@ import { verifierName } from "../core/shares/shards.ts";
 import { ShareProcessor } from "../core/shares/share-processor.ts";
 import { shareLog, storeLog } from "../core/shares/share-log.ts";
 import { VerdictNews } from "../core/shares/verdict-news.ts";
+import { NoRoomTally } from "../core/shares/no-room.ts";
 import { type TallyStore, type VerdictReport, VerdictTally } from "../core/shares/verdict-tally.ts";
 import { type HeaderTerms, withTerms } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
@@ -44,6 +45,7 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
   readonly #processor: ShareProcessor;
   readonly #logShare: ReturnType<typeof shareLog>;
   readonly #tally: VerdictTally;
+  readonly #noRoom = new NoRoomTally();
   readonly #news = new VerdictNews();
   readonly #rounds: ClosedRounds;
 
@@ -131,6 +133,7 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
   #told(submission: ShareSubmission, verdict: ShareVerdict, begunMs: number): JudgedShare {
     this.#logShare(submission, verdict, Date.now() - begunMs);
     this.#tally.count(verdict, submission.staleBefore ?? 0, submission.login, submission.client);
+    if (submission.noRoomBefore !== undefined) this.#noRoom.add(submission.noRoomBefore, Date.now());
     return this.#news.with(submission.login, verdict);
   }
 
@@ -168,7 +171,7 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
   }
 
   async health(): Promise<ShardHealth> {
-    return this.#processor.health;
+    return { ...this.#processor.health, recentlyNoRoom: this.#noRoom.recent(Date.now()) };
   }
 
   async unresolved(): Promise<OperatorView> {

@@ -1,7 +1,7 @@
 import { MOST_INDEXED } from "../ledger/engine/score-indexes.ts";
 import { type CronBeat, cronNotices } from "./cron-watch.ts";
 import type { PartPlace } from "./pool-parts.ts";
-import { loadNotices, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
+import { loadNotices, noRoomNotice, refutedNotice, shardProblems, type ShardHealth } from "./shard-health.ts";
 import type { InvalidShares } from "./share-evidence.ts";
 import { duration } from "../units.ts";
 import { VERSION } from "../version.ts";
@@ -130,6 +130,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
   }));
   const alive = [...shards, ...former.map(({ health }) => health)].filter((shard) => shard !== null);
   const refuted = refutedNotice(alive);
+  const noRoom = noRoomNotice(alive, shards.length);
   const problems = [
     ...(typeof parts.work === "string"
       ? [`the template does not answer: ${parts.work}`]
@@ -158,6 +159,7 @@ export function judgeHealth(parts: HealthParts): HealthReport {
       ...(typeof parts.unlocker?.status === "object" ? unlockerNotices(parts.unlocker.status) : []),
       ...(parts.invalidShares?.isProblem === false ? [parts.invalidShares.text] : []),
       ...(refuted === null ? [] : [refuted]),
+      ...(noRoom === null ? [] : [noRoom]),
       ...embeddedNotices(parts.embedded),
       ...cronNotices(parts.cron, parts.nowMs),
       ...shards.flatMap((shard, i) => (shard === null ? [] : loadNotices(shard, `shard ${i}`, shards.length))),

@@ -1,4 +1,5 @@
 import { SLOW_MS, type VerifierLoad } from "../shares/load-meter.ts";
+import type { NoRoom } from "../shares/share.ts";
 import { durationText } from "../units.ts";
 
 /** A login whose records Redis refuses for what its own keys hold. */
@@ -32,6 +33,8 @@ export interface ShardHealth {
   readonly refutedShares: number;
   /** Those of them that were refuted within the last hour, and whose they were, at most {@link NAMED}. */
   readonly recentlyRefuted: { readonly shares: number; readonly logins: readonly string[] };
+  /** What the isolates with the connections had no room for within the last hour. Left out by a verifier of before it was told. */
+  readonly recentlyNoRoom?: NoRoom;
   /** Shares that were accepted while the ledger was away and that another verifier had brought before: credited once. Since the object started. */
   readonly lateDuplicates: number;
   /** Late shares, and late blocks that no node took, that waited for the ledger or the nodes and were of a closed round: not credited. Since the object started. */
@@ -112,6 +115,17 @@ export function refutedNotice(shards: readonly ShardHealth[]): string | null {
   const logins = [...new Set(shards.flatMap((shard) => shard.recentlyRefuted.logins))];
   const whose = `${logins.slice(0, NAMED).join(", ")}${logins.length > NAMED ? " and others" : ""}`;
   return `within the last hour ${shares} ${shares === 1 ? "share" : "shares"} of ${whose} proved wrong that had been answered true while there was no light cache: they are not credited. The log names each ("claimed mix digest refuted"). A rig is broken, or somebody cheats: put a login that goes on so on the blacklist`;
+}
+
+/**
+ * For the morning: isolates refused what did not fit any more (`core/session/isolate-room.ts`). Miners may send it again, so that nothing that
+ * was acknowledged is lost. Null where everything had room.
+ */
+export function noRoomNotice(all: readonly ShardHealth[], configured: number): string | null {
+  const shares = all.reduce((sum, shard) => sum + (shard.recentlyNoRoom?.shares ?? 0), 0);
+  const connections = all.reduce((sum, shard) => sum + (shard.recentlyNoRoom?.connections ?? 0), 0);
+  if (shares + connections === 0) return null;
+  return `within the last hour ${shares} shares were answered "Work not ready" at once and ${connections} connections closed, because as much waited for verdicts in one isolate as it has room for. If one client sends most of it (the log names clients that are refused), ban it; else shares come faster than they are verified: verifier.shards = ${configured * 2} (now ${configured}), or a higher difficulty`;
 }
 
 /** In whole minutes, or hours: nobody needs it finer. */

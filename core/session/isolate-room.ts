@@ -1,6 +1,7 @@
 import type { Logger } from "../log.ts";
+import type { Client } from "../policy/client.ts";
 import { claimOf, type ResultOf } from "../shares/judgement.ts";
-import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
+import type { NoRoom, ShareSubmission, ShareVerdict } from "../shares/share.ts";
 
 /** What all connections of an isolate may keep in its memory together, however many logins they are of. */
 export const ROOM = {
@@ -30,7 +31,11 @@ type Claim = Pick<ShareSubmission, "nonce" | "mixDigest" | "job">;
 export interface ShareRoom {
   readonly isProven: boolean;
   readonly sinceMs: number;
+  /** Goes along with it: what found no place before it. */
+  readonly before: Pick<ShareSubmission, "noRoomBefore">;
 }
+
+const NOTHING: NoRoom = { shares: 0, connections: 0 };
 
 /**
  * The memory of one isolate, which objects of many logins share. What fits into each connection's own bounds can be too much of all of
@@ -44,6 +49,8 @@ export class IsolateRoom {
   #unproven = 0;
   #inputBytes = 0;
   #toldAtMs = -Infinity;
+  /** What was refused and no share has taken along yet. */
+  #refused = NOTHING;
   readonly #resultOf: ResultOf;
 
   /** @param resultOf the cheap test's; may throw. Asked only where there is no room */
@@ -69,7 +76,8 @@ export class IsolateRoom {
     }
     const isFull = this.#shares.size >= ROOM.shares || (!isProven && this.#unproven >= ROOM.unprovenShares);
     if (isFull && !this.claimsBlock(share)) return null;
-    const one = { isProven, sinceMs: nowMs };
+    const one = { isProven, sinceMs: nowMs, before: this.#refused === NOTHING ? {} : { noRoomBefore: this.#refused } };
+    this.#refused = NOTHING;
     this.#shares.add(one);
     if (!isProven) this.#unproven += 1;
     return one;
@@ -91,7 +99,10 @@ export class IsolateRoom {
     const before = this.#inputs.get(connection)?.bytes ?? 0;
     const free = ROOM.inputBytes - this.#inputBytes + before;
     // As much as it may have when it has it: a quarter of what would then be free.
-    if (bytes > before && bytes > (free - bytes) * OF_THE_FREE) return false;
+    if (bytes > before && bytes > (free - bytes) * OF_THE_FREE) {
+      this.#refused = { ...this.#refused, connections: this.#refused.connections + 1 };
+      return false;
+    }
     this.#forgetInput(connection);
     if (bytes > 0) this.#inputs.set(connection, { bytes, atMs: nowMs });
     this.#inputBytes += bytes;
@@ -99,10 +110,11 @@ export class IsolateRoom {
   }
 
   /** What a share is answered for which there is no room; it may be sent again. */
-  refusal(log: Pick<Logger, "warn">, nowMs: number): ShareVerdict {
+  refusal(log: Pick<Logger, "warn">, nowMs: number, client: Client): ShareVerdict {
+    this.#refused = { ...this.#refused, shares: this.#refused.shares + 1 };
     if (nowMs - this.#toldAtMs >= TOLD_MS) {
       this.#toldAtMs = nowMs;
-      log.warn("shares are refused: as many wait for their verdicts as fit", { waiting: this.#shares.size });
+      log.warn("shares are refused: as many wait for their verdicts as fit", { waiting: this.#shares.size, client });
     }
     return { kind: "unavailable", reason: "too many shares wait for their verdicts" };
   }

@@ -327,8 +327,8 @@ export class StratumConnection {
     const place = room.takeShare(share, gate.proven, clock.nowMs());
     let invalid = false;
     try {
-      if (place === null) return room.refusal(log, clock.nowMs());
-      const verdict = await this.#host.verify({ ...share, client: this.#record.ip });
+      if (place === null) return room.refusal(log, clock.nowMs(), this.#record.ip);
+      const verdict = await this.#host.verify({ ...share, ...place.before, client: this.#record.ip });
       invalid = verdict.kind === "invalid" || verdict.kind === "lowDifficulty";
       if (verdict.kind === "accepted") gate.prove();
       return verdict;

@@ -34,6 +34,15 @@ export interface ShareSubmission {
   readonly workHeight?: number;
   /** Stale submits of this login since its last share: for statistics, which only the verifier gathers. */
   readonly staleBefore?: number;
+  /** What its isolate has had no room for since it last sent a share, for `/health`: of any login. Left out where that is nothing. */
+  readonly noRoomBefore?: NoRoom;
+}
+
+/** What an isolate refused because as much waited in it as fits (`core/session/isolate-room.ts`). */
+export interface NoRoom {
+  readonly shares: number;
+  /** Connections that were closed for what they had waiting. */
+  readonly connections: number;
 }
 
 /**

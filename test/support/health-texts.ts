@@ -146,6 +146,7 @@ function shardStates(): Partial<HealthParts>[] {
     { unresolvedShares: 3 },
     { unreadableRows: 3, unreadableReasons: ["version 9"] },
     { recentlyRefuted: { shares: 3, logins: [LOGIN] } },
+    { recentlyNoRoom: { shares: 3, connections: 1 } },
     { load: { sharesPerSecond: 900, slowPercent: 5 } },
   ];
   return [...states.map((state) => ({ shards: [inShard(state)] })), { formerShards: [[5, AWAY]] }];

@@ -161,10 +161,12 @@ describe("the way of a share in workerd", () => {
     expect(await verifier().submit(hard)).toEqual({ kind: "lowDifficulty" });
     expect(await verifier().submit({ ...second, mixDigest: null })).toEqual(accepted);
     // What a session says of a share's difficulty changes nothing: its worth is the header's and the nonce's.
-    expect(await verifier().submit({ ...third, shareDifficulty: 1n << 50n })).toEqual(accepted);
+    const noRoomBefore = { shares: 2, connections: 1 };
+    expect(await verifier().submit({ ...third, shareDifficulty: 1n << 50n, noRoomBefore })).toEqual(accepted);
     await expectBooks([first, second, third]);
     expect(await command("HGET", "eth:shares:roundCurrent", first.login)).toBe("6");
     expect(await verifier().health()).toMatchObject({ recordedShares: 3, outboxDepth: 0, ledger: "ok", cacheEpoch: 0 });
+    expect(await verifier().health()).toMatchObject({ recentlyNoRoom: noRoomBefore });
   });
 
   it("judges several in one call, each for itself and in their order", async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { INPUT_BOUNDS } from "../../../core/session/input-bounds.ts";
 import { IsolateRoom, ROOM } from "../../../core/session/isolate-room.ts";
 import { IN_FLIGHT } from "../../../core/session/share-gate.ts";
+import { NoRoomTally } from "../../../core/shares/no-room.ts";
 import type { ShareVerdict } from "../../../core/shares/share.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import { type FakePeer, GET_WORK, GRANTED, job, NOT_READY, SessionRig, submit } from "./session-rig.ts";
@@ -34,6 +35,12 @@ async function send(rig: SessionRig, peer: FakePeer, lines: readonly string[]): 
   return peer.read();
 }
 
+/** What submissions took along for /health, each once, however often it was attempted. */
+const noRoomTold = ({ attempts }: SessionRig) =>
+  [
+    ...new Map(attempts.map(({ share }) => [`${share.client}/${share.timestampMs}`, share.noRoomBefore])).values(),
+  ].filter((told) => told !== undefined);
+
 describe("the shares of an isolate", () => {
   it("are refused at once where as many wait for their verdicts as fit, however many clients send them; and may come again", async () => {
     const rig = new SessionRig();
@@ -52,7 +59,11 @@ describe("the shares of an isolate", () => {
     rig.resultOf = () => new Uint8Array(32);
     expect(await send(rig, late, [submit(9)])).toEqual([]);
     expect(asked().size).toBe(ROOM.shares + 1);
-    expect(rig.logged.filter((line) => line.includes("shares are refused"))).toHaveLength(1);
+    expect(rig.logged.filter((line) => line.includes("shares are refused"))).toEqual([
+      expect.stringContaining("198.51.0.9"),
+    ]);
+    // For /health: the next one that has a place takes it along, once.
+    expect(noRoomTold(rig)).toEqual([{ shares: 1, connections: 0 }]);
     await answer();
     expect(late.read()).toEqual([GRANTED(9)]);
     rig.verdict = async () => accepted;
@@ -94,6 +105,18 @@ async function stopped(rig: SessionRig, number: number): Promise<FakePeer> {
   return peer;
 }
 
+describe("what a verifier is told of rooms", () => {
+  it("is told for an hour", () => {
+    const tally = new NoRoomTally();
+    tally.add({ shares: 2, connections: 0 }, 0);
+    tally.add({ shares: 1, connections: 3 }, 30_000);
+    tally.add({ shares: 5, connections: 0 }, 600_000);
+    expect(tally.recent(3_599_999)).toEqual({ shares: 8, connections: 3 });
+    expect(tally.recent(3_600_000)).toEqual({ shares: 5, connections: 0 });
+    expect(tally.recent(4_200_000)).toEqual({ shares: 0, connections: 0 });
+  });
+});
+
 describe("what an isolate's connections have waiting", () => {
   const FRAME = `${GET_WORK}\n`.repeat(100);
   const COST = FRAME.length + INPUT_BOUNDS.frameCost;
@@ -118,6 +141,10 @@ describe("what an isolate's connections have waiting", () => {
     expect(rig.reports).toEqual([]);
     const honest = await rig.loggedIn({ ip: "198.51.100.1" });
     expect(await rig.say(honest, GET_WORK)).toHaveLength(1);
+    const connections = greedy.filter(({ closed }) => closed !== null).length;
+    void send(rig, honest, [submit(7)]);
+    await rig.clock.pass(200);
+    expect(noRoomTold(rig)).toEqual([{ shares: 0, connections }]);
   });
 
   it("costs its bytes and no turn of its own: whoever brings a frame behind others does not wait for it", async () => {
