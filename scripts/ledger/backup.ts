@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -9,7 +10,7 @@ import { createGunzip, createGzip } from "node:zlib";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { DumpError, exportBooks, readDump, type Dump } from "../../core/ledger/books/dump.ts";
 import type { Finding } from "../../core/ledger/books/finding.ts";
-import { importBooks } from "../../core/ledger/books/import.ts";
+import { importBooks, restoreBooks } from "../../core/ledger/books/import.ts";
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
 import { answerRest } from "../../core/ledger/engine/rest.ts";
@@ -142,12 +143,22 @@ async function forgetOld(folder: string, coin: string, keep: number): Promise<vo
   for (const name of files.slice(0, Math.max(0, files.length - keep))) await rm(join(folder, name));
 }
 
-/** Writes a backup into a ledger that has nothing of its coin, reads it back, and audits it. @throws DumpError */
+/** Of a file, hex. */
+async function sha256Of(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}
+
+/**
+ * Writes a backup into a ledger that has nothing of its coin, or what a run of it that was cut has left; reads it back, and audits it.
+ * @throws DumpError
+ */
 export async function restoreCommand(where: string, { in: path }: { readonly in: string }): Promise<void> {
   const dump = await dumpOf(path);
   const ledger = await openLedger(where);
   try {
-    const keys = await importBooks(ledger.redis, dump, { replace: false });
+    const keys = await restoreBooks(ledger.redis, dump, { name: basename(path), sha256: await sha256Of(path) });
     const wrong = (await auditBooks(ledger.redis, dump.coin)).filter(({ ok }) => !ok);
     process.stdout.write(`${keys} keys of ${dump.coin} written and read back\n`);
     for (const { check, detail } of wrong) process.stdout.write(`WRONG ${check}: ${detail}\n`);

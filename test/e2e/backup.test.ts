@@ -1,14 +1,16 @@
 /** Books of a pool that mines are copied while it is paused, restored into another pool's, and add up there. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
+import { startFront } from "../support/http-front.ts";
 import { runLedgerCli } from "../support/ledger-cli.ts";
 import { readBooks, recordMaker } from "../support/ledger-records.ts";
 import { Cleanups } from "../support/quiet-pool.ts";
@@ -64,6 +66,39 @@ it("a backup is a file by the time, of a pool that is paused for it and goes on 
   });
   expect(await readBooks(books(other))).toEqual(await readBooks(books(pool)));
   expect(await ledger("audit", `${other.url}/redis`)).toMatchObject({ code: 0 });
+});
+
+it("a restore that is killed in the middle goes on when it is run again, and no other file gets in between", async () => {
+  const fresh = await startPool({ stateDir: await cleanups.folder("pool"), cron: false, secrets: SECRETS });
+  cleanups.add(() => fresh.close());
+  const front = await startFront(fresh.url);
+  cleanups.add(() => front.close());
+  const [name = ""] = await readdir(folder);
+  const restore = ["restore", `${front.url}/redis`, "--in", join(folder, name)];
+  const options = ["--disable-warning=ExperimentalWarning", "scripts/ledger/cli.ts", ...restore];
+  const env = { PATH: process.env["PATH"], LEDGER_TOKEN: SECRETS.REDIS_TOKEN };
+  const child = spawn(process.execPath, options, { env, stdio: "ignore" });
+  const ended = once(child, "exit");
+  let requests = 0;
+  front.answer = () => {
+    requests += 1;
+    if (requests === 10) child.kill("SIGKILL");
+    return null;
+  };
+  expect(await ended).toEqual([null, "SIGKILL"]);
+  const left = Object.keys(await readBooks(books(fresh))).length;
+  expect(left).toBeGreaterThan(1);
+  expect(left).toBeLessThan(Object.keys(await readBooks(books(pool))).length);
+  const audit = await ledger("audit", `${fresh.url}/redis`);
+  expect(audit).toMatchObject({ code: 1, stdout: expect.stringContaining(`a restore of them was cut`) });
+
+  const copy = join(folder, "other.jsonl.gz");
+  await writeFile(copy, gzipSync(gunzipSync(await readFile(join(folder, name))), { level: 1 }));
+  const refused = await ledger("restore", `${fresh.url}/redis`, "--in", copy);
+  await rm(copy);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(name) });
+  expect(await ledger(...restore)).toMatchObject({ code: 0, stderr: "" });
+  expect(await readBooks(books(fresh))).toEqual(await readBooks(books(pool)));
 });
 
 it("nothing is restored over books, and of files only the newest are kept", async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { auditBooks } from "../../core/ledger/books/audit.ts";
 import { DumpError, exportBooks, readDump } from "../../core/ledger/books/dump.ts";
-import { importBooks } from "../../core/ledger/books/import.ts";
+import { importBooks, restoreBooks } from "../../core/ledger/books/import.ts";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import type { RedisCommand, RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { textList } from "../../core/ledger/books/scan.ts";
@@ -313,6 +313,58 @@ describe("export and import", () => {
     });
     await importBooks(target, dump, { replace: true });
     expect(await readBooks(target)).toEqual(await readBooks(redis));
+  });
+
+  test("a restore that is cut after any of its commands goes on with the same file, and until then the audit says so", async () => {
+    const dump = await readDump(feed(await dumpOf(redis)));
+    const file = { name: "eth.jsonl.gz", sha256: "ab".repeat(32) };
+    let cuts = 0;
+    for (let commands = 1, done = false; !done; commands++) {
+      const target = embeddedLedger();
+      let left = commands;
+      const cut: RedisPort = {
+        ...target,
+        command: async (command) => {
+          if (left-- <= 0) throw new Error("cut");
+          return await target.command(command);
+        },
+      };
+      done = await restoreBooks(cut, dump, file).then(
+        () => true,
+        () => false,
+      );
+      const marked = await target.command(["GET", "eth:restoring"]);
+      if (marked !== null) {
+        cuts += 1;
+        expect(await auditBooks(target, "eth")).toEqual([
+          { check: "books are whole", ok: false, detail: expect.stringContaining("run it again") },
+        ]);
+        const other = { name: "other.gz", sha256: "cd".repeat(32) };
+        await expect(restoreBooks(target, dump, other)).rejects.toThrow(/begun with another file.*eth\.jsonl\.gz/);
+      }
+      if (!done && (await readBooks(target))["eth:stats"] !== undefined && marked === null) continue;
+      if (!done) await restoreBooks(target, dump, file);
+      expect(await readBooks(target)).toEqual(await readBooks(redis));
+    }
+    expect(cuts).toBeGreaterThan(20);
+  });
+
+  test("a restore does not go on where somebody else has written meanwhile", async () => {
+    const dump = await readDump(feed(await dumpOf(redis)));
+    const file = { name: "eth.jsonl.gz", sha256: "ab".repeat(32) };
+    for (const write of [
+      ["HINCRBY", "eth:stats", "roundShares", "5"],
+      ["SADD", "eth:foreign", "1"],
+    ] as const) {
+      const target = embeddedLedger();
+      await target.command(["SET", "eth:restoring", `${file.sha256} ${file.name}`]);
+      await target.command([...write]);
+      const before = await readBooks(target);
+      await expect(restoreBooks(target, dump, file)).rejects.toThrow(
+        `${write[1]} of the target is not what the backup has`,
+      );
+      expect(await readBooks(target)).toEqual(before);
+    }
   });
 
   test("an import that did not arrive as it was sent says so", async () => {

@@ -17,6 +17,13 @@ import { bookKeys, bookMap } from "./scan.ts";
  */
 export async function auditBooks(redis: RedisPort, coin: string, terms: WorthTerms | null = null): Promise<Finding[]> {
   const books = { redis, coin, names: ledgerKeys(coin), keys: await bookKeys(redis, coin) };
+  const begun = await redis.command(["GET", books.names.restoring]);
+  if (begun !== null)
+    return [
+      complaints("books are whole", "", [
+        `a restore of them was cut (SHA-256 and file: ${String(begun)}): run it again`,
+      ]),
+    ];
   const wrongTypes = await auditTypes(books);
   // With a key of a wrong type no sum can be had.
   if (wrongTypes.some((finding) => !finding.ok)) return wrongTypes;

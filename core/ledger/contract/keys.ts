@@ -33,6 +33,9 @@ function keysOf(coin: string) {
     /** This pool's own. Set of logins that have signed where they want to be told of their rigs and payments. */
     notifiedLogins: key("notified"),
 
+    /** This pool's own. String: SHA-256 and name of the backup that the books are being made of; gone when they are whole. */
+    restoring: key("restoring"),
+
     /** Sorted set of `nonce:powHash:mixDigest` by height: what was submitted in the last heights. */
     pow: key("pow"),
     /** Sorted set of `diff:login:id:ms` by ts. */
