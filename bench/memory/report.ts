@@ -83,14 +83,16 @@ function tableRow(run: Run): string {
   return `| ${cells.join(" | ")} |`.replaceAll("NaN", "–");
 }
 
-/** KB of resident memory that a socket takes with its part of a login, between the smallest and the largest run of several logins. */
+/** KB of resident memory that a socket takes with its part of a login, between the smallest and the largest run with five sockets a login. */
 function perSocket(runs: readonly Run[]): string {
-  const several = runs.filter(({ logins }) => logins > 1).toSorted((a, b) => a.sockets - b.sockets);
+  const several = runs
+    .filter(({ sockets, logins }) => sockets === 5 * logins)
+    .toSorted((a, b) => a.sockets - b.sockets);
   const [small, large] = [several[0], several.at(-1)];
   if (small === undefined || large === undefined || small === large) return "";
   const mb = (large.samples.at(-1)?.memoryMb ?? 0) - (small.samples.at(-1)?.memoryMb ?? 0);
   const sockets = large.sockets - small.sockets;
-  return `Between ${cell(small.sockets)} and ${cell(large.sockets)} sockets a socket, with its fifth of a login's object, takes ${cell((mb * 1_024) / sockets)} KB of resident memory.`;
+  return `With five sockets a login, between ${cell(small.sockets)} and ${cell(large.sockets)} sockets a socket, with its fifth of a login's object, takes ${cell((mb * 1_024) / sockets)} KB of resident memory.`;
 }
 
 /** @param notes what a reader must know of the machine and the runs, Markdown */
