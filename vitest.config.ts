@@ -17,6 +17,12 @@ const further = [
   "**/*.promtool.test.ts",
   ...installed,
 ];
+// These play a short campaign in their own group, and the whole of it in the group of slow tests (test/support/campaign-runs.ts).
+const CAMPAIGNS = [
+  "test/core/session/share-worth.test.ts",
+  "test/core/shares/{block-fate,exactly-once,recovery}.test.ts",
+  "test/ledger/{payer-campaign,unlocker-campaign,window}.test.ts",
+];
 // One file at a time, and after everything else.
 const wholeProcesses = { fileParallelism: false, testTimeout: 180_000, sequence: { groupOrder: 1 } };
 const node = (name: string, include: string[], exclude = further) => ({
@@ -24,6 +30,20 @@ const node = (name: string, include: string[], exclude = further) => ({
 });
 // What is a function of its arguments needs no process of its own for each file: many of the files are done sooner than a process has begun.
 const shared = (name: string, include: string[]) => ({ test: { ...node(name, include).test, isolate: false } });
+
+// The pool inside workerd. A start of one costs more than most of the files: they share theirs, and have storage of their own by `reset()`.
+const workerd = (name: string, include: string[], options: { exclude?: string[]; isolate?: boolean }) => ({
+  plugins: [
+    cloudflareTest({
+      main: "./worker/index.ts",
+      wrangler: { configPath: "./wrangler.toml" },
+      miniflare: { bindings: { devnet: true } },
+    }),
+  ],
+  test: { name, include, ...options },
+});
+// These tell what an isolate remembers, of which each of them has its own.
+const ISOLATES = ["cron-start", "ip-guard", "stratum", "unknown-logins"].map((name) => `test/workerd/${name}.test.ts`);
 
 export default defineConfig({
   test: {
@@ -38,16 +58,8 @@ export default defineConfig({
       shared("wasm", ["wasm/test/**/*.test.ts"]),
       shared("bridge", ["bridge/test/**/*.test.ts"]),
       shared("ledger", ["test/ledger/**/*.test.ts"]),
-      {
-        plugins: [
-          cloudflareTest({
-            main: "./worker/index.ts",
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { devnet: true } },
-          }),
-        ],
-        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
-      },
+      workerd("workerd", ["test/workerd/**/*.test.ts"], { exclude: [...ISOLATES, ...installed], isolate: false }),
+      workerd("workerd-isolates", ISOLATES, {}),
       // Whole processes on ports of their own, with time for a machine that does something else as well.
       {
         test: {
@@ -59,7 +71,8 @@ export default defineConfig({
       { test: { ...node("redis", ["{test,bridge,wasm}/**/*.redis.test.ts"], installed).test, ...wholeProcesses } },
       {
         test: {
-          ...node("slow", ["{test,wasm}/**/*.slow.test.ts"], installed).test,
+          ...node("slow", ["{test,wasm}/**/*.slow.test.ts", ...CAMPAIGNS], installed).test,
+          env: { EDGEPOOL_CAMPAIGNS: "whole" },
           testTimeout: 600_000,
           globalSetup: ["test/e2e/support/bundle-once.ts"],
         },

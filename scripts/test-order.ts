@@ -4,14 +4,14 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** Files that wait longest, for an outage or for one process after another: whatever begins last ends last. */
 const LONGEST: readonly string[] = [
   "doctor",
-  "fault-injection",
   "npm-start",
   "work-recovery",
-  "lost-block-answer",
-  "bridge-outage",
   "notifications",
+  "recover",
   "pool-process",
-  "npm-start-ends",
+  "backup",
+  "ledger-cli",
+  "solo",
   "fuzz",
   "client-families",
   "bridge-resume",

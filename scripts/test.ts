@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-const projects = ["core", "wasm", "bridge", "ledger", "workerd", "e2e"];
+const projects = ["core", "wasm", "bridge", "ledger", "workerd", "workerd-isolates", "e2e"];
 const env = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" };
 const vitest = join(import.meta.dirname, "..", "node_modules", "vitest", "vitest.mjs");
 
@@ -30,7 +30,7 @@ const further = [
   [
     "slow",
     "npm",
-    "the largest light caches, real epochs against an independent implementation, the packed ethash-wasm; a pool's epoch boundary with caches of 70 MiB, a minute of random input",
+    "the larger light caches, real epochs against an independent implementation, the packed ethash-wasm; a pool's epoch boundary with caches of 70 MiB, a minute of random input, injected faults, an outage of a minute, lost answers about blocks, payments over kills, every way to end npm start; whole campaigns of what plays a short one here",
   ],
   ["strangers", "go", "go-ethereum and Go's Redis client against the pool"],
   ["redis", "redis-server", "the ledger against a real Redis, fault injection"],

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
+import { campaignRuns } from "../support/campaign-runs.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { addUp, payerCampaign } from "../support/payouts/payer-campaign.ts";
 import { ACCOUNT, PayerPool } from "../support/payouts/payer-pool.ts";
 import { loginAt } from "../support/payouts/unlocker-pool.ts";
 
-const SEEDS = Number(process.env["EDGEPOOL_PAYER_SEEDS"] ?? 8);
+const SEEDS = Number(process.env["EDGEPOOL_PAYER_SEEDS"] ?? campaignRuns(8, 2));
 const PAYEES = Number(process.env["EDGEPOOL_PAYER_PAYEES"] ?? 20);
 const ROUNDS = Number(process.env["EDGEPOOL_PAYER_ROUNDS"] ?? 60);
 const FIRST = Number(process.env["EDGEPOOL_PAYER_FIRST"] ?? 1);
@@ -31,7 +32,7 @@ test("killed after each single step of two payments' lives, the end is the same"
     [loginAt(2), 600_000_000n],
   ]);
   let steps = 0;
-  for (let died = true; died; steps += 1) {
+  for (let died = true; died; steps += campaignRuns(1, 5)) {
     const pool = new PayerPool(embeddedLedger(), { settings: { finalDepth: 12 } });
     pool.chain.funds.set(ACCOUNT, 10n ** 20n);
     for (const [login, amount] of credited) await pool.credit(login, amount);

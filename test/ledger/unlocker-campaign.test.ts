@@ -6,6 +6,7 @@ import { bookKeys } from "../../core/ledger/books/scan.ts";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import { SCHEMES, windowOf, type Scheme } from "../../core/payouts/schemes.ts";
 import { termsOf } from "../../core/payouts/block-terms.ts";
+import { campaignRuns } from "../support/campaign-runs.ts";
 import { embeddedLedger } from "../support/embedded-ledger.ts";
 import { recordMaker } from "../support/ledger-records.ts";
 import { dyingLedger } from "../support/payouts/payout-sums.ts";
@@ -187,7 +188,10 @@ test(
         const findings = await auditBooks(life.ledger, "eth");
         expect(findings.filter(({ ok }) => !ok)).toEqual([]);
       }),
-      { seed: Number(process.env["EDGEPOOL_SEED"] ?? 5), numRuns: Number(process.env["EDGEPOOL_LIVES"] ?? 60) },
+      {
+        seed: Number(process.env["EDGEPOOL_SEED"] ?? 5),
+        numRuns: Number(process.env["EDGEPOOL_LIVES"] ?? campaignRuns(60, 20)),
+      },
     );
   },
 );

@@ -12,6 +12,7 @@ import { behaviourOf, ratesOf, sharesPerCall, type PoolSize } from "../../script
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 import { ALIVE_QUESTION } from "../../core/work/work-sockets.ts";
 import { RelayTree } from "../../core/work/relay-tree.ts";
+import { replaceMethod } from "./replace-method.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { headerOf, nodeHas, pushNodeWork, useStratumPool, world } from "./stratum-pool.ts";
 import { eventually } from "../support/eventually.ts";
@@ -36,7 +37,7 @@ async function all(this: ShareVerifier, ...[shares]: Parameters<typeof submitAll
 }
 beforeEach(() => {
   for (const [method, value] of [["submit", one] as const, ["submitAll", all] as const])
-    Object.defineProperty(ShareVerifier.prototype, method, { value, configurable: true, writable: true });
+    replaceMethod(ShareVerifier.prototype, method, value);
   vi.spyOn(lightCaches, "has").mockReturnValue(true);
   vi.spyOn(lightCaches, "resultOf").mockReturnValue(RESULT);
   vi.spyOn(lightCaches, "hash").mockImplementation((_epoch, inputs) =>

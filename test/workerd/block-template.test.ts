@@ -13,6 +13,7 @@ import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 import worker from "../../worker/index.ts";
 import { eventually } from "../support/eventually.ts";
+import { replaceMethod } from "./replace-method.ts";
 
 const SEED = `0x${"00".repeat(32)}`;
 const TARGET = "0x00000007cc03d7d0cb49aa514f6aed05705a9baef46aea9a02514c253e288daa";
@@ -23,13 +24,9 @@ const headerOf = (variant: number) => `0x${variant.toString(16).padStart(64, "0"
 const node = { work: [headerOf(1), SEED, TARGET, "0x64"] as unknown, polls: 0 };
 
 /** This file is about the template: behind every session stands one connection, and no verifier builds a cache. */
-function replace(prototype: object, method: string, value: () => Promise<unknown>): void {
-  Object.defineProperty(prototype, method, { value, configurable: true, writable: true });
-}
-
 beforeEach(() => {
-  replace(MinerSession.prototype, "pushWork", async () => 1);
-  replace(ShareVerifier.prototype, "prepare", async () => undefined);
+  replaceMethod(MinerSession.prototype, "pushWork", async () => 1);
+  replaceMethod(ShareVerifier.prototype, "prepare", async () => undefined);
   node.work = [headerOf(1), SEED, TARGET, "0x64"];
   node.polls = 0;
   vi.spyOn(globalThis, "fetch").mockImplementation(async () => {

@@ -1,11 +1,12 @@
 import { reset, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, it, type MockInstance, onTestFinished, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from "vitest";
 import { CALLS_VERSION } from "../../core/deploy/calls-version.ts";
 import { atHome } from "../../durable-objects/platform/at-home.ts";
 import type { PoolAdmin } from "../../durable-objects/pool-admin.ts";
 import { PoolObject } from "../../durable-objects/pool-object.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
+import { replaceMethod } from "./replace-method.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { useStratumPool } from "./stratum-pool.ts";
 
@@ -33,14 +34,7 @@ const health = async () => {
   return { status: response.status, report: await response.json<{ problems: string[] }>() };
 };
 /** A version of the classes without a method: the runtime, or `serve`, answers as it does for one that never had it. */
-function without(prototype: object, method: string): void {
-  const had = Object.getOwnPropertyDescriptor(prototype, method);
-  Object.defineProperty(prototype, method, { value: undefined, configurable: true });
-  onTestFinished(() => {
-    if (had === undefined) Reflect.deleteProperty(prototype, method);
-    else Object.defineProperty(prototype, method, had);
-  });
-}
+const without = (prototype: object, method: string): void => replaceMethod(prototype, method, undefined);
 
 describe("a call between objects", () => {
   it("says of which version it is, whoever calls", async () => {

@@ -16,6 +16,7 @@ import { systemClock } from "../../durable-objects/platform/system-clock.ts";
 import { lightCaches } from "../../durable-objects/platform/light-caches.ts";
 import { ShareSubmitter } from "../../core/session/share-submitter.ts";
 import { makeJob, meets, solutions, submission } from "../support/proofs.ts";
+import { replaceMethod } from "./replace-method.ts";
 
 const HEIGHT = 3;
 const NETWORK = 64n;
@@ -47,10 +48,6 @@ function blockAt(quantity: string) {
   };
 }
 
-function replace(prototype: object, method: string, value: unknown): void {
-  Object.defineProperty(prototype, method, { value, configurable: true, writable: true });
-}
-
 const verifier = () => env.SHARE_VERIFIER.getByName("shard-0");
 const books = () => embeddedPort(env.EMBEDDED_REDIS.getByName("main"), 120_000);
 const chain = chainByName("classic");
@@ -74,7 +71,7 @@ beforeEach(async () => {
     if (answer === "hangs") await new Promise(() => undefined);
     return Response.json({ jsonrpc: "2.0", id: 1, result: answer });
   });
-  replace(
+  replaceMethod(
     EmbeddedRedis.prototype,
     "rest",
     async function (this: EmbeddedRedis, ...call: Parameters<EmbeddedRedis["rest"]>) {

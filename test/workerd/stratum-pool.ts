@@ -2,6 +2,7 @@ import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, vi } from "vitest";
 import type { JudgedShare, ShareSubmission } from "../../core/shares/share.ts";
+import { replaceMethod } from "./replace-method.ts";
 import { StratumClient } from "./stratum-client.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
@@ -48,13 +49,15 @@ export function useStratumPool(known: readonly string[] = []): void {
       await ledgerClient(env, loadConfig(env)).command(["HSET", `eth:miners:${login}`, "lastShare", 1]);
     world.shares = [];
     world.verdict = async () => ({ kind: "accepted", block: false });
-    replace("prepare", async () => undefined);
+    replaceMethod(ShareVerifier.prototype, "prepare", async () => undefined);
     const judge = async (share: ShareSubmission) => {
       world.shares.push(share);
       return await world.verdict(share);
     };
-    replace("submit", judge);
-    replace("submitAll", (shares: readonly ShareSubmission[]) => Promise.all(shares.map(judge)));
+    replaceMethod(ShareVerifier.prototype, "submit", judge);
+    replaceMethod(ShareVerifier.prototype, "submitAll", (shares: readonly ShareSubmission[]) =>
+      Promise.all(shares.map(judge)),
+    );
     vi.spyOn(globalThis, "fetch").mockImplementation(async () =>
       Response.json([
         world.work
@@ -70,8 +73,4 @@ export function useStratumPool(known: readonly string[] = []): void {
     await reset();
     vi.restoreAllMocks();
   });
-}
-
-function replace(method: keyof ShareVerifier, value: unknown): void {
-  Object.defineProperty(ShareVerifier.prototype, method, { value, configurable: true, writable: true });
 }

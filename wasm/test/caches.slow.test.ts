@@ -1,3 +1,3 @@
 import { testCaches } from "./cache-vectors.ts";
 
-testCaches(192, Infinity);
+testCaches(100, Infinity);

@@ -1,31 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { chainByName, epochOf, Ethash, fromHex, meetsTarget, targetOf, toHex } from "@edgepool/ethash-wasm";
+import { chainByName, epochOf, Ethash, fromHex, toHex } from "@edgepool/ethash-wasm";
 import { loadKernel } from "@edgepool/ethash-wasm/node";
 import { cacheBytesOf, datasetBytesOf } from "../src/sizes.ts";
 import { epochWith, useCache } from "./epochs.ts";
 import { Miniature } from "./miniature.ts";
+import { testHashing } from "./pow-vectors.ts";
 import { vectors } from "./vectors.ts";
 
 const ethash = Ethash.instantiate(loadKernel());
 const useEpoch = (wanted: { size_epoch: number; seed_rounds: number }) => useCache(ethash, epochWith(wanted));
 
-describe("hashing", () => {
-  test.each(vectors.pow.toSorted((a, b) => a.size_epoch - b.size_epoch))(
-    "gives mix digest and result of $algo, epoch $size_epoch, nonce $nonce",
-    (vector) => {
-      useEpoch(vector);
-      const { mixDigest, result } = ethash.hash(vector.header_hash, vector.nonce);
-      expect(toHex(mixDigest)).toBe(vector.mix_digest);
-      expect(toHex(result)).toBe(vector.result);
-      expect(toHex(ethash.resultOf(vector.header_hash, vector.nonce, vector.mix_digest))).toBe(vector.result);
-      if (vector.difficulty !== undefined && vector.boundary !== undefined) {
-        const target = targetOf(BigInt(vector.difficulty));
-        expect(target.toString(16).padStart(64, "0")).toBe(vector.boundary);
-        expect(meetsTarget(result, target)).toBe(true);
-      }
-    },
-  );
+// The larger ones take two seconds each: vectors.slow.test.ts.
+testHashing(0, 80);
 
+describe("hashing", () => {
   test.each(vectors.pow.filter((vector) => vector.block !== null))(
     "finds the epoch of $algo block $block",
     (vector) => {

@@ -4,6 +4,7 @@ import { identityOf } from "../../../core/share-identity.ts";
 import type { ShareRecord } from "../../../core/ledger/contract/records.ts";
 import { FaultyLedger, type Fault } from "../../support/faulty-ledger.ts";
 import { nodeSql } from "../../../scripts/ledger/node-sql.ts";
+import { campaignRuns } from "../../support/campaign-runs.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 import { Life } from "./life.ts";
 import { makeBlock, makeRecord } from "./make-record.ts";
@@ -121,6 +122,6 @@ it("credits every acknowledged share exactly once, and nothing else, whatever fa
       expect(total).toBe(1000n * BigInt(ledger.credits.length));
       sql.close();
     }),
-    { seed: 20261122, numRuns: 1500 },
+    { seed: 20261122, numRuns: campaignRuns(1500, 300) },
   );
 });

@@ -1,0 +1,3 @@
+import { testHashing } from "./pow-vectors.ts";
+
+testHashing(80, Infinity);
