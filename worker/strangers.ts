@@ -2,6 +2,7 @@ import { ClientTurns } from "../core/policy/client-turns.ts";
 import { RequestAdmissions } from "../core/policy/request-admissions.ts";
 import { SharedExtranonces } from "../core/session/shared-extranonces.ts";
 import { STRANGERS_TURNS } from "../core/session/stranger-post.ts";
+import { StrangersWork } from "../core/session/strangers-work.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "../durable-objects/env.ts";
@@ -12,11 +13,7 @@ import { systemClock } from "../durable-objects/platform/system-clock.ts";
  * What an isolate has for all who are served by the Worker itself, without an object: data only, as no request may use another one's connections.
  */
 
-/** The template is asked this often by all of them together. */
-const ASK_AGAIN_MS = 900;
-
-/** What the template said last. */
-const latest: { work: WorkSnapshot | null; askedMs: number } = { work: null, askedMs: -Infinity };
+const work = new StrangersWork(systemClock);
 
 /** Shares that come by HTTP. */
 export const strangersTurns = new ClientTurns(STRANGERS_TURNS);
@@ -34,10 +31,5 @@ export function sharedExtranonces(): SharedExtranonces {
 
 /** The work of now, or of a moment ago. */
 export async function strangersWork(env: Env): Promise<WorkSnapshot | null> {
-  const nowMs = Date.now();
-  // A clock that was set back is not to stop the work.
-  if (latest.work !== null && Math.abs(nowMs - latest.askedMs) < ASK_AGAIN_MS) return latest.work;
-  latest.askedMs = nowMs;
-  latest.work = await atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).snapshot();
-  return latest.work;
+  return await work.get(() => atHome(env, env.BLOCK_TEMPLATE, ROOT_NAME).snapshot());
 }

@@ -1,11 +1,12 @@
-import { type Clock, within } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { OneAsks } from "../one-asks.ts";
 import { classOfPrefix, type DifficultyClass, towardsPool } from "../shares/difficulty-classes.ts";
 import { blockSize, LEASE_MS, RESUME_MS, sharedHolder } from "./extranonce-lender.ts";
 import type { LenderPort } from "./extranonce-pool.ts";
 
 /** Of sessions that have gone so many extranonces of a class are kept for their return; crowds that come and go use up no more. */
 const MOST_KEPT = 512;
-/** Another session's question for blocks is waited for so long: it is never answered where that session has gone. */
+/** Another session's question for blocks is waited for so long. */
 const ANOTHERS_MS = 250;
 /** Blocks that are asked for at once, at most. */
 const MOST_AT_ONCE = 16;
@@ -71,28 +72,23 @@ class ClassOfShared {
   readonly #holder: string;
   readonly #class: DifficultyClass;
   readonly #clock: Clock;
+  readonly #one: OneAsks;
   #blocks: SharedBlock[] = [];
   /** Of sessions that have gone, the longest ago first; until when each is kept for its return, Unix time in ms. */
   readonly #kept = new Map<number, { readonly session: string; readonly untilMs: number }>();
-  #asking: Promise<void> | null = null;
 
   constructor(holder: string, wanted: DifficultyClass, clock: Clock) {
     this.#holder = holder;
     this.#class = wanted;
     this.#clock = clock;
+    this.#one = new OneAsks(clock, ANOTHERS_MS);
   }
 
   async take(lender: LenderPort): Promise<number | null> {
-    const found = this.#free();
-    if (found !== null) return found;
-    if (this.#asking) await within(this.#clock, ANOTHERS_MS, this.#asking, undefined);
-    const others = this.#free();
-    if (others !== null) return others;
-    const asking = this.#borrow(lender);
-    this.#asking = asking;
-    await asking;
-    if (this.#asking === asking) this.#asking = null;
-    return this.#free();
+    return await this.#one.find(
+      () => this.#free(),
+      () => this.#borrow(lender),
+    );
   }
 
   resume(session: string, extranonce: number): boolean {

@@ -83,6 +83,22 @@ describe("extranonces that sessions without an object share", () => {
     await expect(Promise.race([gone, Promise.resolve("nothing")])).resolves.toBe("nothing");
   });
 
+  it("cost a few questions, each for more, where four hundred come in one moment and the answer takes its time", async () => {
+    const { clock, take, lender, calls } = world();
+    const slow: LenderPort = {
+      ...lender,
+      lend: async (holder, wanted, count) => {
+        const lent = await lender.lend(holder, wanted, count);
+        await new Promise<void>((resolve) => void clock.after(400, resolve));
+        return lent;
+      },
+    };
+    const taken = Array.from({ length: 400 }, () => take(0, slow));
+    await clock.pass(10_000);
+    expect(new Set((await Promise.all(taken)).map(valueOf)).size).toBe(400);
+    expect(calls.lend).toBeLessThan(16);
+  });
+
   it("are none while the lender is away, and there again with it", async () => {
     const { take, lender } = world();
     expect(await take(-6, { ...lender, lend: async () => [] })).toBeNull();
