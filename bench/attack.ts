@@ -7,29 +7,32 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import * as v from "valibot";
+import { wholeNumber } from "../devnet/cli/arguments.ts";
 import { type Order, type Spent, spentSchema } from "./attack/attackers.ts";
 import { ATTACKS, CONTROL } from "./attack/attacks.ts";
-import { startCountedPool, type CountedPool } from "./attack/counted-pool.ts";
+import { compare, latencyOf, secondsOf } from "./attack/comparison.ts";
+import { type CountedPool, startCountedPool } from "./attack/counted-pool.ts";
 import { HonestRigs } from "./attack/honest-rigs.ts";
-import { canPin, pinOthers, pinPool } from "./attack/processors.ts";
-import { plotAttacks, report, type Row, withoutLatencies } from "./attack/report.ts";
-import { distributionOf } from "./latency/distribution.ts";
+import { canPin, goFirst, pinEdge, pinOthers, pinPool } from "./attack/processors.ts";
+import { plotAttacks, report, type Row } from "./attack/report.ts";
+import { joined, type Stretch } from "./attack/stretch.ts";
+import { workerdUsage } from "./pool/process-usage.ts";
 
 const options = new Command("attack")
   .description("Attacks a pool on this machine and looks at what its honest miners notice")
-  .option("--seconds <seconds>", "how long each attack takes", "20")
-  .option("--only <text>", "only attacks whose name has this in it", "")
+  .option("--seconds <seconds>", "how long a stretch of an attack, or of none, takes", wholeNumber, 6)
+  .option("--pairs <number>", "stretches of each attack, each after one of nobody's", wholeNumber, 4)
+  .option("--difficulty <hashes>", "of an honest share; how often junk happens to be one", wholeNumber, 20)
+  .option("--only <texts...>", "only attacks whose name has one of these in it", [""])
+  .option("--together", "attackers come to the pool's own process, and not to a Worker that has its own")
   .option("--out <directory>", "where attack.md, attack.json and attack.svg go", join(import.meta.dirname, "results"))
   .parse()
-  .opts<{ seconds: string; only: string; out: string }>();
+  .opts<{ seconds: number; pairs: number; difficulty: number; only: string[]; together?: boolean; out: string }>();
 
-const SECONDS = Number(options.seconds);
-/** Hashes for an honest share: 19 of 20 random nonces miss it. */
-const DIFFICULTY = 20;
 const RIGS_A_DIALECT = 2;
 const SHARE_EVERY_MS = 250;
-/** Memory is looked at so often in each stretch. */
-const LOOKS = 5;
+/** Of all ten rigs. */
+const SHARES_A_SECOND = 40;
 /** Time for sockets to be taken down. */
 const REST_MS = 2_000;
 const CALM = "calm";
@@ -45,74 +48,103 @@ async function attack(order: Order): Promise<Spent> {
   return v.parse(spentSchema, spent);
 }
 
-async function measure(name: string, counted: CountedPool, rigs: HonestRigs): Promise<Row> {
+async function measure(name: string, counted: CountedPool, rigs: HonestRigs): Promise<Stretch> {
+  const { pool, edge, header } = counted;
+  const { seconds } = options;
+  const edgeUsage = async () => (edge === null ? { cpuSeconds: 0 } : await workerdUsage(edge.pid ?? -1));
   await counted.costs();
-  const before = await counted.usage();
-  const ownBefore = process.cpuUsage();
-  const { url } = counted.pool;
-  const [harvest, { effort, cpuSeconds: attackersCpuSeconds }, memoryMb] = await Promise.all([
-    rigs.mine(SECONDS * 1_000, SHARE_EVERY_MS),
-    attack({ name, url, header: counted.header, seconds: SECONDS }),
-    watchMemory(counted),
+  const [before, edgeBefore, ownBefore] = [await counted.usage(), await edgeUsage(), process.cpuUsage()];
+  const [harvest, { effort, cpuSeconds: attackersCpuSeconds }] = await Promise.all([
+    rigs.mine(seconds * 1_000, SHARE_EVERY_MS),
+    attack({ name, url: (edge ?? pool).url, header, seconds }),
   ]);
-  const { cpuSeconds } = await counted.usage();
+  const { cpuSeconds, memoryMb } = await counted.usage();
   const { user, system } = process.cpuUsage(ownBefore);
-  const own = user + system;
-  await sleep(REST_MS);
+  const edgeCpuSeconds = (await edgeUsage()).cpuSeconds - edgeBefore.cpuSeconds;
+  if (name !== CONTROL) await sleep(REST_MS);
   return {
-    name,
-    seconds: SECONDS,
-    sharesPerSecond: harvest.accepted / SECONDS,
-    refused: harvest.sent - harvest.accepted,
+    seconds,
+    sent: harvest.sent,
+    accepted: harvest.accepted,
     latenciesMs: harvest.latenciesMs,
-    dialects: Object.fromEntries(Object.entries(harvest.byDialect).map(([one, ms]) => [one, distributionOf(ms)])),
     memoryMb,
     cpuSeconds: cpuSeconds - before.cpuSeconds,
-    rigsCpuSeconds: own / 1e6,
+    edgeCpuSeconds,
+    rigsCpuSeconds: (user + system) / 1e6,
     attackersCpuSeconds,
     effort,
     costs: await counted.costs(),
   };
 }
 
-/** Resident memory in MB, after each part of the stretch. */
-async function watchMemory(counted: CountedPool): Promise<number[]> {
-  const seen: number[] = [];
-  for (let look = 0; look < LOOKS; look++) {
-    await sleep((SECONDS * 1_000) / LOOKS);
-    seen.push((await counted.usage()).memoryMb);
+/** An attack and nobody by turns, so that both see the same pool and the same machine. */
+async function compared(name: string, counted: CountedPool, rigs: HonestRigs, nobodys: Stretch[]): Promise<Row> {
+  const [controls, attacked]: [Stretch[], Stretch[]] = [[], []];
+  for (let pair = 0; pair < options.pairs; pair++) {
+    controls.push(await measure(CONTROL, counted, rigs));
+    attacked.push(await measure(name, counted, rigs));
   }
-  return seen;
+  nobodys.push(...controls);
+  return rowOf(name, attacked, controls);
 }
 
-const attacks = ATTACKS.filter(({ name }) => name !== CONTROL && name.includes(options.only));
-const counted = await startCountedPool(DIFFICULTY);
+function rowOf(name: string, stretches: readonly Stretch[], controls: readonly Stretch[]): Row {
+  const [measured, control] = [stretches, controls].map((all) =>
+    all.flatMap(({ latenciesMs }) => secondsOf(latenciesMs, SHARES_A_SECOND)),
+  );
+  return {
+    name,
+    ...joined(stretches),
+    latency: latencyOf(measured ?? []),
+    control: controls.length === 0 ? null : { latency: latencyOf(control ?? []), ...joined(controls) },
+    over: controls.length === 0 ? null : compare(measured ?? [], control ?? []),
+  };
+}
+
+const told = (row: Row): void => {
+  const { name, latency, control, over, memoryMb, refused } = row;
+  const beside =
+    control === null || over === null
+      ? ""
+      : `, nobody ${control.latency.p99} ms: ${over.percent} % (${over.low} to ${over.high})`;
+  console.error(
+    `${name}: ${row.sharesPerSecond.toFixed(1)} shares/s, ${refused} refused, p50 ${latency.p50} ms, p99 ${latency.p99} ms${beside}, ${row.cpuSeconds.toFixed(2)} s of CPU, ${memoryMb.join(" ")} MB`,
+  );
+};
+
+const attacks = ATTACKS.filter(({ name }) => name !== CONTROL && options.only.some((text) => name.includes(text)));
+const counted = await startCountedPool(options.difficulty, options.together !== true);
 try {
-  if (isPinned) await pinPool(counted.pool.pid ?? -1);
-  // What is compared with comes before and after: a pool that has run for minutes is not the one of the start.
-  const names = [CALM, CONTROL, ...attacks.map((one) => one.name), CONTROL];
-  const stretches = names.length + 1;
-  const shares = Math.ceil((stretches * SECONDS * 1_000) / SHARE_EVERY_MS) + stretches * 2;
-  const rigs = await HonestRigs.open(counted.pool.url, counted.header, DIFFICULTY, RIGS_A_DIALECT, shares);
-  // The light cache, and every login's first share.
-  await rigs.mine(SECONDS * 1_000, SHARE_EVERY_MS);
-  const rows: Row[] = [];
-  for (const name of names) {
-    const row = await measure(name, counted, rigs);
-    rows.push(row);
-    const { p50, p99 } = distributionOf(row.latenciesMs);
-    const figures = `p50 ${p50} ms, p99 ${p99} ms, ${row.cpuSeconds.toFixed(2)} s of CPU, ${row.memoryMb.join(" ")} MB`;
-    console.error(`${row.name}: ${row.sharesPerSecond.toFixed(1)} shares/s, ${row.refused} refused, ${figures}`);
+  if (isPinned) {
+    await pinPool(counted.pool.pid ?? -1);
+    if (counted.edge !== null) await pinEdge(counted.edge.pid ?? -1);
   }
+  const stretches = attacks.length * options.pairs * 2 + 2;
+  const shares = Math.ceil((stretches * options.seconds * 1_000) / SHARE_EVERY_MS) + stretches * 2;
+  const rigs = await HonestRigs.open(counted.pool.url, counted.header, options.difficulty, RIGS_A_DIALECT, shares);
+  const goesFirst = await goFirst();
+  console.error("the rigs have their shares");
+  // The light cache, and every login's first share.
+  await rigs.mine(options.seconds * 1_000, SHARE_EVERY_MS);
+  const rows: Row[] = [rowOf(CALM, [await measure(CALM, counted, rigs)], [])];
+  const nobodys: Stretch[] = [];
+  for (const { name } of attacks) {
+    const row = await compared(name, counted, rigs, nobodys);
+    rows.push(row);
+    told(row);
+  }
+  // What the same thing differs from itself by.
+  const [even, odd] = [0, 1].map((half) => nobodys.filter((_, at) => at % 2 === half));
+  const itself = rowOf(CONTROL, even ?? [], odd ?? []);
+  rows.splice(1, 0, itself);
+  told(itself);
   rigs.close();
   const processors = `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} processors`;
   const machine = `${processors} under a load of ${loadavg()[0]?.toFixed(1)}, Node ${process.version}`;
-  const text = report({ machine, isPinned }, rows, counted.errors);
+  const conditions = { machine, isPinned, goesFirst, isEdgeApart: counted.edge !== null, ...options };
+  const text = report(conditions, rows, counted.errors);
   await mkdir(options.out, { recursive: true });
-  await writeFile(
-    join(options.out, "attack.json"),
-    `${JSON.stringify({ machine, isPinned, rows: rows.map(withoutLatencies) }, null, 2)}\n`,
-  );
+  await writeFile(join(options.out, "attack.json"), `${JSON.stringify({ conditions, rows }, null, 2)}\n`);
   await writeFile(join(options.out, "attack.md"), text);
   await writeFile(join(options.out, "attack.svg"), await plotAttacks(rows));
   console.log(text);

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { promisify } from "node:util";
 
@@ -22,9 +22,26 @@ export async function pinOthers(): Promise<void> {
   await pin(process.pid, PROCESSORS.others);
 }
 
-/** Gives every process of a group the pool's processor. */
+/** Gives every process of a group the pool's processor, and the group its first turn there, where one may. */
 export async function pinPool(group: number): Promise<void> {
   for (const pid of await membersOf(group)) await pin(pid, PROCESSORS.pool);
+  await writeFile(`/proc/${group}/autogroup`, "-20").catch(() => undefined);
+}
+
+/** Keeps every process of a group away from the pool's processor. */
+export async function pinEdge(group: number): Promise<void> {
+  for (const pid of await membersOf(group)) await pin(pid, PROCESSORS.others);
+}
+
+/**
+ * Lets this process go before everything else on its processor: honest miners are elsewhere, and no attacker takes their processor away.
+ * @returns false where one may not
+ */
+export async function goFirst(): Promise<boolean> {
+  return await run("chrt", ["--fifo", "--pid", "1", String(process.pid)]).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function pin(pid: number, processor: number): Promise<void> {

@@ -1,28 +1,19 @@
 import { parse, View } from "vega";
 import { compile } from "vega-lite";
-import { type Distribution, distributionOf } from "../latency/distribution.ts";
-import { CONTROL, type Effort } from "./attacks.ts";
-import type { Costs } from "./counted-pool.ts";
+import type { Distribution } from "../latency/distribution.ts";
+import { CONTROL } from "./attacks.ts";
+import type { Comparison } from "./comparison.ts";
+import type { Stretches } from "./stretch.ts";
 
-/** One attack, or the calm before it, and what it did. */
-export interface Row {
+/** One attack, or none, and what it did. */
+export interface Row extends Stretches {
   readonly name: string;
-  readonly seconds: number;
-  readonly sharesPerSecond: number;
-  /** Honest shares that were refused or not answered. */
-  readonly refused: number;
-  /** Of every accepted share. */
-  readonly latenciesMs: readonly number[];
-  readonly dialects: Readonly<Record<string, Distribution>>;
-  /** Resident memory of workerd, looked at in equal steps until the end. */
-  readonly memoryMb: readonly number[];
-  /** Of workerd. */
-  readonly cpuSeconds: number;
-  readonly rigsCpuSeconds: number;
-  readonly attackersCpuSeconds: number;
-  readonly effort: Effort;
-  /** Of honest miners and attackers together. */
-  readonly costs: Costs;
+  /** Of every accepted share, ms. */
+  readonly latency: Distribution;
+  /** Nobody's stretches, of which one came before each of the attack's. Null for the calm, which is compared with nothing. */
+  readonly control: (Stretches & { readonly latency: Distribution }) | null;
+  /** The attack's p99 over that. */
+  readonly over: Comparison | null;
 }
 
 /** Prices of Workers Paid beyond what is included, and of Upstash as one pays; USD. */
@@ -36,9 +27,10 @@ const PRICES = {
   command: 2e-6,
 };
 const MESSAGES_A_REQUEST = 20;
+const BILLED = ["workerRequests", "objectRequests", "messages", "objectSeconds", "rowsWritten", "commands"] as const;
 
 /** USD for an hour of what a stretch of time cost. */
-function dollarsAnHour({ costs, seconds }: Pick<Row, "costs" | "seconds">): number {
+function dollarsAnHour({ costs, seconds }: Pick<Stretches, "costs" | "seconds">): number {
   const price =
     costs.workerRequests * PRICES.workerRequest +
     (costs.objectRequests + costs.messages / MESSAGES_A_REQUEST) * PRICES.objectRequest +
@@ -52,77 +44,83 @@ function dollarsAnHour({ costs, seconds }: Pick<Row, "costs" | "seconds">): numb
 const cell = (value: number, digits = 0) =>
   value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-/** A row for a file: what it looks like instead of every latency. */
-export function withoutLatencies({ latenciesMs, ...row }: Row): object {
-  return { ...row, latency: latencyOf(latenciesMs) };
-}
-
-const latencyOf = (latenciesMs: readonly number[]): Distribution =>
-  distributionOf(latenciesMs.length > 0 ? latenciesMs : [Number.NaN]);
-
-/** All shares of the control's stretches, which came before and after the attacks. */
-function controlOf(rows: readonly Row[]): Distribution {
-  return latencyOf(rows.filter(({ name }) => name === CONTROL).flatMap(({ latenciesMs }) => latenciesMs));
-}
-
 /** How the measurement was made. */
 export interface Conditions {
   readonly machine: string;
   /** The pool had a processor of its own. */
   readonly isPinned: boolean;
+  /** Honest miners went before everything else on theirs. */
+  readonly goesFirst: boolean;
+  /** Attackers reached a Worker in a process of its own. */
+  readonly isEdgeApart: boolean;
+  /** Of a stretch. */
+  readonly seconds: number;
+  /** Stretches of each attack. */
+  readonly pairs: number;
+}
+
+const percent = (value: number) => `${value > 0 ? "+" : ""}${cell(value)}`;
+
+function honestRow({ name, latency, control, over, memoryMb, ...row }: Row): string {
+  const { connections } = row.effort;
+  const more = control === null ? 0 : row.cpuSeconds - (control.cpuSeconds / control.seconds) * row.seconds;
+  const each = connections > 0 && name !== CONTROL ? cell((more * 1_000) / connections, 1) : "";
+  const beside = control === null ? ["", ""] : [cell(control.latency.p50, 1), cell(control.latency.p99, 1)];
+  const how = over === null ? ["", ""] : [percent(over.percent), `${percent(over.low)} to ${percent(over.high)}`];
+  const time = [latency.count, cell(latency.p50, 1), cell(latency.p99, 1), ...beside, ...how];
+  const cpu = [cell(row.cpuSeconds, 2), each, cell(row.edgeCpuSeconds, 2), cell(row.attackersCpuSeconds, 2)];
+  const figures = [cell(row.sharesPerSecond, 1), row.refused, ...time, memoryMb.join(" "), ...cpu];
+  return `| ${[name, ...figures].join(" | ")} |`;
+}
+
+/** What an attack cost beyond what nobody's stretches did. */
+function billRow(row: Row): string {
+  const { name, effort, control } = row;
+  const less = name === CONTROL ? null : control;
+  const attacker = [cell(effort.connections), cell(effort.bytes / 1024), cell(effort.closed)];
+  const pool = BILLED.map((what) => cell(row.costs[what] - (less?.costs[what] ?? 0)));
+  const dollars = dollarsAnHour(row) - (less === null ? 0 : dollarsAnHour(less));
+  return `| ${[name, ...attacker, ...pool, cell(dollars, 3)].join(" | ")} |`;
+}
+
+/** Where the attackers' Worker ran, and what that means. */
+function whereItRan({ isPinned, isEdgeApart, goesFirst }: Conditions): string {
+  const pool = isEdgeApart
+    ? "The pool's objects, and the Worker of its honest miners, are one workerd and so one thread, which at Cloudflare are many machines; the Worker that attackers come to is a workerd of its own that calls the same objects, as at Cloudflare it runs on a machine near the attacker."
+    : "The whole pool, with all that terminates connections, is one workerd and so one thread, which at Cloudflare is many machines.";
+  const processors = isPinned
+    ? `The pool has one processor; miners, attackers${isEdgeApart ? " and the attackers' Worker" : ""} have the other one${goesFirst ? ", where miners go first" : ""}.`
+    : "Pool, miners and attackers share the processors.";
+  return `${pool} ${processors}`;
 }
 
 /** The tables as Markdown. */
-export function report({ machine, isPinned }: Conditions, rows: readonly Row[], errors: readonly string[]): string {
-  const [calm] = rows;
-  if (!calm) throw new RangeError("nothing was measured");
-  const control = controlOf(rows);
-  const honest = rows.map(({ name, sharesPerSecond, refused, latenciesMs, memoryMb, cpuSeconds, ...row }, at) => {
-    const { count, p50, p99 } = latencyOf(latenciesMs);
-    const more = cpuSeconds - calm.cpuSeconds;
-    const each = row.effort.connections > 0 ? cell((more * 1_000) / row.effort.connections, 1) : "";
-    const percent = at === 0 || name === CONTROL ? "" : cell((p99 / control.p99 - 1) * 100);
-    const time = [count, cell(p50, 1), cell(p99, 1), percent];
-    const cpu = [cell(cpuSeconds, 2), each, cell(row.attackersCpuSeconds, 2), cell(row.rigsCpuSeconds, 2)];
-    const figures = [cell(sharesPerSecond, 1), refused, ...time, memoryMb.join(" "), ...cpu];
-    return `| ${[name, ...figures].join(" | ")} |`;
-  });
-  const bill = rows.map((row) => {
-    const { name, effort, costs } = row;
-    const attacker = `${cell(effort.connections)} | ${cell(effort.bytes / 1024)} | ${cell(effort.closed)}`;
-    const pool = [
-      costs.workerRequests,
-      costs.objectRequests,
-      costs.messages,
-      costs.objectSeconds,
-      costs.rowsWritten,
-      costs.commands,
-    ];
-    return `| ${name} | ${attacker} | ${pool.map((value) => cell(value)).join(" | ")} | ${cell(dollarsAnHour(row), 3)} |`;
-  });
+export function report(conditions: Conditions, rows: readonly Row[], errors: readonly string[]): string {
+  const { machine, seconds, pairs } = conditions;
   return `# Attacks beside honest miners
 
-Made by \`node bench/attack.ts\` on ${machine}: the whole pool in one workerd, which is one thread here and many machines at Cloudflare's, with the embedded ledger and its databases in memory; ten rigs of all five dialects with real shares, four a second each;
-attackers from many (simulated) addresses, as one would have them on a line of 50 Mbit/s that is 40 ms away: who is cut off has to open a TLS connection anew. They run in a process of the least priority. ${isPinned ? "The pool has one processor, miners and attackers have the other one." : "Pool, miners and attackers share the processors."}
-What is compared with is nobody: the same stretch beside a process that only computes and never speaks to the pool, before the attacks and after them, its two rows taken together. Each row took ${calm.seconds} s.
-Memory is resident memory of workerd, sockets included, after each fifth of the stretch. Where the machine does other things besides, CPU times say more than latencies.
+Made by \`node bench/attack.ts${conditions.isEdgeApart ? "" : " --together"}\` on ${machine}, with the embedded ledger and its databases in memory; ten rigs of all five dialects with real shares, four a second each; attackers from many (simulated) addresses, as one would have them on a line of
+50 Mbit/s that is 40 ms away: who is cut off has to open a TLS connection anew. ${whereItRan(conditions)}
+
+What is compared with is nobody: a process that only computes and never speaks to the pool. Each attack has ${pairs} stretches of ${seconds} s, and before each of them comes one of nobody's: both see the same pool and the same minutes. The range is that of nineteen of twenty
+such measurements (a bootstrap over their seconds); what nobody differs from himself by is the second row. Memory is resident memory of the pool's workerd, sockets included, after each stretch; it is one pool from the first row to the last.
 
 ## What honest miners notice
 
-| | shares a second | refused | answers | p50, ms | p99, ms | p99 over nobody's, % | memory, MB | CPU of the pool, s | more than calm, ms a connection or request | CPU of attackers, s | CPU of miners, s |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-${honest.join("\n")}
+| | shares a second | refused | answers | p50, ms | p99, ms | nobody's p50 | nobody's p99 | p99 over nobody's, % | range, % | memory, MB | CPU of the pool, s | more than nobody's, ms a connection or request | CPU of the attackers' Worker, s | CPU of attackers, s |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+${rows.map(honestRow).join("\n")}
 
 ![p99 of an honest share under each attack](attack.svg)
 
 ## What it costs
 
-The honest miners' part is in every row; it is what the first row says. Object-seconds are counted until each object has been idle for 10 s, which for a short attack is most of them. Commands are those to the ledger (here the embedded one, priced as
-Upstash's); rows are Durable Objects'. $ is what an hour of it would cost beyond what Workers Paid includes.
+An attack's row is what its stretches cost beyond nobody's before them; calm and nobody are what the honest miners cost. Object-seconds are counted until each object has been idle for 10 s, which for a short attack is most of them. Commands are those to the ledger (here the
+embedded one, priced as Upstash's); rows are Durable Objects'. $ is what an hour of it would cost beyond what Workers Paid includes.
 
 | | connections | KB sent | refused or closed | Worker requests | object requests | messages | object-seconds | rows written | commands | $ an hour |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-${bill.join("\n")}
+${rows.map(billRow).join("\n")}
 
 ${errors.length === 0 ? "No error was logged." : `${errors.length} errors were logged, the first: ${errors[0]}`}
 `;
@@ -146,17 +144,16 @@ function bars(field: string, title: string) {
 export async function plotAttacks(rows: readonly Row[]): Promise<string> {
   const { spec } = compile({
     data: {
-      values: rows.map(({ name, latenciesMs, sharesPerSecond, ...row }, at) => ({
-        // The last row is the control again, and a bar of its own.
-        name: at > 1 && name === CONTROL ? "nobody, after the attacks" : name,
-        isCalm: at === 0 || name === CONTROL,
-        p99: latencyOf(latenciesMs).p99,
+      values: rows.map(({ name, latency, control, sharesPerSecond, ...row }) => ({
+        name,
+        isCalm: control === null || name === CONTROL,
+        over: latency.p99 / (control?.latency.p99 ?? latency.p99),
         sharesPerSecond,
         dollars: dollarsAnHour(row),
       })),
     },
     hconcat: [
-      bars("p99", "p99 of an honest share, ms"),
+      bars("over", "p99 of an honest share, times nobody's"),
       bars("sharesPerSecond", "honest shares a second"),
       bars("dollars", "the pool's bill, $ an hour"),
     ],

@@ -29,15 +29,14 @@ function use(object: object): void {
   lastUsedMs.set(object, nowMs);
 }
 
-/** Object-milliseconds until now, and until every object that is still in memory has gone. */
+/** Object-milliseconds until every object that is now in memory has gone: one that is used again is counted anew from then on. */
 function awakeInAllMs(): number {
-  let all = awakeMs;
   for (const object of lastUsedMs.keys()) {
     use(object);
-    all += LINGERS_MS;
+    awakeMs += LINGERS_MS;
   }
   lastUsedMs.clear();
-  return all;
+  return awakeMs;
 }
 
 type Method = (...parameters: unknown[]) => unknown;
