@@ -2,6 +2,7 @@ import { waitUntil } from "cloudflare:workers";
 import { RenamedWorkers } from "../core/policy/renamed-workers.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import { InBandLogin, type InBandPeer } from "../core/session/in-band-login.ts";
+import type { StrangersPlace } from "../core/session/strangers-room.ts";
 import { RESTART_CLOSE } from "../core/session/stratum-connection.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { accessLists } from "../durable-objects/platform/access-lists.ts";
@@ -13,14 +14,17 @@ import { partLog } from "../durable-objects/platform/part-log.ts";
 import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
-import { sharedExtranonces, strangersWork } from "./strangers.ts";
+import { sharedExtranonces, strangersRoom, strangersWork } from "./strangers.ts";
 import { ofLogin } from "../durable-objects/platform/at-home.ts";
 
 /** Of strangers; a log line for each and isolate. */
 const renamedWorkers = new RenamedWorkers();
 
-/** Accepts a WebSocket whose login comes in band, or is known to nobody yet: its login line connects it to the object of the login. */
-export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer): Response {
+/**
+ * Accepts a WebSocket whose login comes in band, or is known to nobody yet: its login line connects it to the object of the login.
+ * @param place given back when it has, or has gone
+ */
+export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer, place: StrangersPlace): Response {
   const { ip, worker } = from;
   const { 0: client, 1: server } = new WebSocketPair();
   server.binaryType = "arraybuffer";
@@ -50,6 +54,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
       async connect(owner, so) {
         const ws = await connectSession(env, { owner, ip, worker, ...so }, server);
         session = ws;
+        strangersRoom.giveBack(place);
         return (frame) => passOn(ws, frame);
       },
     },
@@ -61,6 +66,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer):
     void login.receive(typeof data === "string" ? data : new Uint8Array(data));
   });
   const gone = (code: number, reason: string) => {
+    strangersRoom.giveBack(place);
     closeSocket(server, code, reason);
     if (session) closeSocket(session, code, reason);
     // Nothing else keeps the Worker alive without its socket.

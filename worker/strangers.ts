@@ -2,6 +2,7 @@ import { ClientTurns } from "../core/policy/client-turns.ts";
 import { RequestAdmissions } from "../core/policy/request-admissions.ts";
 import { SharedExtranonces } from "../core/session/shared-extranonces.ts";
 import { STRANGERS_TURNS } from "../core/session/stranger-post.ts";
+import { StrangersRoom } from "../core/session/strangers-room.ts";
 import { StrangersWork } from "../core/session/strangers-work.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
@@ -14,6 +15,9 @@ import { systemClock } from "../durable-objects/platform/system-clock.ts";
  */
 
 const work = new StrangersWork(systemClock);
+
+/** Of connections. */
+export const strangersRoom = new StrangersRoom();
 
 /** Shares that come by HTTP. */
 export const strangersTurns = new ClientTurns(STRANGERS_TURNS);

@@ -1,6 +1,7 @@
 import type { Context, Hono } from "hono";
 import { TOO_MANY } from "../../core/policy/client-guard.ts";
-import { namedWorker, parseLogin } from "../../core/policy/login.ts";
+import type { Client } from "../../core/policy/client.ts";
+import { type Login, namedWorker, parseLogin } from "../../core/policy/login.ts";
 import { RenamedWorkers } from "../../core/policy/renamed-workers.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { GuardClient } from "../../durable-objects/platform/guard-client.ts";
@@ -11,9 +12,11 @@ import { acquaintance } from "../../durable-objects/platform/known-logins.ts";
 import { answerGetwork, answerNobody } from "../getwork.ts";
 import { clientOfRequest } from "../client-ip.ts";
 import { openInBandLogin } from "../in-band-login.ts";
+import { strangersRoom } from "../strangers.ts";
 import { ofLogin } from "../../durable-objects/platform/at-home.ts";
 
 const ANOTHER_PAGE = "Nobody mines here from a page of another host\n";
+const NO_ROOM = "Too many connections of logins that were never credited: try again\n";
 const WRONG_TOKEN = "The bridge token is not the pool's BRIDGE_TOKEN\n";
 
 /** In URLs; a log line for each and isolate. */
@@ -68,17 +71,49 @@ async function connect(c: RouteContext): Promise<Response> {
   if (ip === null) return c.text(WRONG_TOKEN, 401);
   // A login that nobody knows gets its object when it is named in band, too. So does one that could not be looked up because of a
   // neighbour's curiosity: it loses nothing by it.
-  const isKnown = login !== null && (await acquaintance(env, login.address, ip)) === "known";
-  const opening = isKnown ? "connection" : "unfinished";
-  const { allowed, reason } = await new GuardClient(env).admit(ip, login?.address ?? null, opening);
-  if (!allowed) return c.text(`${reason}\n`, reason === TOO_MANY ? 429 : 403);
-  if (login === null) return openInBandLogin(env, config, { ip, owner: null, worker: "" });
+  if (login === null || (await acquaintance(env, login.address, ip)) !== "known")
+    return await connectStranger(c, ip, login, named.worker);
   const owner = login.address;
-  const meant = namedWorker(owner, login.suffix, named.worker);
-  renamedWorkers.note(partLog(env, "stratum"), owner, meant);
-  const worker = meant.name;
-  if (!isKnown) return openInBandLogin(env, config, { ip, owner, worker });
+  const refused = await refusal(c, ip, owner, "connection");
+  if (refused !== null) return refused;
+  const worker = workerOf(c, login, named.worker);
   return await ofLogin(env, env.MINER_SESSION, owner).fetch(handoverRequest({ owner, ip, worker, begun: null }));
+}
+
+/** @param login null where its first line is to name it @param worker as the URL has it */
+async function connectStranger(c: RouteContext, ip: Client, login: Login | null, worker: string): Promise<Response> {
+  // Before the guard is asked: whoever fills the room costs nothing more. Taken after that, when nothing is waited for any more: a request
+  // that is given up meanwhile gives nothing back.
+  if (!strangersRoom.hasRoom(ip, Date.now())) return noRoom(c);
+  const owner = login?.address ?? null;
+  const refused = await refusal(c, ip, owner, "unfinished");
+  if (refused !== null) return refused;
+  const place = strangersRoom.take(ip, Date.now());
+  if (place === null) return noRoom(c);
+  const from = { ip, owner, worker: login === null ? "" : workerOf(c, login, worker) };
+  return openInBandLogin(c.env, loadConfig(c.env), from, place);
+}
+
+function noRoom(c: RouteContext): Response {
+  return c.text(NO_ROOM, 429, { "Retry-After": "10" });
+}
+
+/** What the guard says to who is not let in. */
+async function refusal(
+  c: RouteContext,
+  ip: Client,
+  owner: string | null,
+  opening: "connection" | "unfinished",
+): Promise<Response | null> {
+  const { allowed, reason } = await new GuardClient(c.env).admit(ip, owner, opening);
+  return allowed ? null : c.text(`${reason}\n`, reason === TOO_MANY ? 429 : 403);
+}
+
+/** The name of a worker; what was changed about it is noted. */
+function workerOf(c: RouteContext, login: Login, worker: string): string {
+  const meant = namedWorker(login.address, login.suffix, worker);
+  renamedWorkers.note(partLog(c.env, "stratum"), login.address, meant);
+  return meant.name;
 }
 
 function howToConnect(c: RouteContext): Response {
