@@ -24,6 +24,12 @@ const options = new Command("reconnect")
 /** Between a miner's attempts: at random, so that they do not come in step. */
 const RETRY_MS = { least: 200, most: 1_000 } as const;
 const ROUND_TIMEOUT_MS = 120_000;
+/**
+ * At Cloudflare the objects of a thousand logins are in many isolates, and those that carry sessions have all of their 128 MB for them; here
+ * one has all of the pool, and 32 MB as the one that has light caches would have: 1,000 logins with 5 sockets each ended it.
+ */
+const HEAP_MB = 112;
+const FLAGS = LIMIT_FLAGS.map((flag) => flag.replace(/^(--max-old-space-size=)\d+$/, `$1${HEAP_MB}`));
 const TOKEN = "bench-ledger-token-0123456789";
 
 interface Setting {
@@ -50,11 +56,14 @@ class Miner {
   #ended = false;
   readonly #url: string;
   readonly #login: string;
+  readonly #ip: string;
   readonly #dialect: Setting["dialect"];
 
-  constructor(pool: string, login: string, rig: number, dialect: Setting["dialect"]) {
+  /** @param ip each login has its own */
+  constructor(pool: string, login: string, rig: number, ip: string, dialect: Setting["dialect"]) {
     this.#url = `${pool.replace(/^http/, "ws")}/stratum/${login}/rig-${rig}`;
     this.#login = login;
+    this.#ip = ip;
     this.#dialect = dialect;
     this.#connect();
   }
@@ -72,7 +81,10 @@ class Miner {
   #connect(): void {
     if (this.#ended) return;
     this.attempts += 1;
-    const socket = new WebSocket(this.#url, { perMessageDeflate: false });
+    const socket = new WebSocket(this.#url, {
+      headers: { "CF-Connecting-IP": this.#ip },
+      perMessageDeflate: false,
+    });
     this.#socket = socket;
     socket.on("error", () => undefined);
     socket.once("close", () => {
@@ -104,6 +116,8 @@ class Miner {
     if (isJob) this.jobAtMs ??= performance.now();
   }
 }
+
+const ipOf = (login: number) => `198.18.${login >> 8}.${login & 255}`;
 
 async function allHaveWork(miners: readonly Miner[]): Promise<void> {
   const untilMs = performance.now() + ROUND_TIMEOUT_MS;
@@ -163,13 +177,16 @@ async function measure({ dialect, known }: Setting): Promise<Measured> {
     log: { level: "warn" },
   };
   const pool = await startPool({
-    v8Flags: LIMIT_FLAGS,
     stateDir: join(stateDir, "state"),
     bundles: [
       await wrapBundle(await bundleWorker(), join(import.meta.dirname, "attack/worker.ts"), join(stateDir, "worker")),
     ],
     vars,
     secrets: { REDIS_TOKEN: TOKEN },
+    v8Flags: FLAGS,
+    onLog: ({ level, message }) => {
+      if (level === "error" || level === "fatal") console.error(`${level}: ${message}`);
+    },
   });
   const miners: Miner[] = [];
   try {
@@ -177,7 +194,7 @@ async function measure({ dialect, known }: Setting): Promise<Measured> {
     if (known) await creditAll(pool.url, logins);
     for (const [session, login] of logins.entries()) {
       for (let socket = 0; socket < options.sockets; socket += 1)
-        miners.push(new Miner(pool.url, login, session * options.sockets + socket, dialect));
+        miners.push(new Miner(pool.url, login, session * options.sockets + socket, ipOf(session), dialect));
       if (session % 8 === 7) await sleep(50);
     }
     await allHaveWork(miners);
