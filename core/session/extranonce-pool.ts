@@ -32,6 +32,9 @@ const blocksSchema = v.array(
   v.object({ class: v.picklist([-6, -4, -2, 0, 2, 4, 6, 8]), first: v.number(), untilMs: v.number() }),
 );
 
+/** Of single extranonces that no session has any more so many stay a login's: to give them back one by one would be a call each. */
+const MOST_SPARE = 32;
+
 /** What a session that comes back has had. */
 export interface Resumed {
   /** Hex. */
@@ -116,9 +119,24 @@ export class ExtranoncePool {
   /** A session is gone; for a while its extranonce is nobody else's. With the last one all blocks are given back. */
   async left(extranonce: string): Promise<void> {
     const untilMs = this.#reserve(extranonce);
-    if (this.#inUse().size > 0 || this.#blocks.length === 0) return;
+    if (this.#blocks.length === 0) return;
+    if (this.#inUse().size > 0) return await this.#giveBackSpare();
     const firsts = this.#blocks.map(({ first }) => first);
     this.#keep(this.#blocks.map((block) => until(block, Math.min(block.untilMs, untilMs))));
+    await this.#lender.release(this.#holder, firsts);
+  }
+
+  /**
+   * Sessions from in front of their login bring one extranonce each along. Where some session is always there, whoever comes and goes would leave
+   * a row for six hours with each: they are given back, many at a time.
+   */
+  async #giveBackSpare(): Promise<void> {
+    const untilMs = this.#clock.nowMs() + RESUME_MS;
+    const needed = new Set([...this.#inUse(), ...this.#adopting].flatMap((hex) => this.#blockOf(hex) ?? []));
+    const isSpare = (block: LeasedBlock) => sizeOf(block) === 1 && block.untilMs > untilMs && !needed.has(block);
+    const firsts = this.#blocks.filter(isSpare).map(({ first }) => first);
+    if (firsts.length < MOST_SPARE) return;
+    this.#keep(this.#blocks.map((block) => (isSpare(block) ? until(block, untilMs) : block)));
     await this.#lender.release(this.#holder, firsts);
   }
 

@@ -117,6 +117,32 @@ describe("extranonces that sessions without an object share", () => {
 });
 
 describe("a shared extranonce that a login takes over", () => {
+  it("is given back when its session goes, also where another session of the login stays: a thousand that come and go leave few", async () => {
+    const { clock, open, take, login } = world();
+    const sessions = new Set<string>();
+    const pool = login("a login", sessions);
+    const bring = async () => {
+      const lent = await take();
+      const hex = extranonceHex(valueOf(lent));
+      sessions.add(hex);
+      expect(await pool.adopt(hex, lent?.session ?? "", false, null)).toBe(hex);
+      return { hex, session: lent?.session ?? "" };
+    };
+    await bring();
+    let last = { hex: "", session: "" };
+    for (let n = 0; n < 1_000; n++) {
+      last = await bring();
+      sessions.delete(last.hex);
+      await pool.left(last.hex);
+      await clock.pass(10_000);
+    }
+    expect(open.count()).toBeLessThan(150);
+    // Who comes back within two minutes has it again.
+    expect(await pool.take(0, { extranonce: last.hex, session: last.session }, () => undefined)).toBe(last.hex);
+    await clock.pass(LEASE_MS);
+    expect(open.count()).toBeLessThan(150);
+  });
+
   it("is the login's alone, as long as it renews it, and its block is lent to nobody else until then", async () => {
     const { clock, open, take, login } = world();
     const [mine, other] = [await take(2), await take(2)];
