@@ -38,7 +38,7 @@ export async function pinEdge(group: number): Promise<void> {
  * @returns false where one may not
  */
 export async function goFirst(): Promise<boolean> {
-  return await run("chrt", ["--fifo", "--pid", "1", String(process.pid)]).then(
+  return await run("chrt", ["--fifo", "--all-tasks", "--pid", "1", String(process.pid)]).then(
     () => true,
     () => false,
   );
