@@ -89,6 +89,8 @@ export class InBandLogin implements ConnectionHost {
   #strangerSinceMs: number | null = null;
   #guardAskedMs = 0;
   #spliced = false;
+  /** Its login's object takes it, or has it. */
+  #isHanding = false;
   #hasGone = false;
   /** The guard counts it under its login. */
   #named = false;
@@ -137,7 +139,7 @@ export class InBandLogin implements ConnectionHost {
     if (this.#config.policy.limits.enabled && !this.#named) {
       await this.#ports.guard.left(this.#connection.record.ip, null, 0, {});
     }
-    if (!this.#spliced) this.#giveBack();
+    if (!this.#isHanding) this.#giveBack();
   }
 
   #giveBack(): void {
@@ -250,9 +252,16 @@ export class InBandLogin implements ConnectionHost {
       this.#connection.close(reason);
       return () => undefined;
     }
-    const onward = await this.#ports.connect(owner, so);
-    this.#spliced = true;
-    return onward;
+    // From here on its object may take the extranonce, also where the peer goes before it has.
+    this.#isHanding = true;
+    try {
+      const onward = await this.#ports.connect(owner, so);
+      this.#spliced = true;
+      return onward;
+    } finally {
+      this.#isHanding = this.#spliced;
+      if (this.#hasGone && !this.#spliced) this.#giveBack();
+    }
   }
 
   #lookLater(): void {

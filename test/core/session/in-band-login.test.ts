@@ -440,6 +440,19 @@ describe("the extranonce of a peer that leaves before its login", () => {
     }
   });
 
+  it("is nobody else's where the peer goes while its login's object takes it, and free again where that does not", async () => {
+    for (const isTaken of [true, false]) {
+      const rig = new InBandRig();
+      expect(given((await rig.says(SUBSCRIBE))[0])).toBe("800001");
+      rig.connecting = async () => {
+        await rig.login.gone();
+        if (!isTaken) throw new Error("away");
+      };
+      await rig.says(AUTHORIZE);
+      expect(rig.extranonces.resume(sessionName(BEGUN_ID), 0x800001) === null).toBe(isTaken);
+    }
+  });
+
   it("does not make a stranger's session one that the pool knows: it stays in front of an object", async () => {
     const rig = stranger();
     await rig.says(SUBSCRIBE, AUTHORIZE);
