@@ -88,7 +88,8 @@ function show({ say }: SetupWorld, planned: readonly PlannedConfig[], { lines }:
   for (const { path, block, changed } of planned)
     say(changed ? `\n${basename(path)} gets\n\n${block}` : `\n${basename(path)} has [env.${env}] as it should be\n`);
   say(`\nSecrets\n${lines.map((line) => `  ${line}\n`).join("")}`);
-  say(`\nThen\n${planned.map(({ path }) => `  wrangler deploy --config ${basename(path)} --env ${env}\n`).join("")}`);
+  // What this does then, as one would do it by hand.
+  say(`\nThen\n${planned.map(({ path }) => `  npm run deploy -- --config ${basename(path)} --env ${env}\n`).join("")}`);
 }
 
 /** Bundles each script as it would be deployed, from a file beside its own that is gone afterwards. */

@@ -190,6 +190,9 @@ describe("setup", () => {
       [],
     ]);
     expect(said).toContain("[[env.staging.durable_objects.bindings]]");
+    // Cloudflare refuses what Wrangler alone would deploy.
+    expect(said).toContain("npm run deploy -- --config wrangler.toml --env staging\n");
+    expect(said).not.toContain("wrangler deploy");
   });
 
   it("has nothing that fails on a dry run of somebody without an account, and says what deploying needs", async () => {
