@@ -38,6 +38,8 @@ export interface GuardVerdict {
   readonly reason: string;
   /** So many further valid shares may wait before they are reported: then the ratio is due, or a bundle is full. */
   readonly reportAt: number;
+  /** The guard could not be asked: what was reported is told again. */
+  readonly unheard?: boolean;
 }
 
 /**

@@ -6,10 +6,20 @@ import type { ConnectionRecord, Unreported } from "./connection-record.ts";
 
 /** A login that goes on earning is still known after a day's pause (core/policy/conduct.ts): it says so once an hour at least. */
 const AGAIN_MS = 3_600_000;
+/** A guard that could not be asked is told again with the first share after this: not at each one of a minute's outage. */
+const UNHEARD_MS = 60_000;
 /** Clients that poll over HTTP, whose connections keep nothing. */
 const MAX_LOOSE = 1_024;
 /** The first valid share is told at once: from then on a neighbour's ban does not touch the login. */
 const FIRST: Unreported = { valid: 0, reportAt: 1, reportedAtMs: 0 };
+
+/** What a report says of shares. */
+type Shares = Pick<Conduct, "invalid"> & { readonly valid: number };
+
+function together(one: Pick<Unreported, "valid" | "invalid">, other: Shares): Shares {
+  const invalid = (one.invalid ?? 0) + (other.invalid ?? 0);
+  return { valid: one.valid + other.valid, ...(invalid > 0 && { invalid }) };
+}
 
 /** A connection, as far as its conduct goes. */
 export interface Reporter {
@@ -41,8 +51,8 @@ export class ConductReports {
       case "invalidShare": {
         // The ratio is the login's at this client: whatever its other rigs have earned counts.
         const rigs = [reporter, ...live().filter((other) => other !== reporter && other.record.ip === ip)];
-        const valid = rigs.reduce((sum, rig) => sum + this.#take(rig), 0);
-        return this.#heard(rigs, await this.#send(reporter, { valid, invalid: 1 }));
+        const told = rigs.map((rig) => this.#take(rig)).reduce(together, { valid: 0, invalid: 1 });
+        return this.#answered(rigs, told, await this.#send(reporter, told));
       }
       case "malformed":
       case "ban":
@@ -52,29 +62,40 @@ export class ConductReports {
 
   /** A connection has gone. What it has not reported yet goes on with another of the same client. @returns what nobody is left to report */
   leave(reporter: Reporter, others: readonly Reporter[]): Conduct {
-    if (this.#unreported(reporter).valid === 0) return {};
-    const valid = this.#take(reporter);
+    const { valid, invalid } = this.#unreported(reporter);
+    if (valid === 0 && invalid === undefined) return {};
+    const left = this.#take(reporter);
     const [heir] = others;
-    if (heir === undefined) return { valid };
-    const waiting = this.#unreported(heir);
-    this.#set(heir, { ...waiting, valid: waiting.valid + valid });
+    if (heir === undefined) return left;
+    this.#wait(heir, left);
     return {};
   }
 
   async #valid(reporter: Reporter): Promise<boolean> {
     const nowMs = this.#clock.nowMs();
-    const { valid, reportAt, reportedAtMs } = this.#unreported(reporter);
-    const waiting = { valid: valid + 1, reportAt, reportedAtMs };
+    const before = this.#unreported(reporter);
+    const waiting = { ...before, valid: before.valid + 1 };
     this.#set(reporter, waiting);
-    const isDue = waiting.valid >= reportAt || nowMs - reportedAtMs >= AGAIN_MS;
+    const isDue = waiting.valid >= waiting.reportAt || nowMs - waiting.reportedAtMs >= AGAIN_MS;
     if (!isDue) return true;
-    const taken = this.#take(reporter);
-    return this.#heard([reporter], await this.#send(reporter, { valid: taken }));
+    const told = this.#take(reporter);
+    return this.#answered([reporter], told, await this.#send(reporter, told));
   }
 
-  #heard(rigs: readonly Reporter[], { allowed, reportAt }: GuardVerdict): boolean {
+  #answered(rigs: readonly Reporter[], told: Shares, { allowed, reportAt, unheard = false }: GuardVerdict): boolean {
     for (const rig of rigs) this.#set(rig, { ...this.#unreported(rig), reportAt });
+    const [first] = rigs;
+    if (unheard && first !== undefined) {
+      this.#wait(first, told);
+      const reportedAtMs = this.#clock.nowMs() - AGAIN_MS + UNHEARD_MS;
+      this.#set(first, { ...this.#unreported(first), reportAt: Infinity, reportedAtMs });
+    }
     return allowed;
+  }
+
+  #wait(reporter: Reporter, shares: Shares): void {
+    const waiting = this.#unreported(reporter);
+    this.#set(reporter, { ...waiting, ...together(waiting, shares) });
   }
 
   async #send({ record }: Reporter, conduct: Conduct): Promise<GuardVerdict> {
@@ -82,10 +103,10 @@ export class ConductReports {
   }
 
   /** Shares that come while the report is under way wait for the next one. */
-  #take(reporter: Reporter): number {
-    const { valid } = this.#unreported(reporter);
+  #take(reporter: Reporter): Shares {
+    const taken = together(this.#unreported(reporter), { valid: 0 });
     this.#set(reporter, { valid: 0, reportAt: Infinity, reportedAtMs: this.#clock.nowMs() });
-    return valid;
+    return taken;
   }
 
   #unreported({ record, lasts }: Reporter): Unreported {

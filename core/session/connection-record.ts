@@ -39,6 +39,8 @@ export interface ConnectionRecord {
 /** Valid shares that wait to be reported to the guard. */
 export interface Unreported {
   readonly valid: number;
+  /** Invalid shares that the guard could not be told of. */
+  readonly invalid?: number | undefined;
   /** So many are reported. */
   readonly reportAt: number;
   /** When something was reported last, Unix time in ms. */
@@ -101,7 +103,7 @@ const schema = v.object({
   partial: v.instance(Uint8Array),
   binary: v.optional(v.boolean()),
   state: stateSchema,
-  unreported: v.optional(v.object({ valid: count, reportAt: count, reportedAtMs: count })),
+  unreported: v.optional(v.object({ valid: count, invalid: v.optional(count), reportAt: count, reportedAtMs: count })),
   tally: v.optional(v.nullable(tallySchema)),
   proven: v.optional(v.boolean()),
   reported: v.optional(v.array(v.tuple([v.string(), count, count]))),

@@ -6,8 +6,8 @@ import type { Env } from "../env.ts";
 import { guardOf } from "./peers.ts";
 
 const ADMITTED: Admission = { allowed: true, reason: "" };
-/** Valid shares that wait until a guard that was away is told again. */
-const CONTENT: GuardVerdict = { allowed: true, reason: "", reportAt: 256 };
+/** So many valid shares wait until a guard that was away is told again. */
+const CONTENT: GuardVerdict = { allowed: true, reason: "", reportAt: 256, unheard: true };
 
 /** The guard as sessions see it: a few objects for all clients behind it. A guard that cannot be reached refuses nobody. */
 export class GuardClient implements SessionGuard {

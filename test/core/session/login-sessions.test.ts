@@ -174,6 +174,25 @@ describe("clients and lists", () => {
     ]);
   });
 
+  it("tell a guard that was away afterwards what it has missed, also over hibernation, and do not ask it at each share meanwhile", async () => {
+    const rig = new SessionRig();
+    const peer = await rig.loggedIn();
+    rig.isGuardAway = true;
+    for (const kind of ["accepted", "invalid", "accepted", "invalid", "accepted"] as const) {
+      rig.verdict = async () => (kind === "invalid" ? { kind } : { kind, block: false });
+      await rig.say(peer, submit(1));
+      await rig.clock.pass(1_000);
+    }
+    expect(rig.conducts).toHaveLength(3);
+    rig.hibernate();
+    rig.isGuardAway = false;
+    await rig.clock.pass(60_000);
+    await rig.say(peer, submit(1));
+    expect(rig.conducts.at(-1)).toEqual({ valid: 4, invalid: 2 });
+    await rig.leave(peer);
+    expect(rig.goodbyes).toEqual([[IP, 0, {}]]);
+  });
+
   it("leave nothing behind, however many come and go beside one that stays", async () => {
     const rig = new SessionRig();
     await rig.loggedIn();
