@@ -153,7 +153,7 @@ export class Outgoing {
     let left = MOST_A_RUN;
     for (;;) {
       const nowMs = this.#deps.nowMs();
-      const due = this.#rows().filter(({ atMs }) => atMs <= nowMs);
+      const due = this.#rows(nowMs).filter(({ atMs }) => atMs <= nowMs);
       const now = due.slice(0, Math.min(AT_ONCE, left));
       if (now.length === 0) break;
       left -= now.length;
@@ -162,7 +162,7 @@ export class Outgoing {
       await this.#sql.durable();
       await Promise.all(batches.map(async (batch) => await this.#send(batch)));
     }
-    const times = this.#rows().map(({ atMs }) => atMs);
+    const times = this.#rows(this.#deps.nowMs()).map(({ atMs }) => atMs);
     return times.length === 0 ? null : Math.min(...times);
   }
 
@@ -170,9 +170,8 @@ export class Outgoing {
     return this.#sql.exec("SELECT name FROM target WHERE sending IS NOT NULL");
   }
 
-  /** Targets for which something waits, and when it may go out. */
-  #rows(): { readonly row: SqlRow; readonly atMs: number }[] {
-    const nowMs = this.#deps.nowMs();
+  /** Targets for which something waits, and when it may go out: not before `nowMs`, so that what is due is what may go out then. */
+  #rows(nowMs: number): { readonly row: SqlRow; readonly atMs: number }[] {
     return this.#sql
       .exec("SELECT * FROM target WHERE sending IS NOT NULL OR name IN (SELECT DISTINCT target FROM waiting)")
       .map((row) => {

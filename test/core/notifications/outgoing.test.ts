@@ -89,6 +89,19 @@ async function drive(outgoing: Outgoing, clock: VirtualClock, forMs: number): Pr
 }
 
 describe("messages on their way", () => {
+  test("go out with the run that finds them, whatever the time does while it looks", async () => {
+    let ms = 1_000_000;
+    const { received, http } = targetOf(
+      () => OK,
+      () => ms,
+    );
+    const outgoing = new Outgoing(depsOf({ http, nowMs: () => (ms += 1) }));
+    const sent = message();
+    outgoing.add(TARGET, sent);
+    await outgoing.deliver();
+    expect(received.map(({ incidents }) => incidents)).toEqual([[sent.incident]]);
+  });
+
   test("reach a target that was away for hours, in order, and no attempt comes more often than the pauses allow", async () => {
     const clock = new VirtualClock();
     const backMs = clock.nowMs() + 5 * 3_600_000;
