@@ -2,7 +2,7 @@
 // signal to the group ends workerd with it, and it ends itself when its parent is gone.
 import { cp, rm } from "node:fs/promises";
 import { flushCompileCache } from "node:module";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { killWhenGone } from "../watchdog.ts";
 import { workerOptions } from "./worker-options.ts";
@@ -33,7 +33,8 @@ function miniflareOptions(options: HostOptions) {
 async function withOwnPage(bundle: WorkerBundle, stateDir: string): Promise<WorkerBundle> {
   const assets: { readonly directory?: string } | undefined = Object(bundle.settings)["assets"];
   if (assets?.directory === undefined) return bundle;
-  const directory = join(stateDir, "page");
+  // Absolute: Miniflare finds nothing in a folder that is named from where the process runs, and says nothing of it.
+  const directory = resolve(stateDir, "page");
   await rm(directory, { recursive: true, force: true });
   await cp(assets.directory, directory, { recursive: true });
   return { ...bundle, settings: { ...bundle.settings, assets: { ...assets, directory } } };

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ChainFile } from "../../devnet/node/chain-file.ts";
 import { startNode } from "../../devnet/node/node.ts";
@@ -10,6 +10,8 @@ import { tokenFor } from "../../devnet/start/running-tokens.ts";
 import { upstashPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { runLedgerCli, runProgram } from "../support/ledger-cli.ts";
 import { FREE_PORTS, startProgram } from "../support/npm-start.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
 
 let state: string;
 beforeEach(async () => (state = await mkdtemp(join(tmpdir(), "edgepool-start-"))));
@@ -73,8 +75,18 @@ function acceptedOffers(stdout: string): Map<string, string> {
 describe("npm start", () => {
   it("mines shares and blocks into the ledger and ends with one JSON object and exit code 0", async () => {
     const easy = ["--difficulty", "50", "--block-difficulty", "400"];
-    const run = await start([...FREE_PORTS, ...easy, "--for", "45s", "--json"]);
+    const page: Promise<number>[] = [];
+    // The state folder as it is named where nobody names one: from the clone's own.
+    const run = await startProgram(
+      ["--state", relative(ROOT, state), ...FREE_PORTS, ...easy, "--for", "45s", "--json"],
+      (line) => {
+        const url = /^ready: dashboard (\S+)\/,/.exec(line)?.[1];
+        if (url !== undefined)
+          page.push(...["/", "/bridge.mjs"].map(async (path) => (await fetch(`${url}${path}`)).status));
+      },
+    );
     expect(run.stderr).toBe("");
+    expect(await Promise.all(page)).toEqual([200, 200]);
     const last = run.stdout.trimEnd().split("\n").at(-1) ?? "";
     const verdict = JSON.parse(last);
     expect(verdict).toEqual({

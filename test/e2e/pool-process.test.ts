@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { bundleWorker } from "../../devnet/pool-host/worker-bundle.ts";
@@ -91,6 +91,13 @@ describe("the pool in a process of its own", () => {
     for (const method of ["GET", "HEAD"])
       for (const path of ["/", "/bridge.mjs"])
         expect((await fetch(`${url}${path}`, { method })).status, path).toBe(200);
+  });
+
+  // As `npm start` has it, whose folder is .edgepool/state.
+  it("serves the page from a state folder that is named from where it runs", async () => {
+    const { url } = await start({ stateDir: relative(process.cwd(), stateDir) });
+    for (const path of ["/", "/bridge.mjs", "/bridge.mjs.sha256"])
+      expect((await fetch(`${url}${path}`)).status, path).toBe(200);
   });
 
   it("serves the page at / to a browser, and JSON-RPC with status 200 to a miner that posts there", async () => {
