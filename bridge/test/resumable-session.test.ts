@@ -193,3 +193,26 @@ test("whatever order shares, answers, deaths and reconnects come in, every share
     { seed: 20_261_122, numRuns: 400 },
   );
 });
+
+test("a pool that has just come back and has no room yet is asked again, and in quieter times its no is told at once", () => {
+  const session = new ResumableSession({ takeClaim: () => false, resume: () => null, granted: () => undefined });
+  /** What the miner hears of a share that it submits at that time and the pool has no room for. */
+  const refusedAt = (nowMs: number, n: number): unknown[] => {
+    session.accept(JSON.stringify(share(n)), nowMs);
+    const { toPool } = session.take();
+    return toPool.flatMap((line) => {
+      const { toMiner } = session.fromPool(1, wordsOf(requestOf(line), "notReady"), nowMs);
+      return toMiner.map(({ text }) => parseObject(text)?.["id"]);
+    });
+  };
+  session.accept(JSON.stringify(LOGIN), 0);
+  session.open(1);
+  session.activate(1, 1_000);
+  for (const line of session.take().toPool) session.fromPool(1, wordsOf(requestOf(line), true), 1_000);
+  expect(refusedAt(30_000, 1)).toEqual([]);
+  session.releaseDeferred();
+  const [again = ""] = session.take().toPool;
+  const { toMiner } = session.fromPool(1, wordsOf(requestOf(again), true), 32_000);
+  expect(toMiner.map(({ text }) => parseObject(text))).toMatchObject([{ id: share(1).id, result: true }]);
+  expect(refusedAt(32_000, 2)).toEqual([share(2).id]);
+});

@@ -14,7 +14,7 @@ export interface Tracked {
   readonly extranonce: string | null;
   /** When the miner said it, on the bridge's monotonic clock. */
   readonly saidAtMs: number;
-  /** No connection carried the session when the miner said it. */
+  /** No connection carried the session when the miner said it, or one that had only just come. */
   readonly waited: boolean;
   /** Connections that it was sent on. */
   sends: number;

@@ -38,6 +38,8 @@ export interface SessionSurroundings {
 /** A pool that fails on one request again and again would get it forever. A share that the miner was told yes for is worth more patience. */
 const MAX_SENDS = 12;
 const MAX_SENDS_KEPT = 100;
+/** A pool that has just come back has the shares of a whole outage to answer: for so long a no for want of room or work is not its last word. */
+const SETTLES_MS = 30_000;
 /** Ids of the bridge's own: beyond what miners count through, within 32 bits. */
 const FIRST_BRIDGE_ID = 1_500_000_000;
 const NOTHING: PoolOutcome = { toMiner: [] };
@@ -60,6 +62,8 @@ export class ResumableSession {
   /** A job that was not told because the answer to the miner's own question brings it. */
   #asked: ToMiner | null = null;
   #active: number | null = null;
+  /** When a connection came to carry the session, on the bridge's monotonic clock. */
+  #activeSinceMs = -Infinity;
   #sequence = 0;
   #ids = FIRST_BRIDGE_ID;
   #hashrate: number | null = null;
@@ -121,7 +125,8 @@ export class ResumableSession {
       this.#hashrate = readHashrate(parsed.request.params[0]) ?? this.#hashrate;
     this.#sequence += 1;
     const extranonce = this.#state.nonces.extranonceOf(parsed.request);
-    const said = { sequence: this.#sequence, line, parsed, extranonce, saidAtMs: nowMs, waited: this.#active === null };
+    const waited = this.#active === null || nowMs - this.#activeSinceMs < SETTLES_MS;
+    const said = { sequence: this.#sequence, line, parsed, extranonce, saidAtMs: nowMs, waited };
     this.#wait([{ ...said, ...NEW }]);
     return true;
   }
@@ -213,6 +218,7 @@ export class ResumableSession {
     const opened = this.#upstreams.get(upstream);
     if (opened === undefined) return [];
     this.#active = upstream;
+    this.#activeSinceMs = nowMs;
     const { nonces } = this.#state;
     nonces.session = opened.session ?? nonces.session;
     const toMiner: ToMiner[] = [];
