@@ -31,20 +31,6 @@ const node = (name: string, include: string[], exclude = further) => ({
 // What is a function of its arguments needs no process of its own for each file: many of the files are done sooner than a process has begun.
 const shared = (name: string, include: string[]) => ({ test: { ...node(name, include).test, isolate: false } });
 
-// The pool inside workerd. A start of one costs more than most of the files: they share theirs, and have storage of their own by `reset()`.
-const workerd = (name: string, include: string[], options: { exclude?: string[]; isolate?: boolean }) => ({
-  plugins: [
-    cloudflareTest({
-      main: "./worker/index.ts",
-      wrangler: { configPath: "./wrangler.toml" },
-      miniflare: { bindings: { devnet: true } },
-    }),
-  ],
-  test: { name, include, ...options },
-});
-// These tell what an isolate remembers, of which each of them has its own.
-const ISOLATES = ["cron-start", "ip-guard", "stratum", "unknown-logins"].map((name) => `test/workerd/${name}.test.ts`);
-
 export default defineConfig({
   test: {
     // Virtual time costs CPU: a busy machine takes its time over what a quiet one does in a second.
@@ -58,8 +44,17 @@ export default defineConfig({
       shared("wasm", ["wasm/test/**/*.test.ts"]),
       shared("bridge", ["bridge/test/**/*.test.ts"]),
       shared("ledger", ["test/ledger/**/*.test.ts"]),
-      workerd("workerd", ["test/workerd/**/*.test.ts"], { exclude: [...ISOLATES, ...installed], isolate: false }),
-      workerd("workerd-isolates", ISOLATES, {}),
+      // The pool inside workerd, an isolate a file: lists, leases and caches live in one, beside what its heap of 64 MB holds.
+      {
+        plugins: [
+          cloudflareTest({
+            main: "./worker/index.ts",
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: { devnet: true } },
+          }),
+        ],
+        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
+      },
       // Whole processes on ports of their own, with time for a machine that does something else as well.
       {
         test: {

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-const projects = ["core", "wasm", "bridge", "ledger", "workerd", "workerd-isolates", "e2e"];
+const projects = ["core", "wasm", "bridge", "ledger", "workerd", "e2e"];
 const env = { ...process.env, CLOUDFLARE_CF_FETCH_ENABLED: "false", WRANGLER_SEND_METRICS: "false" };
 const vitest = join(import.meta.dirname, "..", "node_modules", "vitest", "vitest.mjs");
 

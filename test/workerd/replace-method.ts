@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 
 /**
- * Another value for a method of a class until the test is over: the files of this group share their processes.
+ * Another value for a method of a class until the test is over.
  * @param value undefined: a version of the class that never had the method
  */
 export function replaceMethod(prototype: object, method: string, value: unknown): void {
