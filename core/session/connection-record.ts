@@ -36,7 +36,7 @@ export interface ConnectionRecord {
   readonly unreported?: Unreported | undefined;
 }
 
-/** Valid shares that wait to be reported to the guard. */
+/** Shares that wait to be reported to the guard. */
 export interface Unreported {
   readonly valid: number;
   /** Invalid shares that the guard could not be told of. */

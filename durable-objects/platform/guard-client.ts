@@ -6,7 +6,7 @@ import type { Env } from "../env.ts";
 import { guardOf } from "./peers.ts";
 
 const ADMITTED: Admission = { allowed: true, reason: "" };
-/** So many valid shares wait until a guard that was away is told again. */
+/** What a session goes by while the guard is away; what it reported it tells again soon (core/session/conduct-reports.ts). */
 const CONTENT: GuardVerdict = { allowed: true, reason: "", reportAt: 256, unheard: true };
 
 /** The guard as sessions see it: a few objects for all clients behind it. A guard that cannot be reached refuses nobody. */
