@@ -6,6 +6,9 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 /** The `fetch` of a hono application. Its second argument holds Node's request and response. */
 type Serve = (request: Request, env: object) => Response | Promise<Response>;
 
+/** As geth has it. Node's default of 5 s is workerd's own for an idle connection, so that either may close it under the other's next request. */
+const IDLE_MS = 120_000;
+
 /** An HTTP server on loopback that can stop listening and come back on the same port, as a process that dies and returns. */
 export class RestartableServer {
   readonly #host: string;
@@ -33,7 +36,7 @@ export class RestartableServer {
     if (this.#server !== null) return;
     // Without the override: tests run beside this server and mean Node's own Request and Response.
     const listener = getRequestListener(this.#serve, { overrideGlobalObjects: false });
-    const server = createServer((request, response) => void listener(request, response));
+    const server = createServer({ keepAliveTimeout: IDLE_MS }, (request, response) => void listener(request, response));
     server.listen(this.#port, this.#host);
     await once(server, "listening");
     const address = server.address();

@@ -39,6 +39,11 @@ const BODY_LIMIT = 10 * 1024 * 1024;
 const MOST_COMMANDS = 10_000;
 const REQUEST_MS = 60_000;
 const HEADERS_MS = 10_000;
+/**
+ * How long a connection waits for its next request. Cloudflare keeps an idle one for 900 s and cloudflared for 90; Node's default of 5 s would close it
+ * under a request that is on its way, which the pool then sees fail and does not know whether it was carried out.
+ */
+const IDLE_MS = 910_000;
 const MOST_CONNECTIONS = 512;
 
 /**
@@ -75,7 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 function listener({ tls }: GatewayOptions, app: Hono): Server {
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const limits = { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS };
+  const limits = { requestTimeout: REQUEST_MS, headersTimeout: HEADERS_MS, keepAliveTimeout: IDLE_MS };
   const server =
     tls === null
       ? createServer(limits, (request, response) => void handle(request, response))
@@ -89,22 +94,24 @@ type Access = "readWrite" | "read";
 function application({ token, readToken }: GatewayOptions, redis: RedisConnection, rights: CommandRights): Hono {
   const tooLong = bodyLimit({
     maxSize: BODY_LIMIT,
-    onError: () => answer(413, errorBody("ERR max request size exceeded")),
+    onError: () => answer(413, errorBody("ERR max request size exceeded"), LAST),
   });
   return new Hono()
     .get("/healthz", async () => {
       const [pong] = await redis.pipeline([["PING"]]).catch(() => []);
-      return Buffer.isBuffer(pong) ? answer(200, '{"ok":true}') : answer(503, errorBody("no connection to Redis"));
+      return Buffer.isBuffer(pong)
+        ? answer(200, '{"ok":true}', LAST)
+        : answer(503, errorBody("no connection to Redis"), LAST);
     })
     .on(["GET", "POST", "PUT"], "*", tooLong, async (context) => {
       const access = accessOf(context, token, readToken);
-      if (access === null) return answer(401, errorBody("WRONGPASS invalid or missing auth token"));
+      if (access === null) return answer(401, errorBody("WRONGPASS invalid or missing auth token"), LAST);
       const asked = parseUpstashRequest(new URL(context.req.url), await context.req.text());
       const refused = refusalOf(asked, access, rights);
       if (refused !== null) return answer(400, errorBody(refused));
       return await run(asked, redis, context.req.header("upstash-encoding") === "base64");
     })
-    .all("*", () => answer(405, errorBody("Method not allowed")));
+    .all("*", () => answer(405, errorBody("Method not allowed"), LAST));
 }
 
 /** By a header only: a token in a URL is in every log on the way. */
@@ -155,6 +162,10 @@ async function run(asked: UpstashRequest, redis: RedisConnection, base64: boolea
   }
 }
 
-function answer(status: number, body: string): Response {
-  return new Response(body, { status, headers: { "content-type": "application/json", "cache-control": "no-store" } });
+/** Of an answer after which the connection is closed: whoever has no token holds none of them. */
+const LAST = { connection: "close" };
+
+function answer(status: number, body: string, more: Readonly<Record<string, string>> = {}): Response {
+  const headers = { "content-type": "application/json", "cache-control": "no-store", ...more };
+  return new Response(body, { status, headers });
 }

@@ -110,6 +110,15 @@ test("keeps its connection to the pool open between the one-request connections 
   expect(new Set(pool.seen.map(({ port }) => port)).size).toBe(1);
 });
 
+test("keeps a rig's connection open for the two minutes that geth keeps it", async () => {
+  const pool = await httpPool(() => true);
+  const bridge = await getworkBridge(pool.url);
+  const url = `http://127.0.0.1:${bridge.ports.getwork[0]}/${ADDRESS}`;
+  const reply = await fetch(url, { method: "POST", body: JSON.stringify(share(1)) });
+  await reply.text();
+  expect(reply.headers.get("keep-alive")).toBe("timeout=120");
+});
+
 test.each([
   ["an address that is none", `/0xnobody/rig`, poll, { id: 1, error: { code: -1, message: "Invalid login" } }],
   ["no address", "/", poll, { id: 1, error: { code: -1, message: "Invalid login" } }],

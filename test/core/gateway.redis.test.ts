@@ -101,6 +101,20 @@ describe("the gateway", () => {
     expect(await (await fetch(`${gateway.url}/healthz`)).json()).toEqual({ ok: true });
   });
 
+  it("keeps a client's connection for longer than Cloudflare would use it again, and no stranger's", async () => {
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const kept = await fetch(gateway.url, { method: "POST", headers, body: '["PING"]' });
+    expect(kept.headers.get("connection")).toBe("keep-alive");
+    const [, seconds = "0"] = /^timeout=(\d+)$/.exec(kept.headers.get("keep-alive") ?? "") ?? [];
+    expect(Number(seconds)).toBeGreaterThan(900);
+    await kept.text();
+    for (const path of ["/get/k", "/healthz"]) {
+      const last = await fetch(gateway.url + path);
+      expect(last.headers.get("connection")).toBe("close");
+      await last.text();
+    }
+  });
+
   it("reads and writes nothing with the token that reads", async () => {
     expect(await rest(["GET", "k"], READ_TOKEN)).toEqual({ status: 200, body: '{"result":"v"}' });
     for (const command of [

@@ -34,7 +34,8 @@ it(
   "what fetches leave behind is collected long before the heap is half full, in every isolate that they pass",
   { timeout: 300_000 },
   async () => {
-    const server = createServer((request, response) => {
+    // Not Node's 5 s, after which workerd gives an idle connection up as well: one would close it under the other's request.
+    const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
       request.resume();
       response.end(ANSWER);
     }).listen(0, "127.0.0.1");

@@ -10,6 +10,8 @@ import type { BridgeLog } from "../options.ts";
 const MAX_BODY_BYTES = 4096;
 /** From the first byte to the last of a request. */
 const REQUEST_MS = 10_000;
+/** As geth's own server has it: a rig may be silent between two shares for longer than Node's 5 s, and its share must not meet a connection that closes. */
+const IDLE_MS = 120_000;
 /** HTTP miners poll twice a second; one that has not come back for this long has left. */
 const FORGET_AFTER_MS = 60_000;
 
@@ -46,7 +48,7 @@ export class GetworkServer {
   /** A server that is not listening yet. */
   createServer(): Server {
     const server = createServer(
-      { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, maxHeaderSize: 8192 },
+      { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, keepAliveTimeout: IDLE_MS, maxHeaderSize: 8192 },
       (request, response) => this.#onRequest(request, response),
     );
     server.on("connection", (socket: Socket) => this.#onConnection(socket));
