@@ -1,6 +1,6 @@
 // Entry of `npm start`, `npm test` and `npm run build`. Runs on the Node that the machine has (20 or later), brings in
 // everything else (dependencies, a current Node from the `node` package, built packages) and then hands over to that Node.
-// Plain JavaScript on purpose: nothing is installed yet when it starts.
+// Plain JavaScript on purpose, which Node 14 can read: nothing is installed yet when it starts, and an old Node is to be told so.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
@@ -106,7 +106,7 @@ function run(command, args, { quiet = false, killAfterMs = null } = {}) {
     // SIGTERM comes to us alone and is passed on. Where it comes to npm, npm's shell dies of it and we hear nothing.
     let killing;
     const told = () => {
-      if (killAfterMs !== null) killing ??= setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+      if (killAfterMs !== null && !killing) killing = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
     };
     const pass = () => {
       child.kill("SIGTERM");
@@ -128,8 +128,27 @@ function run(command, args, { quiet = false, killAfterMs = null } = {}) {
   });
 }
 
+/** Bytes on the disk that node_modules and what npm keeps of it take; with less, npm ends with any text but that one. */
+const INSTALL_NEEDS = 1_500_000_000;
+const NO_NETWORK =
+  /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH|E?TIMEDOUT|EIDLETIMEOUT)\b/i;
+
+/** What a failed `npm install` comes from where it is the machine and not the project: npm names a symptom of it. */
+async function installAdvice(output) {
+  // Not at the top: a Node that does not have it could not even say that it is too old.
+  const { statfs } = await import("node:fs/promises");
+  const { bavail, bsize } = await statfs(root);
+  const free = bavail * bsize;
+  if (free < INSTALL_NEEDS || output.includes("ENOSPC"))
+    return `the disk is full or nearly so: ${Math.floor(free / 1e6)} MB are free in ${root}, and installing needs some ${INSTALL_NEEDS / 1e6} MB; make room and run it again`;
+  const [code] = NO_NETWORK.exec(output) ?? [];
+  if (code !== undefined)
+    return `npm does not reach its registry (${code}): is this machine online, and does npm know its proxy (npm config get registry, npm config get proxy)?`;
+  return null;
+}
+
 /** Runs a step that can take a while: says what it is and how long it has taken, shows its output only if it fails. */
-async function step(text, command, args) {
+async function step(text, command, args, adviceOn = async () => null) {
   const started = Date.now();
   const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`;
   say(`${text} …`);
@@ -142,6 +161,8 @@ async function step(text, command, args) {
   if (code !== 0) {
     process.stderr.write(output);
     say(`${text} failed (exit code ${code}): ${command} ${args.join(" ")}`);
+    const advice = await adviceOn(output);
+    if (advice !== null) say(advice);
     process.exit(code || 1);
   }
   say(`${text} done in ${seconds()}`);
@@ -176,6 +197,7 @@ async function main() {
       "installing dependencies and a current Node",
       "npm",
       "install --no-save --no-audit --no-fund --loglevel=error".split(" "),
+      installAdvice,
     ),
   );
   for (const { name, inputs, output, args } of BUILDS) {
