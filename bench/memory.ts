@@ -1,9 +1,8 @@
 // Whether the pool's memory stays as it is while many miners are connected for an hour: node bench/memory.ts --help
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { memoryFor } from "@edgepool/ethash-wasm";
@@ -11,12 +10,10 @@ import { chainByName, epochOf, type ChainSpec } from "@edgepool/ethash-wasm/chai
 import { Command } from "commander";
 import * as v from "valibot";
 import { wholeNumber } from "../devnet/cli/arguments.ts";
-import { startNode } from "../devnet/node/node.ts";
-import { ISOLATE_FLAGS, startPool, type PoolProcess } from "../devnet/pool-host/pool-process.ts";
-import { freePort } from "./memory/free-port.ts";
-import { loginOf, stateSchema, type MinersOrder, type MinersState } from "./memory/miners.ts";
+import { type FrontedPool, startFrontedPool } from "./memory/fronted-pool.ts";
+import { stateSchema, type MinersOrder, type MinersState } from "./memory/miners.ts";
 import { plotMemory, report, runSchema, type Run, type Sample } from "./memory/report.ts";
-import { type Heap, heapsOf, wasmMbOf } from "./memory/workerd-process.ts";
+import { descriptorsOf, type Heap, heapsOf, wasmMbOf } from "./memory/workerd-process.ts";
 import { workerdUsage } from "./pool/process-usage.ts";
 
 const options = new Command("memory")
@@ -28,6 +25,13 @@ const options = new Command("memory")
   .option("--every <number>", "seconds between samples", wholeNumber, 60)
   .option("--heap <number>", "MB that a script's heap may have; all its objects share it here", wholeNumber, 32)
   .option("--block <number>", "seconds between new heights", wholeNumber, 13)
+  .option(
+    "--edges <number>",
+    "processes of Workers that the miners reach, before the one of the objects",
+    wholeNumber,
+    0,
+  )
+  .option("--report", "measures nothing: writes the table and the plot of the runs that are there", false)
   .option("--out <directory>", "where memory.md, memory.svg and memory/ go", join(import.meta.dirname, "results"))
   .parse()
   .opts<Options>();
@@ -40,37 +44,20 @@ interface Options {
   readonly every: number;
   readonly heap: number;
   readonly block: number;
+  readonly edges: number;
+  readonly report: boolean;
   readonly out: string;
 }
 
-const TOKEN = "bench-ledger-token-0123456789";
-const MEMORY = "/dev/shm";
 /** Ethereum Classic's today: a light cache of 65 MiB. */
 const HEIGHT = 23_500_000;
 const CHAIN = chainNamed("classic");
-const MOST_COMMANDS = 500;
 const HEAPS_WITHIN_MS = 10_000;
 
 function chainNamed(name: string): ChainSpec {
   const chain = chainByName(name);
   if (chain === undefined) throw new RangeError(`no chain is called ${name}`);
   return chain;
-}
-
-/** Makes the logins known: one that was never credited is served in the Worker. */
-async function credit({ url }: PoolProcess): Promise<void> {
-  const commands = Array.from({ length: options.logins }, (_, at) => [
-    "HSET",
-    `eth:miners:${loginOf(at)}`,
-    "lastShare",
-    1,
-  ]);
-  const headers = { Authorization: `Bearer ${TOKEN}`, "Content-Type": "application/json" };
-  for (let first = 0; first < commands.length; first += MOST_COMMANDS) {
-    const body = JSON.stringify(commands.slice(first, first + MOST_COMMANDS));
-    const answer = await fetch(`${url}/redis/pipeline`, { method: "POST", headers, body });
-    if (!answer.ok) throw new Error(`the ledger answered ${answer.status}: ${await answer.text()}`);
-  }
 }
 
 /** The miners' process, which answers when it is asked how they are. */
@@ -101,52 +88,45 @@ async function withinMs(ms: number, heaps: Promise<Heap[]>): Promise<Heap[]> {
   return await Promise.race([heaps.catch(() => []), sleep(ms).then(() => [])]);
 }
 
-async function sampled(pool: PoolProcess, port: number, miners: Miners, sinceMs: number): Promise<Sample> {
+async function sampled(fronted: FrontedPool, miners: Miners, sinceMs: number): Promise<Sample> {
+  const { pool, edges, inspectorPort } = fronted;
   const group = pool.pid ?? -1;
-  const [usage, wasmMb, heaps, state] = await Promise.all([
+  const [usage, descriptors, wasmMb, heaps, inFront, state] = await Promise.all([
     workerdUsage(group),
+    descriptorsOf(group),
     wasmMbOf(group, memoryFor(epochOf(CHAIN, HEIGHT))),
-    withinMs(HEAPS_WITHIN_MS, heapsOf(port)),
+    withinMs(HEAPS_WITHIN_MS, heapsOf(inspectorPort)),
+    Promise.all(edges.map(({ pid }) => workerdUsage(pid ?? -1))),
     miners.state(),
   ]);
   const minute = (performance.now() - sinceMs) / 60_000;
-  const sample = { minute, ...usage, wasmMb, heaps, miners: state };
+  const sample = { minute, ...usage, descriptors, wasmMb, heaps, edges: inFront, miners: state };
   const used = heaps.map(({ script, usedMb, buffersMb }) => `${script} ${usedMb.toFixed(1)}+${buffersMb.toFixed(1)}`);
   console.error(
-    `${minute.toFixed(1)} min: ${usage.memoryMb} MB resident, ${wasmMb.toFixed(1)} WebAssembly; ${used.join(", ")}; ${usage.cpuSeconds} s of CPU; ${JSON.stringify(state)}; load ${loadavg()[0]?.toFixed(1)}`,
+    `${minute.toFixed(1)} min: ${usage.memoryMb} MB resident, ${wasmMb.toFixed(1)} WebAssembly; ${used.join(", ")}; ${usage.cpuSeconds} s of CPU, ${descriptors} descriptors; in front ${JSON.stringify(inFront)}; ${JSON.stringify(state)}; load ${loadavg()[0]?.toFixed(1)}`,
   );
   return sample;
 }
 
 async function measure(): Promise<Run> {
-  const directory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "edgepool-memory-"));
-  const blockTimeMs = options.block * 1_000;
-  const node = await startNode({ spec: CHAIN, startHeight: HEIGHT, difficulty: 1n << 60n, blockTimeMs });
-  const inspectorPort = await freePort();
-  const pool = await startPool({
-    stateDir: directory,
-    inspectorPort,
-    v8Flags: [...ISOLATE_FLAGS, `--max-old-space-size=${options.heap}`],
-    vars: {
-      chain: "classic",
-      // Every nonce is a share: what is measured is the pool, and not the search.
-      difficulty: 1,
-      stratum: { timeout: "1h", vardiff: false },
-      // What the machine is busy with otherwise is not the node's fault.
-      upstream: [{ name: "node", url: node.url, timeout: "60s" }],
-      workMaxAge: "10m",
-      log: { level: "warn" },
-    },
-    secrets: { REDIS_TOKEN: TOKEN },
-    onLog: ({ level, message }) => console.error(`pool: ${level} ${message.slice(0, 500)}`),
+  const { sockets, logins, shares, heap, edges, block } = options;
+  const fronted = await startFrontedPool({
+    spec: CHAIN,
+    height: HEIGHT,
+    heapMb: heap,
+    blockTimeMs: block * 1_000,
+    logins,
+    edges,
+    onLog: (line) => console.error(line),
   });
   const miners = new Miners();
+  console.error(
+    `pool ${fronted.pool.pid}, in front ${fronted.edges.map(({ pid }) => pid).join(" ")}, inspector at ${fronted.inspectorPort}`,
+  );
   try {
-    await credit(pool);
-    const { sockets, logins, shares } = options;
     const machine = `${cpus()[0]?.model.trim() ?? "unknown"}, ${availableParallelism()} processors under a load of ${loadavg()[0]?.toFixed(0)} at the start, Node ${process.version}`;
     const beganMs = performance.now();
-    const joined = await miners.join({ url: pool.url, sockets, logins, sharesPerSecond: shares });
+    const joined = await miners.join({ urls: fronted.urls, sockets, logins, sharesPerSecond: shares });
     console.error(`${joined.mining} of ${sockets} mine after ${Math.round((performance.now() - beganMs) / 1_000)} s`);
     const samples: Sample[] = [];
     const over = new AbortController();
@@ -154,22 +134,23 @@ async function measure(): Promise<Run> {
     for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => over.abort());
     const sinceMs = performance.now();
     while (!over.signal.aborted && performance.now() - sinceMs < options.minutes * 60_000) {
-      await sleep(options.every * 1_000);
-      samples.push(await sampled(pool, inspectorPort, miners, sinceMs));
+      await sleep(options.every * 1_000, undefined, { signal: over.signal }).catch(() => undefined);
+      samples.push(await sampled(fronted, miners, sinceMs));
     }
-    return { machine, sockets, logins, shares, heapLimitMb: options.heap, samples };
+    return { machine, sockets, logins, edges, shares, heapLimitMb: heap, samples };
   } finally {
     miners.end();
-    await pool.close();
-    await node.close();
-    await rm(directory, { recursive: true, force: true });
+    await fronted.close();
   }
 }
 
-const run = await measure();
 const folder = join(options.out, "memory");
 await mkdir(folder, { recursive: true });
-await writeFile(join(folder, `${run.sockets}-of-${run.logins}.json`), `${JSON.stringify(run)}\n`);
+if (!options.report) {
+  const run = await measure();
+  const inFront = run.edges === 0 ? "" : `-behind-${run.edges}`;
+  await writeFile(join(folder, `${run.sockets}-of-${run.logins}${inFront}.json`), `${JSON.stringify(run)}\n`);
+}
 const files = (await readdir(folder)).filter((name) => name.endsWith(".json"));
 const texts = await Promise.all(files.map((name) => readFile(join(folder, name), "utf8")));
 const runs = texts.map((text) => v.parse(runSchema, JSON.parse(text)));

@@ -3,11 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNode } from "../../devnet/node/node.ts";
-import { LOCAL_NAME, type WorkerBundle } from "../../devnet/pool-host/pool-messages.ts";
+import type { WorkerBundle } from "../../devnet/pool-host/pool-messages.ts";
 import { LIMIT_FLAGS, startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { bundleWorker } from "../../devnet/pool-host/worker-bundle.ts";
 import { type Usage, workerdUsage } from "../pool/process-usage.ts";
-import { wrapBundle } from "../pool/wrapped-bundle.ts";
+import { withObjectsOf, wrapBundle } from "../pool/wrapped-bundle.ts";
 
 /** What the pool has cost since it was last asked. Object-seconds are of 128 MB. */
 export interface Costs {
@@ -73,7 +73,7 @@ export async function startCountedPool(difficulty: number, isEdgeApart: boolean)
       },
     });
   const pool = await start("pool", bundle);
-  const edge = isEdgeApart ? await start("edge", withObjectsOf(bundle, LOCAL_NAME)) : null;
+  const edge = isEdgeApart ? await start("edge", withObjectsOf(bundle, `${bundle.name}-edge`)) : null;
   const urls = [pool.url, ...(edge === null ? [] : [edge.url])];
   let before: Record<string, number> = {};
   return {
@@ -104,13 +104,6 @@ export async function startCountedPool(difficulty: number, isEdgeApart: boolean)
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** The same script under another name; its objects are those of the script that is called so. */
-function withObjectsOf(bundle: WorkerBundle, scriptName: string): WorkerBundle {
-  const objects = Object.entries<object>(Object(bundle.settings["durableObjects"]));
-  const durableObjects = Object.fromEntries(objects.map(([name, bound]) => [name, { ...bound, scriptName }]));
-  return { ...bundle, name: `${scriptName}-edge`, settings: { ...bundle.settings, durableObjects } };
 }
 
 function sums(all: readonly unknown[]): Record<string, number> {

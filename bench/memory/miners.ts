@@ -6,8 +6,8 @@ import { WebSocket } from "ws";
 
 /** Whom to join, and how often a share comes from all of them together. */
 const orderSchema = v.object({
-  /** http://… */
-  url: v.string(),
+  /** http://…; sockets take turns. */
+  urls: v.pipe(v.array(v.string()), v.minLength(1)),
   sockets: v.number(),
   logins: v.number(),
   sharesPerSecond: v.number(),
@@ -93,7 +93,8 @@ class Rig {
   }
 
   #connect(): void {
-    const { url, logins } = this.#swarm.order;
+    const { urls, logins } = this.#swarm.order;
+    const url = urls[this.#number % urls.length] ?? "";
     const login = this.#number % logins;
     const socket = new WebSocket(`${url.replace(/^http/, "ws")}/stratum/${loginOf(login)}/rig-${this.#number}`, {
       headers: { "CF-Connecting-IP": addressOf(login) },

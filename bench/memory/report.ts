@@ -5,6 +5,9 @@ import { stateSchema } from "./miners.ts";
 
 const heapSchema = v.object({ script: v.string(), usedMb: v.number(), buffersMb: v.number() });
 
+/** Of a process in front of the pool's. */
+const edgeSchema = v.object({ cpuSeconds: v.number(), memoryMb: v.number() });
+
 const sampleSchema = v.object({
   /** Since all were connected. */
   minute: v.number(),
@@ -13,6 +16,9 @@ const sampleSchema = v.object({
   wasmMb: v.number(),
   /** None where the isolates were too busy to say. */
   heaps: v.array(heapSchema),
+  /** File descriptors that the pool's workerd has open; null in runs that did not count them. */
+  descriptors: v.optional(v.nullable(v.number()), null),
+  edges: v.optional(v.array(edgeSchema), []),
   miners: stateSchema,
 });
 export type Sample = v.InferOutput<typeof sampleSchema>;
@@ -22,6 +28,8 @@ export const runSchema = v.object({
   machine: v.string(),
   sockets: v.number(),
   logins: v.number(),
+  /** Processes of Workers in front of the one of the objects. */
+  edges: v.optional(v.number(), 0),
   /** A second, of all together. */
   shares: v.number(),
   /** What each script's heap may have, MB. */
@@ -35,7 +43,10 @@ const SESSIONS = "edgepool-sessions";
 const cell = (value: number, digits = 0) =>
   value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-const nameOf = ({ sockets, logins }: Run) => `${cell(sockets)} of ${cell(logins)} ${logins === 1 ? "login" : "logins"}`;
+function nameOf({ sockets, logins, edges }: Run): string {
+  const name = `${cell(sockets)} of ${cell(logins)} ${logins === 1 ? "login" : "logins"}`;
+  return edges === 0 ? name : `${name}, ${edges} Workers in front`;
+}
 
 /** Resident memory in the sample that is nearest to a minute; NaN where the run was shorter. */
 function residentAt({ samples }: Run, minute: number): number {
@@ -54,6 +65,17 @@ function growth({ samples }: Run): number {
   return (covariance / variance) * 60;
 }
 
+const perCent = (cpuSeconds: number, seconds: number) => `${cell((100 * cpuSeconds) / seconds)} %`;
+
+/** Of each process in front: resident memory after the first minute and at the end, MB, and CPU of all of them. */
+function inFront(run: Run, seconds: number): string {
+  const [first, last] = [run.samples[0]?.edges ?? [], run.samples.at(-1)?.edges ?? []];
+  if (last.length === 0) return "–";
+  const memory = last.map(({ memoryMb }, at) => `${cell(first[at]?.memoryMb ?? Number.NaN)} to ${cell(memoryMb)}`);
+  const cpu = last.reduce((sum, { cpuSeconds }, at) => sum + cpuSeconds - (first[at]?.cpuSeconds ?? 0), 0);
+  return `${memory.join("; ")}; ${perCent(cpu, seconds)}`;
+}
+
 /** Least and most of a script's heap over all samples, MB: after and before its garbage is collected. */
 function heapRange({ samples }: Run, isWanted: (script: string) => boolean): string {
   const used = samples.flatMap(({ heaps }) => heaps.filter(({ script }) => isWanted(script)).map((one) => one.usedMb));
@@ -65,7 +87,7 @@ function tableRow(run: Run): string {
   const { samples, heapLimitMb, shares } = run;
   const [first, last] = [samples[0], samples.at(-1)];
   const seconds = ((last?.minute ?? 0) - (first?.minute ?? 0)) * 60;
-  const cpu = ((last?.cpuSeconds ?? 0) - (first?.cpuSeconds ?? 0)) / seconds;
+  const cpu = (last?.cpuSeconds ?? 0) - (first?.cpuSeconds ?? 0);
   const residents = [1, 10, 30].map((minute) => cell(residentAt(run, minute)));
   const cells = [
     nameOf(run),
@@ -76,9 +98,12 @@ function tableRow(run: Run): string {
     `${heapRange(run, (script) => script === SESSIONS)} of ${cell(heapLimitMb)}`,
     heapRange(run, (script) => script !== SESSIONS),
     cell(last?.wasmMb ?? 0, 1),
-    `${cell((last?.miners.accepted ?? 0) + (last?.miners.refused ?? 0))} (${cell(shares)}/s)`,
+    `${cell(last?.miners.accepted ?? 0)} (${cell(shares)}/s)`,
+    cell(last?.miners.refused ?? 0),
     cell(last?.miners.closed ?? 0),
-    `${cell(cpu * 100)} %`,
+    cell(last?.descriptors ?? Number.NaN),
+    perCent(cpu, seconds),
+    inFront(run, seconds),
   ];
   return `| ${cells.join(" | ")} |`.replaceAll("NaN", "–");
 }
@@ -86,7 +111,7 @@ function tableRow(run: Run): string {
 /** KB of resident memory that a socket takes with its part of a login, between the smallest and the largest run with five sockets a login. */
 function perSocket(runs: readonly Run[]): string {
   const several = runs
-    .filter(({ sockets, logins }) => sockets === 5 * logins)
+    .filter(({ sockets, logins, edges }) => sockets === 5 * logins && edges === 0)
     .toSorted((a, b) => a.sockets - b.sockets);
   const [small, large] = [several[0], several.at(-1)];
   if (small === undefined || large === undefined || small === large) return "";
@@ -100,11 +125,11 @@ export function report(runs: readonly Run[], notes: string): string {
   const sorted = runs.toSorted((a, b) => a.sockets - b.sockets || b.logins - a.logins);
   return `# Memory: a whole pool over time
 
-Made by \`npm run -s bench -- bench/memory.ts\`: all scripts in one workerd, Ethereum Classic at block 23,500,000 (a light cache of 65 MiB), EthereumStratum/1, each login at an address of its own, a
+Made by \`npm run -s bench -- bench/memory.ts\`: all scripts in one workerd (with \`--edges\`, miners reach Workers in processes of their own before it), Ethereum Classic at block 23,500,000 (a light cache of 65 MiB), EthereumStratum/1, each login at an address of its own, a
 new height every 13 s, and shares that are really verified and written to the embedded ledger. Miners and node are other processes. ${sorted[0]?.machine ?? ""}.
 
-| sockets | minutes | resident at 1 min, MB | 10 | 30 | end | growth in the second half, MB/h | heap of the sessions' script, MB | of the other scripts | WebAssembly, MB | shares | closed | CPU of a core |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| sockets | minutes | resident at 1 min, MB | 10 | 30 | end | growth in the second half, MB/h | heap of the sessions' script, MB | of the other scripts | WebAssembly, MB | shares accepted | refused | closed | descriptors | CPU of a core | Workers in front: each one's resident memory, MB, and CPU of all |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ${sorted.map(tableRow).join("\n")}
 
 ${perSocket(sorted)} A heap is given from its least, when its garbage was just collected, to its most.

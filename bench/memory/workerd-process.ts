@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import * as v from "valibot";
 import { WebSocket } from "ws";
 import { workerds } from "../pool/process-usage.ts";
@@ -37,6 +37,12 @@ export function wasmMbIn(smaps: string, bytes: number): number {
   });
   const [smallest] = memories.toSorted((one, other) => one.to - one.from - (other.to - other.from));
   return Math.min(smallest?.residentMb ?? 0, bytes / MB);
+}
+
+/** @returns how many file descriptors the workerd of a group has open */
+export async function descriptorsOf(group: number): Promise<number> {
+  const open = (await workerds(group)).map(({ pid }) => readdir(`/proc/${pid}/fd`).catch(() => []));
+  return (await Promise.all(open)).flat().length;
 }
 
 /** Of one script's isolate, MB. */

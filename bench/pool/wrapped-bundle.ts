@@ -32,3 +32,17 @@ export async function wrapBundle(bundle: WorkerBundle, entry: string, directory:
   await writeFile(join(directory, "index.js"), outputFiles[0]?.text ?? "");
   return { ...bundle, directory };
 }
+
+/**
+ * The same script under another name, for a process of its own: its objects are those of the script that it is a copy of, as a Worker that
+ * runs near its clients has its objects elsewhere.
+ * @param name no other script of the pool has it
+ */
+export function withObjectsOf(bundle: WorkerBundle, name: string): WorkerBundle {
+  const objects = Object.entries<object>(Object(bundle.settings["durableObjects"]));
+  // What a script of several binds of the others says whose it is.
+  const durableObjects = Object.fromEntries(
+    objects.map(([binding, bound]) => [binding, { scriptName: bundle.name, ...bound }]),
+  );
+  return { ...bundle, name, settings: { ...bundle.settings, durableObjects } };
+}
