@@ -22,6 +22,11 @@ const IDLE: WorkHealth = {
   upstreams: [],
 };
 
+/** Of a block; another for each. */
+const hashAt = (height: number) => `0x${height.toString(16).padStart(64, "0")}`;
+
+const ends = (list: readonly { height: number }[]) => [list.length, list[0]?.height, list.at(-1)?.height];
+
 const gone = () => Promise.reject(new Error("redis is away"));
 
 /** A view over a ledger in memory that can go away, with its log and how often it was told that somebody mines. */
@@ -146,6 +151,48 @@ describe("what the pool shows", () => {
       immature: false,
       credits: [{ amount: 4_000_000_001 }],
     });
+  });
+
+  it("remembers the credits of 32 blocks, and reads those of the one that was asked about first again", async () => {
+    const { view, state, memory } = open();
+    const heights = Array.from({ length: 33 }, (_, at) => 100 + at);
+    await memory.pipeline(
+      heights.flatMap((height) => [
+        ["ZADD", "eth:blocks:immature", height, `0:0:0x02:${hashAt(height)}:1699999600:2000:1000:5000000000000000000`],
+        ["HSET", `eth:credits:immature:${height}:${hashAt(height)}`, "0xa", height],
+      ]),
+    );
+    const ask = async (height: number) => {
+      const before = state.commands();
+      const answer = JSON.parse((await view.credits(height, hashAt(height)))?.body ?? "");
+      expect(answer.credits).toEqual([{ login: "0xa", amount: height }]);
+      return state.commands() - before;
+    };
+    // The books, once.
+    await view.body("blocks");
+    for (const height of heights.slice(0, 32)) expect(await ask(height)).toBe(2);
+    for (const height of heights.slice(0, 32)) expect(await ask(height)).toBe(0);
+    expect(await ask(132)).toBe(2);
+    for (const height of heights.slice(1)) expect(await ask(height)).toBe(0);
+    expect(await ask(100)).toBe(2);
+  });
+
+  it("lists the newest 1,000 candidates and as many immature blocks, and counts all", async () => {
+    const { view, memory } = open();
+    const heights = Array.from({ length: 1_003 }, (_, at) => 1 + at);
+    await memory.pipeline(
+      heights.flatMap((height) => [
+        ["ZADD", "eth:blocks:candidates", 5_000 + height, `${hashAt(height)}:0x2:0x3:1700000000:2000:1000`],
+        ["ZADD", "eth:blocks:immature", height, `0:0:0x02:${hashAt(height)}:1699999600:2000:1000:5000000000000000000`],
+      ]),
+    );
+    const blocks = JSON.parse((await view.body("blocks"))?.body ?? "");
+    expect(blocks).toMatchObject({ candidatesTotal: 1_003, immatureTotal: 1_003 });
+    expect(ends(blocks.candidates)).toEqual([1_000, 6_003, 5_004]);
+    expect(ends(blocks.immature)).toEqual([1_000, 1_003, 4]);
+    // A block that is beyond them is one of a stranger's numbers.
+    expect(await view.credits(4, hashAt(4))).not.toBeNull();
+    expect(await view.credits(3, hashAt(3))).toBeNull();
   });
 
   it("gives its lists as tables too", async () => {
