@@ -13,7 +13,13 @@ const options = new Command("fuzz")
   .parse()
   .opts<{ minutes: string; seed: string }>();
 
-const { requests, sockets, findings } = await fuzz({ seed: Number(options.seed), minutes: Number(options.minutes) });
+const { requests, sockets, findings, closes } = await fuzz({
+  seed: Number(options.seed),
+  minutes: Number(options.minutes),
+});
 for (const finding of findings) console.log(finding);
+for (const [close, times] of [...closes].toSorted(([, one], [, other]) => other - one)) {
+  console.log(`closed by the pool with "${close}": ${times}`);
+}
 console.log(`${requests} requests, ${sockets} sockets, ${findings.length} findings`);
 process.exit(findings.length === 0 ? 0 : 1);

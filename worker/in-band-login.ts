@@ -3,7 +3,7 @@ import { RenamedWorkers } from "../core/policy/renamed-workers.ts";
 import type { PoolConfig } from "../core/pool-config.ts";
 import { InBandLogin, type InBandPeer } from "../core/session/in-band-login.ts";
 import type { StrangersPlace } from "../core/session/strangers-room.ts";
-import { RESTART_CLOSE } from "../core/session/stratum-connection.ts";
+import { RESTART_CLOSE, RESTART_REASONS } from "../core/session/closes.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { accessLists } from "../durable-objects/platform/access-lists.ts";
 import { ExtranonceClient } from "../durable-objects/platform/extranonce-client.ts";
@@ -87,9 +87,9 @@ async function connectSession(env: Env, handover: SessionHandover, client: WebSo
   session.addEventListener("message", ({ data }) => passOn(client, data));
   // 1006: the object died or was moved, and nobody said goodbye.
   session.addEventListener("close", ({ code, reason }) =>
-    code === 1006 ? closeSocket(client, RESTART_CLOSE, "Please reconnect") : closeSocket(client, code, reason),
+    code === 1006 ? closeSocket(client, RESTART_CLOSE, RESTART_REASONS.moved) : closeSocket(client, code, reason),
   );
-  session.addEventListener("error", () => closeSocket(client, RESTART_CLOSE, "Please reconnect"));
+  session.addEventListener("error", () => closeSocket(client, RESTART_CLOSE, RESTART_REASONS.moved));
   if (client.readyState !== WebSocket.OPEN) closeSocket(session, 1000, "Client gone");
   return session;
 }

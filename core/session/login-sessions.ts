@@ -14,6 +14,7 @@ import type { ShareVerdict } from "../shares/share.ts";
 import { hasSession, sessionName } from "../stratum/extranonce.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
 import type { WorkSnapshot } from "../work/job.ts";
+import { RESTART_CLOSE, RESTART_REASONS } from "./closes.ts";
 import { ConductReports } from "./conduct-reports.ts";
 import { newRecord, type NewConnection, readRecord, storedRecord } from "./connection-record.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -27,7 +28,7 @@ import { ReportedHashrates, type ReportedRow } from "./reported-hashrates.ts";
 import { type ShareGate, ShareGates } from "./share-gate.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
-import { type ConnectionHost, type LastingPeer, RESTART_CLOSE, StratumConnection } from "./stratum-connection.ts";
+import { type ConnectionHost, type LastingPeer, StratumConnection } from "./stratum-connection.ts";
 import { SubmitTallies } from "./submit-tallies.ts";
 import { TurnedAway } from "./turned-away.ts";
 import { UnfinishedLogins } from "./unfinished-logins.ts";
@@ -143,7 +144,7 @@ export class LoginSessions implements ConnectionHost {
     const given = canMove ? (other: string) => void this.#given.set(begun, other) : null;
     await begun.first(async () => {
       const own = await this.#extranonces.adopt(extranonce, sessionName(id), isTaken, given);
-      if (own === null) return begun.close("Extranonce in use", RESTART_CLOSE);
+      if (own === null) return begun.close(RESTART_REASONS[isTaken ? "taken" : "unheld"], RESTART_CLOSE);
       if (own !== extranonce) await begun.feed({ kind: "extranonce", value: own });
     });
   }
@@ -160,7 +161,7 @@ export class LoginSessions implements ConnectionHost {
     const record = readRecord(peer.deserializeAttachment());
     if (record) return this.#carry(peer, record);
     try {
-      peer.close(RESTART_CLOSE, "Please reconnect");
+      peer.close(RESTART_CLOSE, RESTART_REASONS.unreadable);
     } catch {
       // Closed already.
     }
@@ -367,8 +368,7 @@ export class LoginSessions implements ConnectionHost {
   live(): StratumConnection[] {
     return this.#ports
       .peers()
-      .map((peer) => this.connection(peer))
-      .filter((connection) => connection !== null)
+      .flatMap((peer) => this.connection(peer) ?? [])
       .filter(({ state }) => !state.closed);
   }
 

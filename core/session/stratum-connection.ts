@@ -11,17 +11,13 @@ import { handle } from "../stratum/handle.ts";
 import { afterLines, type Frame, frameBytes, frameText, joinBytes, splitLines } from "../stratum/line-splitter.ts";
 import { loginOf } from "../stratum/messages.ts";
 import type { PendingShare, SessionContext, SessionEffect, SessionInput, SessionState } from "../stratum/session.ts";
+import { POLICY_CLOSE, RESTART_CLOSE, RESTART_REASONS } from "./closes.ts";
 import type { ConnectionRecord, Unreported } from "./connection-record.ts";
 import { frameProblem, INPUT_BOUNDS, InputPace } from "./input-bounds.ts";
 import { InputQueue } from "./input-queue.ts";
 import type { IsolateRoom } from "./isolate-room.ts";
 import { withReport } from "./reported-hashrates.ts";
 import type { ShareGate } from "./share-gate.ts";
-
-/** Close code of a connection that the pool ends: a policy was violated, or the peer was silent. */
-const POLICY_CLOSE = 1008;
-/** The pool is at fault: the peer is to come back. */
-export const RESTART_CLOSE = 1012;
 
 /** Whoever has subscribed and says nothing for this long waits for a job. All others have logged in by then and hear nothing twice. */
 const FIRST_JOB_AFTER_MS = 2_000;
@@ -152,7 +148,7 @@ export class StratumConnection {
     // Less of a proof than the others: an honest proxy may have much in hand while the pool is slow.
     if (taken === "of its own") return await this.#flooded("Too much at once", "malformed");
     // Of many connections together, so that it proves nothing against this one.
-    if (taken === "of all") return this.close("Please reconnect", RESTART_CLOSE);
+    if (taken === "of all") return this.close(RESTART_REASONS.noRoom, RESTART_CLOSE);
     if (taken === null) return;
     await taken;
     this.#listen();
@@ -372,7 +368,7 @@ export class StratumConnection {
   #fail(error: unknown): void {
     const { ip, owner } = this.#record;
     this.#host.log.error("a line could not be handled", { ip, login: owner, error: thrown(error) });
-    this.close("Please reconnect", RESTART_CLOSE);
+    this.close(RESTART_REASONS.fault, RESTART_CLOSE);
   }
 
   #send(line: string): void {

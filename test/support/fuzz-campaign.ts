@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { WebSocket } from "ws";
 import { settingsText } from "../../core/accounts/settings-message.ts";
 import { accountOf } from "../../core/payouts/payer/transaction.ts";
+import { RESTART_CLOSE, RESTART_REASONS } from "../../core/session/closes.ts";
 import { startNode } from "../../devnet/node/node.ts";
 import { startPool } from "../../devnet/pool-host/pool-process.ts";
 import { FUZZ_KEY, FUZZ_LOGIN, FUZZ_NOTIFY_TOKEN, FUZZ_ROUTES, login, MINER, word } from "./fuzz-routes.ts";
@@ -30,6 +31,8 @@ export interface FuzzOutcome {
   readonly sockets: number;
   /** What must not be: a 500, an error in the log, a secret in a reply or in the log. With the seed of its round. */
   readonly findings: readonly string[];
+  /** How often sockets were closed by the pool, by code and reason. */
+  readonly closes: ReadonlyMap<string, number>;
 }
 
 const SECRETS = {
@@ -48,6 +51,13 @@ const HIDDEN = [...Object.values(SECRETS), NODE_PASSWORD];
 const AT_ONCE = 8;
 const A_ROUND = 64;
 const SOCKET_LIVES_MS = 1_500;
+/**
+ * Codes, and with the pool's own "come back" the reasons, with which random lines may be answered (docs/protocol.md, section 1). All else is a fault of the pool's.
+ * 1006: the connection was cut before it was open, by headers or a path that the runtime does not take.
+ */
+const MAY_CLOSE = new RegExp(
+  `^(?:1000|1005|1006|1008)\\b|^${RESTART_CLOSE} (?:${RESTART_REASONS.noRoom}|${RESTART_REASONS.taken})$`,
+);
 
 interface FuzzRequest {
   readonly method: string;
@@ -233,7 +243,12 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
   const node = await startNode({ difficulty: 1n << 60n });
   const findings: string[] = [];
   let [requests, sockets, round] = [0, 0, seed];
-  const found = (what: string) => void findings.push(`seed ${round}: ${what}`.slice(0, 2_000));
+  const warnings: string[] = [];
+  const closes = new Map<string, number>();
+  const found = (what: string) => {
+    const before = warnings.length === 0 ? "" : `; before it in the log: ${warnings.join(" | ")}`;
+    findings.push(`seed ${round}: ${what}`.slice(0, 2_000) + before);
+  };
   const pool = await startPool({
     stateDir: join(directory, "state"),
     bundles: await watchedScripts(join(directory, "scripts"), sabotaged ?? null),
@@ -250,6 +265,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
     onLog: ({ level, message }) => {
       if (level === "error" || /uncaught|unhandled/i.test(message)) found(`in the log: ${message}`);
       if (isTelling(message)) found(`a secret in the log: ${message}`);
+      if (level === "warn") warnings.splice(0, Math.max(0, warnings.length - 4), message.slice(0, 300));
     },
   });
   try {
@@ -270,8 +286,10 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
         }),
         signedChange(pool.url, node.url, wanted).then((problem) => problem && found(problem)),
         ...told.map(async (one) => {
-          const problem = await converse(pool.url, { ...one, lines: onHeader(one.lines, node.chain.current.header) });
+          const lines = onHeader(one.lines, node.chain.current.header);
+          const { problem, close } = await converse(pool.url, { ...one, lines });
           if (problem) found(`${problem}: ${JSON.stringify(one)}`);
+          if (close) closes.set(close, (closes.get(close) ?? 0) + 1);
           sockets++;
         }),
       ]);
@@ -285,7 +303,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzOutcome> {
     await node.close();
     await rm(directory, { recursive: true, force: true });
   }
-  return { requests, sockets, findings };
+  return { requests, sockets, findings, closes };
 }
 
 /** Half of what is submitted is for a job of now: it goes on to the verifier. */
@@ -344,7 +362,7 @@ async function ask(url: string, { method, path: at, headers, body: sent }: FuzzR
 async function converse(
   url: string,
   { path: at, ip: from, lines, cut, entrance, noise, isBinary }: Talk,
-): Promise<string | null> {
+): Promise<{ problem: string | null; close: string | null }> {
   const socket = new WebSocket(`${url.replace("http", "ws")}${at}`, { headers: { "cf-connecting-ip": from } });
   let heard = "";
   socket.on("error", () => undefined);
@@ -357,13 +375,16 @@ async function converse(
     }
     if (noise) socket.send(noise);
   });
-  const { closed, refusal } = await new Promise<{ closed: number; refusal: number }>((resolve) => {
-    socket.on("unexpected-response", (_request, { statusCode = 0 }) => resolve({ closed: 0, refusal: statusCode }));
-    socket.on("close", (code) => resolve({ closed: code, refusal: 0 }));
-    void sleep(SOCKET_LIVES_MS).then(() => resolve({ closed: 0, refusal: 0 }));
+  const { close, refusal } = await new Promise<{ close: string | null; refusal: number }>((resolve) => {
+    socket.on("unexpected-response", (_request, { statusCode = 0 }) => resolve({ close: null, refusal: statusCode }));
+    socket.on("close", (code, reason) => resolve({ close: `${code} ${reason.toString()}`.trim(), refusal: 0 }));
+    void sleep(SOCKET_LIVES_MS).then(() => resolve({ close: null, refusal: 0 }));
   });
   socket.terminate();
-  if (isTelling(heard)) return "a secret on a socket";
-  if (refusal >= 500 && refusal !== 503) return `status ${refusal} to an upgrade`;
-  return closed === 1011 || closed === 1012 ? `a socket is closed with ${closed}` : null;
+  const problem = (): string | null => {
+    if (isTelling(heard + (close ?? ""))) return "a secret on a socket";
+    if (refusal >= 500 && refusal !== 503) return `status ${refusal} to an upgrade`;
+    return close === null || MAY_CLOSE.test(close) ? null : `a socket is closed with "${close}"`;
+  };
+  return { problem: problem(), close };
 }

@@ -109,7 +109,7 @@ describe("hibernation and eviction", () => {
     });
     await evictDurableObject(session());
     miner.send(`${GET_WORK}\n`);
-    expect(await miner.closed()).toEqual({ code: 1012, reason: "Please reconnect" });
+    expect(await miner.closed()).toEqual({ code: 1012, reason: "Session of another version" });
   });
 
   it("fits the largest attachment into 16 KB", async () => {
@@ -317,7 +317,7 @@ describe("a login in band", () => {
   it("closes the miner when the object of its login dies", async () => {
     const miner = await loggedIn("/stratum");
     await abortAllDurableObjects();
-    expect(await miner.closed()).toEqual({ code: 1012, reason: "Please reconnect" });
+    expect(await miner.closed()).toEqual({ code: 1012, reason: "Session moved" });
   });
 });
 

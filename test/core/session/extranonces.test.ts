@@ -336,7 +336,7 @@ describe("sessions and their extranonces", () => {
       rig.connect({ begun: { id: canMove ? `2${id.slice(1)}` : id, dialect: "es1", extranonce, canMove } }),
     );
     expect(stays && (await rig.say(stays, AUTHORIZE))).toEqual([]);
-    expect(stays?.closed).toEqual({ code: 1012, reason: "Extranonce in use" });
+    expect(stays?.closed).toEqual({ code: 1012, reason: "Extranonce not to be had" });
     expect(moves && (await rig.say(moves, AUTHORIZE))[1]).toContain("mining.set_extranonce");
     expect(rig.sessions.live().some(({ state }) => state.extranonce === extranonce)).toBe(false);
   });

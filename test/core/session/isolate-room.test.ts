@@ -137,7 +137,7 @@ describe("what an isolate's connections have waiting", () => {
     expect(kept).toBeLessThanOrEqual(ROOM.inputBytes);
     expect(greedy.filter(({ closed }) => closed !== null).length).toBeGreaterThan(20);
     const reasons = new Set(greedy.flatMap(({ closed }) => (closed === null ? [] : [closed.reason, closed.code])));
-    expect(reasons).toEqual(new Set(["Please reconnect", 1012]));
+    expect(reasons).toEqual(new Set(["No room", 1012]));
     expect(rig.reports).toEqual([]);
     const honest = await rig.loggedIn({ ip: "198.51.100.1" });
     expect(await rig.say(honest, GET_WORK)).toHaveLength(1);

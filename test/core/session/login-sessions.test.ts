@@ -79,8 +79,8 @@ describe("hibernation", () => {
     rig.hibernate();
     expect(await rig.sessions.push(rig.snapshot(2, [job("c")]))).toBe(1);
     expect([other.closed, none.closed, peer.closed]).toEqual([
-      { code: 1012, reason: "Please reconnect" },
-      { code: 1012, reason: "Please reconnect" },
+      { code: 1012, reason: "Session of another version" },
+      { code: 1012, reason: "Session of another version" },
       null,
     ]);
   });
