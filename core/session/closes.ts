@@ -11,6 +11,8 @@ export const RESTART_REASONS = {
   unheld: "Extranonce not to be had",
   /** As much input waits in the isolate as it has room for. */
   noRoom: "No room",
+  /** It was sent so much without a valid share that nobody can say whether it reads. */
+  sentTooMuch: "Sent too much without a share",
   /** Its login's object was moved, reset or updated, and a connection from the Worker to it has gone with it. */
   moved: "Session moved",
   /** It was kept by a version that this one cannot read. */

@@ -30,6 +30,8 @@ export interface ConnectionRecord {
   readonly tally?: Tally | null | undefined;
   /** A share of the connection's was valid. Left out until then. */
   readonly proven?: boolean | undefined;
+  /** Bytes that it was sent since its last valid share. Left out by objects of an older version. */
+  readonly sentBytes?: number | undefined;
   /** Hashrates that the workers say they have. Left out before the first. */
   readonly reported?: readonly ReportedRow[] | undefined;
   /** What the guard has not been told yet. Left out before the first share. */
@@ -106,6 +108,7 @@ const schema = v.object({
   unreported: v.optional(v.object({ valid: count, invalid: v.optional(count), reportAt: count, reportedAtMs: count })),
   tally: v.optional(v.nullable(tallySchema)),
   proven: v.optional(v.boolean()),
+  sentBytes: v.optional(count),
   reported: v.optional(v.array(v.tuple([v.string(), count, count]))),
 });
 

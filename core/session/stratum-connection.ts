@@ -17,6 +17,7 @@ import { frameProblem, INPUT_BOUNDS, InputPace } from "./input-bounds.ts";
 import { InputQueue } from "./input-queue.ts";
 import type { IsolateRoom } from "./isolate-room.ts";
 import { withReport } from "./reported-hashrates.ts";
+import { isSentTooMuch, withSent } from "./output-bound.ts";
 import type { ShareGate } from "./share-gate.ts";
 
 /** Whoever has subscribed and says nothing for this long waits for a job. All others have logged in by then and hear nothing twice. */
@@ -336,7 +337,7 @@ export class StratumConnection {
 
   async #answer(id: string, share: PendingShare, judged: Promise<ShareVerdict>): Promise<void> {
     const verdict = await judged;
-    if (verdict.kind === "accepted" && this.#record.proven !== true) this.#record = { ...this.#record, proven: true };
+    if (verdict.kind === "accepted") this.#record = { ...this.#record, proven: true, sentBytes: 0 };
     const refused = !(await this.#reportVerdict(verdict));
     await this.feed({ kind: "verdict", id, verdict, refused });
     // The miner has its answer: whatever becomes of the charts costs it nothing.
@@ -372,6 +373,8 @@ export class StratumConnection {
   }
 
   #send(line: string): void {
+    this.#record = withSent(this.#record, line);
+    if (isSentTooMuch(this.#record)) return this.close(RESTART_REASONS.sentTooMuch, RESTART_CLOSE);
     try {
       this.#peer.send(this.#spoken(`${line}\n`));
     } catch {
