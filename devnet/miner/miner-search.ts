@@ -26,11 +26,14 @@ export class NonceSearch {
   readonly #jobs = new Map<number, MinerJob>();
   readonly #samples: { readonly atMs: number; readonly count: number }[] = [];
   readonly #progress: number[];
+  readonly #restMs: number;
   #sequence = 0;
   #hashes = 0;
   #closing = false;
 
-  constructor(chain: ChainSpec, threads: number, handlers: SearchHandlers) {
+  /** @param restMs of each thread, after every 32 hashes */
+  constructor(chain: ChainSpec, threads: number, restMs: number, handlers: SearchHandlers) {
+    this.#restMs = restMs;
     this.#epochs = new SeedEpochs(chain);
     this.#handlers = handlers;
     this.#progress = Array.from({ length: threads }, () => 0);
@@ -81,7 +84,7 @@ export class NonceSearch {
   }
 
   #startThread(index: number): Worker {
-    const thread = new Worker(new URL("./miner-worker.ts", import.meta.url));
+    const thread = new Worker(new URL("./miner-worker.ts", import.meta.url), { workerData: this.#restMs });
     thread.on("message", (report: SearchReport) => this.#heard(report, index));
     thread.on("error", (error) => {
       if (!this.#closing) this.#handlers.onFailure(error instanceof Error ? error : new Error(String(error)));

@@ -1,6 +1,6 @@
 // One search thread of the CPU miner: takes orders, tries nonces in batches, and looks for a newer order between batches.
-import { setImmediate as breathe } from "node:timers/promises";
-import { parentPort, type MessagePort } from "node:worker_threads";
+import { setImmediate as breathe, setTimeout as rest } from "node:timers/promises";
+import { parentPort, workerData, type MessagePort } from "node:worker_threads";
 import { Ethash, MAX_BATCH, meetsTarget, toHex } from "@edgepool/ethash-wasm";
 import { loadKernel } from "@edgepool/ethash-wasm/node";
 import type { SearchOrder, SearchReport } from "./miner-messages.ts";
@@ -34,7 +34,8 @@ class Orders {
   }
 }
 
-async function search(port: MessagePort): Promise<never> {
+/** @param restMs after each batch */
+async function search(port: MessagePort, restMs: number): Promise<never> {
   const orders = new Orders(port);
   const ethash = Ethash.instantiate(loadKernel());
   const hashes = new HashCounter(port);
@@ -47,6 +48,7 @@ async function search(port: MessagePort): Promise<never> {
       if (order.sequence !== sequence) ({ sequence, nonce } = order);
       nonce = tryBatch(ethash, order, nonce, port);
       hashes.add(BATCH);
+      if (restMs > 0) await rest(restMs);
     }
     await breathe();
   }
@@ -108,4 +110,4 @@ function report(port: MessagePort, message: SearchReport): void {
 }
 
 if (parentPort === null) throw new Error("miner-worker.ts runs as a worker thread of miner.ts");
-await search(parentPort);
+await search(parentPort, Number(workerData));
