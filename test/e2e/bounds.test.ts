@@ -1,12 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { startNode } from "../../devnet/node/node.ts";
 import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 
 const LOGIN = `0x${"b1".repeat(20)}`;
+/** Known as well, and nobody has been there before. */
+const CROWDED = `0x${"d3".repeat(20)}`;
 const STRANGER = `0x${"c2".repeat(20)}`;
 const TOKEN = "bounds-redis-secret-0123";
 
@@ -38,7 +40,7 @@ function visit(path: string, ip: string): Visitor {
   return visitor;
 }
 
-beforeEach(async () => {
+beforeAll(async () => {
   stateDir = await mkdtemp(join(tmpdir(), "edgepool-bounds-"));
   node = await startNode({ difficulty: 1n << 40n });
   pool = await startPool({
@@ -53,15 +55,19 @@ beforeEach(async () => {
       policy: { limits: { enabled: true, limit: 3, grace: "0s", limitJump: 0 } },
     },
   });
-  const { status } = await fetch(`${pool.url}/redis`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${TOKEN}` },
-    body: JSON.stringify(["HSET", `eth:miners:${LOGIN}`, "lastShare", "1"]),
-  });
-  expect(status).toBe(200);
+  for (const login of [LOGIN, CROWDED]) {
+    const { status } = await fetch(`${pool.url}/redis`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${TOKEN}` },
+      body: JSON.stringify(["HSET", `eth:miners:${login}`, "lastShare", "1"]),
+    });
+    expect(status).toBe(200);
+  }
 });
-afterEach(async () => {
+afterEach(() => {
   for (const { socket } of visitors.splice(0)) socket.terminate();
+});
+afterAll(async () => {
   await pool.close();
   await node.close();
   await rm(stateDir, { recursive: true, force: true });
@@ -70,13 +76,13 @@ afterEach(async () => {
 // Defect 15: the reference never gives a place back.
 describe("sockets of one address", () => {
   it.each([
-    ["to a known login", `/stratum/${LOGIN}`],
-    ["without a login", "/stratum"],
-    ["to a stranger's URL", `/stratum/${STRANGER}`],
+    ["to a known login", `/stratum/${LOGIN}`, "198.51.100"],
+    ["without a login", "/stratum", "198.51.101"],
+    ["to a stranger's URL", `/stratum/${STRANGER}`, "198.51.102"],
   ])(
     "%s are as many as the limit says; a place comes back with a disconnect, and a neighbour has its own",
-    async (_what, path) => {
-      const ip = "198.51.100.1";
+    async (_what, path, network) => {
+      const ip = `${network}.1`;
       const held = [];
       for (let n = 0; n < 3; n++) {
         const one = visit(path, ip);
@@ -84,7 +90,7 @@ describe("sockets of one address", () => {
         held.push(one);
       }
       expect(await visit(path, ip).status).toBe(429);
-      expect(await visit(path, "198.51.100.2").status).toBe(101);
+      expect(await visit(path, `${network}.2`).status).toBe(101);
       held[0]?.socket.close();
       await held[0]?.closed;
       // The guard hears of it a moment later.
@@ -100,19 +106,19 @@ describe("sockets of one address", () => {
 
 describe("unfinished logins", () => {
   it("at a login's URL are 1,024: the oldest makes way for the next, and who has logged in stays", async () => {
-    const miner = visit(`/stratum/${LOGIN}`, "192.0.2.1");
+    const miner = visit(`/stratum/${CROWDED}`, "192.0.2.1");
     await miner.status;
-    miner.socket.send(`{"id":1,"method":"eth_submitLogin","params":["${LOGIN}","x"]}\n`);
+    miner.socket.send(`{"id":1,"method":"eth_submitLogin","params":["${CROWDED}","x"]}\n`);
     await new Promise((resolve) => miner.socket.once("message", resolve));
     const idlers: Visitor[] = [];
     for (let n = 0; n < 1_024; n++) {
       // Each from an address of its own: it is not the limit of one that is looked at.
-      const idler = visit(`/stratum/${LOGIN}`, `203.0.${n >> 8}.${n & 255}`);
+      const idler = visit(`/stratum/${CROWDED}`, `203.0.${n >> 8}.${n & 255}`);
       idlers.push(idler);
       if (n % 32 === 31) await Promise.all(idlers.slice(-32).map(({ status }) => status));
     }
     expect(idlers[0]?.socket.readyState).toBe(WebSocket.OPEN);
-    expect(await visit(`/stratum/${LOGIN}`, "203.0.4.0").status).toBe(101);
+    expect(await visit(`/stratum/${CROWDED}`, "203.0.4.0").status).toBe(101);
     const first = await Promise.race(
       idlers.map(async (idler, at) => await idler.closed.then((reason) => [at < 64, reason])),
     );

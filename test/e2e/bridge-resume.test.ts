@@ -26,7 +26,7 @@ const HASTE = {
   probeIntervalMs: 200,
   returnAfterMs: 500,
   returnSpreadMs: 50,
-  sharePatienceMs: 60_000,
+  sharePatienceMs: 600_000,
 };
 const HOST = { host: "127.0.0.1", port: 0 };
 
@@ -48,7 +48,7 @@ async function untilRecorded(shares: readonly { readonly nonce: string }[], ...p
     const ledgers = await Promise.all(pools.map(books));
     return [...new Set(ledgers.flatMap(({ nonces }) => nonces))].toSorted();
   };
-  await expect.poll(recordedNow, { timeout: 60_000 }).toEqual(shares.map(({ nonce }) => nonce).toSorted());
+  await expect.poll(recordedNow, { timeout: 300_000 }).toEqual(shares.map(({ nonce }) => nonce).toSorted());
 }
 
 async function bridgeTo(...pools: PoolProcess[]): Promise<Bridge> {

@@ -39,6 +39,8 @@ it(
       request.resume();
       response.end(ANSWER);
     }).listen(0, "127.0.0.1");
+    // On a busy machine a connection may be left alone for longer than Node's five seconds: it would be closed while the next request is on its way.
+    server.keepAliveTimeout = 0;
     await once(server, "listening");
     cleanups.add(() => server.closeAllConnections());
     cleanups.add(() => void server.close());

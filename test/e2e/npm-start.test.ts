@@ -78,7 +78,7 @@ describe("npm start", () => {
     const page: Promise<number>[] = [];
     // The state folder as it is named where nobody names one: from the clone's own.
     const run = await startProgram(
-      ["--state", relative(ROOT, state), ...FREE_PORTS, ...easy, "--for", "45s", "--json"],
+      ["--state", relative(ROOT, state), ...FREE_PORTS, ...easy, "--for", "20s", "--json"],
       (line) => {
         const url = /^ready: dashboard (\S+)\/,/.exec(line)?.[1];
         if (url !== undefined)
