@@ -5,17 +5,23 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONGEST: readonly string[] = [
   "doctor",
   "npm-start",
+  "block-life",
   "work-recovery",
-  "notifications",
-  "recover",
   "pool-process",
+  "notifications",
+  "bridge-resume",
+  "bounds",
   "backup",
+  "recover",
+  "restart",
   "ledger-cli",
   "solo",
   "fuzz",
   "client-families",
-  "bridge-resume",
 ].map((name) => `${name}.test.ts`);
+
+/** The last that wait begin at this part of the way: what computes then fills both cores until they are done. */
+const WAITING_UNTIL = 0.7;
 
 /**
  * The order of the test files. Those of whole processes wait for clocks and for each other most of their time, the others compute: they are
@@ -28,7 +34,7 @@ export class TestOrder extends BaseSequencer {
     const waiting = sorted.filter(({ project }) => project.name === "e2e").toSorted((a, b) => rank(a) - rank(b));
     // Those that run in workerd are the longest of the others, and the last by name.
     const computing = sorted.filter(({ project }) => project.name !== "e2e").toReversed();
-    const place = new Map([...spread(waiting), ...spread(computing)]);
+    const place = new Map([...spread(waiting, WAITING_UNTIL), ...spread(computing, 1)]);
     return sorted.toSorted((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0));
   }
 }
@@ -38,6 +44,6 @@ function rank({ moduleId }: TestSpecification): number {
   return at === -1 ? LONGEST.length : at;
 }
 
-/** Each with its place on the way from 0 to 1. */
-const spread = (files: readonly TestSpecification[]): [TestSpecification, number][] =>
-  files.map((file, i) => [file, i / files.length]);
+/** Each with its place on the way from 0 to `end`. */
+const spread = (files: readonly TestSpecification[], end: number): [TestSpecification, number][] =>
+  files.map((file, i) => [file, (i / files.length) * end]);
