@@ -1,5 +1,5 @@
 /** The program `geth` itself, 1.10.26, started by its flags: what it hands out is mined on, also after its kill -9. A block would take minutes: its lowest difficulty is 131,072. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { customChain } from "@edgepool/ethash-wasm/chain-spec";
@@ -86,4 +86,16 @@ it("is mined on, killed with kill -9, and mined on again", { timeout: 400_000 },
   await expect.poll(() => miner.stats.accepted, PATIENCE).toBeGreaterThanOrEqual(before + 3);
   await expect.poll(health, PATIENCE).toMatchObject({ name: "geth", healthy: true });
   expect(miner.stats).toMatchObject({ invalid: 0, rejected: 0 });
+});
+
+it("makes its data set of 1 GB in its own folder, and nothing in the user's home", { timeout: 400_000 }, async () => {
+  const node = geth.rpc();
+  const work = await node.call({ method: "eth_getWork", params: [] });
+  const [header] = work.kind === "ok" ? Object(work.value) : [];
+  // A wrong seal is enough: geth begins before it has judged it.
+  const submitted = { method: "eth_submitWork", params: ["0x0000000000000000", header, `0x${"00".repeat(32)}`] };
+  expect(await node.call(submitted)).toMatchObject({ kind: "ok", value: false });
+  const made = async () => (await readdir(geth.dataSets).catch(() => [])).join(" ");
+  await expect.poll(made, PATIENCE).toMatch(/^full-R23-/);
+  expect(await readdir(geth.home)).toEqual([]);
 });

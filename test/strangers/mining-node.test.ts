@@ -130,6 +130,9 @@ describe("go-ethereum as the node", () => {
       expect(listed.filter((one) => one.height === height).map(({ nonce }) => nonce)).toContain(
         (await geth.block(height))?.nonce,
       );
+    // Each submitted block may begin a data set of 1 GB: not in the user's home.
+    await expect.poll(() => geth.files(), PATIENCE).toContain("ethash-full");
+    expect(await geth.files()).not.toContain(".ethash");
     const before = await geth.height();
     await geth.kill();
     await geth.start();

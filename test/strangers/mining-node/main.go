@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -35,7 +36,8 @@ func main() {
 	settings.Genesis = &core.Genesis{Config: &config, Difficulty: difficulty, GasLimit: 30_000_000}
 	settings.NetworkId, settings.SyncMode, settings.SnapshotCache = 7331, downloader.FullSync, 0
 	settings.Miner.Etherbase = etherbase
-	settings.Ethash.CacheDir = ""
+	// The data set that it begins at the first submitted block goes where the chain is, and not into the user's home: 1 GB, and a kill leaves what was begun.
+	settings.Ethash.CacheDir, settings.Ethash.DatasetDir = "", filepath.Join(folder, "ethash-full")
 	settings.Ethash.DatasetsInMem, settings.Ethash.DatasetsOnDisk = 0, 0
 	if notify != "" {
 		settings.Miner.Notify = []string{notify}

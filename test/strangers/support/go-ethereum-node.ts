@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { readdir } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { freePort, killed } from "./programs.ts";
 
@@ -6,7 +7,7 @@ import { freePort, killed } from "./programs.ts";
 export interface NodeSettings {
   /** The built program. */
   readonly program: string;
-  /** Keeps the chain over a kill. */
+  /** Keeps the chain over a kill; the program takes it for the user's home, too. */
   readonly folder: string;
   readonly etherbase: string;
   readonly difficulty: number;
@@ -45,10 +46,16 @@ export class GoEthereumNode {
     return `http://127.0.0.1:${this.#ports[0]}`;
   }
 
+  /** What is in its folder. */
+  async files(): Promise<string[]> {
+    return await readdir(this.#settings.folder);
+  }
+
   async start(): Promise<void> {
     const { program, folder, etherbase, difficulty, notify = "" } = this.#settings;
     const args = [folder, ...this.#ports.map(String), etherbase, String(difficulty), notify];
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, HOME: folder };
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
     this.#child = child;
     let said = "";
     child.stderr.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
