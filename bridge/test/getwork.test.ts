@@ -165,6 +165,21 @@ test("a request that no pool takes says nothing about the pool, and the miner he
   expect(pool.seen).toHaveLength(1);
 });
 
+test.each([
+  [`//${ADDRESS}//rig/`, "rig"],
+  [`/stratum/${ADDRESS}.rig/`, "rig"],
+  [`/${ADDRESS.slice(2)}/rig?x=1`, "rig"],
+  [`/${ADDRESS}/rig/me@example.org`, "rig"],
+  [`/${ADDRESS}/rig%zz`, "rig-zz"],
+  [`/${ADDRESS}.rig7%2Fme@example.org`, "rig7"],
+])("takes the URL %s for what the pool takes it for: worker %s", async (path, worker) => {
+  const pool = await httpPool(() => work);
+  const bridge = await getworkBridge(pool.url);
+  expect(JSON.parse(bodyOf(await post(bridge, path, poll)))).toMatchObject({ result: work });
+  expect(pool.seen.map((seen) => seen.path)).toEqual([`/${ADDRESS}/${worker}`]);
+  expect(bridge.stats().miners).toMatchObject([{ login: ADDRESS, worker }]);
+});
+
 test("names a rig in the table as the pool credits it: by the request before the URL, which stays as it came", async () => {
   const pool = await httpPool(() => true);
   const bridge = await getworkBridge(pool.url);

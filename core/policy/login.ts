@@ -33,6 +33,24 @@ export function parseLogin(text: string): Login | null {
   return { address: `0x${digits}`, suffix: match?.[2] ?? "" };
 }
 
+/**
+ * Who mines, by the path `/<login>[/<worker>]` of an URL, with or without `/stratum` before it; slashes too many do no harm. Not checked.
+ * @param pathname as the URL has it, percent signs and all
+ */
+export function minerOfPath(pathname: string): { readonly login: string; readonly worker: string } {
+  const parts = pathname.split("/").filter((part) => part !== "");
+  const [login = "", ...worker] = (parts[0] === "stratum" ? parts.slice(1) : parts).map(decoded);
+  return { login, worker: worker.join("/") };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** A worker's name and the text that it was made of. */
 export interface NamedWorker {
   /** 1 to 32 of `[0-9A-Za-z-_]`. */

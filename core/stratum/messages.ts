@@ -181,10 +181,10 @@ function readStratumSubmit(request: RpcRequest): ClientMessage {
 }
 
 /** Each of the three with `0x` or without. */
-function pow(request: RpcRequest, nonce: string, header: string, mixDigest: string, fallback = ""): ClientMessage {
+function pow(request: RpcRequest, nonce: string, header: string, mixDigest: string, inParams = ""): ClientMessage {
   const [digits, job, mix] = [bare(nonce), bare(header), bare(mixDigest)];
   if (!NONCE.test(digits) || !HASH.test(job) || !HASH.test(mix)) return illFormed(request.id, "malformedPow");
-  const worker = request.worker === "" ? fallback : request.worker;
+  const worker = submitWorker(request, inParams);
   return { method: "submit", id: request.id, job: `0x${job}`, nonce: digits, mixDigest: `0x${mix}`, worker };
 }
 
@@ -200,10 +200,16 @@ function readEs2Submit(request: RpcRequest): ClientMessage {
   return tail(request, params[0] ?? "", params[1] ?? "", textOf(request.params[2]));
 }
 
-function tail(request: RpcRequest, job: string, rest: string, worker: string): ClientMessage {
+function tail(request: RpcRequest, job: string, rest: string, inParams: string): ClientMessage {
   const nonce = bare(rest);
   if (!/^[0-9a-f]{1,16}$/.test(nonce)) return illFormed(request.id, "malformedPow");
+  const worker = submitWorker(request, inParams);
   return { method: "submit", id: request.id, job: bare(job), nonce, mixDigest: null, worker };
+}
+
+/** The name that a submit gives, by the order of a login. @param inParams behind the user, or EthereumStratum/2's token */
+function submitWorker(request: RpcRequest, inParams: string): string {
+  return request.worker === "" ? inParams : request.worker;
 }
 
 function bare(hex: string): string {

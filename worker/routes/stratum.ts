@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
 import { TOO_MANY } from "../../core/policy/client-guard.ts";
 import type { Client } from "../../core/policy/client.ts";
-import { type Login, namedWorker, parseLogin } from "../../core/policy/login.ts";
+import { type Login, minerOfPath, namedWorker, parseLogin } from "../../core/policy/login.ts";
 import { RenamedWorkers } from "../../core/policy/renamed-workers.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { GuardClient } from "../../durable-objects/platform/guard-client.ts";
@@ -36,20 +36,8 @@ export function stratumRoutes(app: Hono<{ Bindings: Env }>): void {
   });
 }
 
-/** Who mines, by `/<login>[/<worker>]` with or without `/stratum` before it; slashes too many do no harm. Not checked. */
-function minerOf(c: RouteContext): { readonly login: string; readonly worker: string } {
-  const parts = new URL(c.req.url).pathname.split("/").filter((part) => part !== "");
-  const [login = "", ...worker] = (parts[0] === "stratum" ? parts.slice(1) : parts).map(decoded);
-  return { login, worker: worker.join("/") };
-}
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
+/** Who mines, by the request's URL. Not checked. */
+const minerOf = (c: RouteContext) => minerOfPath(new URL(c.req.url).pathname);
 
 /** Whether a page of another host had its reader's browser send this: no miner does, and whoever reads such a page would be banned for its junk. */
 function isOfAnotherPage({ req }: RouteContext): boolean {

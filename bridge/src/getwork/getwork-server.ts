@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { ShareCounter, type MinerStats, type ShareCounts } from "../bridge-stats.ts";
 import { refusal, type GetworkForwarder } from "./getwork-forwarder.ts";
+import { minerOfPath } from "../../../core/policy/login.ts";
 import { parseObject } from "../json.ts";
 import { readLogin, parseMinerLine, type Login } from "../miner-side/miner-line.ts";
 import type { BridgeLog } from "../options.ts";
@@ -168,13 +169,10 @@ export class GetworkServer {
   }
 }
 
-/** `/<0xaddress>[.worker]` or `/<0xaddress>/<worker>`. @param worker beside the request, which goes before the path's */
-function readPath(path: string, worker: unknown): Login | null {
-  try {
-    return readLogin(decodeURIComponent(path.split("?")[0] ?? "").slice(1), worker);
-  } catch {
-    return null;
-  }
+/** Who mines, by the URL as the pool would read it. @param worker beside the request, which goes before the URL's */
+function readPath(url: string, worker: unknown): Login | null {
+  const named = minerOfPath(url.split("?")[0] ?? "");
+  return readLogin(named.login, worker, named.worker);
 }
 
 function answer(response: ServerResponse, status: number, text: string): void {

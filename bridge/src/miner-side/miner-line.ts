@@ -70,13 +70,14 @@ export function parseMinerLine(line: string): MinerLine | null {
 /**
  * What the pool's own rules make of a login text, so that route and table name the same miner as the ledger does.
  * @param worker the name beside the login, where the request has one.
+ * @param urlWorker the URL's, where that has one.
  * @returns null when the text is no login.
  */
-export function readLogin(text: unknown, worker: unknown): Login | null {
+export function readLogin(text: unknown, worker: unknown, urlWorker = ""): Login | null {
   const login = typeof text === "string" ? parseLogin(text) : null;
   if (login === null) return null;
   // As the pool reads it: what is no text names nobody.
-  const name = workerName(login.address, typeof worker === "string" ? worker : "", login.suffix);
+  const name = workerName(login.address, typeof worker === "string" ? worker : "", login.suffix, urlWorker);
   return { address: login.address, worker: name === DEFAULT_WORKER ? null : name };
 }
 

@@ -129,11 +129,39 @@ describe("worker names", () => {
   }
 
   for (const { what, band, suffix, worker, credited } of WORKER_NAMES) {
-    it(`over a WebSocket is ${credited}, as by HTTP getwork: ${what}`, () => {
-      const pool = new PoolDriver({}, worker);
-      const named = `,"worker":${JSON.stringify(band)}`;
-      pool.say(login(suffix === "" ? LOGIN : `${LOGIN}.${suffix}`, named), share(named));
-      expect(pool.shares.map((submitted) => submitted.worker)).toEqual([credited]);
-    });
+    const named = `,"worker":${JSON.stringify(band)}`;
+    const user = suffix === "" ? LOGIN : `${LOGIN}.${suffix}`;
+    for (const [dialect, lines] of Object.entries(rigOf(user, named, credited)))
+      it(`in ${dialect} is ${credited}, as by HTTP getwork: ${what}`, () => {
+        const pool = new PoolDriver({}, worker);
+        pool.say(...lines);
+        expect(pool.shares.map((submitted) => submitted.worker)).toEqual([credited]);
+      });
   }
 });
+
+const say = (method: string, params: unknown) => `{"id":1,"method":"${method}","params":${JSON.stringify(params)}}`;
+
+/** What a rig says until its first share, by dialect. @param user login and what follows it @param named the member `worker` of login and submit @param token that EthereumStratum/2 was given */
+function rigOf(user: string, named: string, token: string): Readonly<Record<string, readonly string[]>> {
+  const job = "a".repeat(16);
+  const authorize = `{"id":2,"method":"mining.authorize","params":["${user}","x"]${named}}`;
+  const submit = (params: readonly string[]) =>
+    `{"id":3,"method":"mining.submit","params":${JSON.stringify(params)}${named}}`;
+  const whole = ["0x0123456789abcdef", `0x${"a".repeat(64)}`, `0x${"e".repeat(64)}`];
+  return {
+    "eth-proxy": [login(user, named), share(named)],
+    "plain stratum": [say("mining.subscribe", []), authorize, submit([user, job, ...whole])],
+    "EthereumStratum/1": [
+      say("mining.subscribe", ["x", "EthereumStratum/1.0.0"]),
+      authorize,
+      submit([user, job, "23456789ab"]),
+    ],
+    "EthereumStratum/2": [
+      say("mining.hello", { proto: "EthereumStratum/2.0.0" }),
+      say("mining.subscribe", []),
+      authorize,
+      submit([job, "23456789ab", token]),
+    ],
+  };
+}
