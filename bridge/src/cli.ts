@@ -37,7 +37,7 @@ function printServices(argv: readonly string[], called: Program): boolean {
   const origin = label.replace(/^ws/, "http");
   const own = isSingleFile ? readFileSync(process.argv[1] ?? "") : null;
   const sha256 = own === null ? null : createHash("sha256").update(own).digest("hex");
-  const plan = { args: install.args, node: process.execPath, origin, sha256 };
+  const plan = { args: install.args, files: install.files, node: process.execPath, origin, sha256 };
   process.stdout.write(install.services.map((service) => serviceFile(service, plan)).join("\n"));
   return true;
 }

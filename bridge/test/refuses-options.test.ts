@@ -65,7 +65,7 @@ test("says which port is taken, and leaves nothing listening", async () => {
         { host, port },
       ],
     }),
-  ).rejects.toThrow(`port ${port} is already in use on ${host}`);
+  ).rejects.toThrow(`port ${port} is already in use on ${host}; choose another with --listen`);
   const again = createServer();
   again.listen(other, host);
   await once(again, "listening");

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { minerExamples } from "./miner-examples.ts";
 import { SERVICES, type Service } from "./service-files.ts";
@@ -43,11 +43,21 @@ export interface Program {
   readonly version: string;
 }
 
-/** Which services `install` is to print files for; null where the bridge is to run. */
+/** Options whose value is a file. */
+const FILE_OPTIONS: ReadonlySet<string> = new Set(["--tls-cert", "--tls-key", "--ca"]);
+
+/**
+ * Which services `install` is to print files for; null where the bridge is to run.
+ * @throws BridgeOptionError where a service cannot do what an option says
+ */
 export function readInstall(
   argv: readonly string[],
   program: Program,
-): { readonly args: readonly string[]; readonly services: readonly Service[] } | null {
+): {
+  readonly args: readonly string[];
+  readonly files: readonly string[];
+  readonly services: readonly Service[];
+} | null {
   if (argv[0] !== "install") return null;
   const command = describe({ ...program, name: `${program.name} install` })
     .description(
@@ -57,10 +67,23 @@ export function readInstall(
     .addOption(new Option("--only <which>", "one of the three").choices(SERVICES));
   command.parse(argv.slice(1), { from: "user" });
   const { only } = command.opts<{ only?: Service }>();
+  if (typeof command.getOptionValue("state") === "string" && command.getOptionValueSource("state") === "cli")
+    throw new BridgeOptionError("state", "--state: a service has a folder of its own; leave the option out");
+  const files: string[] = [];
+  const absolute = (path: string): string => {
+    files.push(resolve(path));
+    return resolve(path);
+  };
   const args = argv
     .slice(1)
-    .filter((word, at, words) => !/^--(print|only(=.*)?)$/.test(word) && words[at - 1] !== "--only");
-  return { args, services: only === undefined ? SERVICES : [only] };
+    .filter((word, at, words) => !/^--(print|only(=.*)?)$/.test(word) && words[at - 1] !== "--only")
+    .map((word, at, words) => {
+      // A service is started in another folder than this one.
+      const [option = "", path] = word.split(/=(.*)/s);
+      if (path !== undefined && FILE_OPTIONS.has(option)) return `${option}=${absolute(path)}`;
+      return FILE_OPTIONS.has(words[at - 1] ?? "") ? absolute(word) : word;
+    });
+  return { args, files, services: only === undefined ? SERVICES : [only] };
 }
 
 /**

@@ -4,8 +4,10 @@ export type Service = (typeof SERVICES)[number];
 
 /** How the bridge is to be run. */
 export interface ServicePlan {
-  /** Arguments of the bridge, pools included, as they were typed. */
+  /** Arguments of the bridge, pools included, as they were typed but for files, which are absolute. */
   readonly args: readonly string[];
+  /** Those files. */
+  readonly files: readonly string[];
   /** This program's Node, absolute. A file for another system names that system's own. */
   readonly node: string;
   /** Base of the first pool, `https://pool.example`: where the bridge's file comes from. */
@@ -26,8 +28,18 @@ export function serviceFile(service: Service, plan: ServicePlan): string {
   }
 }
 
+/** Where nobody but its owner may look: a Node that was installed by one of the tools for that, or that came with a checkout. */
+const PRIVATE = /^\/(?:home|root|Users)\/|\/node_modules\//;
+
+/** Node as a user without a home may start it. */
+function systemdNode(node: string): string[] {
+  if (PRIVATE.test(node)) return ["/usr/bin/env", "node"];
+  return [node.startsWith("/") ? node : "/usr/bin/node"];
+}
+
 function systemdUnit({ args, node, origin }: ServicePlan): string {
-  return `# systemd, Linux. As root:
+  const words = [...systemdNode(node), "/opt/bridge.mjs", ...args, "--display", "lines"];
+  return `# systemd, Linux; Node.js 20 or later has to be in /usr/bin or /usr/local/bin, and nobody's own. As root:
 #   curl -fsSo /opt/bridge.mjs ${origin}/bridge.mjs
 #   put this into /etc/systemd/system/edgepool-bridge.service
 #   systemctl enable --now edgepool-bridge && journalctl -fu edgepool-bridge
@@ -37,7 +49,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStart=${[node.startsWith("/") ? node : "/usr/bin/node", "/opt/bridge.mjs", ...args, "--display", "lines"].map(systemdWord).join(" ")}
+ExecStart=${words.map(systemdWord).join(" ")}
 Restart=always
 RestartSec=2
 # Shares that no pool has answered yet are kept in its folder over restarts.
@@ -55,11 +67,11 @@ WantedBy=multi-user.target
 }
 
 function windowsTask({ args, node, origin }: ServicePlan): string {
-  const words = ["$folder\\bridge.mjs", ...args, "--display", "lines", "--state", "$folder"];
+  const words = ["$folder\\bridge.mjs", "--state", "$folder", ...args, "--display", "lines"];
   const line = words.map((word) => `\`"${word.startsWith("$folder") ? word : powerShellText(word)}\`"`).join(" ");
   const execute = /^[a-z]:\\/i.test(node) ? `"${powerShellText(node)}"` : "(Get-Command node).Source";
   return `# Windows, as administrator in PowerShell: a task that starts with the machine, without anybody logging in, and again when it ends.
-# (Windows runs as a service only what is written as one; a task needs no further program.)
+# (Windows runs as a service only what is written as one; a task needs no further program.) Node.js 20 or later has to be installed for all users.
 $folder = "$env:ProgramData\\edgepool-bridge"
 New-Item -ItemType Directory -Force $folder | Out-Null
 icacls $folder /grant "*S-1-5-19:(OI)(CI)M" | Out-Null
@@ -74,11 +86,12 @@ Start-ScheduledTask -TaskName edgepool-bridge
 `;
 }
 
-function dockerfile({ args, origin, sha256 }: ServicePlan): string {
+function dockerfile({ args, files, origin, sha256 }: ServicePlan): string {
   const checksum = sha256 === null ? "" : `--checksum=sha256:${sha256} `;
+  const mounts = [...new Set(files)].map((file) => `-v ${shellWord(`${file}:${file}:ro`)} `).join("");
   return `# Docker: put this into a file named Dockerfile, then
 #   docker build -t edgepool-bridge .
-#   docker run -d --restart always --network host -v edgepool-bridge:/state edgepool-bridge
+#   docker run -d --restart always --network host -v edgepool-bridge:/state ${mounts}edgepool-bridge
 FROM node:24-alpine
 ADD --chmod=644 ${checksum}${origin}/bridge.mjs /bridge.mjs
 RUN mkdir /state && chown node /state
@@ -93,6 +106,10 @@ CMD ${JSON.stringify(args)}
 function systemdWord(word: string): string {
   const escaped = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
   return /[\s"'\\;]/.test(escaped) ? `"${escaped.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"` : escaped;
+}
+
+function shellWord(word: string): string {
+  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Text between double quotes of PowerShell. */

@@ -12,7 +12,7 @@ export const EVERYWHERE = "0.0.0.0";
 export function listen(server: Server, option: string, { host = EVERYWHERE, port }: ListenAddress): Promise<number> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void =>
-      reject(new BridgeOptionError(option, explain(error, host, port)));
+      reject(new BridgeOptionError(option, explain(error, option, host, port)));
     server.once("error", failed);
     server.listen({ host, port }, () => {
       server.off("error", failed);
@@ -22,9 +22,11 @@ export function listen(server: Server, option: string, { host = EVERYWHERE, port
   });
 }
 
-function explain(error: NodeJS.ErrnoException, host: string, port: number): string {
-  if (error.code === "EADDRINUSE") return `port ${port} is already in use on ${host}; choose another one`;
-  if (error.code === "EACCES") return `port ${port} may not be opened by this user; choose one above 1023`;
-  if (error.code === "EADDRNOTAVAIL") return `${host} is not an address of this machine`;
-  return `cannot listen on ${host}:${port}: ${error.message}`;
+function explain(error: NodeJS.ErrnoException, option: string, host: string, port: number): string {
+  if (error.code === "EADDRINUSE") return `port ${port} is already in use on ${host}; choose another with --${option}`;
+  if (error.code === "EACCES")
+    return `port ${port} may not be opened by this user; choose one above 1023 with --${option}`;
+  if (error.code === "EADDRNOTAVAIL")
+    return `${host} is not an address of this machine; choose another with --${option}`;
+  return `cannot listen on ${host}:${port}, of --${option}: ${error.message}`;
 }
