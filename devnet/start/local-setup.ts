@@ -29,7 +29,7 @@ const READ_TIMEOUT_MS = 2_000;
 const SETTLE_STEP_MS = 200;
 const WORK_STEP_MS = 500;
 
-/** A port that is needed is taken. The message says which, for what, and the flag that chooses another. */
+/** A port that is needed is taken, or an address not this machine's. The message says which, for what, and the flag that chooses another. */
 export class PortInUseError extends Error {
   override readonly name = "PortInUseError";
 }
@@ -76,9 +76,23 @@ export class LocalSetup {
   /** @throws PortInUseError naming the first port that is taken */
   async checkPorts(): Promise<void> {
     const { host, port, stratumPort, nodePort, geth } = this.#options;
-    await assertFree(host, port, "the pool", "--port");
-    await assertFree(host, stratumPort, "TCP stratum", "--stratum-port");
-    if (geth === null) await assertFree("127.0.0.1", nodePort, "the simulated node", "--node-port");
+    const wanted = [
+      { host, port, what: "the pool", flag: "--port" },
+      { host, port: stratumPort, what: "TCP stratum", flag: "--stratum-port" },
+      ...(geth === null
+        ? [{ host: "127.0.0.1", port: nodePort, what: "the simulated node", flag: "--node-port" }]
+        : []),
+    ];
+    const given = new Map<number, string>();
+    for (const listener of wanted) {
+      const other = given.get(listener.port);
+      if (other !== undefined && listener.port !== 0)
+        throw new PortInUseError(
+          `port ${listener.port} is for ${other} and for ${listener.what}; choose another with ${listener.flag}`,
+        );
+      given.set(listener.port, listener.what);
+      await assertFree(listener);
+    }
   }
 
   /** Starts the simulated node. */
@@ -359,14 +373,27 @@ const isOfWorkerd = (line: string): boolean => line.startsWith("NOSENTRY ");
 
 const token = (): string => randomBytes(24).toString("hex");
 
-async function assertFree(host: string, port: number, what: string, flag: string): Promise<void> {
-  if (port === 0) return;
+interface Listener {
+  readonly host: string;
+  readonly port: number;
+  readonly what: string;
+  /** Chooses another port. */
+  readonly flag: string;
+}
+
+/** Also where any free port will do: the address may be none of this machine's. */
+async function assertFree({ host, port, what, flag }: Listener): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => {
-      const reason = error.code === "EADDRINUSE" ? "is in use" : `cannot be used (${error.message})`;
-      reject(new PortInUseError(`port ${port} for ${what} ${reason}; choose another with ${flag}`));
+    probe.once("error", ({ code = "", message }: NodeJS.ErrnoException) => {
+      const reason = code === "EADDRINUSE" ? "is in use" : `cannot be used (${message})`;
+      const text = NO_ADDRESS.has(code)
+        ? `${host} is no address of this machine (${message}); choose another with --host`
+        : `port ${port} for ${what} ${reason}; choose another with ${flag}`;
+      reject(new PortInUseError(text));
     });
     probe.listen(port, host, () => probe.close(() => resolve()));
   });
 }
+
+const NO_ADDRESS: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN", "EINVAL"]);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LocalSetup } from "../../devnet/start/local-setup.ts";
 import { parseStartOptions } from "../../devnet/start/start-options.ts";
 import { renderLine, type Moment } from "../../devnet/start/start-summary.ts";
 
@@ -61,5 +62,30 @@ describe("the command line of npm start", () => {
   it("keeps the books of a real node apart from those of the simulated one", () => {
     expect(stateOf()).not.toBe(stateOf("--geth", "http://127.0.0.1:8545"));
     expect(stateOf("--geth", "http://127.0.0.1:8545", "--state", "mine")).toBe("mine");
+  });
+});
+
+const checkPorts = async (...argv: string[]) => {
+  const options = parseStartOptions([...argv, "--notify-token", "of-this-test-and-no-other"]);
+  await new LocalSetup(options, () => undefined).checkPorts();
+};
+
+describe("the ports of npm start", () => {
+  const any = ["--port", "0", "--stratum-port", "0", "--node-port", "0"];
+
+  it("are three: one that is given twice is named before anything starts", async () => {
+    await expect(checkPorts(...any, "--port", "39217", "--stratum-port", "39217")).rejects.toThrow(
+      /^port 39217 is for the pool and for TCP stratum; choose another with --stratum-port$/,
+    );
+    await expect(checkPorts(...any, "--stratum-port", "39217", "--node-port", "39217")).rejects.toThrow(
+      /^port 39217 is for TCP stratum and for the simulated node; choose another with --node-port$/,
+    );
+    await checkPorts(...any);
+  });
+
+  it("are not said to be taken where the address is none of this machine's", async () => {
+    await expect(checkPorts(...any, "--host", "192.0.2.1")).rejects.toThrow(
+      /^192\.0\.2\.1 is no address of this machine \(.*EADDRNOTAVAIL.*\); choose another with --host$/,
+    );
   });
 });

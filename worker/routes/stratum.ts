@@ -115,6 +115,7 @@ function howToConnect(c: RouteContext): Response {
   ${url}/<0xaddress>[/<worker>]
 
 TCP miners connect through a bridge on their own network. It is one file, for Node 20 or later; its SHA-256 is at /bridge.mjs.sha256.
+In Windows' PowerShell write curl.exe for curl.
 
   curl -fO ${protocol}//${host}/bridge.mjs
   node bridge.mjs ${pool}${insecure}

@@ -41,7 +41,8 @@ export function ConnectPage() {
       <Panel title="1. Start the bridge in your network" class="mb-4">
         <p class="mb-3 text-sm">
           Miners speak plain TCP, the pool speaks WebSockets. The bridge stands between them, once for all your rigs,
-          and listens on port {STRATUM_PORT}. It needs Node.js 20 or later and nothing else.
+          and listens on port {STRATUM_PORT}. It needs Node.js 20 or later and nothing else. In Windows’ PowerShell
+          write <code>curl.exe</code> for <code>curl</code>.
         </p>
         <CopyLine name="Bridge" text={bridgeCommand(location.origin)} />
       </Panel>
