@@ -57,14 +57,20 @@ export class AccountStats {
 
   /**
    * @param budget hashrate entries to read at most beyond the first page
-   * @returns null when the ledger does not know the login; `roundShare`: its part of the open round, 0 to 1
+   * @returns null when the ledger does not know the login; `roundShare`: its part of the open round, 0 to 1; `firstShare`: since when its hashrates
+   * are counted, Unix seconds, 0 where there is no share in the window
    * @throws RedisUnreachableError
    */
   async read(
     redis: RedisPort,
     nowMs: number,
     budget: number,
-  ): Promise<{ readonly account: AccountSnapshot | null; readonly roundShare: number; readonly commands: number }> {
+  ): Promise<{
+    readonly account: AccountSnapshot | null;
+    readonly roundShare: number;
+    readonly firstShare: number;
+    readonly commands: number;
+  }> {
     const counting = countingPort(redis);
     const nowS = seconds(nowMs);
     const plan = this.#window.plan(nowS);
@@ -81,9 +87,9 @@ export class AccountStats {
     const shares = parseInteger(asText(roundShares) ?? undefined) ?? 0;
     // Of one moment: with the total of another reading, after a block, a part would be more than the whole.
     const roundShare = Math.min(1, effortOf(shares, parseInteger(asText(roundTotal) ?? undefined) ?? 0));
-    if (stats.size === 0) return { account: null, roundShare, commands: counting.count() };
+    if (stats.size === 0) return { account: null, roundShare, firstShare: 0, commands: counting.count() };
     await this.#window.absorb(plan, windowReplies, counting.port, nowS, budget);
-    const { currentHashrate, hashrate: total, ...workers } = this.#workers(nowS);
+    const { currentHashrate, hashrate: total, firstShare, ...workers } = this.#workers(nowS);
     const account = {
       currentHashrate,
       hashrate: total,
@@ -94,7 +100,7 @@ export class AccountStats {
       stats: asStatistics(stats),
       ...workers,
     };
-    return { account, roundShare, commands: counting.count() };
+    return { account, roundShare, firstShare, commands: counting.count() };
   }
 
   #workers(nowS: number) {
@@ -104,6 +110,7 @@ export class AccountStats {
     const workers = emptyRecord<WorkerEntry>();
     const sums = { currentHashrate: 0, hashrate: 0, workers, workersOffline: 0, workersOnline: 0, workersTotal: 0 };
     const activities = [...this.#window.activities(nowS)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const firstShare = activities.reduce((least, [, { firstTs }]) => Math.min(least, firstTs), Infinity);
     for (const [id, { smallSum, largeSum, firstTs, lastTs }] of activities) {
       // As in the reference, both windows count from the first share in the large one.
       const hr = hashrate(smallSum, firstTs, nowS, smallS, coveredS);
@@ -115,6 +122,6 @@ export class AccountStats {
       sums[offline ? "workersOffline" : "workersOnline"] += 1;
       sums.workersTotal += 1;
     }
-    return sums;
+    return { ...sums, firstShare: activities.length === 0 ? 0 : firstShare };
   }
 }

@@ -35,6 +35,8 @@ export interface AccountBody extends Omit<AccountSnapshot, "workers">, Pick<Sess
   readonly workers: Readonly<Record<string, WorkerEntry & { readonly reportedHashrate?: number }>>;
   /** Part of the open round, 0 to 1. */
   readonly roundShare: number;
+  /** Since when the hashrates are counted, Unix seconds: the first share in the large window; 0 where there is none. */
+  readonly firstShare: number;
   /** What the workers say they do, together, hashes per second; null where none says anything. */
   readonly reportedHashrate: number | null;
   /** As {@link AccountRewards}; null where they have not been read. */
@@ -67,6 +69,7 @@ export interface AccountViewDeps {
 interface Reading {
   readonly account: AccountSnapshot;
   readonly roundShare: number;
+  readonly firstShare: number;
   readonly atMs: number;
 }
 
@@ -96,8 +99,8 @@ export class AccountView {
     this.#deps = deps;
     const stats = new AccountStats(config, login);
     this.#readings = new Cached(async (nowMs) => {
-      const { account, roundShare } = await stats.read(deps.redis, nowMs, BUDGET);
-      return account && { account, roundShare, atMs: nowMs };
+      const { account, roundShare, firstShare } = await stats.read(deps.redis, nowMs, BUDGET);
+      return account && { account, roundShare, firstShare, atMs: nowMs };
     }, config.api.statsCollectIntervalMs);
     this.#rewards = new RewardsReader(config.coin, login, deps.store);
     this.#slow = new Cached((nowMs) => this.#readSlow(nowMs), SLOW_MS);
@@ -185,7 +188,7 @@ export class AccountView {
     }
   }
 
-  #account({ account, roundShare }: Reading, { figures, rewards }: Slow): AccountBody {
+  #account({ account, roundShare, firstShare }: Reading, { figures, rewards }: Slow): AccountBody {
     const reported = new Map(figures.reported.map(({ worker, rate }) => [worker, rate]));
     const workers = emptyRecord<AccountBody["workers"][string]>();
     for (const [name, worker] of Object.entries(account.workers)) {
@@ -197,6 +200,7 @@ export class AccountView {
       ...account,
       workers,
       roundShare,
+      firstShare,
       reportedHashrate: reported.size === 0 ? null : [...reported.values()].reduce((sum, rate) => sum + rate, 0),
       rewards: rewards?.rewards ?? null,
       rewardsSince: rewards?.rewardsSince ?? null,

@@ -19,6 +19,8 @@ export const poolRoutes = {
     miners: pool.miners,
     minersTotal: pool.minersTotal,
     now: pool.takenAtMs,
+    /** Not the reference's. */
+    firstShare: pool.firstShare,
   }),
   blocks: (pool: PoolSnapshot) => ({
     candidates: pool.candidates,

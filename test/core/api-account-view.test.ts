@@ -62,6 +62,7 @@ describe("an account", () => {
       reportedHashrate: 100,
       // Of some 2^53 in the round.
       roundShare: 123e9 / 2 ** 53,
+      firstShare: NOW_S - 10_800,
       rewards: { "24h": 5_000_000_000, "7d": 5_000_000_000 },
       rewardsSince: 0,
       workers: { rig1: { hr: 4_444_444, reportedHashrate: 60 } },

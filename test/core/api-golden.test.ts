@@ -18,7 +18,7 @@ describe("the API", () => {
     expect(routes.body("stats")).toBe(
       '{"candidatesTotal":0,"hashrate":0,"immatureTotal":0,"maturedTotal":0,"minersTotal":0,"nodes":[],"now":1700000000500,"stats":{},"poolCharts":[]}',
     );
-    expect(routes.body("miners")).toBe('{"hashrate":0,"miners":{},"minersTotal":0,"now":1700000000500}');
+    expect(routes.body("miners")).toBe('{"hashrate":0,"miners":{},"minersTotal":0,"now":1700000000500,"firstShare":0}');
     expect(routes.body("blocks")).toBe(
       '{"candidates":[],"candidatesTotal":0,"immature":[],"immatureTotal":0,"luck":{"0":{"luck":0,"orphanRate":0,"uncleRate":0}},"matured":[],"maturedTotal":0}',
     );

@@ -189,12 +189,15 @@ describe("the first screen", () => {
 });
 
 describe("a hashrate whose window is still filling", () => {
-  it("is said to be too low, of the pool and of a miner, until it has been counted for ten minutes", async () => {
+  it("is said to be too low, of the pool, of a miner and of all in the list, until it has been counted for ten minutes", async () => {
     const startedS = Math.floor(Date.now() / 1000) - 120;
     const young: PageAnswers = {
       ...RICH,
       overview: { ...RICH.overview, firstShare: startedS },
-      accountHistory: { ...RICH.accountHistory, at: [startedS] },
+      miners: { ...RICH.miners, firstShare: startedS },
+      // Its chart begins with the ten minutes that the first share is in.
+      account: { ...RICH.account, firstShare: startedS },
+      accountHistory: { ...RICH.accountHistory, at: [startedS - 540] },
     };
     for (const [page, name] of [
       [await open("overview", young), "Pool hashrate"],
@@ -204,6 +207,9 @@ describe("a hashrate whose window is still filling", () => {
       expect(await figure(page, name)).toMatch(/too low still: 2 min( \d+ s)? of the first 10 min$/);
       await page.close();
     }
+    const list = await open("miners", young);
+    await list.getByText(/ together \(too low still: 2 min( \d+ s)? of the first 10 min\)$/).waitFor();
+    await list.close();
   });
 });
 

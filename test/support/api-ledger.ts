@@ -99,7 +99,7 @@ export const GOLDEN = {
     `"${A}":{"lastBeat":1699999950,"hr":8888888,"offline":false},` +
     `"${B}":{"lastBeat":1699999800,"hr":13333333,"offline":false},` +
     `"${C}":{"lastBeat":1699999000,"hr":4000000,"offline":true},` +
-    `"${D}":{"lastBeat":1699999100,"hr":4444444,"offline":false}},"minersTotal":4,"now":1700000000500}`,
+    `"${D}":{"lastBeat":1699999100,"hr":4444444,"offline":false}},"minersTotal":4,"now":1700000000500,"firstShare":1699998200}`,
   // Luck: 1000/2000; mean of it, 1500/1000 and 3000/1000; then of all four with 1000/4000.
   blocks:
     '{"candidates":[{"height":105,"timestamp":1699999990,"difficulty":10000000000000001,"shares":777,"uncle":false,' +

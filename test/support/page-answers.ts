@@ -171,6 +171,7 @@ const ACCOUNT: Account = {
   workersOffline: 1,
   workersOnline: 4,
   workersTotal: 5,
+  firstShare: NOW_S - 10_000,
   reportedHashrate: 249_382_712,
   rewards: { "24h": 123_456_789, "7d": 823_456_789 },
   rewardsSince: 0,
@@ -287,6 +288,7 @@ export const RICH: PageAnswers = {
     ),
     minersTotal: 60,
     now: OVERVIEW.now,
+    firstShare: NOW_S - 100_000,
   },
   payments: {
     payments: Array.from({ length: 30 }, (_, i) => ({
@@ -375,7 +377,7 @@ export const EMPTY: PageAnswers = {
     maturedTotal: 0,
     luck: {},
   },
-  miners: { hashrate: 0, miners: {}, minersTotal: 0, now: OVERVIEW.now },
+  miners: { hashrate: 0, miners: {}, minersTotal: 0, now: OVERVIEW.now, firstShare: 0 },
   payments: { payments: [], paymentsTotal: 0 },
   payouts: { ...PAYOUTS, payments: [] },
   payout: {
@@ -418,6 +420,7 @@ export const EMPTY: PageAnswers = {
     workersOffline: 0,
     workersOnline: 0,
     workersTotal: 0,
+    firstShare: 0,
     reportedHashrate: null,
     estimatePerDay: null,
     stats: { lastShare: NOW_S - 86_400 },

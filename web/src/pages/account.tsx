@@ -47,7 +47,7 @@ export function AccountPage({ login }: { login: string }) {
       <div class="mb-4">
         <CopyLine name="Address" text={checksummed(login)} />
       </div>
-      <AccountFigures live={live} history={day.data} />
+      <AccountFigures live={live} />
       <AccountHistoryPanel path={path} workers={Object.keys(account?.workers ?? {})} />
       <Panel
         title={account ? `Workers (${account.workersOnline} online, ${account.workersOffline} offline)` : "Workers"}
@@ -167,7 +167,7 @@ function RememberButton({ login }: { login: string }) {
   );
 }
 
-function AccountFigures({ live, history }: { live: Live<Account>; history: AccountHistory | null }) {
+function AccountFigures({ live }: { live: Live<Account> }) {
   const unit = useTicker();
   const { small, large } = useWindows();
   const now = useNow(5000);
@@ -179,7 +179,7 @@ function AccountFigures({ live, history }: { live: Live<Account>; history: Accou
       <Figure
         name={`Hashrate, ${small}`}
         value={account && hashrate(account.currentHashrate)}
-        note={account && (filling(history?.at[0] ?? 0, now) ?? `${hashrate(account.hashrate)} over ${large}`)}
+        note={account && (filling(account.firstShare, now) ?? `${hashrate(account.hashrate)} over ${large}`)}
       />
       <Figure
         name="Reported hashrate"

@@ -6,6 +6,7 @@ import { useLiveInterval, useWindows } from "../data/pool-facts.ts";
 import { useNow } from "../data/preferences.ts";
 import { AddressLink, Ago, Choice, OnlineBadge, PageTitle, Panel } from "../ui/parts.tsx";
 import { Table } from "../ui/table.tsx";
+import { filling } from "./overview.tsx";
 
 const PAGE_SIZE = 50;
 const FILTERS = [
@@ -22,6 +23,7 @@ export function MinersPage() {
   const [page, setPage] = useState(0);
   const { small } = useWindows();
   const now = useNow(5000);
+  const tooLow = filling(live.data?.firstShare ?? 0, now) ?? "";
   const miners = useMemo(
     () => Object.entries(live.data?.miners ?? {}).toSorted(([, a], [, b]) => b.hr - a.hr),
     [live.data],
@@ -44,7 +46,7 @@ export function MinersPage() {
       <Panel
         title={
           live.data
-            ? `${plural(live.data.minersTotal, "miner")} with a share in the last ${small}, ${hashrate(live.data.hashrate)} together`
+            ? `${plural(live.data.minersTotal, "miner")} with a share in the last ${small}, ${hashrate(live.data.hashrate)} together${tooLow && ` (${tooLow})`}`
             : "Miners"
         }
         aside={<Choice name="Which miners" options={FILTERS} value={filter} onChange={setFilter} />}
