@@ -215,9 +215,11 @@ function check(walk: Walk): void {
   }
 }
 
-/** Where a parser stopped. Its own message quotes the text, and with it perhaps a password. */
-function placeOf(error: SyntaxError): string {
-  return /line \d+ column \d+/.exec(error.message)?.[0] ?? "a place that the parser does not name";
+/** What a parser stopped at. Its own message quotes the text, and with it perhaps a password. */
+function stoppedAt(json: string, { message }: SyntaxError): string {
+  if (json.trim() === "") return "nothing";
+  if (/end of JSON/.test(message)) return "its end in the middle of it";
+  return `something else at ${/line \d+ column \d+/.exec(message)?.[0] ?? "a place that the parser does not name"}`;
 }
 
 /**
@@ -231,7 +233,7 @@ export function importConfig(json: string, options: ImportOptions): ImportResult
     file = JSON.parse(json);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const found = `something else at ${placeOf(error)}`;
+    const found = stoppedAt(json, error);
     return { kind: "refused", problems: [{ member: "the file", found, allowed: "JSON without comments" }] };
   }
   if (!isRecord(file))

@@ -20,6 +20,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** A command-line argument that is the URL of a Redis. @throws InvalidArgumentError */
+export function redisUrl(text: string): string {
+  if (!/^rediss?:\/\/[^/]/.test(text) || !URL.canParse(text))
+    throw new InvalidArgumentError("a redis:// or rediss:// URL");
+  return text;
+}
+
 /** A command-line argument that is a difficulty in hashes, 1 or more. @throws InvalidArgumentError */
 export function hashes(text: string): bigint {
   if (!/^[1-9]\d{0,76}$/.test(text)) throw new InvalidArgumentError("a difficulty in hashes, 1 or more");

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { Command } from "commander";
 import { startLocalUpstash, startUpstashGateway } from "../gateway/upstash-gateway.ts";
-import { wholeNumber } from "./arguments.ts";
+import { redisUrl, wholeNumber } from "./arguments.ts";
 import { failed } from "./failure.ts";
 
 const options = new Command("devnet-upstash")
@@ -10,6 +10,7 @@ const options = new Command("devnet-upstash")
   .option(
     "--redis <url>",
     "redis://… of a running server; without it a private one is started, and forgotten at the end",
+    redisUrl,
   )
   .option("--port <number>", "port to listen on; 0: a free one", wholeNumber, 0)
   .option("--token <text>", "bearer token", "local-token")

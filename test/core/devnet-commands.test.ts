@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
+import { redisUrl } from "../../devnet/cli/arguments.ts";
 
 test.each([
   "devnet/cli/node",
@@ -16,4 +17,9 @@ test.each([
   expect(stdout).toContain("-h, --help");
   expect(stdout).not.toContain("{");
   expect(stdout.replaceAll(/\s+/g, " ")).not.toMatch(/default: (null|\[\]|""|false|undefined)/);
+});
+
+test.each(["nope", "http://127.0.0.1:6379", "redis://"])("%s is refused as no Redis before anything starts", (text) => {
+  expect(() => redisUrl(text)).toThrow("a redis:// or rediss:// URL");
+  expect(redisUrl("redis://127.0.0.1:6379")).toBe("redis://127.0.0.1:6379");
 });

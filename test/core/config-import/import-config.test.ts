@@ -196,6 +196,17 @@ describe("what cannot be taken over", () => {
     expect(JSON.stringify(result)).not.toContain("s3cret");
   });
 
+  it("a file that is no JSON is named by the place, and never quoted", () => {
+    const cases = [
+      ["", "nothing"],
+      ['{"coin": "etc"', "something else at line 1 column 15"],
+      ['{"a": [{}, ', "its end in the middle of it"],
+      ['{\n"password": "secret-of-a-pool",\n// why\n}', "something else at line 3 column 1"],
+    ] as const;
+    for (const [json, found] of cases)
+      expect(refused(json)).toEqual([{ member: "the file", found, allowed: "JSON without comments" }]);
+  });
+
   it("credentials in a node's URL become a secret, also where the node is refused", () => {
     const url = "https://miner:s3cret@geth.pool.example.org/rpc";
     const result = imported(changed("upstream", [{ name: "main", url }]));
