@@ -113,12 +113,12 @@ const credited = ({ ledger }: Moment): bigint => (ledger ? ledger.roundTotal + l
 
 const listed = ({ ledger }: Moment): number => (ledger ? blocksIn(ledger) : 0);
 
-/** What this run added to the books, as `--json` prints it. Sums are decimal strings. */
+/** What this run added to the books, as `--json` prints it. Sums are decimal strings. `missing`: what a self-test wants and did not get. */
 function verdictOf(before: Moment, after: Moment) {
   const found = listed(after) - listed(before);
   const recorded = credited(after) - credited(before);
   return {
-    ok: recorded > 0n && found > 0,
+    missing: recorded <= 0n ? "share" : found === 0 ? "block" : null,
     json: {
       accepted: after.shares?.accepted ?? 0,
       stale: after.shares?.stale ?? 0,
@@ -159,10 +159,12 @@ async function run(options: StartOptions, pool: LocalSetup, ending: Ending): Pro
   await watch(pool, ending);
   const after = await pool.settle(before, ending.settleMs);
   if (interactive) panel.done();
-  const { ok, json } = verdictOf(before, after);
+  const { missing, json } = verdictOf(before, after);
   await pool.stop();
   if (options.json) process.stdout.write(`${JSON.stringify(json)}\n`);
-  return forMs !== null && !ok ? 1 : 0;
+  if (forMs === null || missing === null) return 0;
+  process.stderr.write(`npm start: no ${missing} was recorded in the time of --for\n`);
+  return 1;
 }
 
 async function main(): Promise<number> {

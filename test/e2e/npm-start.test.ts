@@ -189,7 +189,7 @@ describe("npm start", () => {
 
   it("ends with exit code 1 when nothing was recorded in the time given", async () => {
     const run = await start([...FREE_PORTS, "--no-miner", "--for", "2s", "--json"]);
-    expect(run.code).toBe(1);
+    expect(run).toMatchObject({ code: 1, stderr: "npm start: no share was recorded in the time of --for\n" });
     expect(JSON.parse(run.stdout.trimEnd().split("\n").at(-1) ?? "")).toMatchObject({ accepted: 0, blocks: 0 });
   });
 });
