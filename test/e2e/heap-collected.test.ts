@@ -30,46 +30,42 @@ const WARM = 9;
 const cleanups = new Cleanups();
 afterEach(() => cleanups.run());
 
-it(
-  "what fetches leave behind is collected long before the heap is half full, in every isolate that they pass",
-  { timeout: 300_000 },
-  async () => {
-    // Not Node's 5 s, after which workerd gives an idle connection up as well: one would close it under the other's request.
-    const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
-      request.resume();
-      response.end(ANSWER);
-    }).listen(0, "127.0.0.1");
-    // On a busy machine a connection may be left alone for longer than Node's five seconds: it would be closed while the next request is on its way.
-    server.keepAliveTimeout = 0;
-    await once(server, "listening");
-    cleanups.add(() => server.closeAllConnections());
-    cleanups.add(() => void server.close());
-    const directory = await cleanups.folder("fetcher");
-    await writeFile(join(directory, "index.js"), SCRIPT);
-    const settings = { compatibilityDate: "2026-11-02", durableObjects: { FETCHER: { className: "Fetcher" } } };
-    const inspectorPort = await freePort();
-    const pool = await startPool({
-      stateDir: await cleanups.folder("fetcher-state"),
-      bundles: [{ name: "fetcher", script: null, directory, settings }],
-      cron: false,
-      inspectorPort,
-    });
-    cleanups.add(() => pool.close());
-    const node = `http://127.0.0.1:${portOf(server)}/`;
-    const group = pool.pid ?? -1;
-    let mostMb = 0;
-    let warmMb = Infinity;
-    for (let rounds = 0; rounds < ROUNDS; rounds += 1) {
-      for (let some = 0; some < 20; some += 1) {
-        const together = Array.from({ length: 6 }, () => fetch(pool.url, { headers: { node } }));
-        for (const answer of await Promise.all(together)) expect(await answer.text()).toBe(ANSWER);
-      }
-      const [heap] = await heapsOf(inspectorPort);
-      mostMb = Math.max(mostMb, heap?.usedMb ?? Infinity);
-      if (rounds === WARM) warmMb = (await workerdUsage(group)).memoryMb;
+it("what fetches leave behind is collected long before the heap is half full, in every isolate that they pass", async () => {
+  // Not Node's 5 s, after which workerd gives an idle connection up as well: one would close it under the other's request.
+  const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+    request.resume();
+    response.end(ANSWER);
+  }).listen(0, "127.0.0.1");
+  // On a busy machine a connection may be left alone for longer than Node's five seconds: it would be closed while the next request is on its way.
+  server.keepAliveTimeout = 0;
+  await once(server, "listening");
+  cleanups.add(() => server.closeAllConnections());
+  cleanups.add(() => void server.close());
+  const directory = await cleanups.folder("fetcher");
+  await writeFile(join(directory, "index.js"), SCRIPT);
+  const settings = { compatibilityDate: "2026-11-02", durableObjects: { FETCHER: { className: "Fetcher" } } };
+  const inspectorPort = await freePort();
+  const pool = await startPool({
+    stateDir: await cleanups.folder("fetcher-state"),
+    bundles: [{ name: "fetcher", script: null, directory, settings }],
+    cron: false,
+    inspectorPort,
+  });
+  cleanups.add(() => pool.close());
+  const node = `http://127.0.0.1:${portOf(server)}/`;
+  const group = pool.pid ?? -1;
+  let mostMb = 0;
+  let warmMb = Infinity;
+  for (let rounds = 0; rounds < ROUNDS; rounds += 1) {
+    for (let some = 0; some < 20; some += 1) {
+      const together = Array.from({ length: 6 }, () => fetch(pool.url, { headers: { node } }));
+      for (const answer of await Promise.all(together)) expect(await answer.text()).toBe(ANSWER);
     }
-    expect(mostMb).toBeLessThan(10);
-    // Of what fetches leave outside of the heaps, of Miniflare's too, 26 MB stay where a heap's limit alone has it collected.
-    expect((await workerdUsage(group)).memoryMb - warmMb).toBeLessThan(18);
-  },
-);
+    const [heap] = await heapsOf(inspectorPort);
+    mostMb = Math.max(mostMb, heap?.usedMb ?? Infinity);
+    if (rounds === WARM) warmMb = (await workerdUsage(group)).memoryMb;
+  }
+  expect(mostMb).toBeLessThan(10);
+  // Of what fetches leave outside of the heaps, of Miniflare's too, 26 MB stay where a heap's limit alone has it collected.
+  expect((await workerdUsage(group)).memoryMb - warmMb).toBeLessThan(18);
+});
