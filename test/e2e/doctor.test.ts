@@ -40,7 +40,7 @@ beforeAll(async () => {
   pool = await startPool({
     stateDir: await cleanups.folder("doctor"),
     cron: false,
-    vars: { chain: "classic", upstream: [{ name: "main", url: node.url, timeout: "5s" }] },
+    vars: { chain: "classic", upstream: [{ name: "main", url: node.url, timeout: "30s" }] },
     varsNow: () => vars,
     secrets: SECRETS,
   });
