@@ -7,7 +7,16 @@ import { IpGuard } from "../../durable-objects/ip-guard.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { request } from "./stratum-client.ts";
-import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import {
+  clientAtGuard,
+  headerOf,
+  LOGIN,
+  nodeHas,
+  pushNodeWork,
+  useStratumPool,
+  workOf,
+  world,
+} from "./stratum-pool.ts";
 import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
@@ -160,8 +169,7 @@ describe("HTTP getwork", () => {
   });
 
   it("answers with 23 and with -1 at the limit of invalid shares", async () => {
-    // A client of its own: the end of another test's guard may come late, and would take these counts along.
-    const ip = "192.0.2.10";
+    const ip = clientAtGuard(2);
     const share = (nonce?: string) => post(submit(headerOf(1), nonce), undefined, ip);
     world.verdict = async ({ nonce }) =>
       nonce.endsWith("f") ? { kind: "invalid" } : { kind: "accepted", block: false };

@@ -1,6 +1,7 @@
 import { reset } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, vi } from "vitest";
+import { guardNameOf } from "../../core/policy/client-guards.ts";
 import type { JudgedShare, ShareSubmission } from "../../core/shares/share.ts";
 import { replaceMethod } from "./replace-method.ts";
 import { StratumClient } from "./stratum-client.ts";
@@ -29,6 +30,17 @@ export const world = {
 /** Work with that header at height 100, or a higher one. */
 export function nodeHas(variant: number, height = 100): void {
   world.work = [headerOf(variant), SEED, NETWORK_TARGET, `0x${height.toString(16)}`];
+}
+
+/**
+ * An address that only this one of the sixteen guards has to do with. In Vitest's workerd the end of an object of an earlier test may come late, and
+ * takes the next of its name along with all that it has counted: what is to be counted from 0 to 30 wants a guard that no earlier test has had.
+ */
+export function clientAtGuard(guard: number): string {
+  const clients = Array.from({ length: 254 }, (_, at) => `198.51.100.${at + 1}`);
+  const client = clients.find((one) => guardNameOf(one) === `guard-${guard}`);
+  if (client === undefined) throw new RangeError(`no address for guard ${guard}`);
+  return client;
 }
 
 /** Brings what the node has now to every session, as a node's push would. */

@@ -3,7 +3,16 @@ import { describe, expect, it, vi } from "vitest";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
 import { IpGuard } from "../../durable-objects/ip-guard.ts";
 import { StratumClient } from "./stratum-client.ts";
-import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import {
+  clientAtGuard,
+  headerOf,
+  LOGIN,
+  nodeHas,
+  pushNodeWork,
+  useStratumPool,
+  workOf,
+  world,
+} from "./stratum-pool.ts";
 import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
@@ -174,13 +183,14 @@ describe.each([`/stratum/${LOGIN}`, "/stratum"])("eth-proxy over a WebSocket to 
 
   it("refuses with 23 when the limit of invalid shares is reached, closes, and again with -1 on a valid share", async () => {
     // Defaults of policy.banning: judged at 30 shares, refused from 30 % on.
-    const miner = await loggedIn();
+    const [first, second] = path === "/stratum" ? ([2, 3] as const) : ([4, 5] as const);
+    const miner = await loggedIn(clientAtGuard(first));
     world.verdict = async ({ nonce }) => (nonce === NONCE ? { kind: "invalid" } : { kind: "accepted", block: false });
     for (let id = 1; id < 30; id++)
       expect(await miner.ask(submit(id))).toEqual([`{"id":${id},"jsonrpc":"2.0","result":false}`]);
     expect(await miner.ask(submit(30))).toEqual([error(30, 23, "Invalid share")]);
     expect(await miner.closed()).toEqual({ code: 1008, reason: "Invalid share" });
-    const again = await loggedIn("192.0.2.2");
+    const again = await loggedIn(clientAtGuard(second));
     for (let id = 1; id < 30; id++) await again.ask(submit(id));
     expect(await again.ask(submit(30, headerOf(1), "0x0000000000000001"))).toEqual([
       error(30, -1, "High rate of invalid shares"),
