@@ -17,13 +17,15 @@ const options = new Command("reconnect")
   .option("--sessions <number>", "logins", wholeNumber, 200)
   .option("--sockets <number>", "sockets a login", wholeNumber, 5)
   .option("--rounds <number>", "restarts a setting", wholeNumber, 3)
+  .option("--only <part>", "settings with this in their name", "")
   .option("--json", "one JSON object instead of text")
   .parse()
-  .opts<{ sessions: number; sockets: number; rounds: number; json?: boolean }>();
+  .opts<{ sessions: number; sockets: number; rounds: number; only: string; json?: boolean }>();
 
 /** Between a miner's attempts: at random, so that they do not come in step. */
 const RETRY_MS = { least: 200, most: 1_000 } as const;
 const ROUND_TIMEOUT_MS = 120_000;
+const SAY_MS = 10_000;
 /**
  * At Cloudflare the objects of a thousand logins are in many isolates, and those that carry sessions have all of their 128 MB for them; here
  * one has all of the pool, and 32 MB as the one that has light caches would have: 1,000 logins with 5 sockets each ended it.
@@ -119,11 +121,19 @@ class Miner {
 
 const ipOf = (login: number) => `198.18.${login >> 8}.${login & 255}`;
 
-async function allHaveWork(miners: readonly Miner[]): Promise<void> {
-  const untilMs = performance.now() + ROUND_TIMEOUT_MS;
-  while (miners.some(({ jobAtMs }) => jobAtMs === null)) {
-    if (performance.now() > untilMs) return;
-    await sleep(20);
+/** Says how it goes every ten seconds, so that a run that does not end says where it was. */
+async function allHaveWork(miners: readonly Miner[], what: string): Promise<void> {
+  const sinceMs = performance.now();
+  for (let saidMs = sinceMs; ; await sleep(20)) {
+    const waiting = miners.filter(({ jobAtMs }) => jobAtMs === null).length;
+    const nowMs = performance.now();
+    const isOver = waiting === 0 || nowMs - sinceMs > ROUND_TIMEOUT_MS;
+    if (isOver || nowMs - saidMs > SAY_MS) {
+      saidMs = nowMs;
+      const seconds = Math.round((nowMs - sinceMs) / 1_000);
+      console.error(`${what}, ${seconds} s: ${miners.length - waiting} of ${miners.length} have work`);
+    }
+    if (isOver) return;
   }
 }
 
@@ -197,7 +207,7 @@ async function measure({ dialect, known }: Setting): Promise<Measured> {
         miners.push(new Miner(pool.url, login, session * options.sockets + socket, ipOf(session), dialect));
       if (session % 8 === 7) await sleep(50);
     }
-    await allHaveWork(miners);
+    await allHaveWork(miners, "first");
     const rounds: Round[] = [];
     let mostCalls: Measured["busiest"] = {};
     for (let round = 0; round < options.rounds; round += 1) {
@@ -209,7 +219,7 @@ async function measure({ dialect, known }: Setting): Promise<Measured> {
       const startedAtMs = performance.now();
       // Before that nothing listened, for as long as the machine took to start workerd.
       for (const miner of miners) miner.attempts = 0;
-      await allHaveWork(miners);
+      await allHaveWork(miners, "after a restart");
       rounds.push(roundOf(miners, startedAtMs, before));
       mostCalls = await busiest(pool.url);
       await sleep(2_000);
@@ -225,7 +235,7 @@ async function measure({ dialect, known }: Setting): Promise<Measured> {
 
 const size = `${options.sessions} logins with ${options.sockets} sockets each`;
 const results = [];
-for (const setting of SETTINGS) {
+for (const setting of SETTINGS.filter(({ name }) => name.includes(options.only))) {
   const measured = await measure(setting);
   results.push({ setting: setting.name, ...measured });
   if (options.json) continue;
