@@ -153,7 +153,13 @@ export async function plotMemory(runs: readonly Run[]): Promise<string> {
     encoding: {
       x: { field: "minute", type: "quantitative", title: "minutes since all sockets are open" },
       y: { field: "memoryMb", type: "quantitative", scale: { type: "log" }, title: "resident memory of workerd, MB" },
-      color: { field: "run", type: "nominal", sort: { field: "sockets", order: "descending" }, title: "sockets" },
+      color: {
+        field: "run",
+        type: "nominal",
+        sort: { field: "sockets", order: "descending" },
+        title: "sockets",
+        legend: { labelLimit: 0 },
+      },
     },
     config: { background: "white" },
   });
