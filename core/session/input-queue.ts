@@ -22,6 +22,9 @@ export class InputQueue {
   /** Frames of the last turn, while it has not begun and nothing else waits behind it. */
   #open: Uint8Array[] | null = null;
   #bytes = 0;
+  /** Frames of every turn that is not over. */
+  readonly #unread = new Set<Uint8Array[]>();
+  #isOver = false;
 
   constructor(options: InputQueueOptions) {
     this.#options = options;
@@ -29,6 +32,7 @@ export class InputQueue {
 
   /** @returns when it is read, at once where others that wait are read before it; or why it was not taken. Never rejects */
   add(frame: Uint8Array): Promise<void> | NoRoom | null {
+    if (this.#isOver) return null;
     const { room, clock } = this.#options;
     const bytes = this.#bytes + costOf(frame.length);
     if (this.#bytes + frame.length > INPUT_BOUNDS.queuedBytes) return "of its own";
@@ -41,7 +45,20 @@ export class InputQueue {
     const frames = [frame];
     const turn = this.inTurn(() => this.#read(frames));
     this.#open = frames;
+    this.#unread.add(frames);
     return turn;
+  }
+
+  /**
+   * The connection has ended: what waits is not read any more, and has no place. Nothing else may give it back: a socket of the Worker's that
+   * is gone takes along what was about to read.
+   */
+  end(): void {
+    this.#isOver = true;
+    this.#bytes = 0;
+    for (const frames of this.#unread) frames.length = 0;
+    this.#unread.clear();
+    this.#options.room.setInput(this, 0, this.#options.clock.nowMs());
   }
 
   /** Does something when all that was received before has been read. Never rejects. */
@@ -60,12 +77,14 @@ export class InputQueue {
         this.#release(frames.splice(0, 1));
       }
     } finally {
+      this.#unread.delete(frames);
       // What a failure has left: it ends the connection.
       this.#release(frames);
     }
   }
 
   #release(frames: readonly Uint8Array[]): void {
+    if (this.#isOver) return;
     const { room, clock } = this.#options;
     for (const { length } of frames) this.#bytes -= costOf(length);
     room.setInput(this, this.#bytes, clock.nowMs());

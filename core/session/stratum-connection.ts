@@ -209,6 +209,7 @@ export class StratumConnection {
   /** Ends the connection from our side. */
   close(reason: string, code = POLICY_CLOSE): void {
     this.#record = { ...this.#record, state: { ...this.state, closed: true } };
+    this.#input.end();
     try {
       this.#peer.close(code, reason);
     } catch {

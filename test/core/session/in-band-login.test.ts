@@ -13,6 +13,8 @@ import type { Onward } from "../../../core/session/stratum-connection.ts";
 import { SharedExtranonces } from "../../../core/session/shared-extranonces.ts";
 import { sessionName } from "../../../core/stratum/extranonce.ts";
 import { frameBytes } from "../../../core/stratum/line-splitter.ts";
+import { INPUT_BOUNDS } from "../../../core/session/input-bounds.ts";
+import { ROOM } from "../../../core/session/isolate-room.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import {
   CONFIG,
@@ -391,6 +393,20 @@ describe("a login that the pool has never credited", () => {
     const { asked } = rig;
     await rig.clock.pass(120_000);
     expect(rig.asked).toBe(asked);
+  });
+
+  it("gives back the room of what it has said and nobody has read yet, as nobody will: its Worker ends with it", async () => {
+    const rig = stranger();
+    const { room } = rig.login;
+    await rig.says(SUBSCRIBE, AUTHORIZE);
+    // What is waited for never comes.
+    void rig.login.receive("\n".repeat(INPUT_BOUNDS.frameLines));
+    for (let frame = 0; frame < 100; frame++) void rig.login.receive("x".repeat(8_192));
+    await settled();
+    const most = Math.floor(ROOM.inputBytes / 5);
+    expect(room.setInput({}, most, 0)).toBe(false);
+    await rig.login.gone();
+    expect(room.setInput({}, most, 0)).toBe(true);
   });
 });
 
