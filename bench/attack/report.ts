@@ -133,7 +133,7 @@ function bars(field: string, title: string) {
     height: { step: 22 },
     mark: { type: "bar" as const },
     encoding: {
-      y: { field: "name", type: "nominal" as const, sort: null, title: null, axis: { labelLimit: 400 } },
+      y: { field: "name", type: "nominal" as const, sort: null, title: null, axis: { labelLimit: 0 } },
       x: { field, type: "quantitative" as const, title },
       color: { field: "isCalm", type: "nominal" as const, legend: null },
     },
@@ -146,7 +146,7 @@ export async function plotAttacks(rows: readonly Row[]): Promise<string> {
     data: {
       values: rows.map(({ name, latency, control, sharesPerSecond, ...row }) => ({
         name,
-        isCalm: control === null || name === CONTROL,
+        isCalm: control === null || name.startsWith(CONTROL),
         over: latency.p99 / (control?.latency.p99 ?? latency.p99),
         sharesPerSecond,
         dollars: dollarsAnHour(row),

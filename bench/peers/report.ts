@@ -136,7 +136,7 @@ export async function plotPeers({ native, rows }: PeersResult): Promise<string> 
   const latency = rows.flatMap((row) =>
     (["p50", "p99"] as const).map((quantile) => ({ name: labelOf(row), quantile, ms: row.latency[quantile] })),
   );
-  const y = { field: "name", type: "nominal" as const, sort: null, title: null, axis: { labelLimit: 300 } };
+  const y = { field: "name", type: "nominal" as const, sort: null, title: null, axis: { labelLimit: 0 } };
   const { spec } = compile({
     hconcat: [
       {
