@@ -15,6 +15,7 @@ import { loadConfig } from "../durable-objects/platform/config.ts";
 import type { Env } from "../durable-objects/env.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
+import { heldUntilJudged } from "./held-event.ts";
 import { readText } from "./read-text.ts";
 import { strangersAdmissions, strangersTurns, strangersWork } from "./strangers.ts";
 import { ofLogin } from "../durable-objects/platform/at-home.ts";
@@ -96,7 +97,7 @@ async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | nul
     log,
     room: isolateRoom,
     guard,
-    submit: verifiers.submit,
+    submit: heldUntilJudged(verifiers.submit),
     turns: strangersTurns,
     work: () => strangersWork(env),
   });

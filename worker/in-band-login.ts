@@ -14,6 +14,7 @@ import { partLog } from "../durable-objects/platform/part-log.ts";
 import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
+import { heldUntilJudged } from "./held-event.ts";
 import { sharedExtranonces, strangersRoom, strangersWork } from "./strangers.ts";
 import { ofLogin } from "../durable-objects/platform/at-home.ts";
 
@@ -45,8 +46,8 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer, 
       guard: new GuardClient(env),
       lender: new ExtranonceClient(env, log),
       extranonces: sharedExtranonces(),
-      submit: verifiers.submit,
-      submitAll: verifiers.submitAll,
+      submit: heldUntilJudged(verifiers.submit),
+      submitAll: heldUntilJudged(verifiers.submitAll),
       work: () => strangersWork(env),
       renamed: (owner, name) => renamedWorkers.note(log, owner, name),
       lists: () => accessLists(env, Date.now()),
