@@ -12,8 +12,15 @@ export interface CopiesOptions {
   readonly clock: Clock;
   /** How long a copy waits for its verification. */
   readonly judgedWithinMs: number;
-  /** How long one that is right waits for what becomes of the first; then it is a duplicate. */
+  /** How long one that is right waits for what becomes of the first; then it is a duplicate of what was accepted, and else may come again. */
   readonly endedWithinMs: number;
+}
+
+/** The first of its proof of work. */
+interface First {
+  readonly end: Promise<ShareVerdict>;
+  /** Its sender has been told so: then it is durable. */
+  isAccepted: boolean;
 }
 
 const DUPLICATE: ShareVerdict = { kind: "duplicate" };
@@ -24,8 +31,8 @@ const DUPLICATE: ShareVerdict = { kind: "duplicate" };
  */
 export class Copies {
   readonly #options: CopiesOptions;
-  /** By proof, what becomes of the first in the end. */
-  readonly #first = new Map<string, Promise<ShareVerdict>>();
+  /** By proof. */
+  readonly #first = new Map<string, First>();
 
   constructor(options: CopiesOptions) {
     this.#options = options;
@@ -53,17 +60,22 @@ export class Copies {
     }
     const decision = decide(judged);
     const end = ended(decision).finally(() => this.#first.delete(proof));
-    this.#first.set(proof, end);
-    return (await decision).answer;
+    const first: First = { end, isAccepted: false };
+    this.#first.set(proof, first);
+    const { answer } = await decision;
+    first.isAccepted = answer.kind === "accepted";
+    return answer;
   }
 
   /** @returns null where nothing came of the first: this one takes its place */
-  async #asCopy(judged: Promise<Judgement>, first: Promise<ShareVerdict>): Promise<ShareVerdict | null> {
+  async #asCopy(judged: Promise<Judgement>, first: First): Promise<ShareVerdict | null> {
     const { clock, judgedWithinMs, endedWithinMs } = this.#options;
     const judgement = await within(clock, judgedWithinMs, judged, null);
     if (judgement === null) return unavailable("not verified in time");
     if (!isGood(judgement)) return judgement;
-    const end = await within(clock, endedWithinMs, first, DUPLICATE);
+    const end = await within(clock, endedWithinMs, first.end, null);
+    // Whoever hears of a duplicate of its own takes it for recorded: a bridge tells its miner true.
+    if (end === null) return first.isAccepted ? DUPLICATE : unavailable("not recorded in time");
     return end.kind === "accepted" || end.kind === "duplicate" ? DUPLICATE : null;
   }
 }
