@@ -44,6 +44,8 @@ it(
       vars: {
         chain: { name: "long", epochLength: 30_000 },
         difficulty: 1,
+        // On a busy machine ten seconds are not enough for a login.
+        stratum: { loginTimeout: "5m" },
         upstream: [{ name: "main", url: node.url }],
       },
     });
