@@ -128,6 +128,20 @@ describe("audit", () => {
     expect((await auditBooks(embeddedLedger(), "eth")).every((finding) => finding.ok)).toBe(true);
   });
 
+  test("a key that has gone since its name was read has no wrong type", async () => {
+    const books = embeddedLedger();
+    await books.command(["SET", "eth:payments:lock", `${loginOf(3)}:40`]);
+    const unlocked: RedisPort = {
+      command: async (command) => {
+        const reply = await books.command(command);
+        if (command[0] === "SCAN") await books.command(["DEL", "eth:payments:lock"]);
+        return reply;
+      },
+      pipeline: (commands) => books.pipeline(commands),
+    };
+    expect((await auditBooks(unlocked, "eth")).filter(({ ok }) => !ok)).toEqual([]);
+  });
+
   test("books of open-etc-pool-friends are called by their name, and nothing else is said of them", async () => {
     const books = embeddedLedger();
     const matured = ["0", "0", "0xaa", "0xbb", "1", "2", "3", "4"].join(":");
