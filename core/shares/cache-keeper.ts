@@ -106,23 +106,22 @@ export class CacheKeeper {
   }
 
   /**
-   * Does one slice of the work that `epoch` needs, if its turn has come. A build that was begun is always finished, and an
+   * Does one slice of the work that `epoch` needs, if its turn has come. A build that was begun is always finished, by whoever needs any, and an
    * older epoch waits {@link STRAGGLER_WAIT_MS} behind a newer one: else two objects on both sides of a boundary would take
    * the memory from each other for ever.
    * @throws MemoryError KernelTrapError
    */
   step(epoch: Epoch, nowMs: number): CacheStep {
     if (this.has(epoch)) return "ready";
-    const running = this.#slots.find((slot) => slot.build);
-    if (running && running.epoch?.firstBlock !== epoch.firstBlock) return "waiting";
     try {
-      const slot = running ?? this.#begin(epoch, nowMs);
+      // Whoever began another epoch's may be gone, or want this one by now: it is brought to its end first.
+      const slot = this.#slots.find(({ build }) => build) ?? this.#begin(epoch, nowMs);
       if (!slot?.build) return "waiting";
       slot.build.step(SLICE_ITEMS);
       if (!slot.build.done) return "building";
       slot.build = null;
       this.#buildError = null;
-      return "ready";
+      return this.has(epoch) ? "ready" : "building";
     } catch (error) {
       this.#grantedBytes = 0;
       this.#buildError = error instanceof Error ? error.message : String(error);

@@ -215,7 +215,6 @@ export class ShareProcessor {
     const { refutedClaims: refutedShares, unresolved: unresolvedShares, ledgerSick, ...rest } = this.state;
     const unreadable = this.#options.store.unreadable.summary();
     const { epoch: cacheEpoch, progress: cacheProgress, error: cacheError } = keeper.status;
-    const ledger = ledgerSick ? "sick" : "ok";
     const refuted = this.#refuted.recent(clock.nowMs());
     return {
       ...rest,
@@ -234,7 +233,7 @@ export class ShareProcessor {
       setAsideShares: this.#outbox.setAside,
       unreadableRows: unreadable.count,
       unreadableReasons: unreadable.reasons,
-      ledger,
+      ledger: ledgerSick ? "sick" : "ok",
     };
   }
 
@@ -292,14 +291,15 @@ export class ShareProcessor {
     let judgement = await within(clock, claim ? ANSWER_WITHIN_MS : queueTimeoutMs, tried, null);
     if (judgement === null && claim) {
       if (claim.kind === "block") return this.#found("foundClaimed", share, claim.record);
+      judgement = await this.#queue.settled(epoch, judged, queueTimeoutMs);
       // What is promised on a claim must come true, by a cache and in its round. Where the cache is there, the answer is only a matter of turns.
-      if (!keeper.has(epoch)) {
+      if (judgement === null && !keeper.has(epoch)) {
         if (!keeper.canHave(epoch)) return { answer: unavailable("no light cache") };
         const isClosed = claim.record.late === true || (late && share.job.height <= (await writer.closedHeight()));
         if (isClosed) return { answer: STALE };
         return this.#promise(share, claim.record, judged);
       }
-      judgement = await within(clock, queueTimeoutMs, judged, null);
+      judgement ??= await within(clock, queueTimeoutMs, judged, null);
     }
     if (judgement === null) return { answer: unavailable("not verified in time") };
     if (!isGood(judgement)) return { answer: judgement };

@@ -1,6 +1,6 @@
 import type { PowHash, PowInput } from "@edgepool/ethash-wasm";
 import type { Epoch } from "../chain-spec.ts";
-import type { Clock } from "../clock.ts";
+import { within, type Clock } from "../clock.ts";
 import { BatchPace, LONGEST_MS } from "./batch-pace.ts";
 import { CacheBuilder } from "./cache-builder.ts";
 import { LARGEST_HASH_BATCH, type CacheKeeper } from "./cache-keeper.ts";
@@ -15,6 +15,9 @@ const ATTEMPTS = 3;
  * and one that was counted from then on would wait for company once more.
  */
 const LET_IN_MS = 3;
+
+/** How often it is looked whether a cache is in sight. */
+const LOOK_MS = 250;
 
 const LANES = ["judged", "unjudged"] as const satisfies readonly Lane[];
 
@@ -113,6 +116,20 @@ export class VerificationQueue {
       this.#gatheringSinceMs ??= nowMs;
       this.#goOn();
     });
+  }
+
+  /**
+   * Waits until what is `judged` is judged, or until it is settled whether the light cache of `epoch` can be had: while another epoch's is
+   * being built, its own has not been begun.
+   * @returns null where it was not judged, but the other
+   */
+  async settled<T>(epoch: Epoch, judged: Promise<T>, longestMs: number): Promise<T | null> {
+    const { keeper, clock } = this.#options;
+    const untilMs = clock.nowMs() + longestMs;
+    let value: T | null = null;
+    while (value === null && !keeper.canHave(epoch) && keeper.status.error === null && clock.nowMs() < untilMs)
+      value = await within(clock, LOOK_MS, judged, null);
+    return value;
   }
 
   /** Has the light cache of `epoch` ready soon, without disturbing what is being verified. Returns at once. */

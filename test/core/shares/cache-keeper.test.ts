@@ -97,12 +97,13 @@ describe("the light caches of an isolate", () => {
     expect(keeper.has(second)).toBe(true);
   });
 
-  it("finish what was begun, whoever asks for another epoch meanwhile", () => {
+  it("finish what was begun, by whoever asks for another epoch meanwhile: who began it may be gone", () => {
     const { keeper } = setUp(20 * MIB);
     keeper.step(first, 0);
-    expect(keeper.step(second, 0)).toBe("waiting");
-    build(keeper, first, 0);
     expect(keeper.step(second, 0)).toBe("building");
+    expect([keeper.has(first), keeper.canHave(second)]).toEqual([true, false]);
+    build(keeper, second, 0);
+    expect([keeper.has(first), keeper.has(second)]).toEqual([false, true]);
   });
 
   it("go back to an older epoch only when its stragglers have gathered", () => {

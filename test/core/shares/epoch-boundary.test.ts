@@ -133,6 +133,25 @@ describe("an epoch boundary with memory for one light cache", () => {
     expect(verifier.state.outboxDepth).toBe(0);
   });
 
+  it.each(["stalls", "goes on"])("comes while the old epoch's cache is being built, and that build %s", async (how) => {
+    const { clock, ledger, start, keeper, release } = setUp({ stalled: how === "stalls" });
+    const verifier = start();
+    verifier.prepare(BOUNDARY - 1);
+    await clock.pass(50);
+    expect(keeper.status).toMatchObject({ epoch: null, error: null });
+    verifier.prepare(BOUNDARY);
+    const { verdicts, watch } = watcher();
+    for (const one of fresh.slice(0, 10)) watch(verifier.submit(share(one)));
+    await clock.pass(20_000);
+    // Nothing can be promised before memory was found for it, and nothing is refused while it may be.
+    if (how === "stalls") expect(verdicts).toEqual(verdicts.map(() => null));
+    release();
+    await clock.pass(10_000);
+    expect(verdicts).toEqual(verdicts.map(() => accepted));
+    expect(new Set(ledger.credits).size).toBe(10);
+    expect(keeper.status.epoch).toBe(1);
+  });
+
   it("keeps the old cache for shares that come within a network round trip of the new work", async () => {
     const { clock, start, keeper, sql } = setUp();
     const verifier = start();
