@@ -22,17 +22,25 @@ const options = new Command("attack")
   .description("Attacks a pool on this machine and looks at what its honest miners notice")
   .option("--seconds <seconds>", "how long a stretch of an attack, or of none, takes", wholeNumber, 6)
   .option("--pairs <number>", "stretches of each attack, each after one of nobody's", wholeNumber, 4)
+  .option("--every <milliseconds>", "a share of each of the ten honest rigs", wholeNumber, 250)
   .option("--difficulty <hashes>", "of an honest share; how often junk happens to be one", wholeNumber, 20)
   .option("--only <texts...>", "only attacks whose name has one of these in it", [""])
   .option("--together", "attackers come to the pool's own process, and not to a Worker that has its own")
   .option("--out <directory>", "where attack.md, attack.json and attack.svg go", join(import.meta.dirname, "results"))
   .parse()
-  .opts<{ seconds: number; pairs: number; difficulty: number; only: string[]; together?: boolean; out: string }>();
+  .opts<{
+    seconds: number;
+    pairs: number;
+    every: number;
+    difficulty: number;
+    only: string[];
+    together?: boolean;
+    out: string;
+  }>();
 
 const RIGS_A_DIALECT = 2;
-const SHARE_EVERY_MS = 250;
 /** Of all ten rigs. */
-const SHARES_A_SECOND = 40;
+const SHARES_A_SECOND = Math.round((10 * 1_000) / options.every);
 /** Time for sockets to be taken down. */
 const REST_MS = 2_000;
 const CALM = "calm";
@@ -56,7 +64,7 @@ async function measure(name: string, counted: CountedPool, rigs: HonestRigs): Pr
   await counted.costs();
   const [before, edgeBefore, ownBefore] = [await counted.usage(), await edgeUsage(), process.cpuUsage()];
   const [harvest, { effort, cpuSeconds: attackersCpuSeconds }] = await Promise.all([
-    rigs.mine(seconds * 1_000, SHARE_EVERY_MS),
+    rigs.mine(seconds * 1_000, options.every),
     attack({ name, url: (edge ?? pool).url, header, seconds }),
   ]);
   const { cpuSeconds, memoryMb } = await counted.usage();
@@ -121,12 +129,12 @@ try {
     if (counted.edge !== null) await pinEdge(counted.edge.pid ?? -1);
   }
   const stretches = attacks.length * options.pairs * 2 + 2;
-  const shares = Math.ceil((stretches * options.seconds * 1_000) / SHARE_EVERY_MS) + stretches * 2;
+  const shares = Math.ceil((stretches * options.seconds * 1_000) / options.every) + stretches * 2;
   const rigs = await HonestRigs.open(counted.pool.url, counted.header, options.difficulty, RIGS_A_DIALECT, shares);
   const goesFirst = await goFirst();
   console.error("the rigs have their shares");
   // The light cache, and every login's first share.
-  await rigs.mine(options.seconds * 1_000, SHARE_EVERY_MS);
+  await rigs.mine(options.seconds * 1_000, options.every);
   const rows: Row[] = [rowOf(CALM, [await measure(CALM, counted, rigs)], [])];
   const nobodys: Stretch[] = [];
   for (const { name } of attacks) {

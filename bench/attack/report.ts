@@ -57,6 +57,10 @@ export interface Conditions {
   readonly seconds: number;
   /** Stretches of each attack. */
   readonly pairs: number;
+  /** Between the shares of an honest rig, ms. */
+  readonly every: number;
+  /** Hashes that an honest share takes on average. */
+  readonly difficulty: number;
 }
 
 const percent = (value: number) => `${value > 0 ? "+" : ""}${cell(value)}`;
@@ -96,10 +100,10 @@ function whereItRan({ isPinned, isEdgeApart, goesFirst }: Conditions): string {
 
 /** The tables as Markdown. */
 export function report(conditions: Conditions, rows: readonly Row[], errors: readonly string[]): string {
-  const { machine, seconds, pairs } = conditions;
+  const { machine, seconds, pairs, every, difficulty } = conditions;
   return `# Attacks beside honest miners
 
-Made by \`node bench/attack.ts${conditions.isEdgeApart ? "" : " --together"}\` on ${machine}, with the embedded ledger and its databases in memory; ten rigs of all five dialects with real shares, four a second each; attackers from many (simulated) addresses, as one would have them on a line of
+Made by \`node bench/attack.ts${conditions.isEdgeApart ? "" : " --together"}\` on ${machine}, with the embedded ledger and its databases in memory; ten rigs of all five dialects with real shares of difficulty ${difficulty}, one in ${every} ms each; attackers from many (simulated) addresses, as one would have them on a line of
 50 Mbit/s that is 40 ms away: who is cut off has to open a TLS connection anew. ${whereItRan(conditions)}
 
 What is compared with is nobody: a process that only computes and never speaks to the pool. Each attack has ${pairs} stretches of ${seconds} s, and before each of them comes one of nobody's: both see the same pool and the same minutes. The range is that of nineteen of twenty
