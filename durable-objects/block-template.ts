@@ -18,7 +18,7 @@ import { partLog } from "./platform/part-log.ts";
 import { markStarted } from "./platform/started.ts";
 import { dialSession } from "./platform/work-line.ts";
 import { pushTo, verifierShards } from "./platform/peers.ts";
-import { systemClock } from "./platform/system-clock.ts";
+import { lastingClock } from "./platform/system-clock.ts";
 import { createTemplateStore } from "./platform/template-store.ts";
 import type { BlockTemplateRpc } from "./rpc.ts";
 import { atHome, idsAtHome } from "./platform/at-home.ts";
@@ -125,7 +125,7 @@ function portsOf(name: string, storage: DurableObjectStorage, env: Env, log: Log
       get: () => storage.getAlarm(),
     },
     log,
-    clock: systemClock,
+    clock: lastingClock,
     send: (target, work) => pushTo(env, target, work, name),
   };
 }

@@ -28,7 +28,7 @@ import { nodeClients } from "./platform/node-clients.ts";
 import { pauseFlag } from "./platform/pause-flag.ts";
 import { partLog } from "./platform/part-log.ts";
 import { sqlPort } from "./platform/sql-storage.ts";
-import { systemClock } from "./platform/system-clock.ts";
+import { lastingClock } from "./platform/system-clock.ts";
 import type { ShareVerifierRpc } from "./rpc.ts";
 import { atHome, idAtHome } from "./platform/at-home.ts";
 
@@ -84,7 +84,7 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
         soloBlocks: config.work.soloUpstreams.length > 0,
       }),
       nodes: nodeClients([...config.work.upstreams, ...config.work.soloUpstreams]),
-      clock: systemClock,
+      clock: lastingClock,
       random: () => Math.random(),
       commitIntervalMs: ledger.commitIntervalMs,
       outboxBound: ledger.outboxBound,
@@ -110,7 +110,7 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
   async submitAll(submissions: readonly ShareSubmission[]): Promise<(JudgedShare | null)[]> {
     const begunMs = Date.now();
     const judged = submissions.map((submission) => this.#judge(submission));
-    const verdicts = await allWithin(systemClock, TOGETHER_MS, judged);
+    const verdicts = await allWithin(lastingClock, TOGETHER_MS, judged);
     return submissions.map((submission, at) => {
       const verdict = verdicts[at];
       return verdict ? this.#told(submission, verdict, begunMs) : null;

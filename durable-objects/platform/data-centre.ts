@@ -1,5 +1,6 @@
 import type { Env } from "../env.ts";
 import { loadConfig } from "./config.ts";
+import { lastingTimer } from "./lasting-timers.ts";
 
 /** Answered by Cloudflare in whatever data centre the question comes from. No document promises it to Workers, so nothing rests on it. */
 const TRACE = "https://www.cloudflare.com/cdn-cgi/trace";
@@ -24,14 +25,13 @@ export async function dataCentreHere(env: Env): Promise<string | null> {
 
 async function ask(): Promise<string | null> {
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), TIMEOUT_MS);
+  const callOff = lastingTimer(TIMEOUT_MS, () => limit.abort());
   try {
     const response = await fetch(TRACE, { signal: limit.signal, redirect: "manual" });
     return /^colo=([A-Z]{3})$/m.exec(await response.text())?.[1] ?? null;
   } catch {
     return null;
   } finally {
-    // A timer that still runs would keep the object in memory.
-    clearTimeout(timer);
+    callOff();
   }
 }

@@ -1,9 +1,10 @@
 import type { HttpPost } from "../../core/work/node-rpc.ts";
+import { lastingTimer } from "./lasting-timers.ts";
 
 /** A POST with the runtime's `fetch`. */
 export const httpPost: HttpPost = async ({ timeoutMs, url, headers, body }) => {
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), timeoutMs);
+  const callOff = lastingTimer(timeoutMs, () => limit.abort());
   try {
     const init = { method: "POST", headers, body, redirect: "manual", signal: limit.signal } as const;
     const response = await fetch(url, init);
@@ -15,7 +16,6 @@ export const httpPost: HttpPost = async ({ timeoutMs, url, headers, body }) => {
     if (limit.signal.aborted) return { kind: "timeout" };
     return { kind: "unreachable", reason: error instanceof Error ? error.message : String(error) };
   } finally {
-    // A timer that still runs would keep the object in memory.
-    clearTimeout(timer);
+    callOff();
   }
 };

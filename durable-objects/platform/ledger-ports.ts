@@ -3,6 +3,7 @@ import { Redis } from "@upstash/redis/cloudflare";
 import { RedisUnreachableError, type TransactionPort } from "../../core/ledger/contract/redis-port.ts";
 import { parseExactJson, restPort, type RawSend } from "../../core/ledger/contract/rest-port.ts";
 import type { EmbeddedRedisRpc } from "../rpc.ts";
+import { lastingTimer } from "./lasting-timers.ts";
 
 export interface UpstashOptions {
   /** REST endpoint, without credentials. */
@@ -36,12 +37,12 @@ export function upstashPort({ url, token, timeoutMs }: UpstashOptions): Transact
   return restPort(async (path, body) => {
     // The client asks for its signal before it first waits, so that each request has the one that was made for it.
     const own = (latest = new AbortController());
-    // Not AbortSignal.timeout: its timer runs on after the answer, and a Durable Object with a timer stays awake and is billed.
-    const timer = setTimeout(() => own.abort(), timeoutMs);
+    // Not AbortSignal.timeout: its timer runs on after the answer for all of its time, and a Durable Object with a timer stays awake and is billed.
+    const callOff = lastingTimer(timeoutMs, () => own.abort());
     try {
       return await client.send(path, body);
     } finally {
-      clearTimeout(timer);
+      callOff();
     }
   });
 }
@@ -56,9 +57,8 @@ export function embeddedPort(object: Pick<EmbeddedRedisRpc, "rest">, timeoutMs: 
 
 async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new RedisUnreachableError("embedded ledger: no answer in time", "unknown")),
-    timeoutMs,
+  const callOff = lastingTimer(timeoutMs, () =>
+    reject(new RedisUnreachableError("embedded ledger: no answer in time", "unknown")),
   );
   try {
     return await Promise.race([work, late]);
@@ -67,6 +67,6 @@ async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
     // Its object was reset, moved or overloaded; the text of such an error may quote anything.
     throw new RedisUnreachableError("embedded ledger: the call failed", "unknown");
   } finally {
-    clearTimeout(timer);
+    callOff();
   }
 }

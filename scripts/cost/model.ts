@@ -52,6 +52,8 @@ export interface Behaviour {
   readonly pollS: number;
   /** Objects that a timer keeps awake all the time while somebody mines. */
   readonly heldObjects: number;
+  /** How long a limit on an answer keeps the object awake that has it already, s (`durable-objects/platform/lasting-timers.ts`). */
+  readonly limitS: number;
   readonly alarmSessions: boolean;
   /** Share calls of a login that are gathered beyond 25 ms. */
   readonly gathers: boolean;
@@ -64,6 +66,7 @@ export const behaviourOf = ({ notify, miners }: PoolSize): Behaviour => ({
   recommitS: 13,
   pollS: notify ? 5 : 1,
   heldObjects: 0,
+  limitS: 0.25,
   alarmSessions: false,
   gathers: true,
   relays: relaysFor(miners, 0),
@@ -75,6 +78,7 @@ export const behaviourBefore = ({ shards }: PoolSize): Behaviour => ({
   recommitS: 2.9,
   pollS: 1,
   heldObjects: shards + 2,
+  limitS: 0,
   alarmSessions: true,
   gathers: false,
   relays: 0,
@@ -167,12 +171,12 @@ export function ratesOf(size: PoolSize, behaviour: Behaviour): Line[] {
     lineOf("sessions waiting for verdicts", { awakeSeconds: waiting }),
     lineOf("verifiers", {
       objectRequests: Math.min(shares, shards / 5),
-      awakeSeconds: shards * (1 - Math.exp((-calls / shards) * verdictS)),
+      awakeSeconds: shards * (1 - Math.exp((-calls / shards) * (verdictS + behaviour.limitS))),
     }),
     lineOf("polls of nodes", {
       objectRequests: 1 / behaviour.pollS + notifies,
       workerRequests: notifies,
-      awakeSeconds: NODE_MS / 1_000 / behaviour.pollS,
+      awakeSeconds: (NODE_MS / 1_000 + behaviour.limitS) / behaviour.pollS,
       rowsWritten: 1 / behaviour.pollS,
     }),
     lineOf("session alarms", {
@@ -212,7 +216,7 @@ function verdictsLine(shares: number, shards: number): Line {
   });
 }
 
-function ledgerLine({ miners, ledger, shards, viewers }: PoolSize, shares: number, { pollS }: Behaviour): Line {
+function ledgerLine({ miners, ledger, shards, viewers }: PoolSize, shares: number, { pollS, limitS }: Behaviour): Line {
   const perShard = shares / shards;
   const batch = Math.max(1, perShard * (WRITE_MS[ledger] / 1_000));
   const writes = shares / batch;
@@ -222,7 +226,8 @@ function ledgerLine({ miners, ledger, shards, viewers }: PoolSize, shares: numbe
   if (ledger === "embedded")
     return lineOf("ledger", {
       objectRequests: writes + nodeStates + readings * 2 + shards / 60,
-      awakeSeconds: writes * 0.003 + readings * 0.01,
+      // Its own, and the API's with its limit on the answer.
+      awakeSeconds: writes * 0.003 + readings * (0.01 + limitS),
       // Three a share, three a login and batch, less what they have in common.
       rowsWritten: writes * (3 * batch + logins + 2) + nodeStates * NODE_STATE_ROWS,
       // The rows of a share, looked up before they are written.
