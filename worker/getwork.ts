@@ -17,7 +17,7 @@ import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { heldUntilJudged } from "./held-event.ts";
 import { readText } from "./read-text.ts";
-import { strangersAdmissions, strangersTurns, strangersWork } from "./strangers.ts";
+import { strangersAdmissions, strangersTimes, strangersTurns, strangersWork } from "./strangers.ts";
 import { ofLogin } from "../durable-objects/platform/at-home.ts";
 
 /** In URLs; a log line for each and isolate. */
@@ -98,6 +98,7 @@ async function answerNewcomer(env: Env, post: GetworkPost): Promise<string | nul
     room: isolateRoom,
     guard,
     submit: heldUntilJudged(verifiers.submit),
+    times: strangersTimes,
     turns: strangersTurns,
     work: () => strangersWork(env),
   });

@@ -15,7 +15,7 @@ import { VerifierClient } from "../durable-objects/platform/verifier-client.ts";
 import { systemClock } from "../durable-objects/platform/system-clock.ts";
 import { closeSocket, handoverRequest, type SessionHandover } from "../durable-objects/platform/session-handover.ts";
 import { heldUntilJudged } from "./held-event.ts";
-import { sharedExtranonces, strangersRoom, strangersWork } from "./strangers.ts";
+import { sharedExtranonces, strangersRoom, strangersTimes, strangersWork } from "./strangers.ts";
 import { ofLogin } from "../durable-objects/platform/at-home.ts";
 
 /** Of strangers; a log line for each and isolate. */
@@ -46,6 +46,7 @@ export function openInBandLogin(env: Env, config: PoolConfig, from: InBandPeer, 
       guard: new GuardClient(env),
       lender: new ExtranonceClient(env, log),
       extranonces: sharedExtranonces(),
+      times: strangersTimes,
       submit: heldUntilJudged(verifiers.submit),
       submitAll: heldUntilJudged(verifiers.submitAll),
       work: () => strangersWork(env),

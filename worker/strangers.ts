@@ -4,6 +4,7 @@ import { SharedExtranonces } from "../core/session/shared-extranonces.ts";
 import { STRANGERS_TURNS } from "../core/session/stranger-post.ts";
 import { StrangersRoom } from "../core/session/strangers-room.ts";
 import { StrangersWork } from "../core/session/strangers-work.ts";
+import { SubmissionTimes } from "../core/session/submission-times.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import { ROOT_NAME } from "../core/work/template-tree.ts";
 import type { Env } from "../durable-objects/env.ts";
@@ -21,6 +22,9 @@ export const strangersRoom = new StrangersRoom();
 
 /** Shares that come by HTTP. */
 export const strangersTurns = new ClientTurns(STRANGERS_TURNS);
+
+/** Of shares, by HTTP and by WebSocket: what comes in one millisecond is told apart. */
+export const strangersTimes = new SubmissionTimes();
 
 /** Of who asks for work by HTTP twice a second. */
 export const strangersAdmissions = new RequestAdmissions();

@@ -19,6 +19,7 @@ import type { SessionConfig } from "./login-sessions.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
 import { ShareGate } from "./share-gate.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
+import type { SubmissionTimes } from "./submission-times.ts";
 import { WorkFeed } from "./work-feed.ts";
 import { type ConnectionHost, type Onward, type Peer, StratumConnection } from "./stratum-connection.ts";
 
@@ -38,6 +39,8 @@ export interface InBandPorts {
   readonly lender: LenderPort;
   /** Of all connections here together. */
   readonly extranonces: SharedExtranonces;
+  /** Of all who submit shares of strangers here. */
+  readonly times: SubmissionTimes;
   readonly submit: SubmitAttempt;
   readonly submitAll: SubmitAllAttempt;
   /** The work of now; null where there is none. */

@@ -28,6 +28,7 @@ import { ReportedHashrates, type ReportedRow } from "./reported-hashrates.ts";
 import { type ShareGate, ShareGates } from "./share-gate.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
+import { SubmissionTimes } from "./submission-times.ts";
 import { type ConnectionHost, type LastingPeer, StratumConnection } from "./stratum-connection.ts";
 import { SubmitTallies } from "./submit-tallies.ts";
 import { TurnedAway } from "./turned-away.ts";
@@ -101,11 +102,10 @@ export class LoginSessions implements ConnectionHost {
   constructor(config: SessionConfig, ports: LoginPorts) {
     const { clock, log, room } = ports;
     [this.clock, this.log, this.room] = [clock, log, room];
-    this.#config = config;
-    this.#ports = ports;
+    [this.#config, this.#ports] = [config, ports];
     this.#lists = new LoginLists(ports, config.work.soloUpstreams.length > 0);
     this.#feed = new WorkFeed(config.work, ports, (login) => this.#lists.isSolo(login), log);
-    this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards });
+    this.#submitter = new ShareSubmitter({ ...ports, shards: config.verifier.shards, times: new SubmissionTimes() });
     this.#tallies = new SubmitTallies(ports.history, ports.kept("getworkTally"), log);
     this.#extranonces = new ExtranoncePool(ports.name, ports.lender, ports.kept("extranonces"), clock, () =>
       this.#inUse(null),

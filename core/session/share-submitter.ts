@@ -5,13 +5,12 @@ import { shardOf, verifierName } from "../shares/shards.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 import type { PendingShare } from "../stratum/session.ts";
 import { ShareBundle, type SubmitAllAttempt } from "./share-bundle.ts";
+import type { SubmissionTimes } from "./submission-times.ts";
 
 /** Waits between the attempts of one submission. */
 const RETRY_WAITS_MS = [50, 250, 1_000];
 /** What claims to be a block outlasts a verifier that is replaced or overloaded, also where its miner has given up. */
 const BLOCK_WAITS_MS = [...RETRY_WAITS_MS, 2_000, 4_000, 8_000, 15_000, 30_000];
-/** Above this many workers, time stamps that lie in the past are forgotten. */
-const REMEMBERED_WORKERS = 1_024;
 
 /** One attempt at a submission, at the verifier of that name. Rejects where there was no answer. */
 export type SubmitAttempt = (verifier: string, submission: ShareSubmission) => Promise<ShareVerdict>;
@@ -21,6 +20,8 @@ export interface SubmitterPorts {
   readonly log: Pick<Logger, "warn">;
   /** Verifiers of the pool. */
   readonly shards: number;
+  /** Of all who submit shares of the same logins here. */
+  readonly times: SubmissionTimes;
   readonly submit: SubmitAttempt;
   readonly submitAll: SubmitAllAttempt;
   /** The cheap test's result; may throw. Null where no shares of a farm come by: none waits for being no block. */
@@ -32,7 +33,6 @@ export class ShareSubmitter {
   readonly #ports: SubmitterPorts;
   /** By verifier: one, unless somebody brings shares of several logins. */
   readonly #bundles = new Map<string, ShareBundle>();
-  readonly #lastMs = new Map<string, number>();
   #staleBefore = 0;
 
   constructor(ports: SubmitterPorts) {
@@ -57,9 +57,9 @@ export class ShareSubmitter {
   }
 
   async #submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
-    const submission = { ...share, timestampMs: this.#uniqueMs(share.worker, nowMs), staleBefore: this.#staleBefore };
+    const { clock, shards, times } = this.#ports;
+    const submission = { ...share, timestampMs: times.next(share, nowMs), staleBefore: this.#staleBefore };
     this.#staleBefore = 0;
-    const { clock, shards } = this.#ports;
     const verifier = verifierName(shardOf(share.login, shards));
     let [reason, waitsMs] = ["", RETRY_WAITS_MS];
     for (let attempt = 0; attempt <= waitsMs.length; attempt++) {
@@ -95,16 +95,6 @@ export class ShareSubmitter {
   #claimOf(share: PendingShare): ShareClaim {
     const { resultOf } = this.#ports;
     return resultOf === null ? "unknown" : claimOf(share, resultOf);
-  }
-
-  /** Unix time in ms, different for every share of a worker even within one millisecond (the reference merges them). */
-  #uniqueMs(worker: string, nowMs: number): number {
-    if (this.#lastMs.size > REMEMBERED_WORKERS) {
-      for (const [name, lastMs] of this.#lastMs) if (lastMs < nowMs) this.#lastMs.delete(name);
-    }
-    const unique = Math.max(nowMs, (this.#lastMs.get(worker) ?? 0) + 1);
-    this.#lastMs.set(worker, unique);
-    return unique;
   }
 }
 

@@ -11,6 +11,7 @@ import type { IsolateRoom } from "./isolate-room.ts";
 import { IN_FLIGHT, INVALID_KEEPS_MS, ShareGate } from "./share-gate.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
 import type { ConnectionHost, StratumConnection } from "./stratum-connection.ts";
+import type { SubmissionTimes } from "./submission-times.ts";
 
 /** Shares of one client's strangers: as many as pass a gate of a login's object while none was valid. */
 export const STRANGERS_TURNS: TurnTerms = {
@@ -25,6 +26,8 @@ export interface StrangerPorts {
   readonly room: IsolateRoom;
   readonly guard: Guard;
   readonly submit: SubmitAttempt;
+  /** Of all who submit shares of strangers here. */
+  readonly times: SubmissionTimes;
   /** By {@link STRANGERS_TURNS}, of all POSTs together. */
   readonly turns: ClientTurns;
   /** The work of now; null where there is none. */
@@ -107,13 +110,14 @@ class StrangerPost implements ConnectionHost {
   }
 
   async verify(share: PendingShare): Promise<ShareVerdict> {
-    const { clock, log, submit, turns } = this.#ports;
+    const { clock, log, submit, times, turns } = this.#ports;
     const client = share.client ?? "";
     if (!turns.take(client, clock.nowMs())) return { kind: "unavailable", reason: "too many shares of strangers" };
     const submitter = new ShareSubmitter({
       clock,
       log,
       shards: this.#config.verifier.shards,
+      times,
       submit,
       submitAll: async (verifier, shares) => await Promise.all(shares.map((one) => submit(verifier, one))),
       resultOf: null,

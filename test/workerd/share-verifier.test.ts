@@ -15,6 +15,7 @@ import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { systemClock } from "../../durable-objects/platform/system-clock.ts";
 import { lightCaches } from "../../durable-objects/platform/light-caches.ts";
 import { ShareSubmitter } from "../../core/session/share-submitter.ts";
+import { SubmissionTimes } from "../../core/session/submission-times.ts";
 import { makeJob, meets, solutions, submission } from "../support/proofs.ts";
 import { replaceMethod } from "./replace-method.ts";
 
@@ -183,6 +184,7 @@ describe("the way of a share in workerd", () => {
       clock: systemClock,
       log: { warn: () => undefined },
       shards: 1,
+      times: new SubmissionTimes(),
       resultOf: () => new Uint8Array(32).fill(0xff),
       submit: (name, share) => env.SHARE_VERIFIER.getByName(name).submit(share),
       submitAll: (name, shares) => env.SHARE_VERIFIER.getByName(name).submitAll(shares),

@@ -97,6 +97,20 @@ describe("a login that the pool has never credited", () => {
     expect(await post(stranger(), SUBMIT, ip())).toContain('"result":true');
   });
 
+  it("has shares that are told apart as far as the ledger, also those of one worker and one millisecond, however they come", async () => {
+    const [login, from] = [stranger(), ip()];
+    world.verdict = async () => ({ kind: "duplicate" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const miners = await Promise.all([1, 2].map(() => StratumClient.connect(`/stratum/${login}/rig-7`, from)));
+    for (const miner of miners) await miner.ask(`{"id":2,"method":"eth_submitLogin","params":["${login}"]}`, 2);
+    await Promise.all([
+      ...miners.map((miner) => miner.ask(SUBMIT)),
+      ...[1, 2].map(() => post(`${login}/rig-7`, SUBMIT, from)),
+    ]);
+    expect(world.shares.map((share) => share.worker)).toEqual(["rig-7", "rig-7", "rig-7", "rig-7"]);
+    expect(new Set(world.shares.map((share) => share.timestampMs)).size).toBe(4);
+  });
+
   it("that is blacklisted is told so over HTTP, and has no object by it", async () => {
     const spies = watched();
     const login = stranger();

@@ -10,6 +10,7 @@ import {
 } from "../../../core/session/connection-record.ts";
 import { type Agreed, InBandLogin, type InBandPeer } from "../../../core/session/in-band-login.ts";
 import type { Onward } from "../../../core/session/stratum-connection.ts";
+import { SubmissionTimes } from "../../../core/session/submission-times.ts";
 import { SharedExtranonces } from "../../../core/session/shared-extranonces.ts";
 import { sessionName } from "../../../core/stratum/extranonce.ts";
 import { frameBytes } from "../../../core/stratum/line-splitter.ts";
@@ -103,6 +104,7 @@ class InBandRig extends SessionRig {
       guard,
       lender: slowLender,
       extranonces,
+      times: new SubmissionTimes(),
       work,
       isKnown,
       connect,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { allWithin } from "../../../core/clock.ts";
 import { ShareSubmitter } from "../../../core/session/share-submitter.ts";
+import { SubmissionTimes } from "../../../core/session/submission-times.ts";
 import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
 import { makeJob, submission } from "../../support/proofs.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
@@ -38,6 +39,7 @@ function setUp(
     clock,
     log: { warn: () => undefined },
     shards: 1,
+    times: new SubmissionTimes(),
     resultOf: (_header, _nonce, mixDigest) => new Uint8Array(32).fill(mixDigest === BLOCK ? 0 : 0xff),
     submit: async (_, share) => {
       note([share]);
