@@ -46,6 +46,7 @@ export class FaultyLedger {
   readonly #evidence = new Set<string>();
   /** Proof of work by height, swept below eight heights as the real one is. */
   readonly #pow = new Map<string, number>();
+  #sweptBelow = 0;
   readonly #clock: Clock;
   readonly #nextFault: (shares: number) => Fault;
 
@@ -95,7 +96,9 @@ export class FaultyLedger {
 
   #share(share: ShareRecord, retry: boolean, late = false): RecordOutcome {
     const key = powKey(share);
-    if (retry && this.#evidence.has(identityOf(share))) return "recorded";
+    // The trace may be of another share: pow says that this one was not written where it would still have it.
+    const isTraced = retry && this.#evidence.has(identityOf(share));
+    if (isTraced && (this.#pow.has(key) || share.height < this.#sweptBelow)) return "recorded";
     if (this.#pow.has(key)) return "duplicate";
     if (late && share.height <= this.#closedHeight) return "stale";
     this.#pow.set(key, share.height);
@@ -139,6 +142,7 @@ export class FaultyLedger {
 
   /** What the write of any shard at this height does to the proofs of work of old heights. */
   sweep(height: number): void {
+    this.#sweptBelow = Math.max(this.#sweptBelow, height - 8);
     for (const [key, at] of this.#pow) if (at < height - 8) this.#pow.delete(key);
   }
 

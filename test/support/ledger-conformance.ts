@@ -5,7 +5,8 @@ import { createLedgerWriter, MAX_BATCH } from "../../core/ledger/write-path/ledg
 import type { BlockRecord, LedgerWriter, RefusalCause, ShareRecord } from "../../core/ledger/contract/records.ts";
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { foldConformance } from "./fold-conformance.ts";
-import { loginOf, readBooks, recordMaker, START_MS } from "./ledger-records.ts";
+import { loginOf, powOf, readBooks, recordMaker, START_MS } from "./ledger-records.ts";
+import { retryConformance } from "./retry-conformance.ts";
 
 /** A ledger that the suite may empty. */
 export interface LedgerUnderTest {
@@ -17,9 +18,6 @@ const HOUR_MS = 3_600_000;
 
 /** A block's member of the lists of an unlocker. */
 const listed = (uncle: number, nonce: string) => `${uncle}:0:${nonce}:0x${"ab".repeat(32)}:1795334386:5:7:9`;
-
-/** A share's member of `eth:pow`. */
-const pow = (share: ShareRecord) => `${share.nonce}:${share.header}:${share.mixDigest}`;
 
 export function ledgerConformance(name: string, open: () => Promise<LedgerUnderTest>): void {
   describe(name, () => {
@@ -50,7 +48,7 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       const one = share({ timestampMs: START_MS + 123 });
       expect(await record(one)).toEqual(["recorded"]);
       expect(await readBooks(redis)).toEqual({
-        "eth:pow": { type: "zset", contents: [pow(one), "100"], expires: false },
+        "eth:pow": { type: "zset", contents: [powOf(one), "100"], expires: false },
         "eth:shares:roundCurrent": { type: "hash", contents: [one.login, "2000000000"], expires: false },
         "eth:hashrate": {
           type: "zset",
@@ -94,43 +92,6 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(await redis.command(["HGETALL", "eth:shares:roundCurrent"])).toEqual([loginOf(1), "4000000000"]);
     });
 
-    test("a retry of what was executed is recorded and changes nothing (defect 4)", async () => {
-      const batch = [share(), share({ login: loginOf(2) }), share({ login: loginOf(3) }), share()];
-      await writer.recordShares(batch, false);
-      const before = await readBooks(redis);
-      expect(await retry(...batch)).toEqual(["recorded", "recorded", "recorded", "recorded"]);
-      expect(await retry(batch[0]!)).toEqual(["recorded"]);
-      expect(await readBooks(redis)).toEqual(before);
-    });
-
-    test("a retry of what was not executed writes it once", async () => {
-      const batch = [share(), share({ login: loginOf(2) }), share()];
-      expect(await retry(...batch)).toEqual(["recorded", "recorded", "recorded"]);
-      const written = await readBooks(redis);
-      expect(await retry(...batch)).toEqual(["recorded", "recorded", "recorded"]);
-      expect(await readBooks(redis)).toEqual(written);
-      expect(written["eth:stats"]?.contents).toEqual(["roundShares", "6000000000"]);
-    });
-
-    test("a retry of a batch of which one share is somebody else's tells them apart", async () => {
-      const [first, second] = [share(), share()];
-      await record(first);
-      const copied = { ...first, login: loginOf(9), timestampMs: first.timestampMs + 1 };
-      expect(await retry(second, copied, first)).toEqual(["recorded", "duplicate", "recorded"]);
-      expect(await redis.command(["HGETALL", "eth:shares:roundCurrent"])).toEqual([loginOf(1), "4000000000"]);
-    });
-
-    test("a retry after all traces may have expired never credits twice", async () => {
-      const [kept, swept] = [share(), share()];
-      await record(kept, swept);
-      nowMs += 4 * HOUR_MS;
-      await redis.command(["DEL", `eth:hashrate:${loginOf(1)}`]);
-      await redis.command(["ZREM", "eth:pow", pow(swept)]);
-      const before = await readBooks(redis);
-      expect(await retry(kept, swept)).toEqual(["recorded", "unresolved"]);
-      expect(await readBooks(redis)).toEqual(before);
-    });
-
     test("a first attempt is written however old the share is", async () => {
       nowMs += 4 * HOUR_MS;
       expect(await record(share())).toEqual(["recorded"]);
@@ -156,6 +117,17 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       await record(share({ height: 109 }));
       expect(await redis.command(["ZRANGEBYSCORE", "eth:pow", "-inf", 100])).toEqual([]);
       expect(await redis.command(["ZCARD", "eth:pow"])).toBe(6);
+    });
+
+    test("what is refused sweeps nothing: then nothing would be as high as what it went by", async () => {
+      const one = share({ height: 100 });
+      await record(one);
+      await redis.command(["SET", `eth:hashrate:${loginOf(2)}`, "not what it should be"]);
+      const before = await readBooks(redis);
+      const refused = { login: loginOf(2), height: 120 };
+      await expect(record(share(refused), share(refused))).rejects.toThrow("WRONGTYPE");
+      await expect(closeRound(block(refused))).rejects.toThrow("WRONGTYPE");
+      expect(await readBooks(redis)).toEqual(before);
     });
 
     test("sums beyond 2^53 are exact, for few and for many logins", async () => {
@@ -223,7 +195,7 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       const books = await readBooks(redis);
       const total = 2n ** 53n + 1n + 4_000_000_000n;
       expect(books["eth:blocks:candidates"]?.contents).toEqual([
-        `${pow(found)}:1795334386:10000000000000000000:${total}`,
+        `${powOf(found)}:1795334386:10000000000000000000:${total}`,
         "101",
       ]);
       expect(books[`eth:shares:round101:${found.nonce}`]).toEqual({
@@ -235,7 +207,7 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(books["eth:stats"]?.contents).toEqual(["kept", "as it is", "lastBlockFound", "1795334386"]);
       expect(books["eth:finders"]?.contents).toEqual([found.login, "1"]);
       expect(books[`eth:miners:${found.login}`]?.contents).toEqual(["blocksFound", "1", "lastShare", "1795334386"]);
-      expect(await redis.command(["ZSCORE", "eth:pow", pow(found)])).toBe("101");
+      expect(await redis.command(["ZSCORE", "eth:pow", powOf(found)])).toBe("101");
       expect(
         await redis.command(["ZSCORE", `eth:hashrate:${found.login}`, `2000000000:1234:${START_MS + 5_000}`]),
       ).toBe("1795334386");
@@ -364,7 +336,7 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(await record({ ...now, login: loginOf(2) })).toEqual(["duplicate"]);
       other.workAt(994);
       await other.recordShares([share({ height: 1_000 })], false);
-      expect(await redis.command(["ZSCORE", "eth:pow", pow(now)])).toBeNull();
+      expect(await redis.command(["ZSCORE", "eth:pow", powOf(now)])).toBeNull();
     });
 
     test("says up to which height its rounds are closed", async () => {
@@ -376,6 +348,7 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
     });
 
     foldConformance(() => redis);
+    retryConformance(() => redis);
 
     test("a block whose share was there before is a duplicate and closes nothing", async () => {
       const one = share();
@@ -412,58 +385,6 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
       expect(await bound("third").recordBlock(later, true)).toBe("recorded");
       const now = `${later.nonce}:${Math.floor(later.timestampMs / 1000)}`;
       expect(await redis.command(["HGETALL", "eth:blocks:terms"])).toEqual([now, "third"]);
-    });
-
-    test("a retry of a block that was recorded closes no second round, also when its hashrate entry is gone", async () => {
-      const found = block();
-      await closeRound(found);
-      await record(share());
-      const before = await readBooks(redis);
-      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
-      expect(await readBooks(redis)).toEqual(before);
-      nowMs += 4 * HOUR_MS;
-      await redis.command(["DEL", `eth:hashrate:${found.login}`, "eth:pow"]);
-      const later = await readBooks(redis);
-      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
-      expect(await readBooks(redis)).toEqual(later);
-    });
-
-    test("a retry of a block that was not executed records it", async () => {
-      await record(share());
-      const found = block();
-      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
-      expect(await redis.command(["ZCARD", "eth:blocks:candidates"])).toBe(1);
-    });
-
-    // Shares of such an age are unresolved. Blocks are listed for ever: one that is in no list was never written.
-    test("a retry of a block that was held for longer than the evidence lives records it", async () => {
-      await record(share());
-      const found = block();
-      nowMs += 4 * HOUR_MS;
-      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
-      expect(await redis.command(["ZCARD", "eth:blocks:candidates"])).toBe(1);
-      expect(await redis.command(["HGET", "eth:stats", "roundShares"])).toBe(null);
-    });
-
-    test.each([
-      ["a candidate still", "candidates", 0],
-      ["immature", "immature", 0],
-      ["immature as an uncle, under its nephew's height", "immature", 3],
-      ["matured", "matured", 7],
-    ])("a retry of a block whose round and traces are gone finds it: %s", async (_what, list, later) => {
-      const found = block();
-      await closeRound(found);
-      nowMs += 400 * HOUR_MS;
-      const round = `eth:shares:round${found.height}:${found.nonce}`;
-      await redis.command(["DEL", `eth:hashrate:${found.login}`, "eth:pow", round]);
-      if (list !== "candidates") {
-        await redis.command(["DEL", "eth:blocks:candidates"]);
-        const member = `${later}:0:${found.nonce}:0x${"ab".repeat(32)}:1795334380:1000:2000:3000`;
-        await redis.command(["ZADD", `eth:blocks:${list}`, found.height + later, member]);
-      }
-      const before = await readBooks(redis);
-      expect(await newWriter().recordBlock(found, true)).toBe("recorded");
-      expect(await readBooks(redis)).toEqual(before);
     });
 
     test("a lone share costs seven billed commands, a batch at most 2L + 8, and a duplicate two", async () => {

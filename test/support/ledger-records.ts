@@ -11,6 +11,9 @@ export function loginOf(index: number): string {
   return `0x${index.toString(16).padStart(40, "0")}`;
 }
 
+/** A share's member of `eth:pow`. */
+export const powOf = (share: ShareRecord): string => `${share.nonce}:${share.header}:${share.mixDigest}`;
+
 /** Makes records of which no two are the same submission, and no two blocks have one header. */
 export function recordMaker() {
   let serial = 0;

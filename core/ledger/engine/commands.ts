@@ -95,7 +95,7 @@ export const COMMANDS: ReadonlyMap<string, Command> = new Map(
     zremrangebyscore: write(4, zremrangebyscore), // scripts; api: purge; reference
     zscan: read(-3, scanEntries("zset")), // books
 
-    // Not marked as writing: the twins open their transaction behind the sweep, which stays also when a batch is refused.
+    // Not marked as writing: each twin opens its own transaction.
     eval: read(-3, evaluate), // writer
     evalsha: read(-3, evaluateSha), // writer
     ping: read(-1, keys.ping), // api: health; reference

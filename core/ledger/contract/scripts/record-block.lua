@@ -3,7 +3,7 @@
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:hashrate:<login>
 --       6 <coin>:miners:<login>  7 <coin>:finders  8 <coin>:shares:round<height>:<nonce>  9 <coin>:blocks:candidates
 --       10 <coin>:blocks:terms  11 <coin>:blocks:immature  12 <coin>:blocks:matured  13 <coin>:shares:window
--- ARGV  1 retry: 1 when an earlier attempt may have been executed, else 0   2 sweep: members of pow with a lower height go; empty = no sweep
+-- ARGV  1 retry: 1 when an earlier attempt may have been executed, else 0   2 sweep: members of pow with a lower height go, as in record-shares; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds   4 evidence since, Unix ms (see record-shares)
 --       5 login  6 nonce:powHash:mixDigest  7 height  8 share difficulty  9 worker  10 ms  11 ts  12 network difficulty of the block
 --       13 the terms that the block is found under, JSON; empty: none are written down
@@ -15,8 +15,9 @@
 -- Errors  Redis' own text; then nothing is written.
 -- A field of another login in the open round that is no natural number stops nobody: it is not part of the candidate's total and goes along
 -- in the closed round as it stands. The finder's own is refused, as its share is.
--- The closed round itself is evidence too: it outlives the hashrate entry, and RENAME must never overwrite one. Where both are gone, the
--- lists of blocks tell: they are never cut. An unlocker may have moved the block there by some heights (an uncle, by its nephew).
+-- The closed round itself is evidence too: it outlives the hashrate entry, which may be another share's of the same ms, and RENAME must never
+-- overwrite one. Where the round is gone, and pow has nothing, the lists of blocks tell: they are never cut. An unlocker may have moved the block
+-- there by some heights (an uncle, by its nephew).
 -- Under prop the closed round is the open one, renamed. Under pplns it is what the last shares filled of the window, this one first: the log's
 -- groups from the newest back, the one that crosses the window's edge pro rata; the open round, which only counts effort then, ends. Under
 -- solo it is this one share, and the open round is not touched.
@@ -30,9 +31,9 @@ local NEPHEWS = 16
 local AT_ONCE = 50000
 local evidence = diff .. ':' .. worker .. ':' .. ms
 
-if sweep ~= '' then
-  local swept = call('ZREMRANGEBYSCORE', pow, '-inf', '(' .. sweep)
-  if failed(swept) then return swept end
+local function answer(code)
+  if sweep ~= '' then call('ZREMRANGEBYSCORE', pow, '-inf', '(' .. sweep) end
+  return { billed, code }
 end
 
 local nonce, last = string.sub(member, 1, 18), string.format('%.0f', tonumber(height) + NEPHEWS)
@@ -67,31 +68,30 @@ local function rivalled()
 end
 
 local kept = call('EXISTS', closed)
-if kept == 1 then return { billed, retry and RECORDED or DUPLICATE } end
+if kept == 1 then return answer(retry and RECORDED or DUPLICATE) end
 if retry then
-  local score = call('ZSCORE', own, evidence)
-  if failed(score) then return score end
-  if score then return { billed, RECORDED } end
+  local traced = call('ZSCORE', own, evidence)
+  if failed(traced) then return traced end
   local seen = call('ZSCORE', pow, member)
   if failed(seen) then return seen end
   local old = tonumber(ms) < since
-  if seen then return { billed, old and RECORDED or DUPLICATE } end
-  if old then
+  if seen then return answer((old or traced) and RECORDED or DUPLICATE) end
+  if old or traced then
     local known = listed()
     if failed(known) then return known end
-    if known then return { billed, RECORDED } end
+    if known then return answer(RECORDED) end
   end
 end
 
 if inChain ~= '1' then
   local other = rivalled()
   if failed(other) then return other end
-  if other then return { billed, RIVAL } end
+  if other then return answer(RIVAL) end
 end
 
 local added = call('ZADD', pow, 'NX', height, member)
 if failed(added) then return added end
-if added == 0 then return { billed, DUPLICATE } end
+if added == 0 then return answer(DUPLICATE) end
 local function abort(reply)
   redis.pcall('ZREM', pow, member)
   return reply
@@ -239,4 +239,4 @@ for _, step in ipairs(writes) do steps[#steps + 1] = step end
 for _, step in ipairs(closing) do steps[#steps + 1] = step end
 local problem = run(steps)
 if problem then return abort(problem) end
-return { billed, RECORDED }
+return answer(RECORDED)

@@ -3,7 +3,7 @@
 -- KEYS  1 <coin>:pow  2 <coin>:shares:roundCurrent  3 <coin>:hashrate  4 <coin>:stats  5 <coin>:blocks:candidates
 --       6 <coin>:shares:window  7 <coin>:blocks:terms   then per login: <coin>:hashrate:<login>, <coin>:miners:<login>
 -- ARGV  1 retry: 1 when an earlier attempt at these shares may have been executed, else 0
---       2 sweep: members of pow with a lower score (height) go; empty = no sweep
+--       2 sweep: members of pow with a lower score (height) go, after everything else; empty = no sweep
 --       3 expiration of <coin>:hashrate:<login>, seconds
 --       4 evidence since: a share with an earlier ms may have lost its hashrate entry (expired, purged), Unix ms
 --       5 number of logins   6 a sum: 1 under pplns, where the batch is logged as one group of the window; 2 where a candidate may be
@@ -17,6 +17,9 @@
 --         2 unresolved (retry only): too old to tell whether the earlier attempt wrote it; nothing written
 --         3 stale (late only): a block at its height or above has closed the round that it was found in; nothing written
 -- Errors  Redis' own text; then nothing is written (of several logins, some may keep a lastShare that is too new).
+-- The entry in the login's hashrate is the trace of a share, and of any other with its difficulty, worker and ms: whose it is, pow says. An entry
+-- there goes with the sweep of a write that is more than eight heights above it, so what is as high as that below pow's highest entry and not in
+-- pow was not written. Only below is the trace believed by itself.
 -- The log of the window begins with the open round as it is then: under the scheme of before, its shares were not logged.
 -- @prelude
 local retry, sweep, expiration, since = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -24,6 +27,7 @@ local pow, round, hashrate, stats, candidates, window, agreed = unpack(KEYS, 1, 
 local logging = ARGV[6] == '1' or ARGV[6] == '3'
 local soloBlocks = ARGV[6] == '2' or ARGV[6] == '3'
 local DUPLICATE, RECORDED, UNRESOLVED, STALE = 0, 1, 2, 3
+local KEPT_HEIGHTS = 8
 
 local logins, at = {}, 7
 for l = 1, tonumber(ARGV[5]) do
@@ -44,15 +48,13 @@ for i = at, #ARGV, 8 do
 end
 
 local codes = {}
+-- Pow has been read or written by then, so the sweep cannot fail, and has something as high as what the sweep goes by.
 local function answer()
+  if sweep ~= '' then call('ZREMRANGEBYSCORE', pow, '-inf', '(' .. sweep) end
   return { billed, unpack(codes) }
 end
 
-if sweep ~= '' then
-  local swept = call('ZREMRANGEBYSCORE', pow, '-inf', '(' .. sweep)
-  if failed(swept) then return swept end
-end
-
+local traced = {}
 if retry then
   for _, login in ipairs(logins) do
     local members = {}
@@ -60,9 +62,19 @@ if retry then
     local scores = call('ZMSCORE', login.hashrate, unpack(members))
     if failed(scores) then return scores end
     for i, share in ipairs(login.shares) do
-      if scores[i] then codes[share.index] = RECORDED end
+      if scores[i] then traced[share.index] = true end
     end
   end
+end
+
+-- Whether pow has whatever was written at a height; asked for once, and only where a trace is there and pow has nothing.
+local lowest
+local function isKept(height)
+  if not lowest then
+    local top = call('ZREVRANGE', pow, 0, 0, 'WITHSCORES')
+    lowest = not failed(top) and top[2] and tonumber(top[2]) - KEPT_HEIGHTS or math.huge
+  end
+  return tonumber(height) >= lowest
 end
 
 -- The greatest height of a block of the pool's that is still a candidate; asked for once, and only where a late share needs it.
@@ -103,15 +115,14 @@ else
     if scores[i] then present[share.pow] = true end
   end
   for i, share in ipairs(shares) do
-    if codes[i] == nil then
-      local old = retry and share.ms < since
-      if present[share.pow] then codes[i] = old and RECORDED or DUPLICATE
-      elseif old then codes[i] = UNRESOLVED
-      elseif share.late and isClosed(share.height) then codes[i] = STALE
-      else
-        present[share.pow] = true
-        fresh[#fresh + 1] = share
-      end
+    local old = retry and share.ms < since
+    if present[share.pow] then codes[i] = (old or traced[i]) and RECORDED or DUPLICATE
+    elseif traced[i] and not isKept(share.height) then codes[i] = RECORDED
+    elseif old and not traced[i] then codes[i] = UNRESOLVED
+    elseif share.late and isClosed(share.height) then codes[i] = STALE
+    else
+      present[share.pow] = true
+      fresh[#fresh + 1] = share
     end
   end
   if #fresh == 0 then return answer() end

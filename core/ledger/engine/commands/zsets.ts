@@ -174,6 +174,12 @@ export function entriesByScore(
   return membersOf(space, row.id, range, "ASC", limit).map(({ name, score }) => [name, score]);
 }
 
+/** The score of the last member in order, for the twins; null where there is none. */
+export function highestScore(space: Keyspace, key: string): number | null {
+  const row = space.typed(key, "zset");
+  return (row && membersOf(space, row.id, ALL, "DESC", 1)[0]?.score) ?? null;
+}
+
 export function zcount({ space, args: [key = "", min = "", max = ""] }: Call): Reply {
   const range = scoreRange(min, max);
   const row = space.typed(key, "zset");

@@ -54,10 +54,10 @@ function has(space: Keyspace, key: string, member: string): boolean {
 
 /** What is known of a block that an earlier attempt may have written. @returns code, null for nothing, and commands billed */
 function trace(space: Keyspace, keys: BlockKeys, block: Block): readonly [code: number | null, billed: number] {
-  if (has(space, keys.own, `${block.difficulty}:${block.worker}:${block.ms}`)) return [recorded, 1];
+  const traced = has(space, keys.own, `${block.difficulty}:${block.worker}:${block.ms}`);
   const old = Number(block.ms) < block.since;
-  if (has(space, keys.pow, block.member)) return [old ? recorded : duplicate, 2];
-  if (!old) return [null, 2];
+  if (has(space, keys.pow, block.member)) return [old || traced ? recorded : duplicate, 2];
+  if (!old && !traced) return [null, 2];
   const nonce = block.member.slice(0, 18);
   const lists = [keys.candidates, keys.immature, keys.matured];
   const at = lists.findIndex((list) =>
@@ -204,11 +204,19 @@ function agree(space: Keyspace, { agreed }: BlockKeys, { member, ts }: Block, te
   if (space.entry(id, name) === undefined) space.put(id, name, terms);
 }
 
-/** Native twin of the script `record-block`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
+/** Native twin of the script `record-block`: the same keys, arguments, replies and writes. A failure leaves nothing. */
 export function recordBlock(space: Keyspace, names: readonly string[], argv: readonly string[]): Reply {
   const keys = parseKeys(names);
   const block = parseArguments(argv);
-  if (block.sweep !== "") removeByScore(space, keys.pow, "-inf", `(${block.sweep}`);
+  return space.sql.transaction(() => {
+    const reply = record(space, keys, block);
+    const isSweepable = block.sweep !== "" && attempt(() => space.typed(keys.pow, "zset")) !== null;
+    if (isSweepable) removeByScore(space, keys.pow, "-inf", `(${block.sweep}`);
+    return reply;
+  });
+}
+
+function record(space: Keyspace, keys: BlockKeys, block: Block): Reply {
   // EVALSHA, the sweep, EXISTS of the closed round.
   let billed = block.sweep === "" ? 2 : 3;
   if (space.find(keys.closed)) return [billed, block.retry ? recorded : duplicate];
@@ -223,10 +231,7 @@ export function recordBlock(space: Keyspace, names: readonly string[], argv: rea
     if (other) return [billed, rival];
   }
   if (has(space, keys.pow, block.member)) return [billed + 1, duplicate];
-  const written = space.sql.transaction(() => {
-    const closed = closeRound(space, keys, block);
-    if (block.terms !== "") agree(space, keys, block, closed.terms);
-    return closed;
-  });
+  const written = closeRound(space, keys, block);
+  if (block.terms !== "") agree(space, keys, block, written.terms);
   return [billed + written.billed + (block.terms === "" ? 0 : 1), recorded];
 }

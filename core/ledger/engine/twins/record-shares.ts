@@ -1,8 +1,8 @@
-import { OUTCOME_CODES } from "../../contract/scripts/script.ts";
+import { OUTCOME_CODES, POW_HEIGHTS } from "../../contract/scripts/script.ts";
 import type { Reply } from "../command.ts";
 import { incrementField } from "../commands/hashes-and-sets.ts";
 import { pushLast, putFirst } from "../commands/lists.ts";
-import { removeByScore } from "../commands/zsets.ts";
+import { highestScore, removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
 import type { Keyspace } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
@@ -93,8 +93,8 @@ function parse(keys: readonly string[], argv: readonly string[]): Batch {
 interface Judged {
   /** One per share; what has to be written is in its login's `fresh`. */
   readonly codes: readonly number[];
-  /** Commands that looking at the candidates took; 0 where they were not needed. */
-  readonly askedClosed: number;
+  /** Commands that looking at the candidates and at what pow keeps took; 0 where neither was needed. */
+  readonly asked: number;
 }
 
 /** What a share needs to know of blocks of the pool's that are still candidates. */
@@ -124,6 +124,11 @@ function closedHeightOf(space: Keyspace, { candidatesKey, termsKey, soloBlocks }
   return [-1, asked + 1];
 }
 
+/** The height from which on pow has whatever was written. */
+function lowestKept(space: Keyspace, powKey: string): number {
+  return (highestScore(space, powKey) ?? Infinity) - POW_HEIGHTS;
+}
+
 function judge(
   space: Keyspace,
   powKey: string,
@@ -132,19 +137,20 @@ function judge(
 ): Judged {
   const codes: number[] = [];
   let closed: readonly [height: number, billed: number] | null = null;
+  let lowest: number | null = null;
+  const traced = new Set<Share>();
   for (const login of retry ? logins : []) {
     const row = space.typed(login.hashrateKey, "zset");
-    for (const share of login.shares)
-      if (row && space.entry(row.id, share.evidence) !== undefined) codes[share.index] = recorded;
+    for (const share of login.shares) if (row && space.entry(row.id, share.evidence) !== undefined) traced.add(share);
   }
   const pow = space.typed(powKey, "zset");
   const batch = new Set<string>();
   for (const share of shares) {
-    if (codes[share.index] !== undefined) continue;
     const old = retry && share.ms < since;
     const present = batch.has(share.pow) || (pow && space.entry(pow.id, share.pow) !== undefined);
-    if (present) codes[share.index] = old ? recorded : duplicate;
-    else if (old) codes[share.index] = unresolved;
+    if (present) codes[share.index] = old || traced.has(share) ? recorded : duplicate;
+    else if (traced.has(share) && share.height < (lowest ??= lowestKept(space, powKey))) codes[share.index] = recorded;
+    else if (old && !traced.has(share)) codes[share.index] = unresolved;
     else if (share.late && share.height <= (closed ??= closedHeightOf(space, candidates))[0])
       codes[share.index] = stale;
     else {
@@ -153,7 +159,7 @@ function judge(
       share.login.fresh.push(share);
     }
   }
-  return { codes, askedClosed: closed?.[1] ?? 0 };
+  return { codes, asked: (closed?.[1] ?? 0) + (lowest === null ? 0 : 1) };
 }
 
 /** Before the round has the batch: where the log begins, it begins with the round. @returns commands billed */
@@ -194,10 +200,10 @@ function put(space: Keyspace, key: string, entries: readonly (readonly [member: 
 }
 
 /** What the script bills for the same batch. */
-function billed(batch: Batch, credited: readonly Login[], askedClosed: number, logged: number): number {
+function billed(batch: Batch, credited: readonly Login[], asked: number, logged: number): number {
   const { retry, sweep, logins, shares } = batch;
-  // EVALSHA, the sweep, the evidence of each login, the duplicate check, the candidates.
-  const checks = 1 + (sweep === "" ? 0 : 1) + (retry ? logins.length : 0) + 1 + askedClosed;
+  // EVALSHA, the sweep, the evidence of each login, the duplicate check, the candidates and what pow keeps.
+  const checks = 1 + (sweep === "" ? 0 : 1) + (retry ? logins.length : 0) + 1 + asked;
   if (credited.length === 0) return checks;
   // For a lone first attempt the duplicate check is the ZADD; the round is HMGET and HSET from three logins on.
   const pow = shares.length === 1 && !retry && shares[0]?.late === false ? 0 : 1;
@@ -209,23 +215,23 @@ function billed(batch: Batch, credited: readonly Login[], askedClosed: number, l
   return checks + logged + pow + round + 1 + 2 * credited.length + renewals;
 }
 
-/** Native twin of the script `record-shares`: the same keys, arguments, replies and writes. A failure leaves nothing but the sweep. */
+/** Native twin of the script `record-shares`: the same keys, arguments, replies and writes. A failure leaves nothing. */
 export function recordShares(space: Keyspace, keys: readonly string[], argv: readonly string[]): Reply {
   const [powKey = "", roundKey = "", hashrateKey = "", statsKey = "", candidatesKey = "", windowKey = ""] = keys;
   const termsKey = keys[6] ?? "";
   const batch = parse(keys, argv);
-  if (batch.sweep !== "") removeByScore(space, powKey, "-inf", `(${batch.sweep}`);
   return space.sql.transaction(() => {
-    const { codes, askedClosed } = judge(
+    const { codes, asked } = judge(
       space,
       powKey,
       { candidatesKey, termsKey, soloBlocks: argv[5] === "2" || argv[5] === "3" },
       batch,
     );
+    if (batch.sweep !== "") removeByScore(space, powKey, "-inf", `(${batch.sweep}`);
     const fresh = batch.logins.flatMap((login) => login.fresh).toSorted((a, b) => a.index - b.index);
     // In the order of their first share, as the script meets them.
     const credited = [...new Set(fresh.map((share) => share.login))];
-    if (credited.length === 0) return [billed(batch, credited, askedClosed, 0), ...codes];
+    if (credited.length === 0) return [billed(batch, credited, asked, 0), ...codes];
     const earning = [...new Set(fresh.filter(({ solo }) => !solo).map(({ login }) => login))];
     const logged = batch.logging && earning.length > 0 ? logGroup(space, windowKey, roundKey, earning) : 0;
     put(
@@ -245,7 +251,7 @@ export function recordShares(space: Keyspace, keys: readonly string[], argv: rea
       const lastShare = Math.max(...login.fresh.map((share) => share.ts));
       space.put(space.open(login.minerKey, "hash").id, "lastShare", String(lastShare));
     }
-    return [billed(batch, credited, askedClosed, logged), ...codes];
+    return [billed(batch, credited, asked, logged), ...codes];
   });
 }
 
