@@ -125,7 +125,7 @@ function portsOf(name: string, storage: DurableObjectStorage, env: Env, log: Log
       get: () => storage.getAlarm(),
     },
     log,
-    clock: lastingClock,
+    clock: lastingClock(),
     send: (target, work) => pushTo(env, target, work, name),
   };
 }

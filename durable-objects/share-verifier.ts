@@ -48,6 +48,7 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
   readonly #noRoom = new NoRoomTally();
   readonly #news = new VerdictNews();
   readonly #rounds: ClosedRounds;
+  readonly #clock = lastingClock();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -84,7 +85,7 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
         soloBlocks: config.work.soloUpstreams.length > 0,
       }),
       nodes: nodeClients([...config.work.upstreams, ...config.work.soloUpstreams]),
-      clock: lastingClock,
+      clock: this.#clock,
       random: () => Math.random(),
       commitIntervalMs: ledger.commitIntervalMs,
       outboxBound: ledger.outboxBound,
@@ -110,7 +111,7 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
   async submitAll(submissions: readonly ShareSubmission[]): Promise<(JudgedShare | null)[]> {
     const begunMs = Date.now();
     const judged = submissions.map((submission) => this.#judge(submission));
-    const verdicts = await allWithin(lastingClock, TOGETHER_MS, judged);
+    const verdicts = await allWithin(this.#clock, TOGETHER_MS, judged);
     return submissions.map((submission, at) => {
       const verdict = verdicts[at];
       return verdict ? this.#told(submission, verdict, begunMs) : null;

@@ -3,7 +3,7 @@ import { Redis } from "@upstash/redis/cloudflare";
 import { RedisUnreachableError, type TransactionPort } from "../../core/ledger/contract/redis-port.ts";
 import { parseExactJson, restPort, type RawSend } from "../../core/ledger/contract/rest-port.ts";
 import type { EmbeddedRedisRpc } from "../rpc.ts";
-import { lastingTimer } from "./lasting-timers.ts";
+import { LastingTimers } from "./lasting-timers.ts";
 
 export interface UpstashOptions {
   /** REST endpoint, without credentials. */
@@ -34,11 +34,12 @@ export function upstashPort({ url, token, timeoutMs }: UpstashOptions): Transact
     // As a function: with a plain signal the client resolves an aborted request as if it had succeeded.
     signal: () => latest.signal,
   });
+  const timers = new LastingTimers();
   return restPort(async (path, body) => {
     // The client asks for its signal before it first waits, so that each request has the one that was made for it.
     const own = (latest = new AbortController());
     // Not AbortSignal.timeout: its timer runs on after the answer for all of its time, and a Durable Object with a timer stays awake and is billed.
-    const callOff = lastingTimer(timeoutMs, () => own.abort());
+    const callOff = timers.after(timeoutMs, () => own.abort());
     try {
       return await client.send(path, body);
     } finally {
@@ -49,15 +50,16 @@ export function upstashPort({ url, token, timeoutMs }: UpstashOptions): Transact
 
 /** The port to the embedded ledger's object. @param timeoutMs after which an answer is given up; the object may still be at it */
 export function embeddedPort(object: Pick<EmbeddedRedisRpc, "rest">, timeoutMs: number): TransactionPort {
+  const timers = new LastingTimers();
   return restPort(async (path, body) => {
-    const answer = await within(timeoutMs, object.rest(path.join("/"), body));
+    const answer = await within(timers, timeoutMs, object.rest(path.join("/"), body));
     return parseExactJson(answer.body);
   });
 }
 
-async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+async function within<T>(timers: LastingTimers, timeoutMs: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const callOff = lastingTimer(timeoutMs, () =>
+  const callOff = timers.after(timeoutMs, () =>
     reject(new RedisUnreachableError("embedded ledger: no answer in time", "unknown")),
   );
   try {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { lastingTimer } from "../../durable-objects/platform/lasting-timers.ts";
+import { LastingTimers, lastingTimer } from "../../durable-objects/platform/lasting-timers.ts";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -28,6 +28,22 @@ test("called off, it fires no more, clears nothing, and is gone within a slice",
   vi.advanceTimersByTime(60_000);
   expect(work).not.toHaveBeenCalled();
   expect(cleared).not.toHaveBeenCalled();
+});
+
+test("those of one object that are far off wait for one tick together, and each fires in its time", () => {
+  const { after } = new LastingTimers();
+  const fired: number[] = [];
+  const begunMs = Date.now();
+  const delays = [400, 250, 1_000, 620, 251, 500];
+  for (const delayMs of delays) after(delayMs, () => fired.push(Date.now() - begunMs));
+  const callOffs = Array.from({ length: 1_000 }, () => after(5_000, () => fired.push(-1)));
+  expect(vi.getTimerCount()).toBe(1);
+  vi.advanceTimersByTime(100);
+  for (const callOff of callOffs) callOff();
+  after(300, () => fired.push(Date.now() - begunMs));
+  vi.advanceTimersByTime(60_000);
+  expect(fired).toEqual([250, 251, 400, 400, 500, 620, 1_000]);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test("late turns do not add up: what a busy thread holds up ends as soon as its time is over", () => {
