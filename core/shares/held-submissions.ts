@@ -4,6 +4,7 @@ import type { HeldStage, HeldSubmission, OutboxStore } from "../ledger/write-pat
 import type { BlockRecord, RecordOutcome, ShareRecord } from "../ledger/contract/records.ts";
 import { proofOf } from "../share-identity.ts";
 import type { BlockPath } from "./block-path.ts";
+import { verdictOf, type ShareVerdict } from "./share.ts";
 import { HELD_STATES, interrupted, nextState, opened, type HeldEvent, type HeldSituation } from "./held-states.ts";
 
 /** How long a held submission rests after something that should not fail has failed under it. */
@@ -19,6 +20,11 @@ const TELL_WITHIN_MS = 1_000;
 export type HeldOutcome =
   | { readonly kind: "recorded"; readonly outcome: RecordOutcome; readonly block: boolean }
   | { readonly kind: "refuted" };
+
+/** What is answered where somebody waits for it. */
+export function endVerdict(end: HeldOutcome): ShareVerdict {
+  return end.kind === "refuted" ? { kind: "invalid" } : verdictOf(end.outcome, end.block);
+}
 
 export interface HeldSubmissionsOptions {
   readonly store: OutboxStore;

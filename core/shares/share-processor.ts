@@ -13,7 +13,7 @@ import { identityOf, proofOf } from "../share-identity.ts";
 import { BlockPath, type BlockNode } from "./block-path.ts";
 import type { CacheKeeper } from "./cache-keeper.ts";
 import { Copies, type Decision } from "./copies.ts";
-import { HeldSubmissions, type HeldOutcome } from "./held-submissions.ts";
+import { endVerdict, HeldSubmissions, type HeldOutcome } from "./held-submissions.ts";
 import { isGood, judgeClaim, type GoodJudgement, type Judgement } from "./judgement.ts";
 import { ProofChecks } from "./proof-checks.ts";
 import { RefutedClaims } from "./refuted-claims.ts";
@@ -327,10 +327,12 @@ export class ShareProcessor {
     const recent = this.#recent.get(proofOf(proof));
     if (recent) return recent.owner === identity ? recent.verdict : DUPLICATE;
     const held = mixDigest === null ? undefined : this.#held.find({ ...proof, mixDigest });
-    const owner = held ? identityOf(held.record) : this.#outbox.find(proof);
-    if (owner === undefined) return undefined;
+    const known = held ? held.record : this.#outbox.find(proof);
+    if (known === undefined) return undefined;
+    // What waits of a closed round may come to nothing: nobody is told that it counts.
+    if (known.late === true) return STALE;
     // A claim that is under way is judged with its copies.
-    if (owner !== identity)
+    if (identityOf(known) !== identity)
       return held?.stage === "claimed" && this.#copies.has(proofOf(proof)) ? undefined : DUPLICATE;
     return { kind: "accepted", block: held !== undefined && held.stage !== "claimed" && held.stage !== "rival" };
   }
@@ -393,8 +395,4 @@ export class ShareProcessor {
     this.#lastError = reason;
     return reason;
   }
-}
-
-function endVerdict(end: HeldOutcome): ShareVerdict {
-  return end.kind === "refuted" ? { kind: "invalid" } : verdictOf(end.outcome, end.block);
 }

@@ -270,7 +270,8 @@ export class GroupCommit {
   #answeredByOutbox({ entry, resolve }: Waiting, seen: Map<string, string>): boolean {
     const proof = proofOf(entry.record);
     const identity = identityOf(entry.record);
-    const owner = this.#options.outbox.find(entry.record) ?? seen.get(proof);
+    const waiting = this.#options.outbox.find(entry.record);
+    const owner = waiting ? identityOf(waiting) : seen.get(proof);
     if (owner === undefined) {
       seen.set(proof, identity);
       return false;

@@ -1,6 +1,5 @@
 import type { Clock } from "../../clock.ts";
 import { backOffMs, type BackOffLimits } from "../../back-off.ts";
-import { identityOf } from "../../share-identity.ts";
 import { mayBeOneLogins, narrowDown, type Narrowed } from "./narrow.ts";
 import type { HeldSubmission, OutboxEntry, OutboxRow, OutboxStore, RefusedLogin } from "./outbox-store.ts";
 import { RecentWrites } from "./recent-writes.ts";
@@ -130,12 +129,11 @@ export class Outbox {
     return this.#refused.has(login);
   }
 
-  /** Whose submission of this proof of work waits here: its identity. */
-  find({ header, nonce }: Pick<ShareRecord, "header" | "nonce">): string | undefined {
+  /** What of this proof of work waits here. */
+  find({ header, nonce }: Pick<ShareRecord, "header" | "nonce">): ShareRecord | undefined {
     const id = this.#index.get(header)?.get(nonce);
     const row = id === undefined ? undefined : this.#store.rows(id, id)[0];
-    const record = row && recordsOf(row.write).find((one) => one.header === header && one.nonce === nonce);
-    return record && identityOf(record);
+    return row && recordsOf(row.write).find((one) => one.header === header && one.nonce === nonce);
   }
 
   /**

@@ -199,6 +199,29 @@ describe("the way of a share", () => {
     expect(ledger.credits).toHaveLength(2);
   });
 
+  it("says of a share that waits for the ledger and is of a closed round what its first attempt was told, also to a copy: it may come to nothing", async () => {
+    const { clock, ledger, start } = setUp({
+      faults: [
+        { kind: "none", delayMs: 10 },
+        { kind: "lostBefore", delayMs: 5_000 },
+      ],
+    });
+    const verifier = start();
+    const [found] = blocks;
+    const [held] = shares;
+    if (!found || !held) throw new Error("two are needed");
+    await verdictsOf(clock, [verifier.submit(submission(job, found, { timestampMs: 1 }))]);
+    const closed = { ...job, roundClosed: true };
+    for (const more of [{ timestampMs: 2 }, { timestampMs: 2, retry: true }, { timestampMs: 3 }]) {
+      const told = verifier.submit(submission(closed, held, more));
+      await clock.pass(1_100);
+      expect(await told).toEqual({ kind: "stale" });
+    }
+    expect(verifier.state.outboxDepth).toBe(1);
+    await clock.pass(60_000);
+    expect([verifier.state.outboxDepth, ledger.credits.length]).toEqual([0, 1]);
+  });
+
   it("takes a share of a job whose round was closed for stale, though there is no newer work, and one of a new job of that height for what it is", async () => {
     const { clock, ledger, start } = setUp();
     const verifier = start();
