@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Ethash } from "@edgepool/ethash-wasm";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { startBridge, type Bridge } from "../../bridge/src/index.ts";
@@ -184,9 +185,8 @@ test("another pool takes over with shares in flight, and the miner returns when 
   expect((await books(first)).nonces).toEqual(expect.arrayContaining(found.slice(SHARES).map(({ nonce }) => nonce)));
 });
 
-test("an HTTP getwork miner gets work and has its share counted over a restart of the pool", async () => {
-  const pool = await poolOn(await quietNode());
-  const bridge = await bridgeTo(pool);
+/** A miner of HTTP getwork that has work. @returns shares of it, and what sends one: the pool's verdict */
+async function getworkMiner(bridge: Bridge, shares: number) {
   const url = `http://127.0.0.1:${bridge.ports.getwork[0]}/${ADDRESS}/rig-1`;
   const call = async (method: string, params: readonly string[]): Promise<unknown> => {
     const reply = await fetch(url, { method: "POST", body: JSON.stringify({ id: 1, jsonrpc: "2.0", method, params }) });
@@ -196,12 +196,34 @@ test("an HTTP getwork miner gets work and has its share counted over a restart o
   let work: unknown = null;
   while (work === null) work = await call("eth_getWork", []);
   const header = textOf(elementsOf(work)[0]);
-  const found = proofs(header, 8);
-  const answered = found.map(({ nonce, mixDigest }) => call("eth_submitWork", [nonce, header, mixDigest]));
+  const send = ({ nonce, mixDigest }: { nonce: string; mixDigest: string }) =>
+    call("eth_submitWork", [nonce, header, mixDigest]);
+  return { found: proofs(header, shares), send };
+}
+
+test("an HTTP getwork miner gets work and has its share counted over a restart of the pool", async () => {
+  const pool = await poolOn(await quietNode());
+  const { found, send } = await getworkMiner(await bridgeTo(pool), 8);
+  const answered = found.map(send);
   await Promise.race(answered);
   await pool.kill();
   await pool.restart();
   expect(await Promise.all(answered)).toEqual(found.map(() => true));
   // The bridge may have answered by itself for a pool that was long to come back; the shares get there all the same.
   await untilRecorded(found, pool);
+});
+
+test("what a pool has said true for it brings into its books itself, also where it is killed on the way and nobody asks it afterwards", async () => {
+  const pool = await quietPool(cleanups, await quietNode(), { ledgerCommitInterval: "500ms" });
+  const bridge = await bridgeTo(pool);
+  const { found, send } = await getworkMiner(bridge, 8);
+  // All at once, so that some come in one millisecond; the first that is recorded is mostly alone.
+  const answered = found.map(send);
+  while ((await books(pool)).nonces.length === 0) await pause(5);
+  await pool.kill();
+  await pool.restart();
+  expect(await Promise.all(answered)).toEqual(found.map(() => true));
+  await bridge.close();
+  await untilRecorded(found, pool);
+  expect((await books(pool)).credited).toBe(found.length * DIFFICULTY);
 });

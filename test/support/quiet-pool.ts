@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "@upstash/redis";
 import { startNode, type DevNode } from "../../devnet/node/node.ts";
-import { startPool, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
+import { startPool, type BindingValue, type PoolProcess } from "../../devnet/pool-host/pool-process.ts";
 import { LONG_CHAIN } from "./proofs.ts";
 
 /** Height and share difficulty of a quiet pool's work. */
@@ -39,8 +39,12 @@ export async function quietNode(cleanups: Cleanups): Promise<DevNode> {
   return node;
 }
 
-/** The real pool on such a node: what was found before an outage is good after it. */
-export async function quietPool(cleanups: Cleanups, node: DevNode): Promise<PoolProcess> {
+/** The real pool on such a node: what was found before an outage is good after it. @param more settings of a test's own */
+export async function quietPool(
+  cleanups: Cleanups,
+  node: DevNode,
+  more: Readonly<Record<string, BindingValue>> = {},
+): Promise<PoolProcess> {
   const pool = await startPool({
     stateDir: await cleanups.folder("pool"),
     cron: false,
@@ -49,6 +53,7 @@ export async function quietPool(cleanups: Cleanups, node: DevNode): Promise<Pool
       difficulty: QUIET_DIFFICULTY,
       blockRefreshInterval: "200ms",
       upstream: [{ name: "main", url: node.url, timeout: "2s" }],
+      ...more,
     },
     secrets: { REDIS_TOKEN: TOKEN },
   });
