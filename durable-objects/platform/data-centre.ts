@@ -1,6 +1,5 @@
 import type { Env } from "../env.ts";
 import { loadConfig } from "./config.ts";
-import { lastingTimer } from "./lasting-timers.ts";
 
 /** Answered by Cloudflare in whatever data centre the question comes from. No document promises it to Workers, so nothing rests on it. */
 const TRACE = "https://www.cloudflare.com/cdn-cgi/trace";
@@ -25,13 +24,14 @@ export async function dataCentreHere(env: Env): Promise<string | null> {
 
 async function ask(): Promise<string | null> {
   const limit = new AbortController();
-  const callOff = lastingTimer(TIMEOUT_MS, () => limit.abort());
+  const timer = setTimeout(() => limit.abort(), TIMEOUT_MS);
   try {
     const response = await fetch(TRACE, { signal: limit.signal, redirect: "manual" });
     return /^colo=([A-Z]{3})$/m.exec(await response.text())?.[1] ?? null;
   } catch {
     return null;
   } finally {
-    callOff();
+    // A timer that still runs would keep the object in memory.
+    clearTimeout(timer);
   }
 }

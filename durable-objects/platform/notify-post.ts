@@ -1,5 +1,4 @@
 import type { HttpOutcome, HttpPort } from "../../core/notifications/http-forms.ts";
-import { lastingTimer } from "./lasting-timers.ts";
 
 const TIMEOUT_MS = 10_000;
 /** Of an answer no more is read: what others send must not fill the memory. */
@@ -8,7 +7,7 @@ const LONGEST_BYTES = 4_096;
 /** A POST to a target with the runtime's `fetch`: no redirect is followed, and time and answer are bounded. */
 export const notifyPost: HttpPort = async ({ url, headers, body }) => {
   const limit = new AbortController();
-  const callOff = lastingTimer(TIMEOUT_MS, () => limit.abort());
+  const timer = setTimeout(() => limit.abort(), TIMEOUT_MS);
   try {
     const init = { method: "POST", headers, body, redirect: "manual", signal: limit.signal } as const;
     return await outcomeOf(await fetch(url, init));
@@ -17,7 +16,8 @@ export const notifyPost: HttpPort = async ({ url, headers, body }) => {
     const reason = limit.signal.aborted ? `no answer in ${TIMEOUT_MS / 1000} s` : nameOf(error);
     return { kind: "failed", reason };
   } finally {
-    callOff();
+    // A timer that still runs would keep the object in memory.
+    clearTimeout(timer);
   }
 };
 
