@@ -15,6 +15,18 @@ export function parseDurationMs(text: string): number | undefined {
   return totalMs;
 }
 
+/** What a timer waits at most: one that is set to more rings at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** What {@link parseTimerMs} takes, in words. */
+export const TIMER_DURATION = "a duration such as 500ms, 15s or 2m, up to 596h";
+
+/** As {@link parseDurationMs}, for what a timer is set to: undefined also where that is less than `leastMs`, or more than a timer can wait. */
+export function parseTimerMs(text: string, leastMs: number): number | undefined {
+  const ms = parseDurationMs(text);
+  return ms === undefined || ms < leastMs || ms > LONGEST_TIMER_MS ? undefined : ms;
+}
+
 /** The same length of time as {@link parseDurationMs} reads it, in the largest unit that needs no fraction. */
 export function durationText(ms: number): string {
   const fitting = Object.entries(UNIT_MS).filter(([, unitMs]) => ms > 0 && ms % unitMs === 0);
@@ -27,8 +39,10 @@ const PREFIXES = ["", "k", "M", "G", "T", "P", "E"] as const;
 /** Three significant digits and an SI prefix, such as `1.23 G`. */
 function scaled(value: number): string {
   if (!Number.isFinite(value) || value < 0) return "0 ";
-  const step = value < 1 ? 0 : Math.min(PREFIXES.length - 1, Math.floor(Math.log10(value) / 3));
-  const shown = value / 1000 ** step;
+  // By what is shown: 999,600 is 1.00 M, and no 1000 k.
+  const rounded = Number(value.toPrecision(3));
+  const step = rounded < 1 ? 0 : Math.min(PREFIXES.length - 1, Math.floor(Math.log10(rounded) / 3));
+  const shown = rounded / 1000 ** step;
   const whole = step === 0 && Number.isInteger(shown);
   const digits = whole || shown >= 100 ? 0 : shown >= 10 ? 1 : 2;
   return `${shown.toFixed(digits)} ${PREFIXES[step] ?? ""}`;

@@ -1,18 +1,20 @@
 import { InvalidArgumentError, Option } from "commander";
 import { chainByName, type ChainSpec } from "@edgepool/ethash-wasm/chain-spec";
-import { parseDurationMs } from "../../core/units.ts";
+import { parseTimerMs, TIMER_DURATION } from "../../core/units.ts";
 
 /** An option such as `500ms`, `15s`, `2m` or `3h`, whose value is in milliseconds and whose default is shown in seconds. */
 export function timeOption(flag: string, what: string, defaultMs: number): Option {
-  return new Option(`${flag} <duration>`, what).argParser(duration).default(defaultMs, `${defaultMs / 1_000}s`);
+  return new Option(`${flag} <duration>`, what).argParser(waitingTime(0)).default(defaultMs, `${defaultMs / 1_000}s`);
 }
 
-/** @returns milliseconds @throws InvalidArgumentError */
-function duration(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined) throw new InvalidArgumentError("a duration such as 500ms, 15s or 2m");
-  return ms;
-}
+/** Reads a command-line argument that is waited for, in milliseconds. @param leastMs 0 where that has a meaning of its own, such as "never" */
+export const waitingTime =
+  (leastMs: 0 | 1) =>
+  (text: string): number => {
+    const ms = parseTimerMs(text, leastMs);
+    if (ms === undefined) throw new InvalidArgumentError(leastMs === 0 ? TIMER_DURATION : `${TIMER_DURATION}, above 0`);
+    return ms;
+  };
 
 /** A command-line argument that is a whole number, 0 or more. @throws InvalidArgumentError */
 export function wholeNumber(text: string): number {

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseDurationMs } from "../../core/units.ts";
+import { waitingTime } from "../cli/arguments.ts";
 
 /** What `npm start` was asked to do. */
 export interface StartOptions {
@@ -52,12 +52,6 @@ function positive(text: string): number {
   if (!Number.isSafeInteger(value) || value < 1)
     throw new InvalidArgumentError("a whole number of at least 1 is needed");
   return value;
-}
-
-function duration(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined) throw new InvalidArgumentError('a duration is written like "120s", "10m" or "500ms"');
-  return ms;
 }
 
 function httpUrl(text: string): string {
@@ -129,8 +123,8 @@ function startCommand(): Command {
       .option("--difficulty <hashes>", "share difficulty", positive, 400)
       .option("--block-difficulty <hashes>", "block difficulty of the simulated node", positive, 8_000)
       .addOption(
-        new Option("--block-time <duration>", "the simulated chain advances by itself after this long")
-          .argParser(duration)
+        new Option("--block-time <duration>", "the simulated chain advances by itself after this long; 0s: never")
+          .argParser(waitingTime(0))
           .default(60_000, "60s"),
       )
       .option("--host <ip>", "address to listen on", "127.0.0.1")
@@ -145,7 +139,7 @@ function startCommand(): Command {
       .option(
         "--for <duration>",
         "stop by itself after this long; exit code 0 only if shares and a block were recorded",
-        duration,
+        waitingTime(1),
       )
       .option("--json", "print one JSON object as the last line")
       .addHelpText("after", EXAMPLES)

@@ -1,6 +1,6 @@
 /** `npm run -s doctor -- <pool-url> [--node URL] [--json]`: is a pool well, seen by its miners, its node and its operator. */
 import { Command, InvalidArgumentError } from "commander";
-import { parseDurationMs } from "../../core/units.ts";
+import { waitingTime } from "../../devnet/cli/arguments.ts";
 import { tokenFor } from "../../devnet/start/running-tokens.ts";
 import { examine } from "./doctor.ts";
 import type { Finding, Outcome } from "./finding.ts";
@@ -30,12 +30,6 @@ interface Flags {
 }
 
 const secret = (name: string): string | null => process.env[name] || null;
-
-function duration(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined) throw new InvalidArgumentError("a duration such as 10s");
-  return ms;
-}
 
 function address(text: string): string {
   if (!/^https?:\/\//.test(text) || !URL.canParse(text))
@@ -100,8 +94,13 @@ const program = new Command("doctor")
   .option("--node <url>", "a node by the name that the pool reaches it at: it is asked itself", address)
   .option("--upstream <name>", "what `upstream` calls that node, for UPSTREAM_SECRETS and /notify", "")
   .option("--login <address>", "mine as this address", loginOf, DOCTOR_LOGIN)
-  .option("--timeout <duration>", "for each answer", duration, 15_000)
-  .option("--cron-wait <duration>", "how long to wait for the cron trigger, which comes every minute", duration, 75_000)
+  .option("--timeout <duration>", "for each answer", waitingTime(1), 15_000)
+  .option(
+    "--cron-wait <duration>",
+    "how long to wait for the cron trigger, which comes every minute",
+    waitingTime(0),
+    75_000,
+  )
   .option("--json", "one JSON object instead of lines")
   .addHelpText("after", HELP)
   .action(run);

@@ -14,7 +14,7 @@ import { importBooks, restoreBooks } from "../../core/ledger/books/import.ts";
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
 import { answerRest } from "../../core/ledger/engine/rest.ts";
-import { parseDurationMs } from "../../core/units.ts";
+import { parseTimerMs } from "../../core/units.ts";
 import { embeddedPort } from "../../durable-objects/platform/ledger-ports.ts";
 import { runWrangler } from "../setup/wrangler.ts";
 import { nodeSql } from "./node-sql.ts";
@@ -45,8 +45,8 @@ const nameAt = (name: string, atMs: number): string =>
  */
 export async function backupCommand(where: string, options: BackupOptions): Promise<void> {
   if (!/^[1-9]\d{0,4}$/.test(options.keep)) throw new DumpError(`"${options.keep}" is no number of files to keep`);
-  const everyMs = options.every === undefined ? null : parseDurationMs(options.every);
-  if (everyMs === undefined) throw new DumpError(`"${options.every}" is no duration such as 6h`);
+  const everyMs = options.every === undefined ? null : parseTimerMs(options.every, 1);
+  if (everyMs === undefined) throw new DumpError(`"${options.every}" is no duration such as 6h, up to 596h`);
   for (;;) {
     const beganMs = Date.now();
     const done = await backUp(where, options).catch((error: unknown) => {

@@ -156,7 +156,7 @@ function describe({ name, version }: Program): Command {
         "the first pool's BRIDGE_TOKEN: it judges each miner by itself, not by this site's address",
       ).env("EDGEPOOL_BRIDGE_TOKEN"),
     )
-    .option("--max-miners <n>", "miners at one time; silent connections make way for miners", positiveInteger, 4096)
+    .option("--max-miners <n>", "miners at one time; silent connections make way for miners", aMillionAtMost, 4096)
     .option(
       "--state <folder>",
       "where shares are kept that no pool has answered yet, and the logins that pools have granted",
@@ -176,7 +176,7 @@ function describe({ name, version }: Program): Command {
         .choices(["auto", "lines", "json"])
         .default("auto"),
     )
-    .option("--status-interval <seconds>", "how often the state is logged where there is no table", positiveInteger, 60)
+    .option("--status-interval <seconds>", "how often the state is logged where there is no table", aDayAtMost, 60)
     .addHelpText("after", minerExamples(name));
 }
 
@@ -197,10 +197,17 @@ function collectAddress(text: string, previous: readonly ListenAddress[] = []): 
   return [...previous, host === undefined ? { port } : { host, port }];
 }
 
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("write a whole number from 1 on.");
-  return Number(text);
-}
+const from1To =
+  (most: number) =>
+  (text: string): number => {
+    if (!/^[1-9]\d{0,8}$/.test(text) || Number(text) > most)
+      throw new InvalidArgumentError(`write a whole number from 1 to ${most}.`);
+    return Number(text);
+  };
+
+const aMillionAtMost = from1To(1_000_000);
+/** In seconds; a timer of more than 24 days would ring at once, and again and again. */
+const aDayAtMost = from1To(86_400);
 
 function readPem(option: string, path: string): string {
   try {
