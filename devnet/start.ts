@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Listr } from "listr2";
 import { createLogUpdate } from "log-update";
 import { Ending } from "./start/ending.ts";
+import { PoolStartError } from "./pool-host/pool-process.ts";
 import { LocalSetup, NoRedisError, PortInUseError } from "./start/local-setup.ts";
 import { blocksIn } from "./start/ledger-totals.ts";
 import { parseStartOptions, type StartOptions } from "./start/start-options.ts";
@@ -192,10 +193,12 @@ async function main(): Promise<number> {
   }
 }
 
+const EXPECTED = [PortInUseError, NoRedisError, StateFolderError, PoolStartError, NoWorkError];
+
 /** What lies with the machine or the command line in one line; a defect with its stack. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const expected = [PortInUseError, NoRedisError, StateFolderError, NoWorkError].some((kind) => error instanceof kind);
+  const expected = EXPECTED.some((kind) => error instanceof kind);
   const ofSystem = "syscall" in error && "code" in error;
   return expected || ofSystem ? error.message : (error.stack ?? error.message);
 }

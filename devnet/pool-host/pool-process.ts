@@ -74,12 +74,17 @@ export const LIMIT_FLAGS: readonly string[] = [
  */
 export const ISOLATE_FLAGS: readonly string[] = [...LIMIT_FLAGS, "--gc-global"];
 
+/** workerd could not be started. The message says why; what it wrote itself went to `onLog`. */
+export class PoolStartError extends Error {
+  override readonly name = "PoolStartError";
+}
+
 /** How long an orderly end may take before it becomes a kill. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /**
  * Bundles the Worker and starts it. Fulfilled when it answers.
- * @throws Error that says why it did not start
+ * @throws PoolStartError that says why it did not start
  * @example
  * const pool = await startPool({ stateDir, vars: { chain: "classic", upstream: [{ name: "node", url: node.url }] } });
  * console.log(await (await fetch(`${pool.url}/health`)).json());
@@ -201,7 +206,7 @@ class HostRun {
     const result = new Promise<{ url: string } | { reason: string }>((resolve) => (this.#started = resolve));
     this.#send({ kind: "start", options });
     const started = await result;
-    if ("reason" in started) throw new Error(`the pool did not start: ${started.reason}`);
+    if ("reason" in started) throw new PoolStartError(`the pool did not start: ${started.reason}`);
     return started.url;
   }
 

@@ -64,6 +64,7 @@ async function bundled(part: string, script: PoolScript | null): Promise<string>
   try {
     const config = script === null ? join(ROOT, "wrangler.toml") : await writeConfig(made, script);
     await Promise.all([runWrangler(config, made), writeSettings(config, made)]);
+    await assertWritten(made);
     // Two processes may bundle at once; the first to be done gives the name, both bundles are the same.
     await rename(made, directory).catch((error: unknown) => {
       if (!existsSync(directory)) throw error;
@@ -73,6 +74,15 @@ async function bundled(part: string, script: PoolScript | null): Promise<string>
   }
   await forgetOld();
   return directory;
+}
+
+/**
+ * Wrangler's exit code is 0 also where a signal has ended it: what it then left would be taken for the bundle until a source changes.
+ * @throws Error
+ */
+export async function assertWritten(directory: string): Promise<void> {
+  if (!(await readdir(directory)).some((name) => name.endsWith(".js")))
+    throw new Error("wrangler was ended before it had bundled the Worker; try again");
 }
 
 async function writeConfig(directory: string, script: PoolScript): Promise<string> {

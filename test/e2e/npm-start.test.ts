@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -53,7 +53,7 @@ interface Books {
 /** What is in the books at this URL. */
 async function booksAt(url: string): Promise<Books> {
   const health = async () => healthOf(await (await fetch(url.replace(/redis$/, "health"))).json());
-  await expect.poll(async () => (await health()).waiting, { timeout: 60_000, interval: 200 }).toBe(0);
+  await expect.poll(async () => (await health()).waiting, { timeout: 120_000, interval: 200 }).toBe(0);
   const redis = upstashPort({ url, token: tokenFor(url, "LEDGER_TOKEN") ?? "", timeoutMs: 120_000 });
   const lists = Object.entries(NONCE_AT).map(async ([list, at]) => {
     const members = await redis.command(["ZRANGE", `eth:blocks:${list}`, 0, -1]);
@@ -185,6 +185,18 @@ describe("npm start", () => {
     taken.close();
     expect(run.code).toBe(1);
     expect(run.stderr).toContain(`port ${port} for TCP stratum is in use; choose another with --stratum-port`);
+  });
+
+  it("says why workerd does not start on this machine, in its own words and without a stack", async () => {
+    const program = join(state, "workerd-of-another-system");
+    await writeFile(program, "#!/bin/sh\necho 'version `GLIBC_2.35` not found' >&2\nexit 1\n", { mode: 0o755 });
+    const run = await startProgram(["--state", state, ...FREE_PORTS, "--no-miner"], undefined, {
+      MINIFLARE_WORKERD_PATH: program,
+    });
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/^npm start: the pool did not start: /);
+    expect(run.stderr).toContain("GLIBC_2.35` not found");
+    expect(run.stderr).not.toMatch(/^ +at /m);
   });
 
   it("ends with exit code 1 when nothing was recorded in the time given", async () => {

@@ -14,9 +14,13 @@ interface Run {
 /** Told of every line of standard output. */
 type Listener = (line: string, pid: number) => void;
 
-/** Runs `npm start`'s program in a process group of its own. */
-export function startProgram(args: readonly string[], during: Listener = () => undefined): Promise<Run> {
-  return follow(process.execPath, [join(ROOT, "devnet", "start.ts"), ...args], during);
+/** Runs `npm start`'s program in a process group of its own. @param env besides this process's own */
+export function startProgram(
+  args: readonly string[],
+  during: Listener = () => undefined,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Run> {
+  return follow(process.execPath, [join(ROOT, "devnet", "start.ts"), ...args], during, env);
 }
 
 /** Runs npm itself. */
@@ -24,8 +28,13 @@ export function npmStart(args: readonly string[], during: Listener): Promise<Run
   return follow("npm", ["start", "--", ...args], during);
 }
 
-function follow(command: string, args: readonly string[], during: Listener): Promise<Run> {
-  const child = spawn(command, args, { cwd: ROOT, detached: true, stdio: "pipe" });
+function follow(
+  command: string,
+  args: readonly string[],
+  during: Listener,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Run> {
+  const child = spawn(command, args, { cwd: ROOT, detached: true, stdio: "pipe", env: { ...process.env, ...env } });
   let [stdout, stderr, rest] = ["", "", ""];
   child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
   child.stdout.on("data", (chunk: Buffer) => {
