@@ -5,7 +5,8 @@ const REMEMBERED = 8_192;
 
 /**
  * Under which scheme a header's shares came. A header that is both common and solo work (two upstreams that are one node, or mine for one
- * account) could be cashed twice: its shares by the round, the one that is a block under a solo login. Who brings the second scheme is refused.
+ * account) could be cashed twice: its shares by the round, the one that is a block under a solo login. Who brings the second scheme is refused, as long as
+ * this lives: what the operator did wrong is named on `/health`, however short that is.
  */
 export class HeaderSchemes {
   readonly #solo = new BoundedMap<string, boolean>(REMEMBERED);

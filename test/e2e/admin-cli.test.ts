@@ -102,7 +102,7 @@ describe("npm run admin", () => {
     expect(await admin("pause", "--note", "the books move")).toMatchObject({ ok: true });
     expect(await admin("state")).toMatchObject({ pause: { paused: true, waitingFor: [], logins: [] } });
     // Whoever polls hears within ten seconds that the ban of before is lifted.
-    await expect.poll(() => getwork(LOGIN), { timeout: 60_000, interval: 1_000 }).toContain("Work not ready");
+    await expect.poll(() => getwork(LOGIN), { timeout: 120_000, interval: 1_000 }).toContain("Work not ready");
     expect(await admin("resume", "--note", "they are there")).toMatchObject({ ok: true });
     await admin("pause", "--login", LOGIN, "--note", "asked for");
     expect(await admin("state")).toMatchObject({ pause: { paused: false, logins: [LOGIN] } });

@@ -10,7 +10,7 @@ import { Cleanups } from "../support/quiet-pool.ts";
 const IDLE = Array.from({ length: 24 }, (_, at) => ({ name: `idle${at}`, objects: at * 2_500 }));
 const FUNCTIONS = Array.from({ length: 150 }, (_, at) => at);
 const STEPS = Array.from({ length: 20 }, (_, at) => at);
-const LIMIT = { interval: 500, timeout: 60_000 };
+const LIMIT = { interval: 500, timeout: 120_000 };
 
 /** A function that is long enough to be worth compiling. */
 const longFunction = (at: number) =>

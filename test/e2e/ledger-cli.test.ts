@@ -153,4 +153,4 @@ it("lists what an outage left to the operator, credits and drops it with a reaso
     code: 2,
     stderr: "ledger: ADMIN_TOKEN is not the pool's\n",
   });
-}, 60_000);
+});

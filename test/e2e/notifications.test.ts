@@ -138,7 +138,7 @@ async function sign(notifications: string): Promise<{ ok: boolean; webhookKey?: 
   return (await response.json()) as { ok: boolean };
 }
 
-describe("notifications of a real pool to a real server", { timeout: 240_000 }, () => {
+describe("notifications of a real pool to a real server", () => {
   it("are signed, and tested by the operator's command", async () => {
     expect(await admin("notify", "test", "ops", "--note", "is it right?")).toMatchObject({ ok: true, tested: 1 });
     const [first] = await receiver.wait("/ops", 1);

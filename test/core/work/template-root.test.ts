@@ -7,7 +7,7 @@ import { MAX_AGE_MS, TestPool } from "./support/test-pool.ts";
 
 const DIFFICULTY = 30_000n;
 /** For a busy machine. */
-const WAIT = { timeout: 60_000, interval: 20 };
+const WAIT = { timeout: 120_000, interval: 20 };
 let first: DevNode;
 let second: DevNode;
 
