@@ -81,7 +81,7 @@ describe("the dashboard in Chromium, on a pool that mines", () => {
       (text) => document.querySelector('[data-figure="Round shares"]')?.textContent !== text,
       before,
     );
-    expect(await figure(page, "Round shares").textContent()).toMatch(/^[\d.]+ k?H$/);
+    expect(await figure(page, "Round shares").textContent()).toMatch(/^[\d.]+\sk?H$/);
     expect(loads).toBe(0);
     await page.close();
   });
@@ -94,7 +94,7 @@ describe("the dashboard in Chromium, on a pool that mines", () => {
       "rig-1online",
       "rig-2online",
     ]);
-    await page.waitForFunction(() => /\d\.\d\d %/.test(document.querySelector("main")?.textContent ?? ""));
+    await page.waitForFunction(() => /\d\.\d\d\s%/.test(document.querySelector("main")?.textContent ?? ""));
     expect(await page.getByRole("region", { name: "Table: Payments" }).textContent()).toContain("0.50000000 ETH");
     await page.close();
   });
@@ -161,7 +161,7 @@ describe("the dashboard in Chromium, on a pool that mines", () => {
       await route.fulfill({ response, json: { ...facts, explorer } });
     });
     await page.goto(`${mining.pool.url}/#/account/${mining.login}`);
-    await page.getByText(/^Figures of 5 min ago: the ledger cannot be read$/).waitFor();
+    await page.getByText(/^Figures of 5\smin ago: the ledger cannot be read$/).waitFor();
     const link = await page.getByRole("link", { name: "On the chain" }).getAttribute("href");
     expect(link?.toLowerCase()).toBe(`https://x.org/a/${mining.login}`);
     await page.close();

@@ -490,7 +490,7 @@ describe("what the operator and the miner say", () => {
     const { pool } = await newPool({ [A]: 900_000_000n, [B]: 700_000_000n, [C]: 650_000_000n }, { settings });
     await pool.run();
     expect(waits(pool)).toEqual([
-      "900000000 Shannon are above payouts.maxPayment (800000000) and waits for approval",
+      "900000000 Shannon are above payouts.maxPayment (800000000) and wait for approval",
       "this run has paid 700000000 Shannon, payouts.maxRun is 1300000000",
     ]);
     await runCommand(pool.payer, { kind: "approve", login: A });

@@ -221,7 +221,7 @@ const WALLET: Wallet = {
         login: loginOf(50),
         amountShannon: "98765432109",
         stage: "unplanned",
-        reason: "98765432109 Shannon are above payouts.maxPayment (50000000000) and waits for approval",
+        reason: "98765432109 Shannon are above payouts.maxPayment (50000000000) and wait for approval",
         sinceMs: NOW_S * 1000 - 99_000,
       },
     ],
@@ -431,15 +431,16 @@ export const EMPTY: PageAnswers = {
   credits: { ...block(3), immature: false, creditsTotal: 0, credits: [] },
 };
 
-/** The answer to a request of the page; undefined for a path that the API does not have. */
+/** The answer to a request of the page; undefined, as a 404, for a path that the API does not have and for what the pool has never seen. */
 export function answerTo(answers: PageAnswers, pathname: string): unknown {
   const [, , route = "", ...rest] = pathname.split("/");
   if (route === "accounts") {
+    if (rest[0] !== LOGIN) return undefined;
     if (rest[1] === "history") return answers.accountHistory;
     if (rest[1] === "payout") return answers.payout;
     return rest[1] === "rewards" ? answers.rewards : answers.account;
   }
-  if (route === "blocks" && rest.length > 0) return answers.credits;
+  if (route === "blocks" && rest.length > 0) return rest[1] === BLOCK.hash ? answers.credits : undefined;
   if (route === "payments" && rest[0] === "open") return answers.payouts;
   if (route === "payouts") return answers.wallet;
   return Object.entries(answers).find(([name]) => name === route)?.[1];

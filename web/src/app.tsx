@@ -11,6 +11,9 @@ import { OverviewPage } from "./pages/overview.tsx";
 import { PaymentsPage } from "./pages/payments.tsx";
 import { Footer, Header, HealthBanner } from "./ui/frame.tsx";
 
+const ADDRESS = /^0x[0-9a-f]{40}$/i;
+const HEIGHT = /^\d{1,15}$/;
+
 /** The page as a whole. Paths are in the fragment, so that every address of the page is one static file. */
 export function App() {
   return (
@@ -30,10 +33,14 @@ export function App() {
             <Route path="/operator" component={OperatorPage} />
             <Route path="/connect" component={ConnectPage} />
             <Route path="/account/:login">
-              {({ login }) => <AccountPage key={login} login={login.toLowerCase()} />}
+              {({ login }) =>
+                ADDRESS.test(login) ? <AccountPage key={login} login={login.toLowerCase()} /> : <NotFoundPage />
+              }
             </Route>
             <Route path="/block/:height/:hash">
-              {({ height, hash }) => <BlockPage key={hash} height={height} hash={hash} />}
+              {({ height, hash }) =>
+                HEIGHT.test(height) ? <BlockPage key={hash} height={Number(height)} hash={hash} /> : <NotFoundPage />
+              }
             </Route>
             <Route component={NotFoundPage} />
           </Switch>

@@ -51,7 +51,7 @@ export function judgePayee(payee: Payee, known: PaidLogin, facts: PlanFacts): Pa
   if (pending !== 0n) return waits(strangerPending(pending), true);
   if (known.approved) return { kind: "due" };
   const { maxPayment, maxRun, maxDay } = settings;
-  const approve = "and waits for approval";
+  const approve = "and wait for approval";
   if (maxPayment !== null && balance > maxPayment)
     return waits(`${balance} Shannon are above payouts.maxPayment (${maxPayment}) ${approve}`);
   if (maxRun !== null && runTotal + balance > maxRun)

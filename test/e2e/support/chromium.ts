@@ -45,7 +45,25 @@ export async function launchChromium(): Promise<TestBrowser> {
   };
 }
 
-/** What is wrong with a page as it is shown now: violations of accessibility, and pixels that it is wider than the screen. */
+/** Numbers that end on another line than they begin on, or whose unit of time, hashes or per cent does. Runs in the page. */
+function tornNumbers(): string[] {
+  const torn: string[] = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = texts.nextNode(); node !== null; node = texts.nextNode()) {
+    if (node.parentElement?.closest("pre")) continue;
+    const units = /(?<!\w)\d[\d,.]*(?:\s(?:%|y|d|h|min|s|[kMGTPE]?H(?:\/s)?))?(?!\w)/g;
+    for (const found of (node.nodeValue ?? "").matchAll(units)) {
+      const range = document.createRange();
+      range.setStart(node, found.index);
+      range.setEnd(node, found.index + found[0].length);
+      const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+      if (lines.size > 1) torn.push(`"${found[0]}" of "${node.nodeValue}"`);
+    }
+  }
+  return torn;
+}
+
+/** What is wrong with a page as it is shown now: violations of accessibility, pixels that it is wider than the screen, numbers over two lines. */
 export async function faultsOf(page: Page): Promise<string[]> {
   await page.evaluate(await AXE);
   const { violations } = await page.evaluate<AxeResults>("axe.run()");
@@ -53,6 +71,7 @@ export async function faultsOf(page: Page): Promise<string[]> {
   return [
     ...violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
     ...(tooWide > 0 ? [`${tooWide} px wider than the screen`] : []),
+    ...(await page.evaluate(tornNumbers)).map((text) => `torn: ${text}`),
   ];
 }
 

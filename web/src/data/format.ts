@@ -1,6 +1,16 @@
-import { duration, hashes, hashrate } from "../../../core/units.ts";
+import * as units from "../../../core/units.ts";
 
-export { duration, hashes, hashrate };
+/** A number and its unit are one word: no line ends between "3" and "h". */
+const unbroken = (text: string): string => text.replaceAll(" ", "\u00A0");
+
+/** A length of time in its two largest units. */
+export const duration = (seconds: number): string => unbroken(units.duration(seconds));
+
+/** Hashes per second. */
+export const hashrate = (value: number): string => unbroken(units.hashrate(value));
+
+/** A difficulty, in hashes. */
+export const hashes = (value: number): string => unbroken(units.hashes(value));
 
 /** A whole number with separators. */
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
@@ -10,7 +20,7 @@ export const plural = (value: number, thing: string): string => `${count(value)}
 
 /** A share of 1 as per cent. */
 export function percent(value: number, digits = 1): string {
-  return `${(100 * value).toFixed(digits)} %`;
+  return unbroken(`${decimals(100 * value, digits, digits)} %`);
 }
 
 const HOUR_S = 3_600;
@@ -31,8 +41,19 @@ export function inTime(atS: number, nowMs: number): string {
 export const moment = (atS: number): string =>
   new Date(atS * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
+const written = (options: Intl.DateTimeFormatOptions) => {
+  const format = new Intl.DateTimeFormat(undefined, options);
+  /** @param atS Unix time in seconds */
+  return (atS: number): string => format.format(atS * 1000);
+};
+
+/** Parts of a local date and time, for where the whole has no room. */
+export const hourAndMinute = written({ timeStyle: "short" });
+export const dayAndMonth = written({ day: "numeric", month: "short" });
+export const year = written({ year: "numeric" });
+
 /** A few seconds, with a decimal where there are less than ten. */
-export const seconds = (value: number): string => `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
+export const seconds = (value: number): string => unbroken(`${value < 10 ? value.toFixed(1) : Math.round(value)} s`);
 
 const decimals = (value: number, least: number, most: number): string =>
   value.toLocaleString("en-US", { minimumFractionDigits: least, maximumFractionDigits: most });
@@ -53,7 +74,7 @@ export function coinsShort(shannon: number): string {
 export const rewardCoins = (wei: string): string => coinsShort(Number(wei) / 1e9);
 
 /** A percentage as the pool has it written, without trailing zeros: `1.0` is `1 %`. */
-export const feeText = (fee: string): string => `${Number(fee)} %`;
+export const feeText = (fee: string): string => unbroken(`${Number(fee)} %`);
 
 /** The middle of a long hex string left out. */
 export const shortHex = (hex: string): string => (hex.length > 16 ? `${hex.slice(0, 8)}…${hex.slice(-6)}` : hex);

@@ -20,6 +20,7 @@ import { NextPayment } from "../ui/next-payment.tsx";
 import { depths, onTheirWay, PayoutTable } from "../ui/payout-table.tsx";
 import { PaymentTable } from "../ui/payment-table.tsx";
 import { SettingsPanel } from "../ui/settings-panel.tsx";
+import { useShownRows } from "../ui/shown-rows.tsx";
 import { Table } from "../ui/table.tsx";
 
 const STATE = { title: "State", as: "badge" } as const;
@@ -49,12 +50,7 @@ export function AccountPage({ login }: { login: string }) {
       </div>
       <AccountFigures live={live} />
       <AccountHistoryPanel path={path} workers={Object.keys(account?.workers ?? {})} />
-      <Panel
-        title={account ? `Workers (${account.workersOnline} online, ${account.workersOffline} offline)` : "Workers"}
-        class="mb-4"
-      >
-        <WorkerTable live={live} workers={account?.workers ?? {}} verdicts={day.data?.workers ?? {}} />
-      </Panel>
+      <WorkersPanel live={live} verdicts={day.data?.workers ?? {}} />
       <RewardsPanel path={path} account={account} />
       <SettingsPanel key={login} login={login} />
       <PaymentsPanel path={path} live={live} />
@@ -94,7 +90,9 @@ function OwnPayments({ path, live }: { path: string; live: Live<Account> }) {
     <>
       <NextPayment live={payout} />
       {open.length > 0 && (
-        <PayoutTable live={payout} payments={open} needed={payout.data?.confirmations ?? 0} withAddress={false} />
+        <div class="mb-6">
+          <PayoutTable live={payout} payments={open} needed={payout.data?.confirmations ?? 0} withAddress={false} />
+        </div>
       )}
       <PaymentTable
         live={live}
@@ -300,18 +298,16 @@ const rate = (part: number, verdicts: VerdictCounts | undefined) => {
   return all > 0 ? percent(part / all, 2) : "";
 };
 
-function WorkerTable({
-  live,
-  workers,
-  verdicts,
-}: {
-  live: Live<unknown>;
-  workers: Account["workers"];
-  verdicts: AccountHistory["workers"];
-}) {
+/** Fewer are all in sight. */
+const MANY_WORKERS = 10;
+
+function WorkersPanel({ live, verdicts }: { live: Live<Account>; verdicts: AccountHistory["workers"] }) {
   const now = useNow(5000);
   const { small, large } = useWindows();
-  const rows = Object.entries(workers).map(([name, { hr, hr2, lastBeat, offline, reportedHashrate }]) => {
+  const account = live.data;
+  const workers = Object.entries(account?.workers ?? {});
+  const { shown, isWhole, filter, pager } = useShownRows(workers, "workers");
+  const rows = shown.map(([name, { hr, hr2, lastBeat, offline, reportedHashrate }]) => {
     const counts = Object.hasOwn(verdicts, name) ? verdicts[name] : undefined;
     return {
       key: name,
@@ -329,12 +325,23 @@ function WorkerTable({
     };
   });
   return (
-    <Table
-      live={live}
-      caption="Workers"
-      columns={["Worker", STATE, small, large, "Reported", "Last share", "Shares, one day", "Stale", "Invalid"]}
-      rows={rows}
-      empty={`No worker has sent a share in the last ${large}.`}
-    />
+    <Panel
+      title={
+        account
+          ? `Workers (${count(account.workersOnline)} online, ${count(account.workersOffline)} offline)`
+          : "Workers"
+      }
+      class="mb-4"
+      aside={workers.length > MANY_WORKERS && filter}
+    >
+      <Table
+        live={live}
+        caption="Workers"
+        columns={["Worker", STATE, small, large, "Reported", "Last share", "Shares, one day", "Stale", "Invalid"]}
+        rows={rows}
+        empty={isWhole ? `No worker has sent a share in the last ${large}.` : "No worker to show here."}
+      />
+      {pager}
+    </Panel>
   );
 }

@@ -1,3 +1,4 @@
+import { Link } from "wouter-preact";
 import type { Credits } from "../../../core/api/answers.ts";
 import { ago, coinsAligned, count, feeText, percent, rewardCoins } from "../data/format.ts";
 import { useLive, type Live } from "../data/live.ts";
@@ -12,7 +13,7 @@ const INTERVAL_MS = 60_000;
 const SHOWN = 100;
 
 /** One block: what it brought, and to whom. */
-export function BlockPage({ height, hash }: { height: string; hash: string }) {
+export function BlockPage({ height, hash }: { height: number; hash: string }) {
   const path = `/api/blocks/${height}/${hash}`;
   const live = useLive<Credits>(path, INTERVAL_MS);
   const explorer = usePoolFacts()?.explorer?.block ?? null;
@@ -22,11 +23,11 @@ export function BlockPage({ height, hash }: { height: string; hash: string }) {
     block && block.creditsTotal > block.credits.length ? `the ${count(block.credits.length)} largest of ` : "";
   return (
     <>
-      <PageTitle title={`Block ${count(Number(height))}`} live={live}>
+      <PageTitle title={`Block ${count(height)}`} live={live}>
         {block && <StateBadge block={{ ...block, state: block.immature ? "immature" : "matured" }} />}
       </PageTitle>
       <p class="mb-4 min-w-0 break-all">
-        <Hash hash={hash} explorer={explorer} name="Block" />
+        <Hash hash={hash} explorer={explorer} name="Block" whole />
       </p>
       <BlockFigures live={live} />
       <Panel
@@ -39,11 +40,14 @@ export function BlockPage({ height, hash }: { height: string; hash: string }) {
   );
 }
 
-function UnknownBlock({ height }: { height: string }) {
+function UnknownBlock({ height }: { height: number }) {
   return (
     <>
-      <PageTitle title={`Block ${height}`} />
-      <p>The lists of blocks no longer show it, or the pool has not found it.</p>
+      <PageTitle title={`Block ${count(height)}`} />
+      <p class="mb-4">The lists of blocks no longer show it, or the pool has not found it.</p>
+      <Link href="/blocks" class="btn btn-primary">
+        Blocks of this pool
+      </Link>
     </>
   );
 }

@@ -1,7 +1,7 @@
 import type { Blocks, Overview, PoolFacts } from "../../../core/api/answers.ts";
 import {
   ago,
-  coins,
+  coinsShort,
   count,
   duration,
   feeText,
@@ -85,7 +85,7 @@ const FILLING_S = 600;
 export function filling(firstShareS: number, nowMs: number): string | null {
   const sinceS = nowMs / 1000 - firstShareS;
   if (firstShareS === 0 || sinceS >= FILLING_S) return null;
-  return `too low still: ${duration(sinceS)} of the first 10 min`;
+  return `too low still: ${duration(sinceS)} of the first ${duration(FILLING_S)}`;
 }
 
 function OverviewFigures({ live }: { live: Live<Overview> }) {
@@ -168,7 +168,7 @@ function TermsFigures({ reward }: { reward: string | null }) {
       {facts?.payoutThreshold ? (
         <Figure
           name="Minimum payout"
-          value={`${coins(facts.payoutThreshold)} ${unit}`}
+          value={`${coinsShort(facts.payoutThreshold)} ${unit}`}
           note={reward !== null && `a block pays ${rewardCoins(reward)} ${unit}`}
         />
       ) : (

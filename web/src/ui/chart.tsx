@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
-import { moment } from "../data/format.ts";
+import { dayAndMonth, hourAndMinute, moment, year } from "../data/format.ts";
 import { useColours } from "../data/preferences.ts";
 
 /** One line, or one layer of stacked bars. */
@@ -29,6 +29,20 @@ const HEIGHT = 240;
 /** The value axis ends here at least, and its ticks are whole numbers: hashes and shares do not come in parts. */
 const MIN_TOP = 4;
 const INCREMENTS = Array.from({ length: 19 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+
+const DAY_S = 86_400;
+
+/** Times below the axis in the visitor's own way of writing them; the day, or the year, where another one begins. */
+function timeTicks(ticks: readonly number[], stepS: number): string[] {
+  const isTime = stepS < DAY_S;
+  const fine = isTime ? hourAndMinute : dayAndMonth;
+  const coarse = isTime ? dayAndMonth : year;
+  return ticks.map((at, i) => {
+    const before = ticks[i - 1];
+    const heading = coarse(at);
+    return before !== undefined && coarse(before) === heading ? fine(at) : `${fine(at)}\n${heading}`;
+  });
+}
 
 const colourOf = (element: Element, name: string) => getComputedStyle(element).getPropertyValue(name).trim();
 
@@ -88,7 +102,7 @@ function options(data: ChartData, host: HTMLElement, onCursor: (index: number | 
     },
     axes: [
       // Wide enough that two times never run together, and low enough that the first one does not run into the 0 beside it.
-      { ...axis, space: 80, gap: 10 },
+      { ...axis, space: 80, gap: 10, values: (_plot, ticks, _axis, _space, stepS) => timeTicks(ticks, stepS) },
       { ...axis, size: 74, incrs: INCREMENTS, values: (_plot, ticks) => ticks.map((tick) => data.format(tick)) },
     ],
     series: [{}, ...(data.kind === "bars" ? series.toReversed() : series)],

@@ -171,7 +171,7 @@ function Notices() {
 /** Where the raw figures are, and what is advised. */
 export function Footer() {
   return (
-    <footer class="text-muted mx-auto flex max-w-6xl flex-wrap gap-x-4 gap-y-1 px-4 pt-2 pb-8 text-sm">
+    <footer class="text-muted mx-auto flex w-full max-w-6xl flex-wrap gap-x-4 gap-y-1 px-4 pt-2 pb-8 text-sm">
       <span>Figures come straight from the pool’s ledger. As JSON:</span>
       {["/api/stats", "/api/miners", "/api/blocks", "/api/payments", "/health"].map((path) => (
         <a key={path} class="link" href={path}>

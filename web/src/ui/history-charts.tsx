@@ -6,11 +6,11 @@ import { Chart, type ChartData, type ChartSeries } from "./chart.tsx";
 import { Choice, Missing } from "./parts.tsx";
 
 const RANGES = [
-  { value: "3h", label: "3 h", span: 10_800 },
-  { value: "1d", label: "1 d", span: 86_400 },
-  { value: "7d", label: "7 d", span: 604_800 },
-  { value: "30d", label: "30 d", span: 2_592_000 },
-  { value: "2y", label: "2 y", span: 63_072_000 },
+  { value: "3h", label: "3\u00A0h", span: 10_800 },
+  { value: "1d", label: "1\u00A0d", span: 86_400 },
+  { value: "7d", label: "7\u00A0d", span: 604_800 },
+  { value: "30d", label: "30\u00A0d", span: 2_592_000 },
+  { value: "2y", label: "2\u00A0y", span: 63_072_000 },
 ] as const;
 type Range = (typeof RANGES)[number]["value"];
 

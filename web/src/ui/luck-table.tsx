@@ -1,5 +1,5 @@
 import type { Luck } from "../../../core/api/answers.ts";
-import { percent } from "../data/format.ts";
+import { count, percent } from "../data/format.ts";
 import type { Live } from "../data/live.ts";
 import { Table } from "./table.tsx";
 
@@ -10,7 +10,7 @@ export function LuckTable({ live, luck }: { live: Live<unknown>; luck: Readonly<
     .map(([blocks, { luck: effort, uncleRate, orphanRate }]) => ({
       key: blocks,
       cells: [
-        blocks,
+        count(Number(blocks)),
         <span class={`font-semibold ${effort <= 1 ? "text-success" : "text-warning"}`}>{percent(effort)}</span>,
         percent(uncleRate),
         percent(orphanRate),

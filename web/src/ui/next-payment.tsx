@@ -20,7 +20,7 @@ export function NextPayment({ live }: { live: Live<AccountPayout> }) {
       />
       <Figure
         name="Amount"
-        value={payout && `${coins(isDue ? payout.balance : payout.threshold)} ${unit}`}
+        value={payout && `${coinsShort(isDue ? payout.balance : payout.threshold)} ${unit}`}
         note={payout && (isDue ? "all of the balance" : "or a little more: all of the balance then")}
       />
       <Figure

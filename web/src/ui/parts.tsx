@@ -100,13 +100,21 @@ export function Panel({
 
 const Failing = createContext(false);
 
+/** Characters that a figure's line has room for on a phone, at its usual size. */
+const ROOM = 11;
+
 /** One figure with its name and a line about it. Missing data shows as a skeleton of the same size while it may still come. */
 export function Figure({ name, value, note }: { name: string; value: string | null; note?: ComponentChildren }) {
   const failing = useContext(Failing);
+  // A long number is written smaller there: it would be broken in the middle.
+  const isLong = value?.split(" ").some((word) => word.length > ROOM) === true;
   return (
     <div class="panel flex min-w-0 flex-col gap-1 px-4 py-3">
       <dt class="text-muted text-sm">{name}</dt>
-      <dd class="figures text-xl font-semibold break-words sm:text-2xl" data-figure={name}>
+      <dd
+        class={`figures ${isLong ? "text-base" : "text-xl"} font-semibold break-words sm:text-2xl`}
+        data-figure={name}
+      >
         {value ?? (failing ? "unknown" : <span class="skeleton inline-block h-6 w-24 align-middle" />)}
       </dd>
       <dd class="text-muted figures min-h-5 text-sm">{note}</dd>
@@ -158,7 +166,7 @@ export function Ago({ atS, nowMs }: { atS: number; nowMs: number }) {
 export function AddressLink({ login }: { login: string }) {
   const address = checksummed(login);
   return (
-    <Link href={`/account/${login}`} class="link link-primary font-mono" title={address}>
+    <Link href={`/account/${login}`} class="link link-primary font-mono whitespace-nowrap" title={address}>
       {shortHex(address)}
     </Link>
   );

@@ -7,7 +7,7 @@ export function Round({ shares, difficulty, hashrate }: { shares: number; diffic
   return (
     <>
       <p class="figures text-2xl font-semibold" data-figure="Round effort">
-        {percent(effort)}
+        {difficulty > 0 ? percent(effort) : "unknown"}
       </p>
       <progress
         class={`progress ${tone} my-2 w-full`}
@@ -24,7 +24,11 @@ export function Round({ shares, difficulty, hashrate }: { shares: number; diffic
         <dd class="text-right">{difficulty > 0 ? hashes(difficulty) : "not known yet"}</dd>
         <dt>At this hashrate</dt>
         <dd class="text-right">
-          {hashrate > 0 && difficulty > 0 ? `${duration(difficulty / hashrate)} a block` : "no miner yet"}
+          {hashrate > 0
+            ? difficulty > 0
+              ? `${duration(difficulty / hashrate)} a block`
+              : "not known yet"
+            : "no miner yet"}
         </dd>
       </dl>
     </>
