@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { ChainFile } from "../../devnet/node/chain-file.ts";
 import { FREE_PORTS, npmStart, startProgram } from "../support/npm-start.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -121,14 +122,26 @@ it("names the machine's addresses for rigs; keeps a second run off its state fol
   const lan = own.filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) => address);
   for (const address of lan) expect(ready).toContain(`stratum1+tcp://${address}:`);
   expect(ready.includes("127.0.0.1")).toBe(lan.length === 0);
+});
 
-  // On what was left, at once: work comes and blocks are found.
-  const easy = ["--difficulty", "50", "--block-difficulty", "400"];
-  const again = await startProgram([...args, ...easy, "--json"], (line, pid) => {
-    if (/blocks: [1-9]/.test(line)) process.kill(-pid, "SIGINT");
-  });
+const chain = () => new ChainFile(join(folder, "state", "simulated-chain.jsonl")).read();
+
+it("goes on at once where a run that was killed has stopped: with its chain, its books, and no work that is dead", async () => {
+  const easy = [...args, "--difficulty", "50", "--block-difficulty", "400", "--block-time", "0s", "--json"];
+  const untilBlocks = async (signal: NodeJS.Signals) =>
+    await startProgram(easy, (line, pid) => {
+      if (/blocks: [1-9]/.test(line)) process.kill(-pid, signal);
+    });
+  await untilBlocks("SIGKILL");
+  const left = chain();
+  const again = await untilBlocks("SIGINT");
   expect(again).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(again.stdout.trimEnd().split("\n").at(-1) ?? "").ledger.blocksInThisRun).toBeGreaterThan(0);
+  expect(left.length).toBeGreaterThan(0);
+  expect(chain().length).toBeGreaterThan(left.length);
+  // Of a node that begins anew the pool's work would be dead for a minute, and what is found on it refused.
+  expect(again.stdout).not.toMatch(/"message":"block offered".*"answer":"(?!accepted)/);
+  expect(again.stdout).toMatch(/"message":"block offered".*"answer":"accepted"/);
 });
 
 it("says in one line that the state folder cannot be used", async () => {
