@@ -86,12 +86,18 @@ function text(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** A workerd that does not run on this machine is gone before it has taken its configuration, and Miniflare knows no more than that. */
+function whyNot(error: unknown): string {
+  const isGone = error instanceof Error && "code" in error && error.code === "EPIPE";
+  return isGone ? "workerd ended at once; node_modules/.bin/workerd --version says why" : text(error);
+}
+
 const host = new PoolHost();
 
 async function handle(request: HostRequest): Promise<void> {
   switch (request.kind) {
     case "start":
-      return host.start(request.options).catch((error: unknown) => report({ kind: "failed", reason: text(error) }));
+      return host.start(request.options).catch((error: unknown) => report({ kind: "failed", reason: whyNot(error) }));
     case "scheduled": {
       const error = await host.scheduled().then(() => null, text);
       return report({ kind: "scheduled", id: request.id, error });

@@ -74,7 +74,7 @@ export const LIMIT_FLAGS: readonly string[] = [
  */
 export const ISOLATE_FLAGS: readonly string[] = [...LIMIT_FLAGS, "--gc-global"];
 
-/** workerd could not be started. The message says why; what it wrote itself went to `onLog`. */
+/** workerd could not be started. The message says why. */
 export class PoolStartError extends Error {
   override readonly name = "PoolStartError";
 }

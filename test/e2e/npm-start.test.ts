@@ -187,15 +187,16 @@ describe("npm start", () => {
     expect(run.stderr).toContain(`port ${port} for TCP stratum is in use; choose another with --stratum-port`);
   });
 
-  it("says why workerd does not start on this machine, in its own words and without a stack", async () => {
+  it("says where to look when workerd does not run on this machine, without a stack", async () => {
     const program = join(state, "workerd-of-another-system");
     await writeFile(program, "#!/bin/sh\necho 'version `GLIBC_2.35` not found' >&2\nexit 1\n", { mode: 0o755 });
     const run = await startProgram(["--state", state, ...FREE_PORTS, "--no-miner"], undefined, {
       MINIFLARE_WORKERD_PATH: program,
     });
     expect(run.code).toBe(1);
-    expect(run.stderr).toMatch(/^npm start: the pool did not start: /);
-    expect(run.stderr).toContain("GLIBC_2.35` not found");
+    expect(run.stderr).toMatch(
+      /^npm start: the pool did not start: workerd ended at once; .*workerd --version says why$/m,
+    );
     expect(run.stderr).not.toMatch(/^ +at /m);
   });
 
