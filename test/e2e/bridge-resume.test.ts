@@ -22,6 +22,8 @@ import {
 
 const ADDRESS = "0xb85150eb365e7df0941f0cf08235f987ba91506a";
 const SHARES = 24;
+/** Of an epoch whose light cache of 48 MiB takes so long that shares are accepted before it is there. */
+const LARGE_HEIGHT = 256 * 30_000;
 const HASTE = {
   backOff: { firstMs: 250, longestMs: 500 },
   probeIntervalMs: 200,
@@ -72,10 +74,14 @@ async function minerOf(bridge: Bridge): Promise<TcpMiner> {
 }
 
 /** Proofs for a header, all different. */
-function proofs(header: string, count: number, firstNonce = 0n): { nonce: string; mixDigest: string }[] {
-  const job = { header, seed: "", height: HEIGHT, networkDifficulty: 1n };
+function proofs(
+  header: string,
+  count: number,
+  firstNonce = 0n,
+  kernel = ethash,
+): { nonce: string; mixDigest: string }[] {
   const found: { nonce: string; mixDigest: string }[] = [];
-  for (const proof of solutions(ethash, job, firstNonce, meets(BigInt(DIFFICULTY)))) {
+  for (const proof of solutions(kernel, { header }, firstNonce, meets(BigInt(DIFFICULTY)))) {
     found.push(proof);
     if (found.length === count) break;
   }
@@ -186,7 +192,7 @@ test("another pool takes over with shares in flight, and the miner returns when 
 });
 
 /** A miner of HTTP getwork that has work. @returns shares of it, and what sends one: the pool's verdict */
-async function getworkMiner(bridge: Bridge, shares: number) {
+async function getworkMiner(bridge: Bridge, shares: number, kernel = ethash) {
   const url = `http://127.0.0.1:${bridge.ports.getwork[0]}/${ADDRESS}/rig-1`;
   const call = async (method: string, params: readonly string[]): Promise<unknown> => {
     const reply = await fetch(url, { method: "POST", body: JSON.stringify({ id: 1, jsonrpc: "2.0", method, params }) });
@@ -198,7 +204,7 @@ async function getworkMiner(bridge: Bridge, shares: number) {
   const header = textOf(elementsOf(work)[0]);
   const send = ({ nonce, mixDigest }: { nonce: string; mixDigest: string }) =>
     call("eth_submitWork", [nonce, header, mixDigest]);
-  return { found: proofs(header, shares), send };
+  return { found: proofs(header, shares, 0n, kernel), send };
 }
 
 test("an HTTP getwork miner gets work and has its share counted over a restart of the pool", async () => {
@@ -214,9 +220,10 @@ test("an HTTP getwork miner gets work and has its share counted over a restart o
 });
 
 test("what a pool has said true for it brings into its books itself, also where it is killed on the way and nobody asks it afterwards", async () => {
-  const pool = await quietPool(cleanups, await quietNode(), { ledgerCommitInterval: "500ms" });
+  const node = await nodeOf(cleanups, LARGE_HEIGHT);
+  const pool = await quietPool(cleanups, node, { ledgerCommitInterval: "500ms" });
   const bridge = await bridgeTo(pool);
-  const { found, send } = await getworkMiner(bridge, 8);
+  const { found, send } = await getworkMiner(bridge, 8, kernelAt(LONG_CHAIN, LARGE_HEIGHT));
   // All at once, so that some come in one millisecond; the first that is recorded is mostly alone.
   const answered = found.map(send);
   while ((await books(pool)).nonces.length === 0) await pause(5);

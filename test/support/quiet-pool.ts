@@ -32,9 +32,9 @@ export class Cleanups {
 }
 
 /** A node whose work stays: no share is a block, and nobody else finds one. */
-export async function quietNode(cleanups: Cleanups): Promise<DevNode> {
+export async function quietNode(cleanups: Cleanups, startHeight = QUIET_HEIGHT): Promise<DevNode> {
   const still = { blockTimeMs: null, recommitMs: null };
-  const node = await startNode({ spec: LONG_CHAIN, startHeight: QUIET_HEIGHT, difficulty: 1n << 50n, ...still });
+  const node = await startNode({ spec: LONG_CHAIN, startHeight, difficulty: 1n << 50n, ...still });
   cleanups.add(() => node.close());
   return node;
 }
