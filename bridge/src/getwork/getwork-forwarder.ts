@@ -26,12 +26,12 @@ export interface GetworkCall {
 }
 
 export interface GetworkSurroundings {
-  readonly failover: PoolFailover;
+  readonly failover: Pick<PoolFailover, "choose" | "succeeded" | "failed">;
   readonly claims: UnclaimedShares;
-  kept(): KeptShares | null;
+  kept(): Pick<KeptShares, "keep" | "settled"> | null;
   readonly timings: BridgeTimings;
   readonly log: BridgeLog;
-  upstream(pool: PoolState): GetworkUpstream;
+  upstream(pool: PoolState): Pick<GetworkUpstream, "post">;
 }
 
 interface Asking extends GetworkCall {
@@ -62,7 +62,10 @@ export class GetworkForwarder {
     const asking: Asking = { ...call, untilMs: performance.now() + patienceMs, kept: null };
     const answer = this.#ask(asking);
     const early = await Promise.race([answer, pause(answerWithinMs, null, { ref: false })]);
-    return early ?? (await this.#answerItself(asking)) ?? (await answer);
+    if (early !== null) return early;
+    const own = await this.#answerItself(asking);
+    // What the pool has said while the disk wrote goes before what the bridge would have said.
+    return (await Promise.race([answer, Promise.resolve(null)])) ?? own ?? (await answer);
   }
 
   /** Brings a share to a pool that an earlier run of the bridge left on disk; other entries are none of its business. */
