@@ -13,6 +13,7 @@ import { wholeNumber } from "../devnet/cli/arguments.ts";
 import { spentSchema } from "./attack/attackers.ts";
 import { ATTACKS, CONTROL } from "./attack/attacks.ts";
 import { startCountedPool } from "./attack/counted-pool.ts";
+import { ISOLATE_FLAGS } from "../devnet/pool-host/pool-process.ts";
 
 const options = new Command("attack-memory")
   .description("Resident memory of a pool under the same attack again and again, without honest miners")
@@ -38,7 +39,7 @@ interface Series {
 }
 
 async function repeated(name: string): Promise<Series> {
-  const counted = await startCountedPool(DIFFICULTY, false);
+  const counted = await startCountedPool(DIFFICULTY, false, ISOLATE_FLAGS);
   const attackers = fork(join(import.meta.dirname, "attack/attackers.ts"));
   const resident = async () => Math.round((await counted.usage()).memoryMb);
   try {
@@ -88,7 +89,7 @@ for (const { name } of ATTACKS)
   if (name !== CONTROL && options.only.some((text) => name.includes(text))) series.push(await repeated(name));
 const text = `# Memory under the same attack again and again
 
-Made by \`npm run bench -- bench/attack-memory.ts\` on ${machine}: ${options.seconds} s of an attack, ${options.times} times over, each attack against a pool of its own without honest miners; resident memory of its workerd, in which all of its scripts are with heaps of 32 MB, two seconds after each.
+Made by \`npm run bench -- bench/attack-memory.ts\` on ${machine}: ${options.seconds} s of an attack, ${options.times} times over, each attack against a pool of its own without honest miners; resident memory of its workerd, in which all of its scripts are with heaps as `npm start` has them, two seconds after each.
 
 | attack | connections or requests | before, and after each, MB | MB a time over the last ${LAST} |
 | --- | --- | --- | --- |

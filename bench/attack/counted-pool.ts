@@ -42,8 +42,13 @@ const MEMORY = "/dev/shm";
  * @param difficulty of a share, in hashes
  * @param isEdgeApart as at Cloudflare: an attacker's TLS, HTTP and Worker are the load of a machine near the attacker, and only what this
  *   Worker asks objects for is the load of theirs
+ * @param v8Flags without the collections of whole heaps where speed is measured (docs/decisions/0067-whole-collections.md)
  */
-export async function startCountedPool(difficulty: number, isEdgeApart: boolean): Promise<CountedPool> {
+export async function startCountedPool(
+  difficulty: number,
+  isEdgeApart: boolean,
+  v8Flags = LIMIT_FLAGS,
+): Promise<CountedPool> {
   // Every new object is a database file: on a disk that is what would be measured, and Cloudflare's disks are others.
   const directory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "edgepool-attack-"));
   const node = await startNode({ difficulty: 1n << 60n, recommitMs: null, blockTimeMs: null });
@@ -55,7 +60,7 @@ export async function startCountedPool(difficulty: number, isEdgeApart: boolean)
   );
   const start = (name: string, one: WorkerBundle) =>
     startPool({
-      v8Flags: LIMIT_FLAGS,
+      v8Flags,
       stateDir: join(directory, name),
       bundles: [one],
       ...(isEdgeApart && { registry: join(directory, "registry") }),
