@@ -89,7 +89,7 @@ for (const { name } of ATTACKS)
   if (name !== CONTROL && options.only.some((text) => name.includes(text))) series.push(await repeated(name));
 const text = `# Memory under the same attack again and again
 
-Made by \`npm run bench -- bench/attack-memory.ts\` on ${machine}: ${options.seconds} s of an attack, ${options.times} times over, each attack against a pool of its own without honest miners; resident memory of its workerd, in which all of its scripts are with heaps as `npm start` has them, two seconds after each.
+Made by \`npm run bench -- bench/attack-memory.ts\` on ${machine}: ${options.seconds} s of an attack, ${options.times} times over, each attack against a pool of its own without honest miners; resident memory of its workerd, in which all of its scripts are with heaps as \`npm start\` has them, two seconds after each.
 
 | attack | connections or requests | before, and after each, MB | MB a time over the last ${LAST} |
 | --- | --- | --- | --- |
