@@ -88,16 +88,7 @@ export async function startCountedPool(
     errors,
     async costs() {
       const now = sums(await Promise.all(urls.map(async (url) => await (await fetch(`${url}/bench/costs`)).json())));
-      const since = (name: string) => (now[name] ?? 0) - (before[name] ?? 0);
-      const costs = {
-        workerRequests: since("workerRequests"),
-        objectRequests: since("objectRequests"),
-        messages: since("messages"),
-        rowsWritten: since("rowsWritten"),
-        rowsRead: since("rowsRead"),
-        commands: since("commands"),
-        objectSeconds: since("awakeMs") / 1000,
-      };
+      const costs = costsSince(before, now);
       before = now;
       return costs;
     },
@@ -108,6 +99,19 @@ export async function startCountedPool(
       await node.close();
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+function costsSince(before: Readonly<Record<string, number>>, now: Readonly<Record<string, number>>): Costs {
+  const since = (name: string) => (now[name] ?? 0) - (before[name] ?? 0);
+  return {
+    workerRequests: since("workerRequests"),
+    objectRequests: since("objectRequests"),
+    messages: since("messages"),
+    rowsWritten: since("rowsWritten"),
+    rowsRead: since("rowsRead"),
+    commands: since("commands"),
+    objectSeconds: since("awakeMs") / 1000,
   };
 }
 
