@@ -291,7 +291,8 @@ export class ShareProcessor {
     let judgement = await within(clock, claim ? ANSWER_WITHIN_MS : queueTimeoutMs, tried, null);
     if (judgement === null && claim) {
       if (claim.kind === "block") return this.#found("foundClaimed", share, claim.record);
-      judgement = await this.#queue.settled(epoch, judged, queueTimeoutMs);
+      const untilMs = clock.nowMs() + queueTimeoutMs;
+      judgement = await this.#queue.settled(epoch, judged, untilMs);
       // What is promised on a claim must come true, by a cache and in its round. Where the cache is there, the answer is only a matter of turns.
       if (judgement === null && !keeper.has(epoch)) {
         if (!keeper.canHave(epoch)) return { answer: unavailable("no light cache") };
@@ -299,7 +300,7 @@ export class ShareProcessor {
         if (isClosed) return { answer: STALE };
         return this.#promise(share, claim.record, judged);
       }
-      judgement ??= await within(clock, queueTimeoutMs, judged, null);
+      judgement ??= await within(clock, Math.max(0, untilMs - clock.nowMs()), judged, null);
     }
     if (judgement === null) return { answer: unavailable("not verified in time") };
     if (!isGood(judgement)) return { answer: judgement };

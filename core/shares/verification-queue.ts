@@ -121,11 +121,11 @@ export class VerificationQueue {
   /**
    * Waits until what is `judged` is judged, or until it is settled whether the light cache of `epoch` can be had: while another epoch's is
    * being built, its own has not been begun.
+   * @param untilMs when it is given up, Unix time in ms
    * @returns null where it was not judged, but the other
    */
-  async settled<T>(epoch: Epoch, judged: Promise<T>, longestMs: number): Promise<T | null> {
+  async settled<T>(epoch: Epoch, judged: Promise<T>, untilMs: number): Promise<T | null> {
     const { keeper, clock } = this.#options;
-    const untilMs = clock.nowMs() + longestMs;
     let value: T | null = null;
     while (value === null && !keeper.canHave(epoch) && keeper.status.error === null && clock.nowMs() < untilMs)
       value = await within(clock, LOOK_MS, judged, null);
