@@ -1,17 +1,13 @@
 // Whether a pool's memory comes to rest under the same attack again and again: npm run bench -- bench/attack-memory.ts
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
-import * as v from "valibot";
 import { parse, View } from "vega";
 import { compile } from "vega-lite";
 import { wholeNumber } from "../devnet/cli/arguments.ts";
-import { spentSchema } from "./attack/attackers.ts";
-import { ATTACKS, CONTROL } from "./attack/attacks.ts";
+import { AttackersProcess, attacksNamed } from "./attack/attackers-process.ts";
 import { startCountedPool } from "./attack/counted-pool.ts";
 import { ISOLATE_FLAGS } from "../devnet/pool-host/pool-process.ts";
 
@@ -40,23 +36,22 @@ interface Series {
 
 async function repeated(name: string): Promise<Series> {
   const counted = await startCountedPool(DIFFICULTY, false, ISOLATE_FLAGS);
-  const attackers = fork(join(import.meta.dirname, "attack/attackers.ts"));
+  const attackers = new AttackersProcess();
   const resident = async () => Math.round((await counted.usage()).memoryMb);
   try {
     await sleep(REST_MS);
     const memoryMb = [await resident()];
     let connections = 0;
     for (let time = 0; time < options.times; time++) {
-      attackers.send({ name, url: counted.pool.url, header: counted.header, seconds: options.seconds });
-      const [spent] = await once(attackers, "message");
-      connections += v.parse(spentSchema, spent).effort.connections;
+      const order = { name, url: counted.pool.url, header: counted.header, seconds: options.seconds };
+      connections += (await attackers.attack(order)).effort.connections;
       await sleep(REST_MS);
       memoryMb.push(await resident());
     }
     console.error(`${name}: ${memoryMb.join(" ")} MB, ${connections} connections or requests`);
     return { name, memoryMb, connections };
   } finally {
-    attackers.kill();
+    attackers.end();
     await counted.close();
   }
 }
@@ -85,8 +80,7 @@ async function plot(series: readonly Series[]): Promise<string> {
 
 const series: Series[] = [];
 const machine = `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} processors under a load of ${loadavg()[0]?.toFixed(1)}, Node ${process.version}`;
-for (const { name } of ATTACKS)
-  if (name !== CONTROL && options.only.some((text) => name.includes(text))) series.push(await repeated(name));
+for (const { name } of attacksNamed(options.only)) series.push(await repeated(name));
 const text = `# Memory under the same attack again and again
 
 Made by \`npm run bench -- bench/attack-memory.ts\` on ${machine}: ${options.seconds} s of an attack, ${options.times} times over, each attack against a pool of its own without honest miners; resident memory of its workerd, in which all of its scripts are with heaps as \`npm start\` has them, two seconds after each.

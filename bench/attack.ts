@@ -1,15 +1,13 @@
 // Honest miners of all dialects beside attackers, and what each attack costs either side: node bench/attack.ts
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
-import * as v from "valibot";
 import { wholeNumber } from "../devnet/cli/arguments.ts";
-import { type Order, type Spent, spentSchema } from "./attack/attackers.ts";
-import { ATTACKS, CONTROL } from "./attack/attacks.ts";
+import type { Order, Spent } from "./attack/attackers.ts";
+import { AttackersProcess, attacksNamed } from "./attack/attackers-process.ts";
+import { CONTROL } from "./attack/attacks.ts";
 import { compare, latencyOf, secondsOf } from "./attack/comparison.ts";
 import { type CountedPool, startCountedPool } from "./attack/counted-pool.ts";
 import { HonestRigs } from "./attack/honest-rigs.ts";
@@ -47,14 +45,11 @@ const CALM = "calm";
 
 const isPinned = await canPin();
 if (isPinned) await pinOthers();
-// In a session of its own, whose turns the kernel counts apart from the miners'.
-const attackers = fork(join(import.meta.dirname, "attack/attackers.ts"), { detached: true });
+const attackers = new AttackersProcess();
 
 async function attack(order: Order): Promise<Spent> {
   if (order.name === CALM) return { effort: { connections: 0, bytes: 0, closed: 0 }, cpuSeconds: 0 };
-  attackers.send(order);
-  const [spent] = await once(attackers, "message");
-  return v.parse(spentSchema, spent);
+  return await attackers.attack(order);
 }
 
 async function measure(name: string, counted: CountedPool, rigs: HonestRigs): Promise<Stretch> {
@@ -121,7 +116,7 @@ const told = (row: Row): void => {
   );
 };
 
-const attacks = ATTACKS.filter(({ name }) => name !== CONTROL && options.only.some((text) => name.includes(text)));
+const attacks = attacksNamed(options.only);
 const counted = await startCountedPool(options.difficulty, options.together !== true);
 try {
   if (isPinned) {
@@ -158,7 +153,7 @@ try {
   await writeFile(join(options.out, "attack.svg"), await plotAttacks(rows));
   console.log(text);
 } finally {
-  attackers.kill();
+  attackers.end();
   await counted.close();
 }
 process.exit();

@@ -1,5 +1,5 @@
 /** How long a limit that was called off keeps its object awake at most. */
-const SLICE_MS = 250;
+export const SLICE_MS = 250;
 
 interface Limit {
   readonly atMs: number;

@@ -1,4 +1,5 @@
 import { relaysFor } from "../../core/work/template-tree.ts";
+import { SLICE_MS } from "../../durable-objects/platform/lasting-timers.ts";
 import {
   GB_PER_OBJECT,
   MESSAGES_A_REQUEST,
@@ -66,7 +67,7 @@ export const behaviourOf = ({ notify, miners }: PoolSize): Behaviour => ({
   recommitS: 13,
   pollS: notify ? 5 : 1,
   heldObjects: 0,
-  limitS: 0.25,
+  limitS: SLICE_MS / 1_000,
   alarmSessions: false,
   gathers: true,
   relays: relaysFor(miners, 0),

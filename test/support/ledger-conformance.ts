@@ -5,7 +5,7 @@ import { createLedgerWriter, MAX_BATCH } from "../../core/ledger/write-path/ledg
 import type { BlockRecord, LedgerWriter, RefusalCause, ShareRecord } from "../../core/ledger/contract/records.ts";
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
 import { foldConformance } from "./fold-conformance.ts";
-import { loginOf, powOf, readBooks, recordMaker, START_MS } from "./ledger-records.ts";
+import { HOUR_MS, loginOf, powOf, readBooks, recordMaker, START_MS, writerOf } from "./ledger-records.ts";
 import { retryConformance } from "./retry-conformance.ts";
 
 /** A ledger that the suite may empty. */
@@ -13,8 +13,6 @@ export interface LedgerUnderTest {
   readonly redis: RedisPort;
   close(): Promise<void>;
 }
-
-const HOUR_MS = 3_600_000;
 
 /** A block's member of the lists of an unlocker. */
 const listed = (uncle: number, nonce: string) => `${uncle}:0:${nonce}:0x${"ab".repeat(32)}:1795334386:5:7:9`;
@@ -26,8 +24,7 @@ export function ledgerConformance(name: string, open: () => Promise<LedgerUnderT
     let nowMs: number;
     let writer: LedgerWriter;
     const { share, block } = recordMaker();
-    const newWriter = () =>
-      createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 3 * HOUR_MS, nowMs: () => nowMs });
+    const newWriter = () => writerOf(redis, () => nowMs);
     const record = (...shares: ShareRecord[]) => writer.recordShares(shares, false);
     const retry = (...shares: ShareRecord[]) => newWriter().recordShares(shares, true);
     const late = (...shares: ShareRecord[]) => writer.recordShares(shares, false, new Set(shares));

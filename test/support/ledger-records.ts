@@ -1,10 +1,17 @@
 /** Records and readings that the tests of the ledger share. Platform-free: they also run inside workerd. */
 import { bookKeys } from "../../core/ledger/books/scan.ts";
-import type { BlockRecord, ShareRecord } from "../../core/ledger/contract/records.ts";
+import type { BlockRecord, LedgerWriter, ShareRecord } from "../../core/ledger/contract/records.ts";
 import { RedisReplyError, type RedisPort, type RedisValue } from "../../core/ledger/contract/redis-port.ts";
+import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 
 /** Where the tests' time begins, Unix time in ms. */
 export const START_MS = 1_795_334_381_000;
+
+export const HOUR_MS = 3_600_000;
+
+/** A writer that remembers nothing yet; entries of the hashrate live for three hours. */
+export const writerOf = (redis: RedisPort, nowMs: () => number): LedgerWriter =>
+  createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 3 * HOUR_MS, nowMs });
 
 /** @param index gives another login for another number */
 export function loginOf(index: number): string {

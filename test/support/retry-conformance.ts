@@ -1,11 +1,8 @@
 /** What every ledger must do with records that an earlier attempt may have written. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import type { BlockRecord, LedgerWriter, ShareRecord } from "../../core/ledger/contract/records.ts";
 import type { RedisPort } from "../../core/ledger/contract/redis-port.ts";
-import { loginOf, powOf, readBooks, recordMaker, START_MS } from "./ledger-records.ts";
-
-const HOUR_MS = 3_600_000;
+import { HOUR_MS, loginOf, powOf, readBooks, recordMaker, START_MS, writerOf } from "./ledger-records.ts";
 
 /** @param ledger empty at the beginning of each test */
 export function retryConformance(ledger: () => RedisPort): void {
@@ -14,8 +11,7 @@ export function retryConformance(ledger: () => RedisPort): void {
     let nowMs: number;
     let writer: LedgerWriter;
     const { share, block } = recordMaker();
-    const newWriter = () =>
-      createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 3 * HOUR_MS, nowMs: () => nowMs });
+    const newWriter = () => writerOf(redis, () => nowMs);
     const record = (...shares: ShareRecord[]) => writer.recordShares(shares, false);
     const retry = (...shares: ShareRecord[]) => newWriter().recordShares(shares, true);
     const closeRound = (found: BlockRecord) => writer.recordBlock(found, false);

@@ -23,14 +23,14 @@ export function Round({ shares, difficulty, hashrate }: { shares: number; diffic
         <dt>Work that a block takes</dt>
         <dd class="text-right">{difficulty > 0 ? hashes(difficulty) : "not known yet"}</dd>
         <dt>At this hashrate</dt>
-        <dd class="text-right">
-          {hashrate > 0
-            ? difficulty > 0
-              ? `${duration(difficulty / hashrate)} a block`
-              : "not known yet"
-            : "no miner yet"}
-        </dd>
+        <dd class="text-right">{paceOf(hashrate, difficulty)}</dd>
       </dl>
     </>
   );
+}
+
+/** How long a block takes at this hashrate, in words. */
+function paceOf(hashrate: number, difficulty: number): string {
+  if (hashrate <= 0) return "no miner yet";
+  return difficulty > 0 ? `${duration(difficulty / hashrate)} a block` : "not known yet";
 }
