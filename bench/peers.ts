@@ -44,6 +44,8 @@ const options = new Command("peers")
 /** A pool in a closed loop is not expected to do more. */
 const FASTEST = 2_000;
 const WARM_UP_S = 5;
+/** For so long shares come at a row's rate before they count: a rush out of nothing is another question. */
+const LEAD_S = 2;
 const NATIVE_SHARES = 300;
 const REST_MS = 1_000;
 const MARKS = /(<!-- peers -->\n)[^]*(<!-- \/peers -->)/;
@@ -54,6 +56,7 @@ const cpuNow = async () => ({ machine: await machineCpuSeconds(), own: process.c
 
 async function measure(subject: Subject, rate: number | null, scene: Scene): Promise<PoolRow> {
   const { measured, rigs, take } = scene;
+  if (rate !== null) await rigs.evenly(take(rate * LEAD_S), rate);
   const shares = take((rate ?? FASTEST) * seconds);
   const [before, cpuBefore] = [await measured.counters(), await cpuNow()];
   const load = rate === null ? await rigs.closedLoop(shares, seconds) : await rigs.evenly(shares, rate);
@@ -171,7 +174,10 @@ try {
   const epoch = measuredEpoch();
   await native.build(epoch);
   const premined = new Premined(epoch, header);
-  const wanted = rates.reduce((sum: number, rate) => sum + (rate ?? FASTEST) * seconds, 1 + WARM_UP_S * FASTEST);
+  const wanted = rates.reduce(
+    (sum: number, rate) => sum + (rate ?? FASTEST) * (seconds + LEAD_S),
+    1 + WARM_UP_S * FASTEST,
+  );
   const shares = premined.take(wanted);
   msPerShare.push(await verifyNatively(native, header, premined.last));
   const ledgers = LEDGERS.filter((name) => options.ledger === undefined || name === options.ledger);

@@ -104,7 +104,7 @@ export function peersReport({ machine, command, seconds, rigs, logins, native, i
   });
   const spread = native.msPerShare.map((ms) => cell(ms, 2)).join(", ");
   const floors = rows.some(({ subject }) => subject.startsWith("floor")) ? `\n\n${FLOORS}` : "";
-  return `Made by \`${command}\` on ${machine}. ${rigs} rigs of ${logins} logins, ${seconds} s a row; pool in workerd, its ledger, native code and the rigs take turns or share the two
+  return `Made by \`${command}\` on ${machine}. ${rigs} rigs of ${logins} logins, ${seconds} s a row, at a rate after two seconds of the same; pool in workerd, its ledger, native code and the rigs take turns or share the two
 processors; the rigs' CPU time is not in the table. *Hashing* is what a clock around the kernel saw, less the time in which workerd could have run and had no processor. *Others* is what processes that have nothing to do with it took of the machine meanwhile.
 
 **Native code, verification alone**: ${native.name}, one share after the other, as pools that call it do: ${cell(native1, 2)} ms of CPU a share (before, between and after the pools: ${spread}), so at

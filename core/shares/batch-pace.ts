@@ -2,7 +2,7 @@
 const MEMORY_MS = 250;
 
 /** Nothing waits longer than this for company. */
-export const LONGEST_MS = 25;
+export const LONGEST_MS = 22;
 
 /** What is worth waiting for: from here on a larger batch saves little (docs/kernel.md, section 3). */
 const ENOUGH = 16;
@@ -31,13 +31,13 @@ export class BatchPace {
    * @returns Unix time in ms; not later than `nowMs` means now
    */
   startAtMs(waiting: number, oldestMs: () => number, nowMs: number): number {
-    if (!this.isGathering(waiting, nowMs)) return nowMs;
+    if (waiting >= ENOUGH || !this.isWorthWaiting(nowMs)) return nowMs;
     return oldestMs() + Math.min(LONGEST_MS, (ENOUGH - 1) / this.#rateAt(nowMs));
   }
 
-  /** Company is worth waiting for: enough of it comes, and not so many wait yet. */
-  isGathering(waiting: number, nowMs: number): boolean {
-    return waiting < ENOUGH && this.#rateAt(nowMs) * LONGEST_MS >= WORTH_WAITING;
+  /** So much comes that company is worth waiting for. */
+  isWorthWaiting(nowMs: number): boolean {
+    return this.#rateAt(nowMs) * LONGEST_MS >= WORTH_WAITING;
   }
 
   #rateAt(nowMs: number): number {

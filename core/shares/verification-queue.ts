@@ -12,9 +12,10 @@ const ATTEMPTS = 3;
 
 /**
  * What comes so soon after a batch has come while the kernel was at it, and nothing was let in: at 400 a second that is every third share,
- * and one that was counted from then on would wait for company once more.
+ * and one that was counted from then on would wait for company once more. The batch's own answers go out before it: its write into the
+ * ledger, and a turn of each session.
  */
-const LET_IN_MS = 3;
+const LET_IN_MS = 8;
 
 /** How often it is looked whether a cache is in sight. */
 const LOOK_MS = 250;
@@ -195,7 +196,7 @@ export class VerificationQueue {
     if (nowMs - (this.#gatheringSinceMs ?? nowMs) >= LONGEST_MS) return true;
     return LANES.some((lane) => {
       const count = turns.count(lane);
-      return count > 0 && !this.#pace[lane].isGathering(count, nowMs);
+      return count >= LARGEST_HASH_BATCH || (count > 0 && !this.#pace[lane].isWorthWaiting(nowMs));
     });
   }
 

@@ -1,6 +1,10 @@
 import { ArgumentError } from "./errors.ts";
 
-const DIGITS = /^(?:0x)?([0-9a-fA-F]*)$/;
+/** By character code: what a hexadecimal digit stands for; above 15 for what is none. */
+const DIGITS = Uint8Array.from({ length: 128 }, (_, code) => {
+  const digit = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(digit) ? 0xff : digit;
+});
 const BYTE_TEXT = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /** Lower-case hex of the bytes, two digits each, without prefix. */
@@ -16,14 +20,22 @@ export function toHex(bytes: Uint8Array): string {
  * @throws ArgumentError where it is not hex, has half a byte, or not `length` bytes (if given)
  */
 export function fromHex(hex: string, length?: number, argument = "hex"): Uint8Array {
-  const digits = typeof hex === "string" ? DIGITS.exec(hex)?.[1] : undefined;
-  if (digits === undefined) throw new ArgumentError(argument, "not hexadecimal digits");
-  if (digits.length % 2 === 1) throw new ArgumentError(argument, `odd number of hexadecimal digits (${digits.length})`);
-  if (length !== undefined && digits.length !== 2 * length) {
-    throw new ArgumentError(argument, `${digits.length} hexadecimal digits where ${2 * length} are needed`);
+  if (typeof hex !== "string") throw new ArgumentError(argument, "not hexadecimal digits");
+  const start = hex.startsWith("0x") ? 2 : 0;
+  const digits = hex.length - start;
+  // Half a byte at the end is looked at, too: what is no digit is said before what is too short.
+  const bytes = new Uint8Array((digits + 1) >> 1);
+  let wrong = 0;
+  for (let at = 0; at < digits; at++) {
+    const digit = DIGITS[hex.charCodeAt(start + at)] ?? 0xff;
+    wrong |= digit;
+    bytes[at >> 1] = ((bytes[at >> 1] ?? 0) << 4) | digit;
   }
-  const bytes = new Uint8Array(digits.length / 2);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16);
+  if (wrong > 0xf) throw new ArgumentError(argument, "not hexadecimal digits");
+  if (digits % 2 === 1) throw new ArgumentError(argument, `odd number of hexadecimal digits (${digits})`);
+  if (length !== undefined && digits !== 2 * length) {
+    throw new ArgumentError(argument, `${digits} hexadecimal digits where ${2 * length} are needed`);
+  }
   return bytes;
 }
 

@@ -17,10 +17,10 @@ describe("the pace of batches", () => {
     }
   });
 
-  it("lets shares wait for as many as are worth it, and never longer than 25 ms", () => {
+  it("lets shares wait for as many as are worth it, and never longer than 22 ms", () => {
     const medium = after(400);
     const waits = medium.pace.startAtMs(1, () => medium.nowMs, medium.nowMs) - medium.nowMs;
-    expect(waits).toBe(25);
+    expect(waits).toBe(22);
     const heavy = after(1_000);
     const shorter = heavy.pace.startAtMs(1, () => heavy.nowMs, heavy.nowMs) - heavy.nowMs;
     expect(shorter).toBeGreaterThan(14);
@@ -29,7 +29,7 @@ describe("the pace of batches", () => {
 
   it("reckons from the one that has waited longest, and begins with sixteen", () => {
     const { pace, nowMs } = after(400);
-    expect(pace.startAtMs(15, () => nowMs - 10, nowMs)).toBe(nowMs + 15);
+    expect(pace.startAtMs(15, () => nowMs - 10, nowMs)).toBe(nowMs + 12);
     expect(pace.startAtMs(16, () => nowMs, nowMs)).toBe(nowMs);
   });
 
