@@ -7,7 +7,10 @@ import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
 import { answerRest } from "../../core/ledger/engine/rest.ts";
 import type { SqlPort } from "../../core/sql-port.ts";
 import { RECORD_SHARES } from "../../core/ledger/contract/scripts/embedded.ts";
+import { restPort } from "../../core/ledger/contract/rest-port.ts";
+import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
+import { loginOf, recordMaker } from "../support/ledger-records.ts";
 
 let nowMs: number;
 let sql: SqlPort;
@@ -43,6 +46,29 @@ describe("time", () => {
     expect([rows("keys"), rows("entries")]).toEqual([0, 0]);
   });
 
+  test("a batch of shares finds nothing in a key whose time has passed, and leaves nothing of it", async () => {
+    const logins = [0, 1, 2].map(loginOf);
+    const { share } = recordMaker();
+    const redis = restPort(async (path, body) => JSON.parse(answerRest(engine, path.join("/"), body, false).body));
+    const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs: () => nowMs });
+    const record = () =>
+      writer.recordShares(
+        logins.map((login) => share({ login, timestampMs: nowMs })),
+        false,
+      );
+    await record();
+    run("EXPIRE", `eth:hashrate:${logins[1]}`, "10");
+    run("EXPIRE", "eth:shares:roundCurrent", "10");
+    const written = rows("entries");
+    nowMs += 10_001;
+    await record();
+    expect(logins.map((login) => run("ZCARD", `eth:hashrate:${login}`))).toEqual([2, 1, 2]);
+    expect(run("HVALS", "eth:shares:roundCurrent")).toEqual(logins.map(() => "2000000000"));
+    expect(run("TTL", `eth:hashrate:${logins[1]}`)).toBe(-1);
+    // Three a share; the round, the sum and lastShare are there.
+    expect(rows("entries")).toBe(written - 1 + 9);
+  });
+
   test("an expiration goes with the key through RENAME, and a rewrite ends it", () => {
     run("SET", "k", "v", "PX", "5000");
     run("RENAME", "k", "l");
@@ -65,6 +91,23 @@ describe("storage", () => {
       run("TTL", "s"),
       run("SMEMBERS", "t"),
     ]).toEqual([["f", "v"], ["n", "-inf", "m", "1.5"], 9, ["a"]]);
+  });
+
+  test("a batch of shares writes scores as doubles and sums as text", async () => {
+    const { share } = recordMaker();
+    const redis = restPort(async (path, body) => JSON.parse(answerRest(engine, path.join("/"), body, false).body));
+    const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs: () => nowMs });
+    await writer.recordShares(
+      [1, 2, 3].map((login) => share({ login: loginOf(login) })),
+      false,
+    );
+    const types = sql.exec(
+      "SELECT type, typeof(e.value) AS kept, COUNT(*) AS n FROM keys JOIN entries e USING (id) GROUP BY 1, 2",
+    );
+    expect(types).toEqual([
+      { type: "hash", kept: "text", n: 7 },
+      { type: "zset", kept: "real", n: 9 },
+    ]);
   });
 
   test("a collection whose last element goes leaves nothing", () => {

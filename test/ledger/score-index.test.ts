@@ -1,22 +1,23 @@
-import { array, assert, constant, constantFrom, oneof, property, tuple } from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EmbeddedEngine } from "../../core/ledger/engine/engine.ts";
 import { ScoreIndexes } from "../../core/ledger/engine/score-indexes.ts";
 import { answerRest } from "../../core/ledger/engine/rest.ts";
 import { restPort } from "../../core/ledger/contract/rest-port.ts";
 import { createLedgerWriter } from "../../core/ledger/write-path/ledger-writer.ts";
+import type { SqlPort } from "../../core/sql-port.ts";
 import { makeRecord } from "../core/shares/make-record.ts";
 import { nodeSql } from "../../scripts/ledger/node-sql.ts";
 
 const NOW_MS = 1_795_334_400_000;
-const name = constantFrom("a", "b", "ä", "z", "\u{1F600}", "\uFFFD", "10:0xa:rig:5");
-const score = constantFrom("1", "2", "2.5", "-inf", "inf", "-3");
-const write = oneof(
-  tuple(constant("ZADD"), constantFrom("s", "t"), score, name).map((parts) => parts.slice()),
-  tuple(constant("ZINCRBY"), constant("s"), constantFrom("1", "-2"), name).map((parts) => parts.slice()),
-  tuple(constant("ZREM"), constant("s"), name).map((parts) => parts.slice()),
-  tuple(constant("ZREMRANGEBYSCORE"), constant("s"), score, score).map((parts) => parts.slice()),
-  constantFrom(["RENAME", "s", "t"], ["DEL", "s"], ["HSET", "s", "field", "1"], ["FLUSHALL"]),
+const name = fc.constantFrom("a", "b", "ä", "z", "\u{1F600}", "\uFFFD", "10:0xa:rig:5");
+const score = fc.constantFrom("1", "2", "2.5", "-inf", "inf", "-3");
+const write = fc.oneof(
+  fc.tuple(fc.constant("ZADD"), fc.constantFrom("s", "t"), score, name).map((parts) => parts.slice()),
+  fc.tuple(fc.constant("ZINCRBY"), fc.constant("s"), fc.constantFrom("1", "-2"), name).map((parts) => parts.slice()),
+  fc.tuple(fc.constant("ZREM"), fc.constant("s"), name).map((parts) => parts.slice()),
+  fc.tuple(fc.constant("ZREMRANGEBYSCORE"), fc.constant("s"), score, score).map((parts) => parts.slice()),
+  fc.constantFrom(["RENAME", "s", "t"], ["DEL", "s"], ["HSET", "s", "field", "1"], ["FLUSHALL"]),
 );
 const QUERIES = [
   ["ZRANGE", "s", "0", "-1", "WITHSCORES"],
@@ -40,8 +41,8 @@ function answers(engine: EmbeddedEngine): unknown[] {
 
 describe("an embedded ledger that has its sets by score in memory", () => {
   it("answers as one that has just started, after whatever was written and refused", () => {
-    assert(
-      property(array(write, { maxLength: 30 }), (commands) => {
+    fc.assert(
+      fc.property(fc.array(write, { maxLength: 30 }), (commands) => {
         const sql = nodeSql();
         const options = { sql, nowMs: () => 1_000 };
         const lives = new EmbeddedEngine(options);
@@ -59,30 +60,77 @@ describe("an embedded ledger that has its sets by score in memory", () => {
     );
   });
 
-  it("forgets what a script wrote before it was refused", async () => {
-    const sql = nodeSql();
-    const options = { sql, nowMs: () => NOW_MS };
-    const engine = new EmbeddedEngine(options);
-    const writer = createLedgerWriter({
-      redis: restPort(async (path, body) => {
-        const { status, body: text } = answerRest(engine, path.join("/"), body, false);
-        if (status !== 200) throw new Error(text);
-        return JSON.parse(text);
+  it("answers as one that has just started after batches of shares", async () => {
+    const share = fc.record({ login: fc.nat(2), serial: fc.nat(90), seconds: fc.nat(3) });
+    const batch = fc.record({ shares: fc.array(share, { minLength: 1, maxLength: 120 }), retry: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(batch, { maxLength: 4 }), async (batches) => {
+        const { engine, sql, writer } = ledger();
+        for (const { shares, retry } of batches) {
+          counts(engine);
+          // Some have login, difficulty, rig and moment in common: one entry in the sets of the hashrate, and several in pow.
+          const records = shares.map(({ login, serial, seconds }) =>
+            makeRecord(login, NOW_MS - seconds * 1_000, serial),
+          );
+          await writer.recordShares(records, retry);
+          expect(counts(engine)).toEqual(counts(new EmbeddedEngine({ sql, nowMs: () => NOW_MS })));
+        }
       }),
-      coin: "eth",
-      hashrateExpirationMs: 10_800_000,
-      nowMs: () => NOW_MS,
-    });
-    const pows = () => engine.execute(["ZCOUNT", "eth:pow", "-inf", "inf"]);
+      { numRuns: 60 },
+    );
+  });
+
+  it("forgets what a script wrote before it was refused", async () => {
+    const { engine, writer } = ledger();
     await writer.recordShares([makeRecord(1, NOW_MS, 1)], false);
-    expect(pows()).toBe(1);
+    const before = counts(engine);
     const record = makeRecord(1, NOW_MS, 2);
     engine.execute(["DEL", `eth:miners:${record.login}`]);
     engine.execute(["SET", `eth:miners:${record.login}`, "not a hash"]);
     await expect(writer.recordShares([record], false)).rejects.toThrow();
-    expect(pows()).toBe(1);
+    expect(counts(engine)).toEqual(before);
+  });
+
+  it("forgets what a batch put there before storage failed", async () => {
+    let writes = 0;
+    const { engine, writer } = ledger((statement) => {
+      if (statement.startsWith("INSERT INTO entries") && (writes += 1) === 3) throw new Error("disk full");
+    });
+    await writer.recordShares([makeRecord(1, NOW_MS, 1)], false);
+    const before = counts(engine);
+    const records = Array.from({ length: 50 }, (_, at) => makeRecord(1, NOW_MS + at, at + 2));
+    await expect(writer.recordShares(records, false)).rejects.toThrow("redis:");
+    expect(writes).toBe(3);
+    expect(counts(engine)).toEqual(before);
+    expect(await writer.recordShares(records, true)).toEqual(records.map(() => "recorded"));
+    expect(counts(engine)).not.toEqual(before);
   });
 });
+
+/** A ledger with the writer of its shares. @param onStatement is told of each before it runs */
+function ledger(onStatement: (statement: string) => void = () => undefined) {
+  const storage = nodeSql();
+  const sql: SqlPort = {
+    ...storage,
+    exec(statement, ...parameters) {
+      onStatement(statement);
+      return storage.exec(statement, ...parameters);
+    },
+  };
+  const engine = new EmbeddedEngine({ sql, nowMs: () => NOW_MS });
+  const redis = restPort(async (path, body) => JSON.parse(answerRest(engine, path.join("/"), body, false).body));
+  const writer = createLedgerWriter({ redis, coin: "eth", hashrateExpirationMs: 10_800_000, nowMs: () => NOW_MS });
+  return { engine, sql, writer };
+}
+
+/** What there is by score of each set that shares are written to. */
+function counts(engine: EmbeddedEngine): unknown[] {
+  const sets = ["eth:pow", "eth:hashrate", `eth:hashrate:${makeRecord(1, NOW_MS, 1).login}`];
+  return sets.flatMap((set) => [
+    engine.execute(["ZCOUNT", set, "-inf", "+inf"]),
+    engine.execute(["ZRANGE", set, "0", "-1", "WITHSCORES"]),
+  ]);
+}
 
 const setOf = (members: number) => (after: string | null, limit: number) =>
   Array.from({ length: members }, (_, at) => ({ name: String(at).padStart(6, "0"), value: at }))

@@ -77,15 +77,17 @@ test("replies keep their types: digits stay text and 64-bit integers stay exact"
   ]);
 });
 
-test("a share writes six rows of storage once its keys are there", async () => {
-  const rows = await runInDurableObject(env.EMBEDDED_REDIS.getByName("rows"), async (_, state) => {
-    let written = 0;
+test("a share writes six rows of storage once its keys are there, and a batch takes few statements", async () => {
+  const taken = await runInDurableObject(env.EMBEDDED_REDIS.getByName("rows"), async (_, state) => {
+    let sum = { statements: 0, rowsRead: 0, rowsWritten: 0 };
     const engine = new EmbeddedEngine({
       sql: {
         exec(statement, ...parameters) {
           const cursor = state.storage.sql.exec<SqlRow>(statement, ...parameters);
           const result = cursor.toArray();
-          written += cursor.rowsWritten;
+          sum.statements += 1;
+          sum.rowsRead += cursor.rowsRead;
+          sum.rowsWritten += cursor.rowsWritten;
           return result;
         },
         transaction: (work) => state.storage.transactionSync(work),
@@ -99,18 +101,28 @@ test("a share writes six rows of storage once its keys are there", async () => {
       hashrateExpirationMs: 10_800_000,
       nowMs: () => 1_795_334_381_000,
     });
-    await writer.recordShares([share()], false);
-    written = 0;
-    await writer.recordShares([share()], false);
-    const lone = written;
-    await writer.recordShares(
-      Array.from({ length: 100 }, () => share()),
-      false,
-    );
-    return { lone, batch: written - lone };
+    const write = async (shares: number, logins: number) => {
+      const batch = Array.from({ length: shares }, (_share, at) => ({
+        ...share(),
+        login: `0x${(at % logins).toString(16).padStart(40, "0")}`,
+      }));
+      sum = { statements: 0, rowsRead: 0, rowsWritten: 0 };
+      await writer.recordShares(batch, false);
+      return { ...sum };
+    };
+    await write(12, 12);
+    const few = { lone: await write(1, 1), fifteen: await write(15, 12), hundred: await write(100, 1) };
+    // As in a pool whose figures somebody reads.
+    engine.execute(["ZCOUNT", "eth:hashrate", "-inf", "+inf"]);
+    return { ...few, inMemory: await write(15, 12) };
   });
-  // pow, hashrate and hashrate:<login> take a row a share; the round, the stats and lastShare one a batch.
-  expect(rows).toEqual({ lone: 6, batch: 303 });
+  // pow, hashrate and hashrate:<login> take a row a share; the stats one a batch, the round and lastShare one a login. Read are keys and sums.
+  expect(taken).toEqual({
+    lone: { statements: 5, rowsRead: 9, rowsWritten: 6 },
+    fifteen: { statements: 7, rowsRead: 42, rowsWritten: 70 },
+    hundred: { statements: 15, rowsRead: 9, rowsWritten: 303 },
+    inMemory: { statements: 8, rowsRead: 42, rowsWritten: 70 },
+  });
 });
 
 const token = "read-the-books-of-the-pool";

@@ -1,5 +1,7 @@
 import type { SqlPort, SqlRow, SqlValue } from "../../sql-port.ts";
+import { EntryValues, type EntryPlace, type PlacedEntry } from "./entry-values.ts";
 import { refuse, WRONG_TYPE } from "./errors.ts";
+import { ManyRows } from "./many-rows.ts";
 import type { ScoreIndex } from "./score-index.ts";
 import { ScoreIndexes } from "./score-indexes.ts";
 
@@ -32,8 +34,21 @@ const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS entries(id INTEGER NOT NULL, name TEXT NOT NULL, value, PRIMARY KEY(id, name)) WITHOUT ROWID`,
 ];
 
-const UPSERT_ENTRY =
-  "INSERT INTO entries(id, name, value) VALUES(?, ?, ?) ON CONFLICT(id, name) DO UPDATE SET value = excluded.value";
+const FIND_KEYS = new ManyRows(
+  1,
+  (rows) => `SELECT key, id, type, expires FROM (VALUES ${rows}) AS wanted CROSS JOIN keys WHERE key = wanted.column1`,
+);
+const FIND_ENTRIES = new ManyRows(
+  2,
+  (rows) =>
+    `SELECT id, name, value FROM (VALUES ${rows}) AS wanted CROSS JOIN entries
+     WHERE id = wanted.column1 AND name = wanted.column2`,
+);
+const UPSERT_ENTRIES = new ManyRows(
+  3,
+  (rows) =>
+    `INSERT INTO entries(id, name, value) VALUES ${rows} ON CONFLICT(id, name) DO UPDATE SET value = excluded.value`,
+);
 
 /** Keys, their types and expirations, and the entries of hashes, sets and sorted sets. Synchronous; the time is set before each command. */
 export class Keyspace {
@@ -75,21 +90,41 @@ export class Keyspace {
     const [row] = this.sql.exec("SELECT key, id, type, expires FROM keys WHERE key = ?", key);
     if (!row) return null;
     const found = keyRow(row);
-    if (found.expiresMs === null || this.nowMs <= found.expiresMs) return found;
+    if (!this.#isExpired(found)) return found;
     this.drop(found);
     return null;
   }
 
+  /** Those of many keys that exist and have not expired. */
+  findAll(keys: readonly string[]): Map<string, KeyRow> {
+    const found = new Map<string, KeyRow>();
+    const wanted = [...new Set(keys)].map((key) => [key]);
+    for (const row of FIND_KEYS.run(this.sql, wanted).map(keyRow)) {
+      if (this.#isExpired(row)) this.drop(row);
+      else found.set(row.key, row);
+    }
+    return found;
+  }
+
+  #isExpired({ expiresMs }: KeyRow): boolean {
+    return expiresMs !== null && this.nowMs > expiresMs;
+  }
+
   /** @throws RedisReplyError WRONGTYPE when the key holds something else */
   typed(key: string, type: KeyType): KeyRow | null {
-    const found = this.find(key);
-    if (found && found.type !== type) throw refuse(WRONG_TYPE);
-    return found;
+    return typedRow(this.find(key), type);
   }
 
   /** The key, made when it is not there. The caller adds an entry: an empty collection does not exist. */
   open(key: string, type: Exclude<KeyType, "string">): KeyRow {
     return this.typed(key, type) ?? this.#create(key, type);
+  }
+
+  /** The same for one of the keys that {@link findAll} has looked for. @param found what it has found: a key that is made is added */
+  openIn(found: Map<string, KeyRow>, key: string, type: Exclude<KeyType, "string">): KeyRow {
+    const row = typedRow(found.get(key), type) ?? this.#create(key, type);
+    found.set(key, row);
+    return row;
   }
 
   #create(key: string, type: Exclude<KeyType, "string">): KeyRow {
@@ -151,14 +186,37 @@ export class Keyspace {
     return this.sql.exec("SELECT value FROM entries WHERE id = ? AND name = ?", id, name)[0]?.["value"];
   }
 
+  /** Those of many entries that there are. */
+  entriesAt(places: readonly EntryPlace[]): EntryValues {
+    const values = new EntryValues();
+    const wanted = places.map(({ id, name }) => [id, name]);
+    for (const row of FIND_ENTRIES.run(this.sql, wanted)) values.set({ id: Number(row["id"]), ...entryOf(row) });
+    return values;
+  }
+
   put(id: number, name: string, value: SqlValue): void {
-    if (typeof value === "number" && this.#scores.peek(id) !== undefined) {
-      const before = this.entry(id, name);
-      if (before === value) return;
-      if (before !== undefined) this.#scores.delete(id, name, Number(before));
-      this.#scores.add(id, name, value, this.nowMs);
-    }
-    this.sql.exec(UPSERT_ENTRY, id, name, value);
+    this.putAll([{ id, name, value }]);
+  }
+
+  /** Writes many entries, as if one after the other. */
+  putAll(entries: readonly PlacedEntry[]): void {
+    const scored = entries.filter(({ id, value }) => typeof value === "number" && this.#scores.peek(id) !== undefined);
+    const stored = this.entriesAt(scored);
+    const changed = entries.filter((entry) => this.#rescore(stored, entry));
+    const rows = changed.map(({ id, name, value }) => [id, name, value]);
+    UPSERT_ENTRIES.run(this.sql, rows);
+  }
+
+  /** Keeps up the index of a set that is in memory by score. @param stored what was there, and from now on this @returns whether it changes */
+  #rescore(stored: EntryValues, entry: PlacedEntry): boolean {
+    const { id, name, value } = entry;
+    if (typeof value !== "number" || this.#scores.peek(id) === undefined) return true;
+    const before = stored.at(id, name);
+    if (before === value) return false;
+    if (before !== undefined) this.#scores.delete(id, name, Number(before));
+    this.#scores.add(id, name, value, this.nowMs);
+    stored.set(entry);
+    return true;
   }
 
   /** @returns whether it was there */
@@ -234,6 +292,12 @@ export class Keyspace {
     this.sql.exec("DELETE FROM keys");
     this.sql.exec("DELETE FROM entries");
   }
+}
+
+/** @throws RedisReplyError WRONGTYPE when the key holds something else */
+export function typedRow(row: KeyRow | null | undefined, type: KeyType): KeyRow | null {
+  if (row && row.type !== type) throw refuse(WRONG_TYPE);
+  return row ?? null;
 }
 
 const TYPES = new Set<string>(["string", "hash", "list", "set", "zset"]);

@@ -36,14 +36,19 @@ export function hdel({ space, args: [key = "", ...names] }: Call): Reply {
   return space.removeAll(space.typed(key, "hash"), names);
 }
 
-/** HINCRBY, for the twins as well. @param amount decimal @returns the sum */
-export function incrementField(space: Keyspace, key: string, name: string, amount: string): bigint {
-  const by = integerArgument(amount);
-  const before = field(space, key, name);
+/** What HINCRBY makes of a field. @param before null where there is no such field @throws RedisReplyError where it is no integer, or overflows */
+export function incremented(before: string | null, by: bigint): bigint {
   const value = before === null ? 0n : parseInt64(before);
   if (value === null) throw refuse(HASH_NOT_AN_INTEGER);
   const sum = value + by;
   if (!fitsInt64(sum)) throw refuse(OVERFLOW);
+  return sum;
+}
+
+/** HINCRBY, for the twins as well. @param amount decimal @returns the sum */
+export function incrementField(space: Keyspace, key: string, name: string, amount: string): bigint {
+  const by = integerArgument(amount);
+  const sum = incremented(field(space, key, name), by);
   space.put(space.open(key, "hash").id, name, String(sum));
   return sum;
 }

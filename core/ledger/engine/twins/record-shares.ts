@@ -1,12 +1,12 @@
 import { OUTCOME_CODES, POW_HEIGHTS } from "../../contract/scripts/script.ts";
 import type { Reply } from "../command.ts";
-import { incrementField } from "../commands/hashes-and-sets.ts";
 import { pushLast, putFirst } from "../commands/lists.ts";
 import { highestScore, removeByScore } from "../commands/zsets.ts";
 import { HASH_NOT_AN_INTEGER, OVERFLOW, refuse } from "../errors.ts";
-import type { Keyspace } from "../keyspace.ts";
+import { type Keyspace, typedRow } from "../keyspace.ts";
 import { fitsInt64 } from "../values.ts";
-import { attempt } from "./script-calls.ts";
+import { attempt, isNatural } from "./script-calls.ts";
+import { StagedCalls } from "./staged-calls.ts";
 import { seedOf } from "./window-log.ts";
 
 const { duplicate, recorded, unresolved, stale } = OUTCOME_CODES;
@@ -129,6 +129,17 @@ function lowestKept(space: Keyspace, powKey: string): number {
   return (highestScore(space, powKey) ?? Infinity) - POW_HEIGHTS;
 }
 
+/** Shares whose entry is in their login's hashrate. */
+function tracedOf(space: Keyspace, logins: readonly Login[]): Set<Share> {
+  const found = space.findAll(logins.map((login) => login.hashrateKey));
+  const traces = logins.flatMap((login) => {
+    const row = typedRow(found.get(login.hashrateKey), "zset");
+    return row ? login.shares.map((share) => ({ share, id: row.id, name: share.evidence })) : [];
+  });
+  const stored = space.entriesAt(traces);
+  return new Set(traces.filter(({ id, name }) => stored.at(id, name) !== undefined).map(({ share }) => share));
+}
+
 function judge(
   space: Keyspace,
   powKey: string,
@@ -138,16 +149,13 @@ function judge(
   const codes: number[] = [];
   let closed: readonly [height: number, billed: number] | null = null;
   let lowest: number | null = null;
-  const traced = new Set<Share>();
-  for (const login of retry ? logins : []) {
-    const row = space.typed(login.hashrateKey, "zset");
-    for (const share of login.shares) if (row && space.entry(row.id, share.evidence) !== undefined) traced.add(share);
-  }
+  const traced = retry ? tracedOf(space, logins) : new Set<Share>();
   const pow = space.typed(powKey, "zset");
+  const kept = space.entriesAt(pow ? shares.map((share) => ({ id: pow.id, name: share.pow })) : []);
   const batch = new Set<string>();
   for (const share of shares) {
     const old = retry && share.ms < since;
-    const present = batch.has(share.pow) || (pow && space.entry(pow.id, share.pow) !== undefined);
+    const present = batch.has(share.pow) || (pow && kept.at(pow.id, share.pow) !== undefined);
     if (present) codes[share.index] = old || traced.has(share) ? recorded : duplicate;
     else if (traced.has(share) && share.height < (lowest ??= lowestKept(space, powKey))) codes[share.index] = recorded;
     else if (old && !traced.has(share)) codes[share.index] = unresolved;
@@ -172,31 +180,75 @@ function logGroup(space: Keyspace, windowKey: string, roundKey: string, earning:
   return 3;
 }
 
-function creditRound(space: Keyspace, roundKey: string, earning: readonly Login[]): void {
-  if (earning.length <= 2) {
-    for (const login of earning) incrementField(space, roundKey, login.name, String(sumOf(login.fresh)));
-    return;
-  }
-  const before = space.typed(roundKey, "hash");
-  const sums = earning.map((login) => {
-    const old = (before ? space.entry(before.id, login.name) : undefined) ?? "0";
-    if (!/^\d+$/.test(String(old))) throw refuse(HASH_NOT_AN_INTEGER);
-    const sum = BigInt(String(old)) + sumOf(login.fresh);
-    if (!fitsInt64(sum)) throw refuse(OVERFLOW);
-    return sum;
-  });
-  const round = space.open(roundKey, "hash");
-  earning.forEach((login, i) => space.put(round.id, login.name, String(sums[i])));
-}
-
 /** What the shares earn. */
 function sumOf(shares: readonly Share[]): bigint {
   return shares.reduce((sum, share) => (share.solo ? sum : sum + share.difficulty), 0n);
 }
 
-function put(space: Keyspace, key: string, entries: readonly (readonly [member: string, score: number])[]): void {
-  const row = space.open(key, "zset");
-  for (const [member, score] of entries) space.put(row.id, member, score);
+/** What of a batch is written. */
+interface Fresh {
+  readonly fresh: readonly Share[];
+  readonly credited: readonly Login[];
+  readonly earning: readonly Login[];
+}
+
+interface SharedKeys {
+  readonly powKey: string;
+  readonly roundKey: string;
+  readonly hashrateKey: string;
+  readonly statsKey: string;
+}
+
+function credit(space: Keyspace, keys: SharedKeys, { fresh, credited, earning }: Fresh, expirationMs: number): void {
+  const { powKey, roundKey, hashrateKey, statsKey } = keys;
+  const earns = earning.length > 0;
+  const calls = new StagedCalls(
+    space,
+    [powKey, hashrateKey, ...(earns ? [roundKey, statsKey] : []), ...credited.flatMap(ownKeys)],
+    earns ? [...earning.map(({ name }) => [roundKey, name] as const), [statsKey, "roundShares"]] : [],
+  );
+  calls.put(
+    powKey,
+    "zset",
+    fresh.map((share) => [share.pow, share.height]),
+  );
+  creditRound(calls, roundKey, earning);
+  calls.put(
+    hashrateKey,
+    "zset",
+    fresh.map((share) => [share.entry, share.ts]),
+  );
+  for (const login of credited) {
+    const own = calls.put(
+      login.hashrateKey,
+      "zset",
+      login.fresh.map((share) => [share.evidence, share.ts]),
+    );
+    if (login.renew) space.setExpiry(own, space.nowMs + expirationMs);
+  }
+  if (earns) calls.hincrby(statsKey, "roundShares", sumOf(fresh));
+  for (const login of credited) {
+    const lastShare = Math.max(...login.fresh.map((share) => share.ts));
+    calls.put(login.minerKey, "hash", [["lastShare", String(lastShare)]]);
+  }
+  calls.write();
+}
+
+const ownKeys = ({ hashrateKey, minerKey }: Login): string[] => [hashrateKey, minerKey];
+
+function creditRound(calls: StagedCalls, roundKey: string, earning: readonly Login[]): void {
+  if (earning.length <= 2) {
+    for (const { name, fresh } of earning) calls.hincrby(roundKey, name, sumOf(fresh));
+    return;
+  }
+  const sums = earning.map(({ name, fresh }) => {
+    const old = calls.hget(roundKey, name) ?? "0";
+    if (!isNatural(old)) throw refuse(HASH_NOT_AN_INTEGER);
+    const sum = BigInt(old) + sumOf(fresh);
+    if (!fitsInt64(sum)) throw refuse(OVERFLOW);
+    return [name, String(sum)] as const;
+  });
+  calls.put(roundKey, "hash", sums);
 }
 
 /** What the script bills for the same batch. */
@@ -234,29 +286,7 @@ export function recordShares(space: Keyspace, keys: readonly string[], argv: rea
     if (credited.length === 0) return [billed(batch, credited, asked, 0), ...codes];
     const earning = [...new Set(fresh.filter(({ solo }) => !solo).map(({ login }) => login))];
     const logged = batch.logging && earning.length > 0 ? logGroup(space, windowKey, roundKey, earning) : 0;
-    put(
-      space,
-      powKey,
-      fresh.map((share) => [share.pow, share.height]),
-    );
-    creditRound(space, roundKey, earning);
-    put(
-      space,
-      hashrateKey,
-      fresh.map((share) => [share.entry, share.ts]),
-    );
-    for (const login of credited) creditLogin(space, login, batch.expirationMs);
-    if (earning.length > 0) incrementField(space, statsKey, "roundShares", String(sumOf(fresh)));
-    for (const login of credited) {
-      const lastShare = Math.max(...login.fresh.map((share) => share.ts));
-      space.put(space.open(login.minerKey, "hash").id, "lastShare", String(lastShare));
-    }
+    credit(space, { powKey, roundKey, hashrateKey, statsKey }, { fresh, credited, earning }, batch.expirationMs);
     return [billed(batch, credited, asked, logged), ...codes];
   });
-}
-
-function creditLogin(space: Keyspace, login: Login, expirationMs: number): void {
-  const row = space.open(login.hashrateKey, "zset");
-  for (const share of login.fresh) space.put(row.id, share.evidence, share.ts);
-  if (login.renew) space.setExpiry(row, space.nowMs + expirationMs);
 }
