@@ -157,6 +157,8 @@ function relayOf(name: string, env: Env, ports: TemplatePorts): TemplateRelay {
   return createRelay(name, loadConfig(env), {
     ...ports,
     dial: (login, events) => dialSession(env, login, name, events),
+    submitAll: (verifier, shares, straggleMs) =>
+      atHome(env, env.SHARE_VERIFIER, verifier).submitAll(shares, straggleMs),
     root: {
       subscribe: (relay) => root.subscribe(relay),
       unsubscribe: (relay) => root.unsubscribe(relay),

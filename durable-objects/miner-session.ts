@@ -4,6 +4,7 @@ import { LoginHistory } from "../core/history/login-history.ts";
 import type { Client } from "../core/policy/client.ts";
 import { LoginSessions } from "../core/session/login-sessions.ts";
 import type { PresentRigs } from "../core/session/present-rigs.ts";
+import { ShareLine } from "../core/session/share-line.ts";
 import type { WorkSnapshot } from "../core/work/job.ts";
 import type { Env } from "./env.ts";
 import { PoolObject } from "./pool-object.ts";
@@ -26,6 +27,7 @@ import { WorkLines } from "./platform/work-line.ts";
 export class MinerSession extends PoolObject implements MinerSessionRpc {
   readonly #sessions: LoginSessions;
   readonly #lines: WorkLines;
+  readonly #shares: ShareLine;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -35,8 +37,13 @@ export class MinerSession extends PoolObject implements MinerSessionRpc {
       refuted: (login, worker, client) => this.#sessions.refuted(worker, client, login),
       background: (task) => ctx.waitUntil(task),
     });
-    const lines = new WorkLines(ctx);
+    const lines = new WorkLines(ctx, (line) => this.#shares.lost(line));
     this.#lines = lines;
+    this.#shares = new ShareLine({
+      clock: systemClock,
+      socket: () => lines.carrier,
+      heard: (share, judged) => verifiers.heard(share, judged),
+    });
     this.#sessions = new LoginSessions(loadConfig(env), {
       clock: systemClock,
       log,
@@ -48,6 +55,7 @@ export class MinerSession extends PoolObject implements MinerSessionRpc {
       subscribe: (template, login) => atHome(env, env.BLOCK_TEMPLATE, template).subscribe(login),
       submit: verifiers.submit,
       submitAll: verifiers.submitAll,
+      carry: this.#shares,
       resultOf: (header, nonce, mixDigest) => lightCaches.resultOf(header, nonce, mixDigest),
       history: new LoginHistory(sqlPort(ctx.storage)),
       lists: () => accessLists(env, Date.now()),
@@ -59,6 +67,7 @@ export class MinerSession extends PoolObject implements MinerSessionRpc {
 
   /** Takes over a WebSocket that the Worker has admitted, or one by which a relay brings work. */
   override async fetch(request: Request): Promise<Response> {
+    this.#shares.lookAfter();
     const relay = WorkLines.relayOf(request);
     if (relay !== null)
       return this.#sessions.listeners > 0 ? this.#lines.accept(relay, this.#sessions.work) : WorkLines.refuse();
@@ -76,34 +85,48 @@ export class MinerSession extends PoolObject implements MinerSessionRpc {
   override async webSocketMessage(ws: WebSocket, message: string | ArrayBuffer): Promise<void> {
     const relay = this.#lines.relayAt(ws);
     if (relay !== null) return await this.#hear(ws, relay, message);
+    this.#shares.lookAfter();
     const frame = typeof message === "string" ? message : new Uint8Array(message);
     await this.#sessions.connection(ws)?.receive(frame);
   }
 
   override async webSocketClose(ws: WebSocket, code: number, reason: string): Promise<void> {
+    const isLine = this.#lines.relayAt(ws) !== null;
     // The runtime does not answer the close of a hibernatable socket.
-    const relay = this.#lines.relayAt(ws);
     closeSocket(ws, code, reason);
-    if (relay === null) await this.#sessions.leave(ws);
+    await this.#ended(ws, isLine);
   }
 
   override async webSocketError(ws: WebSocket): Promise<void> {
-    if (this.#lines.relayAt(ws) === null) await this.#sessions.leave(ws);
+    await this.#ended(ws, this.#lines.relayAt(ws) !== null);
   }
 
-  /** Work of a relay. A socket by which no more is wanted is closed, and then the relay asks with a call who is there. */
+  async #ended(ws: WebSocket, isLine: boolean): Promise<void> {
+    if (isLine) this.#shares.lost(ws);
+    this.#shares.lookAfter();
+    if (!isLine) await this.#sessions.leave(ws);
+  }
+
+  /** Verdicts or work of a relay. A socket by which no more is wanted is closed, and then the relay asks with a call who is there. */
   async #hear(ws: WebSocket, relay: string, message: string | ArrayBuffer): Promise<void> {
+    // First what it says: an answer that is late and comes is no reason for a call.
+    const heard = typeof message === "string" && this.#shares.hear(ws, message);
+    this.#shares.lookAfter();
+    if (heard === "broken") return this.#lines.end(ws, "not verdicts");
+    if (heard) return;
     const work = WorkLines.workOf(message);
-    if (work === null) return WorkLines.end(ws, "not a snapshot of work");
-    if ((await this.#sessions.push(work, relay)) === 0) WorkLines.end(ws, "nobody wants work");
+    if (work === null) return this.#lines.end(ws, "not a snapshot of work");
+    if ((await this.#sessions.push(work, relay)) === 0) this.#lines.end(ws, "nobody wants work");
   }
 
   override async alarm(): Promise<void> {
+    this.#shares.lookAfter();
     const next = await this.#sessions.sweep();
     if (next !== null) await this.ctx.storage.setAlarm(next);
   }
 
   async pushWork(work: WorkSnapshot, from?: string): Promise<number> {
+    this.#shares.lookAfter();
     return await this.#sessions.push(work, from);
   }
 

@@ -111,8 +111,12 @@ export interface GetworkRequest {
 /** Shards, `idFromName("shard-<n>")`, by hash of login. */
 export interface ShareVerifierRpc {
   submit(share: ShareSubmission): Promise<JudgedShare>;
-  /** Several of one login. In their order; null for one whose verdict takes longer, and which is to be asked for with `submit` and `retry`. */
-  submitAll(shares: readonly ShareSubmission[]): Promise<(JudgedShare | null)[]>;
+  /**
+   * Several, of one login or from a relay of many. In their order; null for one whose verdict takes longer, and which is to be asked for again with
+   * `retry`.
+   * @param straggleMs once half of them are judged the others are waited for no longer than that; left out: as long as any
+   */
+  submitAll(shares: readonly ShareSubmission[], straggleMs?: number): Promise<(JudgedShare | null)[]>;
   /** From another verifier: a block of the pool's at this height is about to close its round. @param atMs Unix time in ms */
   closing(height: number, atMs: number): Promise<void>;
   /** Work at this height is being mined: have its light cache, or begin to build it. Returns at once. */

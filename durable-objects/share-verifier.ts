@@ -108,10 +108,10 @@ export class ShareVerifier extends PoolObject implements ShareVerifierRpc {
     return this.#told(submission, verdict, begunMs);
   }
 
-  async submitAll(submissions: readonly ShareSubmission[]): Promise<(JudgedShare | null)[]> {
+  async submitAll(submissions: readonly ShareSubmission[], straggleMs = TOGETHER_MS): Promise<(JudgedShare | null)[]> {
     const begunMs = Date.now();
     const judged = submissions.map((submission) => this.#judge(submission));
-    const verdicts = await allWithin(this.#clock, TOGETHER_MS, judged);
+    const verdicts = await allWithin(this.#clock, TOGETHER_MS, judged, straggleMs);
     return submissions.map((submission, at) => {
       const verdict = verdicts[at];
       return verdict ? this.#told(submission, verdict, begunMs) : null;

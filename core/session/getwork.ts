@@ -6,7 +6,8 @@ import { frameText } from "../stratum/line-splitter.ts";
 import type { RejectReason } from "../stratum/rejections.ts";
 import type { SessionState } from "../stratum/session.ts";
 import { newRecord } from "./connection-record.ts";
-import { type ConnectionHost, type Peer, StratumConnection } from "./stratum-connection.ts";
+import type { Peer } from "./peer.ts";
+import { type ConnectionHost, StratumConnection } from "./stratum-connection.ts";
 
 /** One POST of HTTP getwork. */
 export interface GetworkPost {

@@ -15,13 +15,14 @@ import { Deadlines } from "./deadlines.ts";
 import type { LenderPort } from "./extranonce-pool.ts";
 import type { IsolateRoom } from "./isolate-room.ts";
 import type { Lent, SharedExtranonces } from "./shared-extranonces.ts";
-import type { SessionConfig } from "./login-sessions.ts";
+import type { SessionConfig } from "./login-ports.ts";
 import type { SubmitAllAttempt } from "./share-bundle.ts";
+import type { Onward, Peer } from "./peer.ts";
 import { ShareGate } from "./share-gate.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
 import type { SubmissionTimes } from "./submission-times.ts";
 import { WorkFeed } from "./work-feed.ts";
-import { type ConnectionHost, type Onward, type Peer, StratumConnection } from "./stratum-connection.ts";
+import { type ConnectionHost, StratumConnection } from "./stratum-connection.ts";
 
 /** A stranger is looked after this often: new work, deadlines. */
 const LOOK_MS = 1_000;

@@ -1,15 +1,13 @@
 import type { Clock } from "../clock.ts";
 import type { Range, Verdict } from "../history/definitions.ts";
-import type { LoginHistory, LoginHistoryReport } from "../history/login-history.ts";
+import type { LoginHistoryReport } from "../history/login-history.ts";
 import type { Point } from "../history/series.ts";
 import type { Logger } from "../log.ts";
 import type { Client } from "../policy/client.ts";
-import type { Guard, GuardEvent } from "../policy/guard.ts";
+import type { GuardEvent } from "../policy/guard.ts";
 import type { NamedWorker } from "../policy/login.ts";
 import { RenamedWorkers } from "../policy/renamed-workers.ts";
-import type { PoolConfig } from "../pool-config.ts";
 import type { DifficultyClass } from "../shares/difficulty-classes.ts";
-import type { ResultOf } from "../shares/judgement.ts";
 import type { ShareVerdict } from "../shares/share.ts";
 import { hasSession, sessionName } from "../stratum/extranonce.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
@@ -18,56 +16,27 @@ import { RESTART_CLOSE, RESTART_REASONS } from "./closes.ts";
 import { ConductReports } from "./conduct-reports.ts";
 import { newRecord, type NewConnection, readRecord, storedRecord } from "./connection-record.ts";
 import { Deadlines } from "./deadlines.ts";
-import { ExtranoncePool, type KeptValue, type LenderPort } from "./extranonce-pool.ts";
+import { ExtranoncePool, type KeptValue } from "./extranonce-pool.ts";
 import { answerPost, GetworkPlaces, type GetworkPost, refusePost } from "./getwork.ts";
 import type { IsolateRoom } from "./isolate-room.ts";
 import { LastClasses } from "./last-classes.ts";
-import { type LoginListPorts, LoginLists } from "./login-lists.ts";
+import { LoginLists } from "./login-lists.ts";
+import type { LoginPorts, SessionConfig } from "./login-ports.ts";
+import type { LastingPeer } from "./peer.ts";
 import { presentRigs, type PresentRigs } from "./present-rigs.ts";
 import { ReportedHashrates, type ReportedRow } from "./reported-hashrates.ts";
 import { type ShareGate, ShareGates } from "./share-gate.ts";
-import type { SubmitAllAttempt } from "./share-bundle.ts";
-import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";
+import { ShareSubmitter } from "./share-submitter.ts";
 import { SubmissionTimes } from "./submission-times.ts";
-import { type ConnectionHost, type LastingPeer, StratumConnection } from "./stratum-connection.ts";
+import { type ConnectionHost, StratumConnection } from "./stratum-connection.ts";
 import { SubmitTallies } from "./submit-tallies.ts";
 import { TurnedAway } from "./turned-away.ts";
 import { UnfinishedLogins } from "./unfinished-logins.ts";
-import { type Subscribe, WorkFeed, type WorkKeeper } from "./work-feed.ts";
+import { WorkFeed } from "./work-feed.ts";
 import { WorkerNames } from "./worker-names.ts";
 
 /** An HTTP miner polls every half second; one that has not come back for this long has left. */
 const GETWORK_LISTENS_MS = 30_000;
-
-/** The settings that sessions go by. */
-export type SessionConfig = Pick<PoolConfig, "chain" | "stratum" | "work" | "verifier" | "policy">;
-
-/** The guard as sessions use it. It never rejects. */
-export interface SessionGuard extends Guard {
-  /** The client is banned: what it was admitted for is over. */
-  forget(client: Client): void;
-}
-
-/** What the connections of a login need of the world. */
-export interface LoginPorts extends LoginListPorts {
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly room: IsolateRoom;
-  readonly guard: SessionGuard;
-  /** What this login is called where it borrows extranonces. Not its address. */
-  readonly name: string;
-  readonly lender: LenderPort;
-  readonly subscribe: Subscribe;
-  readonly keptWork: WorkKeeper;
-  readonly submit: SubmitAttempt;
-  readonly submitAll: SubmitAllAttempt;
-  readonly resultOf: ResultOf;
-  readonly history: LoginHistory;
-  /** Every peer that is still connected, also those of before a hibernation. */
-  peers(): readonly LastingPeer[];
-  /** Work that must be outlived but that no further line waits for. */
-  background(task: Promise<void>): void;
-}
 
 /** All connections of one login and what they share: the work, the way to the verifier, the guard, the tallies. */
 export class LoginSessions implements ConnectionHost {
@@ -325,11 +294,15 @@ export class LoginSessions implements ConnectionHost {
     return this.#gates.of(ip, () => this.live().some(({ record }) => record.ip === ip && record.proven === true));
   }
 
-  async verify(share: PendingShare): Promise<ShareVerdict> {
+  async verify(share: PendingShare, mayCarry: boolean): Promise<ShareVerdict> {
     const worker = this.#names.of(share.worker);
-    const verdict = await this.#submitter.submit({ ...share, worker }, this.clock.nowMs());
+    const verdict = await this.#submitter.submit({ ...share, worker }, this.clock.nowMs(), mayCarry);
     if (verdict.kind === "accepted") this.#names.note(worker);
     return verdict;
+  }
+
+  rests(share: PendingShare): boolean {
+    return this.#submitter.rests(share);
   }
 
   async report(connection: StratumConnection, event: GuardEvent): Promise<boolean> {

@@ -30,8 +30,12 @@ interface Asked {
   readonly resolve: (verdict: ShareVerdict | Promise<ShareVerdict>) => void;
 }
 
+/** Answers as {@link SubmitAllAttempt}; null where there are none. Never rejects. */
+type Carry = (submissions: readonly ShareSubmission[]) => Promise<readonly (ShareVerdict | null)[] | null>;
+
 interface Waiting extends Asked {
   readonly sinceMs: number;
+  readonly isCarried: boolean;
 }
 
 export interface ShareBundleOptions {
@@ -40,6 +44,8 @@ export interface ShareBundleOptions {
   readonly claimOf: (submission: ShareSubmission) => ShareClaim;
   readonly submit: (submission: ShareSubmission) => Promise<ShareVerdict>;
   readonly submitAll: (submissions: readonly ShareSubmission[]) => Promise<readonly (ShareVerdict | null)[]>;
+  /** The way that is no call; null while there is none. */
+  readonly carry: () => Carry | null;
 }
 
 /**
@@ -60,16 +66,20 @@ export class ShareBundle {
     this.#options = options;
   }
 
-  /** Rejects where there was no answer. */
-  add(submission: ShareSubmission): Promise<ShareVerdict> {
+  /**
+   * Rejects where there was no answer.
+   * @param mayCarry it may go by another way than a call, unless it claims to be a block
+   */
+  add(submission: ShareSubmission, mayCarry = false): Promise<ShareVerdict> {
     const { clock, submit, claimOf } = this.#options;
     const nowMs = clock.nowMs();
     this.#rate = this.#rateNow(nowMs) + 1 / MEMORY_MS;
     this.#rateAtMs = nowMs;
-    if (nowMs < this.#singlyUntilMs) return submit(submission);
+    const claim = claimOf(submission);
+    const isCarried = mayCarry && claim !== "block" && this.#options.carry() !== null;
+    if (nowMs < this.#singlyUntilMs && !isCarried) return submit(submission);
     return new Promise((resolve) => {
-      this.#waiting.push({ submission, sinceMs: nowMs, resolve });
-      const claim = claimOf(submission);
+      this.#waiting.push({ submission, sinceMs: nowMs, isCarried, resolve });
       const atMs = this.#lastMs + (claim === "share" ? this.#windowMs() : BETWEEN_MS);
       if (claim === "block" || atMs <= nowMs || this.#waiting.length >= ENOUGH) this.#send();
       else this.#sendAt(atMs, nowMs);
@@ -98,12 +108,24 @@ export class ShareBundle {
     this.#lastMs = nowMs;
     const sent = this.#waiting;
     this.#waiting = [];
-    void this.#ask(
-      sent.map(({ submission, sinceMs, resolve }) => ({
-        submission: { ...submission, waitedMs: nowMs - sinceMs },
-        resolve,
-      })),
-    );
+    const asked = (isCarried: boolean): Asked[] =>
+      sent
+        .filter((one) => one.isCarried === isCarried)
+        .map(({ submission, sinceMs, resolve }) => ({
+          submission: { ...submission, waitedMs: nowMs - sinceMs },
+          resolve,
+        }));
+    const [carried, called] = [asked(true), asked(false)];
+    if (called.length > 0) void this.#ask(called);
+    if (carried.length > 0) void this.#carry(carried);
+  }
+
+  /** By the way that is no call, and by calls where it brings no verdicts. */
+  async #carry(asked: readonly Asked[]): Promise<void> {
+    const carry = this.#options.carry();
+    // Closed since they came.
+    if (carry === null) return await this.#ask(asked);
+    this.#settle(asked, (await carry(asked.map(({ submission }) => submission))) ?? []);
   }
 
   /**
@@ -115,17 +137,21 @@ export class ShareBundle {
     const [only] = asked;
     if (only && asked.length === 1) return only.resolve(submit(only.submission));
     try {
-      const verdicts = await submitAll(asked.map(({ submission }) => submission));
-      const late: Asked[] = [];
-      for (const [at, { submission, resolve }] of asked.entries()) {
-        const verdict = verdicts[at];
-        if (verdict) resolve(verdict);
-        else late.push({ submission: { ...submission, retry: true }, resolve });
-      }
-      if (late.length > 0) void this.#ask(late);
+      this.#settle(asked, await submitAll(asked.map(({ submission }) => submission)));
     } catch (error) {
       this.#singlyUntilMs = clock.nowMs() + SINGLY_MS;
       for (const { resolve } of asked) resolve(Promise.reject(error));
     }
+  }
+
+  /** Whoever has no verdict is asked for again: what was asked before may have been done. */
+  #settle(asked: readonly Asked[], verdicts: readonly (ShareVerdict | null)[]): void {
+    const late: Asked[] = [];
+    for (const [at, { submission, resolve }] of asked.entries()) {
+      const verdict = verdicts[at];
+      if (verdict) resolve(verdict);
+      else late.push({ submission: { ...submission, retry: true }, resolve });
+    }
+    if (late.length > 0) void this.#ask(late);
   }
 }

@@ -5,6 +5,7 @@ import { shardOf, verifierName } from "../shares/shards.ts";
 import type { ShareSubmission, ShareVerdict } from "../shares/share.ts";
 import type { PendingShare } from "../stratum/session.ts";
 import { ShareBundle, type SubmitAllAttempt } from "./share-bundle.ts";
+import type { SharesByLine } from "./share-line.ts";
 import type { SubmissionTimes } from "./submission-times.ts";
 
 /** Waits between the attempts of one submission. */
@@ -24,6 +25,8 @@ export interface SubmitterPorts {
   readonly times: SubmissionTimes;
   readonly submit: SubmitAttempt;
   readonly submitAll: SubmitAllAttempt;
+  /** The way that is no call. Left out: there is none. */
+  readonly carry?: SharesByLine;
   /** The cheap test's result; may throw. Null where no shares of a farm come by: none waits for being no block. */
   readonly resultOf: ResultOf | null;
 }
@@ -47,16 +50,22 @@ export class ShareSubmitter {
   /**
    * Submits until there is an answer, the first time together with others. Every attempt carries the same time stamp, which with login and worker is the identity of
    * the submission, and every further one `retry`: what an earlier attempt recorded then counts as accepted, not as duplicate.
+   * @param mayCarry the first attempt may go through a relay
    */
-  async submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
-    const verdict = await this.#submit(share, nowMs);
+  async submit(share: PendingShare, nowMs: number, mayCarry = false): Promise<ShareVerdict> {
+    const verdict = await this.#submit(share, nowMs, mayCarry);
     if (verdict.kind === "unavailable") {
       this.#ports.log.warn("a share was refused", { login: share.login, worker: share.worker, reason: verdict.reason });
     }
     return verdict;
   }
 
-  async #submit(share: PendingShare, nowMs: number): Promise<ShareVerdict> {
+  /** Whether a share that may go through a relay does, and is no block: until its answer nobody has to be awake for it. */
+  rests(share: PendingShare): boolean {
+    return this.#ports.carry?.isOpen === true && this.#claimOf(share) === "share";
+  }
+
+  async #submit(share: PendingShare, nowMs: number, mayCarry: boolean): Promise<ShareVerdict> {
     const { clock, shards, times } = this.#ports;
     const submission = { ...share, timestampMs: times.next(share, nowMs), staleBefore: this.#staleBefore };
     this.#staleBefore = 0;
@@ -64,7 +73,7 @@ export class ShareSubmitter {
     let [reason, waitsMs] = ["", RETRY_WAITS_MS];
     for (let attempt = 0; attempt <= waitsMs.length; attempt++) {
       try {
-        if (attempt === 0) return await this.#bundleFor(verifier).add({ ...submission, retry: false });
+        if (attempt === 0) return await this.#bundleFor(verifier).add({ ...submission, retry: false }, mayCarry);
         return await this.#ports.submit(verifier, { ...submission, retry: true });
       } catch (error) {
         reason = error instanceof Error ? error.message : String(error);
@@ -81,12 +90,13 @@ export class ShareSubmitter {
   #bundleFor(verifier: string): ShareBundle {
     const known = this.#bundles.get(verifier);
     if (known) return known;
-    const { clock, submit, submitAll } = this.#ports;
+    const { clock, submit, submitAll, carry } = this.#ports;
     const bundle = new ShareBundle({
       clock,
       claimOf: (submission) => this.#claimOf(submission),
       submit: (submission) => submit(verifier, submission),
       submitAll: (submissions) => submitAll(verifier, submissions),
+      carry: () => (carry?.isOpen === true ? (submissions) => carry.ask(verifier, submissions) : null),
     });
     this.#bundles.set(verifier, bundle);
     return bundle;

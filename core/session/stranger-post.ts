@@ -6,7 +6,7 @@ import type { ShareVerdict } from "../shares/share.ts";
 import { contextOf, type PendingShare, type SessionContext } from "../stratum/session.ts";
 import type { WorkSnapshot } from "../work/job.ts";
 import { answerPost, GetworkPlaces, type GetworkPost } from "./getwork.ts";
-import type { SessionConfig } from "./login-sessions.ts";
+import type { SessionConfig } from "./login-ports.ts";
 import type { IsolateRoom } from "./isolate-room.ts";
 import { IN_FLIGHT, INVALID_KEEPS_MS, ShareGate } from "./share-gate.ts";
 import { ShareSubmitter, type SubmitAttempt } from "./share-submitter.ts";

@@ -18,28 +18,13 @@ import { InputQueue } from "./input-queue.ts";
 import type { IsolateRoom } from "./isolate-room.ts";
 import { withReport } from "./reported-hashrates.ts";
 import { isSentTooMuch, withSent } from "./output-bound.ts";
+import type { Onward, Peer } from "./peer.ts";
 import type { ShareGate } from "./share-gate.ts";
 
 /** Whoever has subscribed and says nothing for this long waits for a job. All others have logged in by then and hear nothing twice. */
 const FIRST_JOB_AFTER_MS = 2_000;
 
 const CROWDED: ShareVerdict = { kind: "unavailable", reason: "too many shares in flight" };
-
-/** Who is spoken to. A WebSocket is one. */
-export interface Peer {
-  /** One line with its line end, of the kind that the peer speaks. May throw when it has gone. */
-  send(line: Frame): void;
-  close(code: number, reason: string): void;
-}
-
-/** A peer whose connection outlives our memory: a hibernatable WebSocket is one. */
-export interface LastingPeer extends Peer {
-  serializeAttachment(attachment: unknown): void;
-  deserializeAttachment(): unknown;
-}
-
-/** Where a peer's frames go once its connection has been spliced. */
-export type Onward = (frame: Frame) => void;
 
 /** What a connection asks of whoever carries it. */
 export interface ConnectionHost {
@@ -66,7 +51,10 @@ export interface ConnectionHost {
   renamed(login: string, worker: NamedWorker): void;
   /** Where the connection's shares wait until they may be verified. */
   gate(connection: StratumConnection): ShareGate;
-  verify(share: PendingShare): Promise<ShareVerdict>;
+  /** @param mayCarry it is of a miner that has had a valid one, on a connection that lasts: it may go through a relay */
+  verify(share: PendingShare, mayCarry: boolean): Promise<ShareVerdict>;
+  /** Whether a share that may go through a relay is waited for without anybody being awake: what wakes us then is its answer. */
+  rests?(share: PendingShare): boolean;
   /** Tells the guard. @returns false when it wants the client gone. */
   report(connection: StratumConnection, event: GuardEvent): Promise<boolean>;
   /** One submit, for rates and charts only. @param work difficulty of an accepted share, else 0 */
@@ -316,17 +304,22 @@ export class StratumConnection {
   async #submit(id: string, share: PendingShare): Promise<void> {
     const gate = this.#host.gate(this);
     const entered = await gate.enter(() => this.lasts || this.#host.room.claimsBlock(share));
-    const verdict = entered ? this.#verify(share, gate) : Promise.resolve(CROWDED);
-    await this.#host.background(this.#answer(id, share, verdict).catch((error: unknown) => this.#fail(error)));
+    // What may be junk must not hold up the shares of others, and a POST is told by nobody but its answer.
+    const mayCarry = gate.proven && this.lasts;
+    const rests = entered && mayCarry && this.#host.rests?.(share) === true;
+    const verdict = entered ? this.#verify(share, gate, mayCarry) : Promise.resolve(CROWDED);
+    const answered = this.#answer(id, share, verdict).catch((error: unknown) => this.#fail(error));
+    if (!rests) await this.#host.background(answered);
   }
 
-  async #verify(share: PendingShare, gate: ShareGate): Promise<ShareVerdict> {
+  async #verify(share: PendingShare, gate: ShareGate, mayCarry: boolean): Promise<ShareVerdict> {
     const { room, clock, log } = this.#host;
     const place = room.takeShare(share, gate.proven, clock.nowMs());
     let invalid = false;
     try {
       if (place === null) return room.refusal(log, clock.nowMs(), this.#record.ip);
-      const verdict = await this.#host.verify({ ...share, ...place.before, client: this.#record.ip });
+      const asked = { ...share, ...place.before, client: this.#record.ip };
+      const verdict = await this.#host.verify(asked, mayCarry);
       invalid = verdict.kind === "invalid" || verdict.kind === "lowDifficulty";
       if (verdict.kind === "accepted") gate.prove();
       return verdict;
@@ -338,6 +331,11 @@ export class StratumConnection {
 
   async #answer(id: string, share: PendingShare, judged: Promise<ShareVerdict>): Promise<void> {
     const verdict = await judged;
+    // Of a share that has rested nothing else keeps us awake for what is left.
+    await this.#host.background(this.#tell(id, share, verdict).catch((error: unknown) => this.#fail(error)));
+  }
+
+  async #tell(id: string, share: PendingShare, verdict: ShareVerdict): Promise<void> {
     if (verdict.kind === "accepted") this.#record = { ...this.#record, proven: true, sentBytes: 0 };
     const refused = !(await this.#reportVerdict(verdict));
     await this.feed({ kind: "verdict", id, verdict, refused });

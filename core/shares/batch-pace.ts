@@ -8,7 +8,7 @@ export const LONGEST_MS = 22;
 const ENOUGH = 16;
 
 /** Fewer than so many expected within {@link LONGEST_MS}, and waiting would cost more than it saves. */
-const WORTH_WAITING = 1.5;
+export const WORTH_WAITING = 1.5;
 
 /**
  * When a batch is to start: at once while little comes, so that a lone share never waits; else when enough are there, and no later than

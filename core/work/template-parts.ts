@@ -8,6 +8,7 @@ import { FanOut } from "./fan-out.ts";
 import type { WorkSnapshot } from "./job.ts";
 import type { NodeClient } from "./node-client.ts";
 import { NodeStateWriter } from "./node-state.ts";
+import { ShareRelay, type ShareRelayDeps } from "./share-relay.ts";
 import { TemplateRelay, type RootPort } from "./template-relay.ts";
 import type { RelayPort } from "./relay-tree.ts";
 import { WorkSockets, type WorkSocketsDeps } from "./work-sockets.ts";
@@ -48,6 +49,7 @@ export interface RootPorts extends TemplatePorts {
 export interface RelayPorts extends TemplatePorts {
   readonly root: RootPort;
   readonly dial: WorkSocketsDeps["dial"];
+  readonly submitAll: ShareRelayDeps["submitAll"];
 }
 
 function fanOutOf({ send, store, clock }: TemplatePorts, onGone: (target: string) => void): FanOut {
@@ -95,9 +97,16 @@ export function createRoot(config: PoolConfig, ports: RootPorts): TemplateRoot {
 
 /** One branch of the fan-out tree. @param name that the root knows it by */
 export function createRelay(name: string, { work }: PoolConfig, ports: RelayPorts): TemplateRelay {
-  const { store, alarm, clock, root, dial, send } = ports;
+  const { store, alarm, clock, root, dial, send, submitAll } = ports;
   const nowMs = () => clock.nowMs();
-  const sockets = new WorkSockets({ dial, call: send, onLost: (login) => fanOut.again(login), nowMs });
+  const shares = new ShareRelay({ clock, submitAll });
+  const sockets = new WorkSockets({
+    dial,
+    call: send,
+    onSaid: (login, text, answer) => shares.take(login, text, answer),
+    onLost: (login) => fanOut.again(login),
+    nowMs,
+  });
   const fanOut = fanOutOf({ ...ports, send: (login, job) => sockets.send(login, job) }, (login) =>
     sockets.forget(login),
   );

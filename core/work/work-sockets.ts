@@ -16,6 +16,8 @@ export interface WorkSocket {
 export interface WorkSocketEvents {
   /** The answer to {@link ALIVE_QUESTION} has come. */
   alive(): void;
+  /** Anything else that the other end says. */
+  said(text: string): void;
   /** It is closed, or broken. */
   lost(): void;
 }
@@ -25,6 +27,8 @@ export interface WorkSocketsDeps {
   readonly dial: (login: string, events: WorkSocketEvents) => Promise<WorkSocket | null>;
   /** Brings work by a call. @returns connections that want the next */
   readonly call: (login: string, work: WorkSnapshot) => Promise<number>;
+  /** What a session says. @param answer into the same socket; throws where it is closed @returns false for what nobody understands: the socket is closed */
+  readonly onSaid: (login: string, text: string, answer: (text: string) => void) => boolean;
   /** What was sent last may not have arrived: whoever is behind this target gets the newest work again. */
   readonly onLost: (login: string) => void;
   readonly nowMs: () => number;
@@ -89,13 +93,20 @@ export class WorkSockets {
 
   async #open(login: string, line: Line): Promise<void> {
     const dialled: { socket: WorkSocket | null; isLost: boolean } = { socket: null, isLost: false };
+    const lost = (): void => {
+      dialled.isLost = true;
+      if (dialled.socket === null || line.socket !== dialled.socket) return;
+      line.socket = null;
+      this.#deps.onLost(login);
+    };
     const events: WorkSocketEvents = {
       alive: () => void (line.answered = true),
-      lost: () => {
-        dialled.isLost = true;
-        if (dialled.socket === null || line.socket !== dialled.socket) return;
-        line.socket = null;
-        this.#deps.onLost(login);
+      lost,
+      said: (text) => {
+        const { socket } = dialled;
+        if (socket === null || this.#deps.onSaid(login, text, (answer) => socket.send(answer))) return;
+        close(socket);
+        lost();
       },
     };
     // Whoever could not be dialled is called, and dialled again later.
@@ -130,8 +141,12 @@ export class WorkSockets {
 function drop(line: Line): void {
   const { socket } = line;
   line.socket = null;
+  if (socket !== null) close(socket);
+}
+
+function close(socket: WorkSocket): void {
   try {
-    socket?.close();
+    socket.close();
   } catch {
     // Closed already.
   }

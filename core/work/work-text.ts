@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import type { WorkSnapshot } from "./job.ts";
 
-const integer = v.pipe(
+/** A difficulty as text: a decimal string. */
+export const difficultySchema = v.pipe(
   v.string(),
   v.regex(/^[0-9]{1,78}$/),
   v.transform((text) => BigInt(text)),
@@ -9,12 +10,13 @@ const integer = v.pipe(
 const hash = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-const job = v.object({
+/** A job as text. */
+export const jobSchema = v.object({
   header: hash,
   seed: hash,
   height: count,
-  networkDifficulty: integer,
-  poolDifficulty: integer,
+  networkDifficulty: difficultySchema,
+  poolDifficulty: difficultySchema,
   classTable: v.picklist([0, 1]),
   sinceMs: v.exactOptional(v.number()),
   roundClosed: v.exactOptional(v.boolean()),
@@ -26,8 +28,8 @@ const snapshot = v.pipe(
   v.parseJson(),
   v.object({
     sequence: count,
-    current: job,
-    jobs: v.array(job),
+    current: jobSchema,
+    jobs: v.array(jobSchema),
     confirmedAtMs: v.number(),
     paused: v.exactOptional(v.boolean()),
     solo: v.exactOptional(v.boolean()),
@@ -38,11 +40,16 @@ const snapshot = v.pipe(
 /** What was written is written once for thousands: of those who are sent it, and of the sessions of an isolate, which keep it each in a socket of its own. */
 const texts = new WeakMap<WorkSnapshot, string>();
 
+/** JSON, difficulties as decimal strings. */
+export function jsonText(data: object): string {
+  return JSON.stringify(data, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+}
+
 /** A snapshot as it goes through a WebSocket and into its attachment: JSON, difficulties as decimal strings. */
 export function workText(work: WorkSnapshot): string {
   const known = texts.get(work);
   if (known !== undefined) return known;
-  const text = JSON.stringify(work, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value));
+  const text = jsonText(work);
   texts.set(work, text);
   return text;
 }

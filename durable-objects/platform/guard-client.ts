@@ -1,7 +1,7 @@
 import type { Client } from "../../core/policy/client.ts";
 import type { Admission, Conduct, GuardVerdict, Opening } from "../../core/policy/guard.ts";
 import { RequestAdmissions } from "../../core/policy/request-admissions.ts";
-import type { SessionGuard } from "../../core/session/login-sessions.ts";
+import type { SessionGuard } from "../../core/session/login-ports.ts";
 import type { Env } from "../env.ts";
 import { guardOf } from "./peers.ts";
 

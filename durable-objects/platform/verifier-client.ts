@@ -28,30 +28,42 @@ export class VerifierClient {
     this.#news = news;
   }
 
-  // A new stub each time: after an exception the old one may stay broken.
-  readonly submit = async (verifier: string, submission: ShareSubmission): Promise<ShareVerdict> => {
-    const verdict = await this.#stub(verifier).submit(submission);
-    this.#heard(submission, verdict);
-    return verdict;
-  };
+  readonly submit = async (verifier: string, submission: ShareSubmission): Promise<ShareVerdict> =>
+    await this.#awake(this.#submit(verifier, submission));
 
   readonly submitAll = async (
     verifier: string,
     submissions: readonly ShareSubmission[],
-  ): Promise<(ShareVerdict | null)[]> => {
+  ): Promise<(ShareVerdict | null)[]> => await this.#awake(this.#submitAll(verifier, submissions));
+
+  // A new stub each time: after an exception the old one may stay broken.
+  async #submit(verifier: string, submission: ShareSubmission): Promise<JudgedShare> {
+    const verdict = await this.#stub(verifier).submit(submission);
+    this.heard(submission, verdict);
+    return verdict;
+  }
+
+  async #submitAll(verifier: string, submissions: readonly ShareSubmission[]): Promise<(JudgedShare | null)[]> {
     const verdicts = await this.#stub(verifier).submitAll(submissions);
     for (const [at, submission] of submissions.entries()) {
       const verdict = verdicts[at];
-      if (verdict) this.#heard(submission, verdict);
+      if (verdict) this.heard(submission, verdict);
     }
     return verdicts;
-  };
+  }
+
+  /** For a share that has rested at a relay before, nothing else keeps the object awake until its call has ended. */
+  async #awake<T>(call: Promise<T>): Promise<T> {
+    this.#news.background(Promise.allSettled([call]).then(() => undefined));
+    return await call;
+  }
 
   #stub(verifier: string) {
     return atHome(this.#env, this.#env.SHARE_VERIFIER, verifier);
   }
 
-  #heard({ login }: ShareSubmission, verdict: JudgedShare): void {
+  /** What came with a verdict, whichever way. */
+  heard({ login }: ShareSubmission, verdict: JudgedShare): void {
     const news = this.#news;
     for (const { worker, client } of verdict.refuted ?? [])
       news.background(this.#quietly(news.refuted(login, worker, client)));

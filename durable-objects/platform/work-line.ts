@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { CARRIED_FORMAT } from "../../core/shares/carried-text.ts";
 import { workText, WorkReader } from "../../core/work/work-text.ts";
 import type { WorkSnapshot } from "../../core/work/job.ts";
 import { ALIVE_ANSWER, ALIVE_QUESTION, type WorkSocket, type WorkSocketEvents } from "../../core/work/work-sockets.ts";
@@ -8,6 +9,8 @@ import { ofLogin } from "./at-home.ts";
 
 /** In the upgrade request of a relay: its name. Clients cannot set it: the Worker builds requests to sessions anew. */
 const HEADER = "edgepool-work-from";
+/** In the same request: how shares have to be written that the relay takes. One of before took none. */
+const SHARES_HEADER = "edgepool-shares";
 /** Marks such sockets among those of a session. */
 const TAG = "work";
 /** An attachment takes 16,384 bytes. Work that is longer is asked for after a hibernation. */
@@ -20,7 +23,7 @@ export async function dialSession(
   relay: string,
   events: WorkSocketEvents,
 ): Promise<WorkSocket | null> {
-  const headers = { Upgrade: "websocket", [HEADER]: relay };
+  const headers = { Upgrade: "websocket", [HEADER]: relay, [SHARES_HEADER]: CARRIED_FORMAT };
   const response = await ofLogin(env, env.MINER_SESSION, login).fetch("https://miner-session/", { headers });
   const socket = response.webSocket;
   if (socket === null) {
@@ -29,6 +32,7 @@ export async function dialSession(
   }
   socket.addEventListener("message", ({ data }) => {
     if (data === ALIVE_ANSWER) events.alive();
+    else events.said(typeof data === "string" ? data : "");
   });
   socket.addEventListener("close", () => events.lost());
   socket.addEventListener("error", () => events.lost());
@@ -44,26 +48,30 @@ const reader = new WorkReader();
 /** A session's ends of such sockets, and what it keeps in them over a hibernation: the work that it had last. */
 export class WorkLines {
   readonly #ctx: DurableObjectState;
-  readonly #relays = new WeakMap<WebSocket, string | null>();
+  readonly #onEnd: (line: WebSocket) => void;
+  readonly #relays = new WeakMap<WebSocket, RelayEnd | null>();
 
-  constructor(ctx: DurableObjectState) {
+  /** @param onEnd a line was ended from this side: nothing more is heard by it */
+  constructor(ctx: DurableObjectState, onEnd: (line: WebSocket) => void) {
     this.#ctx = ctx;
+    this.#onEnd = onEnd;
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(ALIVE_QUESTION, ALIVE_ANSWER));
   }
 
   /** The relay that a request comes from; null for one that is not a relay's. */
-  static relayOf(request: Request): string | null {
-    return request.headers.get(HEADER);
+  static relayOf({ headers }: Request): RelayEnd | null {
+    const relay = headers.get(HEADER);
+    return relay === null ? null : { relay, carries: headers.get(SHARES_HEADER) === CARRIED_FORMAT };
   }
 
   /** @param work that the session has by now */
-  accept(relay: string, work: WorkSnapshot | null): Response {
+  accept(end: RelayEnd, work: WorkSnapshot | null): Response {
     const { 0: client, 1: server } = new WebSocketPair();
     // One a relay: of a life that is over nobody may ever have said so.
     for (const other of this.#ctx.getWebSockets(TAG))
-      if (this.relayAt(other) === relay) closeSocket(other, 1000, "replaced");
+      if (this.relayAt(other) === end.relay) this.end(other, "replaced");
     this.#ctx.acceptWebSocket(server, [TAG]);
-    keep(server, relay, work === null ? null : workText(work));
+    keep(server, end, work === null ? null : workText(work));
     return new Response(null, { status: 101, webSocket: client });
   }
 
@@ -73,13 +81,25 @@ export class WorkLines {
 
   /** The relay at the other end; null where the socket is a miner's. */
   relayAt(socket: WebSocket): string | null {
-    let relay = this.#relays.get(socket);
-    if (relay === undefined) {
+    return this.#endAt(socket)?.relay ?? null;
+  }
+
+  /** An open socket of a relay that takes shares; null where there is none. */
+  get carrier(): WebSocket | null {
+    for (const socket of this.#ctx.getWebSockets(TAG))
+      if (socket.readyState === WebSocket.OPEN && this.#endAt(socket)?.carries === true) return socket;
+    return null;
+  }
+
+  #endAt(socket: WebSocket): RelayEnd | null {
+    let end = this.#relays.get(socket);
+    if (end === undefined) {
       // Not by its tag, which a socket that is closed has no more.
-      relay = keptIn(socket)?.relay ?? null;
-      this.#relays.set(socket, relay);
+      const kept = keptIn(socket);
+      end = kept && { relay: kept.relay, carries: kept.carries === true };
+      this.#relays.set(socket, end);
     }
-    return relay;
+    return end;
   }
 
   /** Sockets that are not a relay's. */
@@ -104,7 +124,7 @@ export class WorkLines {
     const lines = this.#ctx.getWebSockets(TAG);
     if (lines.length === 0) return;
     const text = workText(work);
-    for (const socket of lines) keep(socket, this.relayAt(socket) ?? "", text);
+    for (const socket of lines) keep(socket, this.#endAt(socket) ?? { relay: "" }, text);
   }
 
   /** The work that a relay says. @returns null for anything else */
@@ -112,16 +132,28 @@ export class WorkLines {
     return typeof message === "string" ? reader.read(message) : null;
   }
 
-  static end(socket: WebSocket, reason: string): void {
+  end(socket: WebSocket, reason: string): void {
     closeSocket(socket, 1000, reason);
+    this.#onEnd(socket);
   }
 }
 
-const attachment = v.object({ relay: v.string(), work: v.nullable(v.string()) });
+/** Who is at the other end of such a socket. */
+interface RelayEnd {
+  readonly relay: string;
+  /** It takes shares. */
+  readonly carries?: boolean;
+}
 
-function keep(socket: WebSocket, relay: string, text: string | null): void {
+const attachment = v.object({
+  relay: v.string(),
+  carries: v.exactOptional(v.boolean()),
+  work: v.nullable(v.string()),
+});
+
+function keep(socket: WebSocket, { relay, carries = false }: RelayEnd, text: string | null): void {
   const work = text !== null && text.length <= LONGEST_KEPT ? text : null;
-  socket.serializeAttachment({ relay, work } satisfies v.InferOutput<typeof attachment>);
+  socket.serializeAttachment({ relay, carries, work } satisfies v.InferOutput<typeof attachment>);
 }
 
 /** Null for the socket of a miner. */

@@ -11,6 +11,12 @@ const atLeast = (least: number) => (text: string) => {
   return value;
 };
 
+const part = (text: string) => {
+  const value = atLeast(0)(text);
+  if (value > 1) throw new InvalidArgumentError("a number from 0 to 1");
+  return value;
+};
+
 const LEDGERS: readonly LedgerKind[] = ["embedded", "upstash", "upstash-payg", "redis"];
 
 interface Options extends Omit<PoolSize, "shareIntervalS" | "blockTimeS"> {
@@ -31,6 +37,7 @@ new Command("cost")
   .option("--shards <number>", "verifier.shards", atLeast(1), 1)
   .option("--no-notify", "the nodes are only polled")
   .option("--viewers <number>", "pages that are open on average", atLeast(0), 1)
+  .option("--unclaimed <part>", "of the shares, what claims no mix digest (EthereumStratum/1), 0 to 1", part, 0)
   .option("--chart <file.svg>", "writes the bill over the number of rigs as a chart")
   .addHelpText(
     "after",

@@ -1,3 +1,5 @@
+import { LONGEST_MS, WORTH_WAITING } from "../../core/shares/batch-pace.ts";
+import { WAY_MS } from "../../core/work/share-relay.ts";
 import { relaysFor } from "../../core/work/template-tree.ts";
 import { SLICE_MS } from "../../durable-objects/platform/lasting-timers.ts";
 import {
@@ -28,6 +30,8 @@ export interface PoolSize {
   readonly notify: boolean;
   /** Pages that are open, on average. */
   readonly viewers: number;
+  /** Part of the shares that claim no mix digest (EthereumStratum/1), 0 to 1; left out: none. */
+  readonly unclaimed?: number;
 }
 
 /** What a part does in a second. */
@@ -58,7 +62,7 @@ export interface Behaviour {
   readonly alarmSessions: boolean;
   /** Share calls of a login that are gathered beyond 25 ms. */
   readonly gathers: boolean;
-  /** Relays between template and sessions, and whether they push through WebSockets. */
+  /** Relays between template and sessions, and whether they push, and take shares, through WebSockets. */
   readonly relays: number;
   readonly bySocket: boolean;
 }
@@ -137,6 +141,29 @@ export function sharesPerCall(loginRate: number, gathers: boolean): number {
   return Math.min(16, 1 + loginRate * windowS);
 }
 
+/**
+ * For a share that rests at a relay a session is awake twice: when it comes, and when its verdict does. What may be a block does not rest.
+ * @param waiting sessions that are awake where none rests @param awaited part of the shares that do not
+ */
+function sessionsLine(messages: number, waiting: number, awaited: number): Line {
+  const resting = (1 - awaited) * messages;
+  return lineOf("sessions awake for shares", { awakeSeconds: awaited * waiting + (2 * resting * PASS_MS) / 1_000 });
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/**
+ * Calls of all relays for so many messages with shares: each gathers by the verifiers' rule (`core/shares/batch-pace.ts`).
+ * Relay and verifier of a login are its hash by their numbers: where one number divides the other, not every relay calls every verifier.
+ */
+function relayCalls(messages: number, relays: number, shards: number): number {
+  const pairs = (relays * shards) / greatestCommonDivisor(relays, shards);
+  const perMs = messages / pairs / 1_000;
+  return perMs * LONGEST_MS < WORTH_WAITING ? messages : messages / Math.min(16, 1 + perMs * (LONGEST_MS - WAY_MS));
+}
+
 const lineOf = (name: string, rates: Partial<Rates>): Line => ({ name, ...NOTHING, ...rates });
 
 /** Everything that is billed, a second of a pool in which all mine. */
@@ -149,6 +176,7 @@ export function ratesOf(size: PoolSize, behaviour: Behaviour): Line[] {
   const calls = shares / perCall;
   const verdictS = VERDICT_MS[ledger] / 1_000;
   const isBySocket = behaviour.bySocket && behaviour.relays > 0;
+  const verifierCalls = isBySocket ? relayCalls(calls, behaviour.relays, shards) : calls;
   /** Whoever had nothing to do for ten seconds asks for its work, unless the socket has it. */
   const asks = isBySocket ? 0 : calls * Math.exp(-IDLE_S * (pushes + calls / miners));
   const notifies = size.notify ? 1 / RECOMMITS_EVERY_S + 1 / blockTimeS : 0;
@@ -168,11 +196,13 @@ export function ratesOf(size: PoolSize, behaviour: Behaviour): Line[] {
       awakeSeconds: isBySocket ? behaviour.relays : 0,
     }),
     lineOf("share messages", { messages: shares }),
-    lineOf("share calls", { objectRequests: calls + asks + shares / 256 }),
-    lineOf("sessions waiting for verdicts", { awakeSeconds: waiting }),
+    lineOf("share calls", { objectRequests: verifierCalls + asks + shares / 256 }),
+    // Into the relay, and back.
+    lineOf("shares through relays' sockets", { messages: isBySocket ? 2 * calls : 0 }),
+    sessionsLine(calls, waiting, isBySocket ? (size.unclaimed ?? 0) : 1),
     lineOf("verifiers", {
       objectRequests: Math.min(shares, shards / 5),
-      awakeSeconds: shards * (1 - Math.exp((-calls / shards) * (verdictS + behaviour.limitS))),
+      awakeSeconds: shards * (1 - Math.exp((-verifierCalls / shards) * (verdictS + behaviour.limitS))),
     }),
     lineOf("polls of nodes", {
       objectRequests: 1 / behaviour.pollS + notifies,

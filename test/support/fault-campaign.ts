@@ -44,6 +44,11 @@ export interface CampaignOptions {
   readonly outageMs: number;
   /** Of the first blocks; after {@link MOST_BLOCKS} nobody finds another. */
   readonly networkDifficulty: bigint;
+  /** Relays between the template and the sessions, which then take shares through their sockets. Left out: as many as so few logins need, none. */
+  readonly relays?: number;
+  /** The pool's scripts. Left out: as they are. */
+  readonly bundles?: Parameters<typeof startPool>[0]["bundles"];
+  readonly onLog?: (message: string) => void;
   readonly onProgress?: (text: string) => void;
 }
 
@@ -58,6 +63,8 @@ export interface CampaignReport {
   readonly troubles: Readonly<Record<string, number>>;
   readonly requests: Readonly<Record<string, number>>;
   readonly answers: Readonly<Record<string, number>>;
+  /** Submits that had no answer in the end. */
+  readonly waiting: number;
   /** What the cheats did and heard, and how many shares they were credited. */
   readonly cheats: CheatReport & { readonly credited: number; readonly account: Omit<TrueAccount, "unexplained"> };
   readonly seconds: number;
@@ -108,9 +115,12 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
     await proxy?.start();
     if (proxy) cleanUp.push(() => proxy.stop());
     const shards = { shards: 4 };
+    const { bundles, onLog } = options;
     const pool = await startPool({
       stateDir,
-      ...settings(node, shards, proxy?.url ?? null, upstash?.gateway.token ?? ""),
+      ...settings(node, shards, proxy?.url ?? null, upstash?.gateway.token ?? "", options.relays),
+      ...(bundles && { bundles }),
+      ...(onLog && { onLog: ({ message }) => onLog(message) }),
     });
     cleanUp.push(() => pool.close());
     const kernel = kernelAt(LONG_CHAIN, 0);
@@ -173,6 +183,7 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
       troubles: Object.fromEntries(counts),
       requests: Object.fromEntries(proxy?.counts ?? []),
       answers: Object.fromEntries(rigs.answers),
+      waiting: rigs.waiting,
       cheats: { ...cheats.report, credited: together, account },
       seconds: Math.round((Date.now() - startedAt) / 1000),
     };
@@ -182,13 +193,20 @@ export async function runFaultCampaign(options: CampaignOptions): Promise<Campai
 }
 
 /** @param shards read anew at each start of the pool */
-function settings(node: DevNode, shards: { readonly shards: number }, ledgerUrl: string | null, token: string) {
+function settings(
+  node: DevNode,
+  shards: { readonly shards: number },
+  ledgerUrl: string | null,
+  token: string,
+  jobRelays?: number,
+) {
   return {
     varsNow: () => ({ verifier: { shards: shards.shards } }),
     vars: {
       chain: { name: "devnet", epochLength: 30_000 },
       difficulty: 1,
       blockRefreshInterval: "200ms",
+      ...(jobRelays !== undefined && { jobRelays }),
       ledgerTimeout: `${LEDGER_TIMEOUT_MS}ms`,
       upstream: [{ name: "main", url: node.url, timeout: "2s" }],
       policy: { banning: { enabled: false }, limits: { enabled: false } },

@@ -31,9 +31,9 @@ async function one(this: ShareVerifier, ...[share]: Parameters<typeof submit>) {
   world.shares.push(share);
   return await submit.call(this, share);
 }
-async function all(this: ShareVerifier, ...[shares]: Parameters<typeof submitAll>) {
+async function all(this: ShareVerifier, ...[shares, ...more]: Parameters<typeof submitAll>) {
   world.shares.push(...shares);
-  return await submitAll.call(this, shares);
+  return await submitAll.call(this, shares, ...more);
 }
 beforeEach(() => {
   for (const [method, value] of [["submit", one] as const, ["submitAll", all] as const])
@@ -141,13 +141,15 @@ async function relaysAre(count: number): Promise<void> {
   await evictDurableObject(template());
 }
 
-/** What goes through the WebSockets of relays: work, and questions whether the other end is there, which wake nobody. */
-function relaySockets(): { work: number; asks: number } {
-  const messages = { work: 0, asks: 0 };
+/** What goes through the WebSockets of relays: work, shares and their verdicts, and questions whether the other end is there, which wake nobody. */
+function relaySockets(): { work: number; asks: number; shares: number; verdicts: number } {
+  const messages = { work: 0, asks: 0, shares: 0, verdicts: 0 };
   const send = methodOf(WebSocket.prototype, "send");
   vi.spyOn(WebSocket.prototype, "send").mockImplementation(function counted(this: unknown, ...call) {
     if (call[0] === ALIVE_QUESTION) messages.asks += 1;
     else if (typeof call[0] === "string" && call[0].startsWith('{"sequence"')) messages.work += 1;
+    else if (typeof call[0] === "string" && call[0].startsWith('{"shares"')) messages.shares += 1;
+    else if (typeof call[0] === "string" && call[0].startsWith('{"verdicts"')) messages.verdicts += 1;
     return Reflect.apply(Object(send), this, call);
   });
   return messages;
@@ -242,34 +244,48 @@ it(
   },
 );
 
-it("is what the model says where relays bring the work: messages instead of calls", { timeout: 120_000 }, async () => {
-  await relaysAre(1);
-  const rigs = await connected();
-  const root = BlockTemplate.prototype;
-  const storage = await runInDurableObject(template(), (_object, state) =>
-    Object(Object.getPrototypeOf(state.storage)),
-  );
-  const counts = {
-    calls: calls(MinerSession.prototype, "pushWork"),
-    relayed: calls(root, "pushWork"),
-    alarms: calls(root, "alarm"),
-    notifies: calls(root, "notify"),
-    asks: calls(root, "subscribe"),
-    alarmRows: calls(storage, "setAlarm"),
-    workRows: calls(storage, "put"),
-  };
-  const sockets = relaySockets();
-  await mine(rigs, true);
-  const lines = ratesOf(SIZE, { ...behaviourOf(SIZE), relays: 1 });
-  const of = (name: string) => lines.find((line) => line.name === name);
-  const [pushes, polls, asked] = [of("job pushes"), of("polls of nodes"), of("verdicts for charts")];
-  near("messages with work", sockets.work, pushes?.messages);
-  near("questions", sockets.asks, of("relays and their sockets")?.messages);
-  const requests = counts.relayed() + counts.alarms() + counts.notifies();
-  near("requests", requests, (pushes?.objectRequests ?? 0) + (polls?.objectRequests ?? 0));
-  const rows = [polls, pushes, asked].reduce((sum, line) => sum + (line?.rowsWritten ?? 0), 0);
-  near("rows", counts.alarmRows() + counts.workRows(), rows);
-  // The first ones, before there are sockets.
-  near("deliveries", sockets.work + counts.calls(), pushes?.messages);
-  expect(counts.asks()).toBeLessThanOrEqual(1);
-});
+it(
+  "is what the model says where relays bring the work and take the shares: messages instead of calls",
+  { timeout: 120_000 },
+  async () => {
+    await relaysAre(1);
+    const rigs = await connected();
+    const root = BlockTemplate.prototype;
+    const storage = await runInDurableObject(template(), (_object, state) =>
+      Object(Object.getPrototypeOf(state.storage)),
+    );
+    const counts = {
+      calls: calls(MinerSession.prototype, "pushWork"),
+      relayed: calls(root, "pushWork"),
+      alarms: calls(root, "alarm"),
+      notifies: calls(root, "notify"),
+      asks: calls(root, "subscribe"),
+      singly: calls(ShareVerifier.prototype, "submit"),
+      together: calls(ShareVerifier.prototype, "submitAll"),
+      alarmRows: calls(storage, "setAlarm"),
+      workRows: calls(storage, "put"),
+    };
+    const sockets = relaySockets();
+    await mine(rigs, true);
+    const lines = ratesOf(SIZE, { ...behaviourOf(SIZE), relays: 1 });
+    const of = (name: string) => lines.find((line) => line.name === name);
+    const [pushes, polls, asked] = [of("job pushes"), of("polls of nodes"), of("verdicts for charts")];
+    near("messages with work", sockets.work, pushes?.messages);
+    near("questions", sockets.asks, of("relays and their sockets")?.messages);
+    const requests = counts.relayed() + counts.alarms() + counts.notifies();
+    near("requests", requests, (pushes?.objectRequests ?? 0) + (polls?.objectRequests ?? 0));
+    const rows = [polls, pushes, asked].reduce((sum, line) => sum + (line?.rowsWritten ?? 0), 0);
+    near("rows", counts.alarmRows() + counts.workRows(), rows);
+    near(
+      "messages with shares and verdicts",
+      sockets.shares + sockets.verdicts,
+      of("shares through relays' sockets")?.messages,
+    );
+    near("share calls", counts.singly() + counts.together(), SIZE.rigs / SIZE.shareIntervalS);
+    // A call of a session's own for the first valid share of each miner.
+    expect(counts.singly()).toBe(SIZE.miners);
+    // The first ones, before there are sockets.
+    near("deliveries", sockets.work + counts.calls(), pushes?.messages);
+    expect(counts.asks()).toBeLessThanOrEqual(1);
+  },
+);

@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { BlockTemplate } from "../../durable-objects/block-template.ts";
@@ -6,7 +6,8 @@ import { dialSession } from "../../durable-objects/platform/work-line.ts";
 import { workText } from "../../core/work/work-text.ts";
 import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { StratumClient } from "./stratum-client.ts";
-import { headerOf, LOGIN, nodeHas, pushNodeWork, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { headerOf, LOGIN, useStratumPool, workOf, world } from "./stratum-pool.ts";
+import { blockIs, dial, lines, relay, relaysAre, session } from "./behind-relay.ts";
 import { eventually } from "../support/eventually.ts";
 
 useStratumPool();
@@ -17,9 +18,7 @@ const JOB = (variant: number) => `{"id":0,"jsonrpc":"2.0","result":${workOf(vari
 const submit = (variant: number) =>
   `{"id":40,"method":"eth_submitWork","params":["0x0123456789abcdef","${headerOf(variant)}","0x${"e".repeat(64)}"]}`;
 
-const session = () => env.MINER_SESSION.getByName(LOGIN);
 const root = () => env.BLOCK_TEMPLATE.getByName("main");
-const relay = () => env.BLOCK_TEMPLATE.getByName("relay-0");
 
 /** Calls of a method that goes on to work: what it was called with last, one a call. */
 function calls<T extends object>(prototype: T, method: keyof T & string): unknown[] {
@@ -32,28 +31,10 @@ function calls<T extends object>(prototype: T, method: keyof T & string): unknow
   return said;
 }
 
-/** The pool has so many relays. */
-async function relaysAre(count: number): Promise<void> {
-  await runInDurableObject(root(), (_object, state) => state.storage.kv.put("relays", count));
-  await evictDurableObject(root());
-}
-
-/** A new block: the node tells the root, the root the relay, and that the session. */
-async function blockIs(variant: number): Promise<void> {
-  nodeHas(variant, 99 + variant);
-  await pushNodeWork();
-}
-
-/** The relay's alarm rings: it opens the sockets that are missing. */
+/** The relay opens the socket that is missing. */
 async function dialled(): Promise<void> {
-  expect(await runDurableObjectAlarm(relay())).toBe(true);
-  await eventually(async () => expect(await lines()).toBe(1));
+  await dial();
   callers.length = 0;
-}
-
-/** Sockets of the session's that are not a miner's. */
-async function lines(): Promise<number> {
-  return await runInDurableObject(session(), (_object, state) => state.getWebSockets("work").length);
 }
 
 /** A miner whose session gets its work through a relay's socket. */
@@ -140,7 +121,7 @@ describe("work by WebSocket", () => {
 
 /** A socket as a relay has one, held by the test: an object that a relay of this test has one to cannot be evicted here. */
 async function heldLine(): Promise<(variant: number) => void> {
-  const events = { alive: () => undefined, lost: () => undefined };
+  const events = { alive: () => undefined, lost: () => undefined, said: () => undefined };
   const socket = await dialSession(env, LOGIN, "relay-0", events);
   const work = await root().snapshot();
   if (socket === null || work === null) throw new Error("no socket, or no work");

@@ -9,7 +9,7 @@ import {
   readCarried,
 } from "../../../core/session/connection-record.ts";
 import { type Agreed, InBandLogin, type InBandPeer } from "../../../core/session/in-band-login.ts";
-import type { Onward } from "../../../core/session/stratum-connection.ts";
+import type { Onward } from "../../../core/session/peer.ts";
 import { SubmissionTimes } from "../../../core/session/submission-times.ts";
 import { SharedExtranonces } from "../../../core/session/shared-extranonces.ts";
 import { sessionName } from "../../../core/stratum/extranonce.ts";

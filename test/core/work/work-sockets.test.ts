@@ -23,6 +23,7 @@ function setUp() {
   const dialled: string[] = [];
   const called: [string, number][] = [];
   const lost: string[] = [];
+  const said: string[] = [];
   const sent: string[] = [];
   const closed: string[] = [];
   const events = new Map<string, WorkSocketEvents>();
@@ -36,12 +37,18 @@ function setUp() {
       return {
         send(text) {
           if (world.breaks) throw new Error("closed");
-          sent.push(text === ALIVE_QUESTION ? "?" : `${login} ${readWork(text)?.sequence}`);
+          sent.push(text === ALIVE_QUESTION ? "?" : `${login} ${readWork(text)?.sequence ?? text}`);
         },
         close: () => void closed.push(login),
       };
     },
     call: async (login, work) => (called.push([login, work.sequence]), 3),
+    onSaid: (login, text, answer) => {
+      said.push(`${login} ${text}`);
+      if (text === "?") return false;
+      answer(`re: ${text}`);
+      return true;
+    },
     onLost: (login) => void lost.push(login),
     nowMs: () => world.nowMs,
   });
@@ -50,7 +57,7 @@ function setUp() {
     await settle();
     await settle();
   };
-  return { sockets, world, dialled, called, lost, sent, closed, events, open };
+  return { sockets, world, dialled, called, lost, said, sent, closed, events, open };
 }
 
 describe("work through a socket", () => {
@@ -154,6 +161,17 @@ describe("work through a socket", () => {
       await sockets.send("0xa", workOf(nowMs + 1));
     }
     expect([called, closed]).toEqual([[["0xa", 131_001]], ["0xa"]]);
+  });
+
+  it("takes what the session says, and answers into the same socket; one that nobody understands is closed, and its work comes again", async () => {
+    const { sockets, sent, said, closed, lost, called, events, open } = setUp();
+    await open();
+    events.get("0xa")?.said("shares");
+    expect([said, sent, closed]).toEqual([["0xa shares"], ["0xa re: shares"], []]);
+    events.get("0xa")?.said("?");
+    expect([closed, lost]).toEqual([["0xa"], ["0xa"]]);
+    await sockets.send("0xa", workOf(1));
+    expect(called).toEqual([["0xa", 1]]);
   });
 
   it("is over when nobody is behind the login any more, also where the socket opens only then", async () => {
