@@ -115,12 +115,15 @@ async function meanwhile(when: "before" | "after", happens: () => Promise<void>)
   };
   if (when === "before") before = hold;
   else after = hold;
+  // The clock stands still: nothing is overdue, so that only what happens can have the session ask.
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
   const nonce = send(miner, 40);
   await arrived.promise;
   await happens();
   expect(await miner.read(1)).toEqual([granted(40)]);
   expect(of("session").map((share) => [share.nonce, share.retry])).toEqual([[nonce, true]]);
   await expectBooks([nonce]);
+  vi.useRealTimers();
   return miner;
 }
 /** Nobody waits for it: of an object that is stopped in the middle of a call the answer may never come here. */
