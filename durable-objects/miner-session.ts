@@ -65,6 +65,12 @@ export class MinerSession extends PoolObject implements MinerSessionRpc {
     });
   }
 
+  /** Whatever calls wakes the session as well. */
+  override async serve(version: number, method: string, parameters: readonly unknown[]): Promise<unknown> {
+    this.#shares.lookAfter();
+    return await super.serve(version, method, parameters);
+  }
+
   /** Takes over a WebSocket that the Worker has admitted, or one by which a relay brings work. */
   override async fetch(request: Request): Promise<Response> {
     this.#shares.lookAfter();
@@ -126,7 +132,6 @@ export class MinerSession extends PoolObject implements MinerSessionRpc {
   }
 
   async pushWork(work: WorkSnapshot, from?: string): Promise<number> {
-    this.#shares.lookAfter();
     return await this.#sessions.push(work, from);
   }
 

@@ -92,11 +92,12 @@ export class ShareLine implements SharesByLine {
     // Answered already, or asked for by a call since.
     if (pending?.socket !== socket) return true;
     if (verdicts !== null && verdicts.length !== pending.shares.length) return "broken";
+    // First the verdicts: nobody's waits for news to be passed on.
+    this.#settle(number, verdicts);
     for (const [at, share] of pending.shares.entries()) {
       const judged = verdicts?.[at];
       if (judged) this.#deps.heard(share, judged);
     }
-    this.#settle(number, verdicts);
     return true;
   }
 

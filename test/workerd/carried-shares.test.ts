@@ -3,9 +3,12 @@ import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { readShares, verdictsText } from "../../core/shares/carried-text.ts";
 import type { JudgedShare, ShareSubmission } from "../../core/shares/share.ts";
+import { workText } from "../../core/work/work-text.ts";
 import { loadConfig } from "../../durable-objects/platform/config.ts";
 import { ledgerClient } from "../../durable-objects/platform/ledger-client.ts";
 import { lightCaches } from "../../durable-objects/platform/light-caches.ts";
+import { ofLogin } from "../../durable-objects/platform/at-home.ts";
+import { MinerSession } from "../../durable-objects/miner-session.ts";
 import { dialSession } from "../../durable-objects/platform/work-line.ts";
 import { ShareVerifier } from "../../durable-objects/share-verifier.ts";
 import { eventually } from "../support/eventually.ts";
@@ -232,6 +235,38 @@ describe("a session whose share is at the relay", () => {
     expect(await miner.read(1)).toEqual([granted(40)]);
     expect(of("session").map((share) => [share.nonce, share.retry])).toEqual([[nonce, true]]);
     await eventually(async () => expect(await lines()).toBe(0));
+  });
+
+  it("asks for it by a call when it waits for too long and anybody at all calls the session", async () => {
+    const [miner] = await proven([LOGIN]);
+    if (miner === undefined) throw new Error("no miner");
+    const { said } = await held();
+    // Nothing else wakes it: its relay neither dials nor pushes, and no alarm rings.
+    replaceMethod(MinerSession.prototype, "alarm", async () => undefined);
+    replaceMethod(MinerSession.prototype, "fetch", async () => new Response(null, { status: 204 }));
+    replaceMethod(MinerSession.prototype, "pushWork", async () => 1);
+    const nonce = send(miner, 40);
+    await eventually(() => expect(said).toHaveLength(1));
+    await new Promise((resolve) => setTimeout(resolve, 2_050));
+    await ofLogin(env, env.MINER_SESSION, LOGIN).figures();
+    expect(await miner.read(1)).toEqual([granted(40)]);
+    expect(of("session").map((share) => [share.nonce, share.retry])).toEqual([[nonce, true]]);
+    await expectBooks([nonce]);
+  });
+
+  it("asks for it by a call when the login moves to another relay meanwhile", async () => {
+    const [miner] = await proven([LOGIN]);
+    if (miner === undefined) throw new Error("no miner");
+    const { said, socket } = await held();
+    const nonce = send(miner, 40);
+    await eventually(() => expect(said).toHaveLength(1));
+    const work = await env.BLOCK_TEMPLATE.getByName("main").snapshot();
+    if (work === null) throw new Error("no work");
+    socket.send(workText({ ...work, relays: 0, sequence: work.sequence + 1 }));
+    expect(await miner.read(1)).toEqual([granted(40)]);
+    expect(of("session").map((share) => [share.nonce, share.retry])).toEqual([[nonce, true]]);
+    await eventually(async () => expect(await lines()).toBe(0));
+    await expectBooks([nonce]);
   });
 
   it("makes calls where the relay is of before and has not said that it takes shares", async () => {
