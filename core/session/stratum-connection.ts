@@ -306,7 +306,7 @@ export class StratumConnection {
     const entered = await gate.enter(() => this.lasts || this.#host.room.claimsBlock(share));
     // What may be junk must not hold up the shares of others, and a POST is told by nobody but its answer.
     const mayCarry = gate.proven && this.lasts;
-    const rests = entered && mayCarry && this.#host.rests?.(share) === true;
+    const rests = mayCarry && this.#host.rests?.(share) === true;
     const verdict = entered ? this.#verify(share, gate, mayCarry) : Promise.resolve(CROWDED);
     const answered = this.#answer(id, share, verdict).catch((error: unknown) => this.#fail(error));
     if (!rests) await this.#host.background(answered);

@@ -147,6 +147,8 @@ export class SessionRig {
   reportAt = 256;
   /** The guard cannot be asked. */
   isGuardAway = false;
+  /** It says nothing to a report until then. */
+  guardAnswers: Promise<void> = Promise.resolve();
   lists = { loaded: true, isBlacklisted: (_login: string) => false, isSolo: (_login: string) => false };
   subscribe: () => Promise<WorkSnapshot | null> = async () => this.work;
   /** What a relay's socket has in its attachment, where one is open. */
@@ -177,6 +179,7 @@ export class SessionRig {
           this.reportedLogins.push(login);
           this.reports.push([ip, eventOf(conduct)]);
           this.conducts.push(conduct);
+          await this.guardAnswers;
           const allowed = this.isGuardAway || this.allows(eventOf(conduct));
           return { allowed, reason: "", reportAt: this.reportAt, unheard: this.isGuardAway };
         },

@@ -5,6 +5,7 @@ import { SubmissionTimes } from "../../../core/session/submission-times.ts";
 import type { ShareSubmission, ShareVerdict } from "../../../core/shares/share.ts";
 import { makeJob, submission } from "../../support/proofs.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
+import { CarriedRig } from "./carried-rig.ts";
 
 const accepted: ShareVerdict = { kind: "accepted", block: false };
 const job = makeJob(1);
@@ -177,5 +178,20 @@ describe("the shares of a login", () => {
     for (let at = 0; at < 6; at++) submit();
     await clock.pass(200);
     expect(calls.filter(({ shares }) => shares.length > 1)).toHaveLength(2);
+  });
+
+  it("go on by a relay's socket while calls go singly", async () => {
+    const rig = new CarriedRig();
+    const { session, verifier } = rig;
+    verifier.fate = (by) => (by === "session" ? "lostBefore" : "well");
+    for (let at = 0; at < 3; at++) session.submit("share", false);
+    await rig.clock.pass(40);
+    verifier.fate = () => "well";
+    await rig.clock.pass(2_000);
+    verifier.calls.length = 0;
+    session.submit();
+    await rig.clock.pass(100);
+    expect(verifier.calls.map(({ by }) => by)).toEqual(["relay"]);
+    expect(session.verdicts).toHaveLength(4);
   });
 });

@@ -40,6 +40,12 @@ describe("shares on their way to a relay", () => {
     const sixteen = sharesText({ number: 1, verifier: "shard-0", shares: many(16) }) ?? "";
     expect(readShares(sixteen)?.shares).toHaveLength(16);
     expect(sharesText({ number: 1, verifier: "shard-0", shares: many(17) })).toBe(null);
+    // Said by somebody who does not stop there.
+    const { of, jobs, ...rest } = JSON.parse(sixteen) as { of: object[]; jobs: object[] };
+    const said = (more: object) => readShares(JSON.stringify({ ...rest, of, jobs, ...more }));
+    expect(said({})?.shares).toHaveLength(16);
+    expect(said({ of: [...of, ...of.slice(0, 1)] })).toBe(null);
+    expect(said({ jobs: Array.from({ length: 17 }, () => jobs[0]) })).toBe(null);
     const long = { ...plain, client: "x".repeat(65_536) };
     expect(sharesText({ number: 1, verifier: "shard-0", shares: [long] })).toBe(null);
   });
@@ -59,6 +65,7 @@ describe("shares on their way to a relay", () => {
       [`"${full.shareDifficulty}"`, "1e99"],
       ['"retry":true', '"retry":1'],
       ['"waitedMs":12', '"waitedMs":"12"'],
+      ['"worker":"rig"', `"worker":"${"r".repeat(33)}"`],
       [job.seed, "0x"],
       ['"of":[', '"of":[null,'],
     ];
@@ -114,6 +121,7 @@ describe("verdicts on their way back", () => {
       expect(text).toContain(from);
       expect(readVerdicts(text.replace(from, to)), `${from} as ${to}`).toBe(null);
     }
+    expect(readVerdicts(verdictsText({ number: 9, verdicts: Array.from({ length: 17 }, () => null) }))).toBe(null);
     for (const other of ["", '{"verdicts":9}', text.slice(0, -1)]) expect(readVerdicts(other)).toBe(null);
   });
 });
