@@ -86,8 +86,7 @@ export class ShareRelay {
     this.#held += held.shares.length;
     const nowMs = this.#deps.clock.nowMs();
     for (const _ of held.shares) queue.pace.arrived(nowMs);
-    // The clock may have been put back since some came.
-    const oldestMs = () => Math.min(nowMs, ...queue.waiting.map(beganMs)) - WAY_MS;
+    const oldestMs = () => Math.min(...queue.waiting.map(beganMs)) - WAY_MS;
     this.#sendAt(queue.pace.startAtMs(queue.shares, oldestMs, nowMs), nowMs, verifier, queue);
   }
 
@@ -129,7 +128,7 @@ export class ShareRelay {
   }
 }
 
-/** Since when the first of its shares waits for others, in its session and here. */
+/** Since when the first of its shares waits for others, in its session and here. A session's clock may have been put back meanwhile. */
 function beganMs({ shares, sinceMs }: Held): number {
   return sinceMs - Math.max(0, ...shares.map((share) => share.waitedMs ?? 0));
 }

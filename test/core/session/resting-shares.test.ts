@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ShareLine } from "../../../core/session/share-line.ts";
 import { readShares, verdictsText } from "../../../core/shares/carried-text.ts";
-import type { JudgedShare } from "../../../core/shares/share.ts";
+import type { JudgedShare, ShareVerdict } from "../../../core/shares/share.ts";
 import { settled } from "../../support/virtual-clock.ts";
 import { GRANTED, IP, LOGIN, SessionRig, submit } from "./session-rig.ts";
 
@@ -41,10 +41,15 @@ async function proven() {
 }
 
 describe("a session behind a relay's socket", () => {
-  it("asks for a stranger's share by a call", async () => {
-    const { rig, sent, miner } = await setUp();
-    expect(await rig.say(miner, submit(40))).toEqual([GRANTED(40)]);
-    expect([rig.attempts.length, sent]).toEqual([1, []]);
+  it("asks for a stranger's share by a call, and is held awake for it", async () => {
+    const { rig, sent, awake, miner } = await setUp();
+    const verdict = Promise.withResolvers<ShareVerdict>();
+    rig.verdict = () => verdict.promise;
+    expect(await rig.say(miner, submit(40))).toEqual([]);
+    expect([rig.attempts.length, sent, awake.tasks]).toEqual([1, [], 1]);
+    verdict.resolve({ kind: "accepted", block: false });
+    await settled();
+    expect([miner.read(), awake.tasks]).toEqual([[GRANTED(40)], 0]);
   });
 
   it("is not held awake by a share that is at the relay, and is by what its answer brings", async () => {

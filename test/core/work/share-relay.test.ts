@@ -99,6 +99,22 @@ describe("a relay with shares", () => {
     expect(calls).toHaveLength(1);
   });
 
+  it("needs none for what is due by one that is set already, also after another one has rung before it", async () => {
+    const { clock, calls, timers, say, busy } = setUp();
+    busy();
+    say();
+    say(loginOf(2), 1, "shard-0", undefined, { waitedMs: 10 });
+    await clock.pass(5);
+    say();
+    await clock.pass(10);
+    say();
+    expect(calls.map(({ shares }) => shares.length)).toEqual([2, 1]);
+    // Two of those are limits on the answers to the calls.
+    expect(timers).toHaveLength(3 + 2);
+    await clock.pass(22);
+    expect(calls.map(({ shares }) => shares.length)).toEqual([2, 1, 1]);
+  });
+
   it("lets nothing wait longer where its clock is put back", async () => {
     const world = { backMs: 0 };
     const played = new VirtualClock();
