@@ -231,8 +231,19 @@ describe("a session whose share is at the relay", () => {
     const { said, socket } = await held();
     const nonce = send(miner, 40);
     await eventually(() => expect(said).toHaveLength(1));
+    // That it ends the line has it ask: neither time nor what becomes of the other end.
+    const closed = Object.getOwnPropertyDescriptor(MinerSession.prototype, "webSocketClose")
+      ?.value as MinerSession["webSocketClose"];
+    async function ofMiners(this: MinerSession, ws: WebSocket, code: number, reason: string) {
+      const kept: unknown = ws.deserializeAttachment();
+      const isLine = typeof kept === "object" && kept !== null && "relay" in kept;
+      if (!isLine) await closed.call(this, ws, code, reason);
+    }
+    replaceMethod(MinerSession.prototype, "webSocketClose", ofMiners);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     socket.send('{"verdicts":1');
     expect(await miner.read(1)).toEqual([granted(40)]);
+    vi.useRealTimers();
     expect(of("session").map((share) => [share.nonce, share.retry])).toEqual([[nonce, true]]);
     await eventually(async () => expect(await lines()).toBe(0));
   });
@@ -269,17 +280,19 @@ describe("a session whose share is at the relay", () => {
     await expectBooks([nonce]);
   });
 
-  it("makes calls where the relay is of before and has not said that it takes shares", async () => {
+  it("makes calls where the relay is of before and has not said that it takes shares, or takes others than are written", async () => {
     const [miner] = await proven([LOGIN]);
     if (miner === undefined) throw new Error("no miner");
-    const headers = { Upgrade: "websocket", "edgepool-work-from": "relay-0" };
-    const response = await session().fetch("https://miner-session/", { headers });
     const said: unknown[] = [];
-    response.webSocket?.addEventListener("message", ({ data }) => void said.push(data));
-    response.webSocket?.accept();
-    expect(await lines()).toBe(1);
-    send(miner, 40);
-    expect(await miner.read(1)).toEqual([granted(40)]);
-    expect([of("session").length, said]).toEqual([1, []]);
+    for (const [id, more] of [{}, { "edgepool-shares": "0" }].entries()) {
+      const headers = { Upgrade: "websocket", "edgepool-work-from": "relay-0", ...more };
+      const response = await session().fetch("https://miner-session/", { headers });
+      response.webSocket?.addEventListener("message", ({ data }) => void said.push(data));
+      response.webSocket?.accept();
+      await eventually(async () => expect(await lines()).toBe(1));
+      send(miner, 40 + id);
+      expect(await miner.read(1)).toEqual([granted(40 + id)]);
+      expect([of("session").length, said]).toEqual([id + 1, []]);
+    }
   });
 });
