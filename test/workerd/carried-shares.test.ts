@@ -248,7 +248,10 @@ describe("a session whose share is at the relay", () => {
     await eventually(async () => expect(await lines()).toBe(0));
   });
 
-  it("asks for it by a call when it waits for too long and anybody at all calls the session", async () => {
+  it.each([
+    ["anybody at all calls the session", async () => void (await ofLogin(env, env.MINER_SESSION, LOGIN).figures())],
+    ["a miner says anything", async (miner: StratumClient) => miner.send("\n")],
+  ])("asks for it by a call when it waits for too long and %s", async (_, wake) => {
     const [miner] = await proven([LOGIN]);
     if (miner === undefined) throw new Error("no miner");
     const { said } = await held();
@@ -259,7 +262,7 @@ describe("a session whose share is at the relay", () => {
     const nonce = send(miner, 40);
     await eventually(() => expect(said).toHaveLength(1));
     await new Promise((resolve) => setTimeout(resolve, 2_050));
-    await ofLogin(env, env.MINER_SESSION, LOGIN).figures();
+    await wake(miner);
     expect(await miner.read(1)).toEqual([granted(40)]);
     expect(of("session").map((share) => [share.nonce, share.retry])).toEqual([[nonce, true]]);
     await expectBooks([nonce]);
