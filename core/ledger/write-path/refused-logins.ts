@@ -34,9 +34,11 @@ export class RefusedLogins {
   /** Redis has refused the login, for the first time or again. */
   refused(login: string, reason: string, nowMs: number): void {
     const known = this.#logins.get(login);
-    const failures = (known?.failures ?? 0) + 1;
     const sinceMs = known?.sinceMs ?? nowMs;
     if (known?.reason !== reason) this.#store.refuse({ login, reason, sinceMs });
+    // Not an attempt of its own: behind an outage each write that waits has some of its records, and all are refused in one moment.
+    if (known && nowMs < known.nextAttemptAtMs) return void this.#logins.set(login, { ...known, reason });
+    const failures = (known?.failures ?? 0) + 1;
     this.#logins.set(login, { login, reason, sinceMs, failures, nextAttemptAtMs: this.#afterMs(failures, nowMs) });
   }
 

@@ -84,6 +84,24 @@ describe("a login whose key Redis refuses", () => {
     expect(ledger.credits).toHaveLength(88);
   });
 
+  it("is tried again soon where an outage left its records in many writes, all of which were refused in one moment", async () => {
+    const { clock, ledger, start } = setUp(Array.from({ length: 4 }, () => ({ kind: "refused" })));
+    ledger.refusedLogins.add(loginOf(BAD));
+    const life = start();
+    const answers: Promise<string>[] = [];
+    for (let ms = 1_000; ms <= 6_000; ms += 1_000) {
+      // A block is a write of its own, so that each of these shares is one, too.
+      answers.push(life.commit.commit(share(BAD, ms)), life.commit.commit(blockOf(4, ms + 500)));
+      await clock.pass(10);
+    }
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(["recorded"]));
+    while (life.outbox.waiting > 0) await clock.pass(100);
+    expect(life.outbox.setAside).toBe(6);
+    ledger.refusedLogins.clear();
+    await clock.pass(15_000);
+    expect([life.outbox.depth, ledger.credits.length]).toEqual([0, 12]);
+  });
+
   it("stays set aside over the end of the object, and what it had is not taken twice", async () => {
     const { clock, ledger, start } = setUp();
     ledger.refusedLogins.add(loginOf(BAD));
