@@ -1,10 +1,10 @@
-import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { childNamed } from "../../wasm/bench/cpu-clock.ts";
 import { startScene } from "../latency/scene.ts";
 import { processUsage } from "../pool/process-usage.ts";
+import { workerText } from "../pool/worker-text.ts";
 import { leastSquares } from "./least-squares.ts";
 
 /** What bringing a job costs in real workerd on this machine, in ms of its one thread. */
@@ -85,19 +85,13 @@ export async function measureCosts(): Promise<MeasuredCosts> {
 }
 
 async function measureObjects(): Promise<{ callMs: number; sendMs: number; relay: FullRelay }> {
-  const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, "worker.ts")],
-    bundle: true,
-    format: "esm",
-    external: ["cloudflare:*"],
-    write: false,
-  });
+  const contents = await workerText(join(import.meta.dirname, "worker.ts"));
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: "rpc",
       cf: false,
       compatibilityDate: COMPATIBILITY_DATE,
-      modules: [{ type: "ESModule", path: "worker.js", contents: outputFiles[0]?.text ?? "" }],
+      modules: [{ type: "ESModule", path: "worker.js", contents }],
       durableObjects: {
         ROOT: { className: "Root", useSQLite: true },
         LEAF: { className: "Leaf", useSQLite: true },

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { childNamed, cpuTimed } from "../../wasm/bench/cpu-clock.ts";
+import { workerText } from "../pool/worker-text.ts";
 
 export interface WorkerdShape {
   readonly shares: number;
@@ -28,19 +28,13 @@ const MEMORY = "/dev/shm";
 /** What a share costs the embedded ledger in the storage of a Durable Object: the median of several rounds after one to warm up. */
 export async function costsInWorkerd(shapes: readonly WorkerdShape[]): Promise<WorkerdCosts[]> {
   const directory = await mkdtemp(join(existsSync(MEMORY) ? MEMORY : tmpdir(), "edgepool-ledger-"));
-  const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, "worker.ts")],
-    bundle: true,
-    format: "esm",
-    external: ["cloudflare:*"],
-    write: false,
-  });
+  const contents = await workerText(join(import.meta.dirname, "worker.ts"));
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       name: "ledger",
       cf: false,
       compatibilityDate: "2026-11-02",
-      modules: [{ type: "ESModule", path: "worker.js", contents: outputFiles[0]?.text ?? "" }],
+      modules: [{ type: "ESModule", path: "worker.js", contents }],
       resourcePersistencePath: directory,
       durableObjects: { LEDGER: { className: "Ledger", useSQLite: true } },
     }),

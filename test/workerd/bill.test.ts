@@ -196,15 +196,18 @@ function near(name: string, counted: number, perSecond = 0): void {
   expect.soft(ratio, `${name}: ${counted} counted`).toBeLessThan(1.15);
 }
 
+/** What the storage of every object has its calls from. */
+async function storageOfAll(): Promise<object> {
+  return await runInDurableObject(template(), (_object, state) => Object(Object.getPrototypeOf(state.storage)));
+}
+
 it(
   "is what the model says: calls, alarms and rows of ten minutes of a pool that mines",
   { timeout: 120_000 },
   async () => {
     const rigs = await connected();
     const root = BlockTemplate.prototype;
-    const storage = await runInDurableObject(template(), (_object, state) =>
-      Object(Object.getPrototypeOf(state.storage)),
-    );
+    const storage = await storageOfAll();
     const counts = {
       pushes: calls(MinerSession.prototype, "pushWork"),
       sessionAlarms: calls(MinerSession.prototype, "alarm"),
@@ -251,9 +254,7 @@ it(
     await relaysAre(1);
     const rigs = await connected();
     const root = BlockTemplate.prototype;
-    const storage = await runInDurableObject(template(), (_object, state) =>
-      Object(Object.getPrototypeOf(state.storage)),
-    );
+    const storage = await storageOfAll();
     const counts = {
       calls: calls(MinerSession.prototype, "pushWork"),
       relayed: calls(root, "pushWork"),
